@@ -1,0 +1,320 @@
+"""`python -m training launch | run | list | show | stop | resume | evaluate | score`: the command line of the training core.
+
+Facts go to standard output, as JSON with `--json`; errors go to standard error as one line and end with status 2.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from training import launch
+from training.backends import local
+from training.config import RunConfig, load_preset, parse_config, preset_names
+from training.errors import AtlasError, SourceError, StoreError
+from training.evaluate import Score, evaluate_model, evaluation_table
+from training.home import Home
+from training.jobs import JobProcess, job_process
+from training.problems import load_problems
+from training.prompts import SYSTEM_PROMPT
+from training.rewards import score_completion
+from training.store import Evaluation, Job, Store
+
+_WAIT_POLL_S = 0.5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except AtlasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description="Launch, watch, stop and evaluate GRPO runs.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str, *, run: bool = False
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        if run:
+            added.add_argument("run", metavar="RUN", help="the run's id, as `list` shows it")
+        return added
+
+    settings = ", ".join(RunConfig.model_fields)
+    command = add("launch", _launch, "Start a GRPO run as a detached process and print its run_id.")
+    command.add_argument("--preset", default="demo", help=f"{', '.join(preset_names())}, or a TOML file (default: demo)")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help=f"change a setting: {settings}"
+    )
+    command.add_argument("--backend", default=local.NAME, help=f"where it runs: {', '.join(launch.BACKENDS)}")
+    command.add_argument("--wait", action="store_true", help="return when the run has ended; status 1 unless it finished")
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+    command = add("run", _run, "The training process itself; `launch` and `resume` start it.")
+    command.add_argument("--job", required=True, metavar="RUN", help="the queued run")
+
+    command = add("list", _list, "The runs, newest first.")
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+    command = add("show", _show, "One run: status, progress, figures, evaluations, checkpoints.", run=True)
+    command.add_argument("--json", action="store_true", help="print as JSON")
+    command.add_argument("--log", action="store_true", help="print the end of the run's log instead")
+
+    command = add("stop", _stop, "Ask a run to end at its next step, with a checkpoint.", run=True)
+    command.add_argument("--wait", action="store_true", help="return when the run has ended")
+    command.add_argument("--force", action="store_true", help="also signal the process, should it not look at the store")
+
+    add("resume", _resume, "Go on with a stopped, failed or lost run from its latest checkpoint.", run=True)
+
+    command = add("evaluate", _evaluate, "Measure a model: the article's table on one split, kept in the store.")
+    command.add_argument("--model", default="demo", help='a Hub name, a folder (a checkpoint, say), or "demo"')
+    command.add_argument("--source", default="auto", help="demo, hub, auto, or a folder or file (default: auto)")
+    command.add_argument("--split", choices=("train", "test"), default="test")
+    command.add_argument("--fraction", type=_share, default=1.0, help="the first share of the split, in (0, 1]")
+    command.add_argument("--temperature", type=_temperature, default=0.0, help="0 (default) takes the likeliest token")
+    command.add_argument("--max-completion-length", type=_count, default=200, metavar="TOKENS")
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+    command = add("score", _score, "Score completions by every reward function, unweighted.")
+    command.add_argument(
+        "--jsonl", required=True, metavar="FILE", help='lines of {"completion", "answer"}; - is standard input'
+    )
+    return parser
+
+
+def _launch(options: argparse.Namespace) -> int:
+    home, store = _open()
+    config = load_preset(options.preset, options.assignments)
+    run_id = launch.launch_run(store, home, config, options.backend)
+    print(json.dumps({"run_id": run_id}) if options.json else f"run_id: {run_id}", flush=True)
+    return _wait(store, run_id) if options.wait else 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    home, store = _open()
+    with job_process(store, options.job) as process, local.accelerator(home, store, process.job, process.check_stop):
+        process.check_stop()
+        process.begin()
+        process.progress(process.job.done, process.job.total, "starting")
+        from training.grpo import train
+
+        config = parse_config(process.job.spec)
+        train(config, load_problems(config.source, home), process, local.job_folder(home, process.job.id))
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    _, store = _open()
+    runs = store.jobs("train")
+    if options.json:
+        print(json.dumps([_job_facts(run) for run in runs], indent=2))
+        return 0
+    if not runs:
+        print("No runs yet. `python -m training launch --preset demo` starts one.")
+    for run in runs:
+        print(f"{run.id:<24} {run.status:<9} step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    home, store = _open()
+    run = store.job(options.run)
+    if options.log:
+        print(launch.backend_named(run.backend, home).logs(run), end="")
+        return 0
+    facts = _job_facts(run) | {
+        "config": run.spec,
+        "latest": _latest_scalars(store, run.id),
+        "evaluations": {e.label: _evaluation_facts(e) for e in store.evaluations(run.id)},
+        "checkpoints": [asdict(checkpoint) for checkpoint in store.checkpoints(run.id)],
+    }
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    print(f"{run.id}  {run.status}  step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+    for name in (
+        "reward",
+        "step_time",
+        *(key for key in facts["latest"] if key.startswith("rewards/") and key.endswith("/mean")),
+    ):
+        if facts["latest"].get(name) is not None:
+            print(f"  {name:<34} {facts['latest'][name]:.3g}")
+    for evaluation in store.evaluations(run.id):
+        print(f"Evaluation {evaluation.label}, {len(evaluation.items):,} {evaluation.split} problems")
+        _print_table(evaluation_table(evaluation))
+    for checkpoint in store.checkpoints(run.id):
+        print(f"Checkpoint of step {checkpoint.step:,}: {checkpoint.path}")
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    home, store = _open()
+    store.request_stop(options.run)
+    if options.force:
+        run = store.job(options.run)
+        launch.backend_named(run.backend, home).stop(run)
+    print(f"{options.run} was asked to stop; it ends at its next step with a checkpoint.")
+    if options.wait:
+        _wait(store, options.run)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    home, store = _open()
+    print(f"run_id: {launch.resume_run(store, home, options.run)}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    home, store = _open()
+    problem_set = load_problems(options.source, home)
+    problems = problem_set.of_split(options.split)
+    problems = problems[: max(1, round(len(problems) * options.fraction))]
+    if not problems:
+        raise SourceError(f"{problem_set.name} has no {options.split} problems.", "Choose the other split or another source.")
+    settings = ("model", "split", "fraction", "temperature", "max_completion_length")
+    spec = {name: getattr(options, name) for name in settings} | {"source": problem_set.source}
+    job, new = store.create_job("evaluate", "evaluate", spec, total=len(problems))
+    if not new:
+        raise StoreError(f"{job.id} is measuring exactly this.", f"See it with `python -m training show {job.id}`.")
+    with job_process(store, job.id) as process, local.accelerator(home, store, job, process.check_stop):
+        process.begin()
+        from training.engines import plain
+
+        model, tokenizer = plain.load_model(options.model)
+        items = evaluate_model(
+            model,
+            tokenizer,
+            problems,
+            system_prompt=SYSTEM_PROMPT,
+            max_completion_length=options.max_completion_length,
+            temperature=options.temperature,
+            report=lambda done: _report_evaluation(process, done, len(problems)),
+        )
+        store.add_evaluation(job.id, options.split, 0, options.split, items)
+    evaluation = store.evaluations(job.id)[0]
+    if options.json:
+        print(json.dumps({"id": job.id, "problems": len(items)} | _evaluation_facts(evaluation), indent=2))
+    else:
+        print(f"{options.model} on {len(items):,} {options.split} problems of {problem_set.name}")
+        _print_table(evaluation_table(evaluation))
+    return 0
+
+
+def _report_evaluation(process: JobProcess, done: int, total: int) -> None:
+    process.progress(done, total, f"evaluated {done:,} of {total:,} problems")
+    process.check_stop()
+
+
+def _score(options: argparse.Namespace) -> int:
+    try:
+        text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{options.jsonl} cannot be read ({error}).", "Give a JSON Lines file in UTF-8.") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            completion, answer = _completion_row(line, f"{options.jsonl}:{number}")
+            print(json.dumps({"rewards": score_completion(completion, answer)}))
+    return 0
+
+
+def _completion_row(line: str, place: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+        completion, answer = row["completion"], row["answer"]
+        if not isinstance(completion, str) or not isinstance(answer, str):
+            raise TypeError("both must be text")
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SourceError(f'{place} is not {{"completion", "answer"}} ({error}).', "Mend the line.") from error
+    return completion, answer
+
+
+def _open() -> tuple[Home, Store]:
+    home = Home.from_environment()
+    return home, Store.open(home.store_url)
+
+
+def _wait(store: Store, run_id: str) -> int:
+    """Follow a run on standard error until it ends; 0 if it finished."""
+    shown = ""
+    while (run := store.job(run_id)).active:
+        line = f"{run.status}: step {run.done:,.0f} of {run.total:,.0f} {run.message}".rstrip()
+        if line != shown:
+            print(line, file=sys.stderr)
+            shown = line
+        time.sleep(_WAIT_POLL_S)
+    print(f"{run.status}: {run.reason}", file=sys.stderr)
+    return 0 if run.status == "finished" else 1
+
+
+def _job_facts(job: Job) -> dict[str, Any]:
+    return {
+        "run_id": job.id,
+        "status": job.status,
+        "reason": job.reason,
+        "message": job.message,
+        "step": int(job.done),
+        "max_steps": int(job.total),
+        "backend": job.backend,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+    }
+
+
+def _latest_scalars(store: Store, job_id: str) -> dict[str, float | None]:
+    return {scalar.name: scalar.value for scalar in store.scalars(job_id)}
+
+
+def _evaluation_facts(evaluation: Evaluation) -> dict[str, Any]:
+    table = evaluation_table(evaluation)
+    intervals = {key: [score.low, score.high] for key, score in table.items()}
+    return {key: score.value for key, score in table.items()} | {"intervals": intervals}
+
+
+def _print_table(table: dict[str, Score]) -> None:
+    print(f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}")
+    for score in table.values():
+        print(f"  {score.title:<22} {score.value:>6.3f}  {score.low:.3f} to {score.high:<8.3f} {score.maximum:>4.1f}")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
+    return value
+
+
+def _temperature(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 10:
+        raise argparse.ArgumentTypeError("must be between 0 and 10")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Where jobs run. A backend starts a job's process, shows its log and can end it; what the job does is in the store."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from training.store import Job
+
+
+class Backend(Protocol):
+    """What every backend can do. Methods may be called from any process that has the store."""
+
+    def submit(self, job: Job, command: Sequence[str]) -> None:
+        """Start `python <command>` for a queued job.
+
+        Raises:
+            BackendError: the process cannot be started.
+        """
+
+    def status(self, job: Job) -> str:
+        """What the backend knows of the job's process: "alive", "gone" or "unknown"."""
+
+    def logs(self, job: Job, characters: int = 20_000) -> str:
+        """The end of what the process printed; empty when there is nothing."""
+
+    def stop(self, job: Job) -> None:
+        """End the process by force. The way to stop a job is a request in the store; this is the fallback."""

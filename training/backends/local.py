@@ -1,0 +1,119 @@
+"""The local backend: a detached process on this machine, one accelerator job at a time.
+
+A job's process outlives the dashboard that started it. Training and evaluation queue on an operating-system lock in
+submission order; the lock goes with its process, so a crash frees it.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from training.errors import BackendError
+from training.home import Home
+from training.store import Job, JobKind, Store
+
+NAME = "local"
+ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
+
+_POLL_S = 0.5
+
+
+class LocalBackend:
+    """See `training.backends.Backend`."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def submit(self, job: Job, command: Sequence[str]) -> None:
+        folder = job_folder(self._home, job.id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "log.txt").open("ab") as log:
+                subprocess.Popen(
+                    [sys.executable, *command],
+                    cwd=folder,
+                    env=os.environ | self._home.environment() | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise BackendError(
+                f"{job.id} cannot be started on this machine ({error.strerror or error}).",
+                f"Check that {folder} can be written.",
+            ) from error
+
+    def status(self, job: Job) -> str:
+        host, _, pid = job.worker.rpartition(":")
+        if not pid or host != socket.gethostname():
+            return "unknown"
+        return "alive" if _process(int(pid), job.id) else "gone"
+
+    def logs(self, job: Job, characters: int = 20_000) -> str:
+        path = job_folder(self._home, job.id) / "log.txt"
+        if not path.exists():
+            return ""
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - characters))
+            return log.read().decode("utf-8", errors="replace")
+
+    def stop(self, job: Job) -> None:
+        process = _process(int(job.worker.rpartition(":")[2] or 0), job.id)
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+
+
+def job_folder(home: Home, job_id: str) -> Path:
+    """Where a job's log, checkpoints and other files lie."""
+    return home.runs / job_id
+
+
+def worker_name() -> str:
+    """`host:pid` of this process, as the store keeps it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def accelerator(home: Home, store: Store, job: Job, check: Callable[[], None]) -> Iterator[None]:
+    """Hold this machine's accelerator for a job, waiting until the jobs submitted before it have had their turn.
+
+    Args:
+        check: called while waiting; raises to give up (a stop request).
+    """
+    with (home.locks / "accelerator.lock").open("a") as lock:
+        while not (_is_next(store, job) and _try_lock(lock.fileno())):
+            check()
+            time.sleep(_POLL_S)
+        yield
+
+
+def _is_next(store: Store, job: Job) -> bool:
+    queue = store.queue(NAME, ACCELERATOR_KINDS)
+    return not queue or queue[0].seq >= job.seq
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _process(pid: int, job_id: str) -> psutil.Process | None:
+    """The job's process, unless it has ended and its number was given to another."""
+    try:
+        process = psutil.Process(pid)
+        return process if job_id in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None

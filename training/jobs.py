@@ -1,0 +1,91 @@
+"""A job seen from inside its process: heartbeat, progress, stop requests, and how it ends.
+
+`job_process` is the outermost frame of every job, so whatever goes wrong becomes the reason in the store; the traceback
+goes to the log.
+"""
+
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from training.backends.local import worker_name
+from training.errors import AtlasError
+from training.store import HEARTBEAT_S, Job, Store
+
+
+class StopRequested(Exception):
+    """The job was asked to stop and has nothing more to save."""
+
+
+class JobProcess:
+    """What a job's code may tell and ask while it runs."""
+
+    def __init__(self, store: Store, job: Job) -> None:
+        self.store = store
+        self.job = job
+        self.reason = ""
+        """Why the job ended, if it has something to say."""
+        self._signalled = False
+
+    def begin(self) -> None:
+        """The job's turn has come; until then it counts as queued."""
+        self.store.start(self.job.id)
+
+    def progress(self, done: float, total: float, message: str) -> None:
+        """Record how far the job is."""
+        self.store.progress(self.job.id, done, total, message)
+
+    def stop_requested(self) -> bool:
+        """Whether the store, or a SIGTERM, asks the job to stop."""
+        return self._signalled or self.store.stop_requested(self.job.id)
+
+    def check_stop(self) -> None:
+        """Raise `StopRequested` if the job was asked to stop."""
+        if self.stop_requested():
+            raise StopRequested
+
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signalled = True
+
+
+@contextmanager
+def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
+    """Run the body as the job: beat until it ends, then record how it ended.
+
+    Raises:
+        AtlasError: what made the job fail, after it was recorded, for the terminal to print.
+    """
+    job = store.job(job_id)
+    process = JobProcess(store, job)
+    previous = signal.signal(signal.SIGTERM, process.on_signal)
+    ended = threading.Event()
+    store.beat(job_id, worker=worker_name())
+    heart = threading.Thread(target=_beat, args=(store, job_id, ended), daemon=True, name="heartbeat")
+    heart.start()
+    try:
+        yield process
+        store.end(job_id, "finished", process.reason or "done")
+    except StopRequested:
+        store.end(job_id, "stopped", process.reason or "stopped on request")
+    except KeyboardInterrupt:
+        store.end(job_id, "stopped", "interrupted at the terminal")
+        raise
+    except AtlasError as error:
+        store.end(job_id, "failed", str(error))
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        store.end(job_id, "failed", f"{type(error).__name__}: {error}")
+        raise AtlasError(f"{job_id} failed: {type(error).__name__}: {error}.", "Its log has the details.") from error
+    finally:
+        ended.set()
+        heart.join()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _beat(store: Store, job_id: str, ended: threading.Event) -> None:
+    while not ended.wait(HEARTBEAT_S):
+        store.beat(job_id)

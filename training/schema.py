@@ -1,0 +1,148 @@
+"""The store's tables and the numbered migrations that bring an older database up to them.
+
+A fresh database is made from the tables below and stamped with `VERSION`; an existing one gets each missing migration,
+applied with its record in one transaction. Queries are `store.py`'s.
+"""
+
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+_BIG_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+schema_versions = sa.Table(
+    "schema_versions",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("applied_at", sa.Float, nullable=False),
+)
+
+jobs = sa.Table(
+    "jobs",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("backend", sa.String, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("done", sa.Float, nullable=False, server_default="0"),
+    sa.Column("total", sa.Float, nullable=False, server_default="0"),
+    sa.Column("worker", sa.String, nullable=False, server_default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("heartbeat_at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+scalars = sa.Table(
+    "scalars",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("value", sa.Float),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Index("scalars_by_job", "job_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+rollouts = sa.Table(
+    "rollouts",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("group_index", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("rewards", sa.JSON, nullable=False),
+    sa.Column("total", sa.Float),
+    sa.Column("advantage", sa.Float, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False),
+    sa.Column("finish_reason", sa.String, nullable=False),
+    sa.Index("rollouts_by_step", "job_id", "step"),
+    sqlite_autoincrement=True,
+)
+
+requests = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("handled_at", sa.Float),
+    sqlite_autoincrement=True,
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("split", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("job_id", "label"),
+    sqlite_autoincrement=True,
+)
+
+evaluation_items = sa.Table(
+    "evaluation_items",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("evaluation", _BIG_KEY, sa.ForeignKey("evaluations.seq", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("rewards", sa.JSON, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("job_id", "step"),
+    sqlite_autoincrement=True,
+)
+
+Migration = Callable[[sa.Connection], None]
+
+VERSION = 1
+"""The version of the tables above. A change raises it and adds the migration that leads there."""
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""version -> what changes a database of the version before into it."""
+
+
+def migrate(
+    connection: sa.Connection, now: float, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = VERSION
+) -> int:
+    """Bring the database behind an open write transaction to `version` and return the version that it had (0: fresh).
+
+    The caller commits, so a failing migration leaves neither its changes nor its record.
+    """
+    if not sa.inspect(connection).has_table(schema_versions.name):
+        METADATA.create_all(connection)
+        connection.execute(schema_versions.insert().values(version=version, applied_at=now))
+        return 0
+    current = connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) or 0
+    for number in range(current + 1, version + 1):
+        migrations[number](connection)
+        connection.execute(schema_versions.insert().values(version=number, applied_at=now))
+    return current

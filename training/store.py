@@ -1,0 +1,401 @@
+"""The run store: every job, scalar, rollout, evaluation, checkpoint, heartbeat and request as rows behind one SQLAlchemy URL.
+
+Contract
+    A `Store` may be shared by threads and opened by any number of processes at once; each method is one transaction.
+    Writers never wait for readers (SQLite in WAL mode; Postgres by nature). Readers follow a run by cursor: "what came
+    after sequence number N". A job is written by its own process; others only put requests to it.
+    Methods that name a job raise `StoreError` when there is none.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+import sqlalchemy as sa
+
+from training import schema
+from training.errors import StoreError
+
+Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
+JobKind = Literal["train", "build", "evaluate"]
+
+HEARTBEAT_S = 5.0
+LOST_AFTER_S = 20.0
+"""A job whose last heartbeat is older counts as lost: four missed beats."""
+
+_ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
+_BUSY_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run, map build or evaluation. Times are Unix seconds."""
+
+    seq: int
+    id: str
+    kind: JobKind
+    name: str
+    backend: str
+    spec: dict[str, Any]
+    """What the job does; for a training run the resolved `RunConfig`."""
+    status: Status
+    reason: str
+    """Why the job ended as it did; empty while it is active."""
+    message: str
+    """What the job is doing now."""
+    done: float
+    total: float
+    worker: str
+    """`host:pid` of the job's process, empty before it starts."""
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    heartbeat_at: float
+
+    @property
+    def active(self) -> bool:
+        return self.status in _ACTIVE
+
+    @property
+    def fraction(self) -> float:
+        """Progress in 0..1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One logged value of one step, under TRL's own name; `value` is `None` where TRL had none."""
+
+    seq: int
+    step: int
+    name: str
+    value: float | None
+    time: float
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One completion with its rewards."""
+
+    step: int
+    """The training step that learns from it, counted from 1."""
+    group_index: int
+    """Which group of the step, from 0."""
+    position: int
+    """Which completion of the group, from 0."""
+    problem_id: str
+    completion: str
+    rewards: dict[str, float | None]
+    """By reward function, unweighted; `None` where one could not be computed."""
+    total: float | None
+    """The weighted sum."""
+    advantage: float
+    tokens: int
+    finish_reason: str
+    """"stop" when the model ended its turn, "length" when it was cut off."""
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """One evaluated problem."""
+
+    problem_id: str
+    completion: str
+    rewards: dict[str, float | None]
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One pass of a model over a split."""
+
+    label: str
+    """"before", "after", or the name given to it."""
+    step: int
+    split: str
+    created_at: float
+    items: tuple[EvaluationItem, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A saved state of a run."""
+
+    step: int
+    path: str
+    created_at: float
+
+
+class Store:
+    """See the module's contract."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+        self._reader = engine
+        self._writer = engine.execution_options(write=True)
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, clock: Callable[[], float] = time.time) -> "Store":
+        """Connect, and create or migrate the tables.
+
+        Raises:
+            StoreError: the URL is malformed, the database cannot be reached or written, or it is newer than this program.
+        """
+        try:
+            engine = sa.create_engine(url, pool_pre_ping=True)
+            if engine.dialect.name == "sqlite":
+                _configure_sqlite(engine)
+            store = cls(engine, clock)
+            with store._writer.begin() as connection:
+                found = schema.migrate(connection, clock())
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            shown = url if "@" not in url else url.split("@")[-1]
+            raise StoreError(
+                f"The run store {shown} cannot be opened ({_root_cause(error)}).",
+                "Check GRPO_ATLAS_STORE, and that the database is there and writable.",
+            ) from error
+        if found > schema.VERSION:
+            raise StoreError(
+                f"The run store has schema version {found}, this program knows {schema.VERSION}.",
+                "Use the newer program, or set GRPO_ATLAS_STORE to another database.",
+            )
+        return store
+
+    def close(self) -> None:
+        """Give back all connections; the store can be used again afterwards."""
+        self._reader.dispose()
+
+    # Jobs
+
+    def create_job(
+        self, kind: JobKind, name: str, spec: dict[str, Any], *, backend: str = "local", total: float = 0
+    ) -> tuple[Job, bool]:
+        """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
+
+        The id is the name with the next free number, as in "demo-7".
+        """
+        with self._writer.begin() as connection:
+            for job in self._select_jobs(connection, schema.jobs.c.kind == kind):
+                if job.active and job.spec == spec:
+                    return job, False
+            taken = connection.scalars(sa.select(schema.jobs.c.id).where(schema.jobs.c.id.like(f"{name}-%"))).all()
+            numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in taken) if end.isdigit()]
+            now = self._clock()
+            job_id = f"{name}-{max(numbers, default=0) + 1}"
+            values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
+            connection.execute(
+                schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
+            )
+            return self._job(connection, job_id), True
+
+    def job(self, job_id: str) -> Job:
+        """The job as it stands now."""
+        with self._reader.connect() as connection:
+            return self._job(connection, job_id)
+
+    def jobs(self, kind: JobKind | None = None, limit: int = 200) -> list[Job]:
+        """The newest jobs, newest first."""
+        with self._reader.connect() as connection:
+            where = sa.true() if kind is None else schema.jobs.c.kind == kind
+            return self._select_jobs(connection, where, limit)
+
+    def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
+        """The waiting jobs of a backend in submission order, lost ones left out."""
+        where = (schema.jobs.c.backend == backend) & (schema.jobs.c.kind.in_(kinds)) & (schema.jobs.c.status == "queued")
+        with self._reader.connect() as connection:
+            waiting = self._select_jobs(connection, where)
+        return [job for job in reversed(waiting) if job.status == "queued"]
+
+    def beat(self, job_id: str, worker: str | None = None) -> None:
+        """Record that the job's process is alive, and which it is."""
+        self._update(job_id, heartbeat_at=self._clock(), **({} if worker is None else {"worker": worker}))
+
+    def start(self, job_id: str) -> None:
+        """The job's turn has come."""
+        now = self._clock()
+        self._update(job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
+
+    def progress(self, job_id: str, done: float, total: float, message: str) -> None:
+        """Record how far the job is and what it does; counts as a heartbeat."""
+        self._update(job_id, done=done, total=total, message=message, heartbeat_at=self._clock())
+
+    def end(self, job_id: str, status: Status, reason: str) -> None:
+        """Record how and why the job ended."""
+        now = self._clock()
+        with self._writer.begin() as connection:
+            self._set(connection, job_id, status=status, reason=reason, message="", ended_at=now, heartbeat_at=now)
+            handled = schema.requests.update().where(schema.requests.c.job_id == job_id, schema.requests.c.handled_at.is_(None))
+            connection.execute(handled.values(handled_at=now))
+
+    def requeue(self, job_id: str) -> Job:
+        """Queue a job again that was stopped, failed or lost, keeping its id.
+
+        Raises:
+            StoreError: the job is active or finished.
+        """
+        with self._writer.begin() as connection:
+            job = self._job(connection, job_id)
+            if job.status not in ("stopped", "failed", "lost"):
+                raise StoreError(f"{job_id} is {job.status} and cannot be resumed.", "Only stopped, failed and lost runs can.")
+            now = self._clock()
+            self._set(connection, job_id, status="queued", reason="", message="", worker="", ended_at=None, heartbeat_at=now)
+            return self._job(connection, job_id)
+
+    def request_stop(self, job_id: str) -> None:
+        """Ask a job to end at its next step; asking twice changes nothing.
+
+        Raises:
+            StoreError: the job has already ended or is lost.
+        """
+        with self._writer.begin() as connection:
+            job = self._job(connection, job_id)
+            if not job.active:
+                raise StoreError(f"{job_id} is already {job.status}.", "Only queued and running jobs can be stopped.")
+            if job.status == "stopping":
+                return
+            connection.execute(schema.requests.insert().values(job_id=job_id, kind="stop", created_at=self._clock()))
+            if job.status == "running":
+                self._set(connection, job_id, status="stopping")
+
+    def stop_requested(self, job_id: str) -> bool:
+        """Whether a stop request waits to be handled."""
+        waiting = sa.select(schema.requests.c.seq).where(
+            schema.requests.c.job_id == job_id, schema.requests.c.kind == "stop", schema.requests.c.handled_at.is_(None)
+        )
+        with self._reader.connect() as connection:
+            return connection.scalar(waiting) is not None
+
+    # What a run leaves behind
+
+    def add_scalars(self, job_id: str, step: int, values: dict[str, float | None]) -> None:
+        """Append one step's values."""
+        now = self._clock()
+        rows = [{"job_id": job_id, "step": step, "name": name, "value": value, "time": now} for name, value in values.items()]
+        self._insert(schema.scalars, rows)
+
+    def scalars(self, job_id: str, after: int = 0) -> list[Scalar]:
+        """The values with a sequence number above `after`, in order."""
+        table = schema.scalars
+        query = sa.select(table).where(table.c.job_id == job_id, table.c.seq > after).order_by(table.c.seq)
+        with self._reader.connect() as connection:
+            return [Scalar(row.seq, row.step, row.name, row.value, row.time) for row in connection.execute(query)]
+
+    def add_rollouts(self, job_id: str, rollouts: Iterable[Rollout]) -> None:
+        """Append rollouts in training order."""
+        self._insert(schema.rollouts, [{"job_id": job_id} | asdict(rollout) for rollout in rollouts])
+
+    def rollouts(self, job_id: str, step: int | None = None) -> list[Rollout]:
+        """The rollouts of one step, or of all, in training order."""
+        table = schema.rollouts
+        query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.seq)
+        if step is not None:
+            query = query.where(table.c.step == step)
+        fields = tuple(Rollout.__dataclass_fields__)
+        with self._reader.connect() as connection:
+            return [Rollout(**{name: row[name] for name in fields}) for row in connection.execute(query).mappings()]
+
+    def last_rollout_step(self, job_id: str) -> int:
+        """The newest step with rollouts, 0 when there is none."""
+        with self._reader.connect() as connection:
+            return (
+                connection.scalar(sa.select(sa.func.max(schema.rollouts.c.step)).where(schema.rollouts.c.job_id == job_id)) or 0
+            )
+
+    def truncate(self, job_id: str, after_step: int) -> None:
+        """Forget scalars, rollouts and checkpoints beyond a step, so that a resumed run writes each step once."""
+        with self._writer.begin() as connection:
+            for table in (schema.scalars, schema.rollouts, schema.checkpoints):
+                connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step > after_step))
+
+    def add_checkpoint(self, job_id: str, step: int, path: str) -> None:
+        """Record a checkpoint; the same step again replaces its path."""
+        table = schema.checkpoints
+        with self._writer.begin() as connection:
+            connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step == step))
+            connection.execute(table.insert().values(job_id=job_id, step=step, path=path, created_at=self._clock()))
+
+    def checkpoints(self, job_id: str) -> list[Checkpoint]:
+        """The run's checkpoints, oldest first."""
+        table = schema.checkpoints
+        query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.step)
+        with self._reader.connect() as connection:
+            return [Checkpoint(row.step, row.path, row.created_at) for row in connection.execute(query)]
+
+    def add_evaluation(self, job_id: str, label: str, step: int, split: str, items: Iterable[EvaluationItem]) -> None:
+        """Record an evaluation with its problems; the same label again replaces the earlier one."""
+        table = schema.evaluations
+        with self._writer.begin() as connection:
+            connection.execute(table.delete().where(table.c.job_id == job_id, table.c.label == label))
+            values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": self._clock()}
+            key = connection.execute(table.insert().values(values).returning(table.c.seq)).scalar_one()
+            rows = [{"evaluation": key} | asdict(item) for item in items]
+            if rows:
+                connection.execute(schema.evaluation_items.insert(), rows)
+
+    def evaluations(self, job_id: str) -> list[Evaluation]:
+        """The run's evaluations, oldest first, each with its problems."""
+        table, item_table = schema.evaluations, schema.evaluation_items
+        query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.seq)
+        with self._reader.connect() as connection:
+            found = []
+            for row in connection.execute(query).all():
+                items = connection.execute(
+                    sa.select(item_table).where(item_table.c.evaluation == row.seq).order_by(item_table.c.seq)
+                )
+                parsed = tuple(EvaluationItem(item.problem_id, item.completion, item.rewards, item.tokens) for item in items)
+                found.append(Evaluation(row.label, row.step, row.split, row.created_at, parsed))
+            return found
+
+    def _job(self, connection: sa.Connection, job_id: str) -> Job:
+        found = self._select_jobs(connection, schema.jobs.c.id == job_id)
+        if not found:
+            raise StoreError(f"There is no run {job_id!r}.", "`python -m training list` shows the runs.")
+        return found[0]
+
+    def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
+        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
+        return [self._parse_job(row) for row in connection.execute(query).mappings()]
+
+    def _parse_job(self, row: sa.RowMapping) -> Job:
+        job = Job(**cast(dict[str, Any], dict(row)))
+        silent_s = self._clock() - job.heartbeat_at
+        if not job.active or silent_s <= LOST_AFTER_S:
+            return job
+        lost: dict[str, Any] = {"status": "lost", "reason": f"no heartbeat for {silent_s:,.0f} s: its process is gone"}
+        return Job(**(dict(row) | lost))
+
+    def _update(self, job_id: str, **values: Any) -> None:
+        with self._writer.begin() as connection:
+            self._set(connection, job_id, **values)
+
+    def _set(self, connection: sa.Connection, job_id: str, **values: Any) -> None:
+        changed = connection.execute(schema.jobs.update().where(schema.jobs.c.id == job_id).values(**values))
+        if changed.rowcount == 0:
+            self._job(connection, job_id)
+
+    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            with self._writer.begin() as connection:
+                connection.execute(table.insert(), rows)
+
+
+def _configure_sqlite(engine: sa.Engine) -> None:
+    """WAL, foreign keys, and real transactions: writers take their lock at BEGIN, so none fails halfway as busy."""
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        mode = "IMMEDIATE" if connection.get_execution_options().get("write") else "DEFERRED"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _root_cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
