@@ -15,7 +15,7 @@ from typing import Any
 
 from training import launch
 from training.backends import local
-from training.config import RunConfig, load_preset, parse_config, preset_names
+from training.config import RunConfig, load_preset, parse_config, preset_paths
 from training.errors import AtlasError, SourceError, StoreError
 from training.evaluate import Score, evaluate_model, evaluation_table
 from training.home import Home
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
     settings = ", ".join(RunConfig.model_fields)
     command = add("launch", _launch, "Start a GRPO run as a detached process and print its run_id.")
-    command.add_argument("--preset", default="demo", help=f"{', '.join(preset_names())}, or a TOML file (default: demo)")
+    command.add_argument("--preset", default="demo", help=f"{', '.join(preset_paths())}, or a TOML file (default: demo)")
     command.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help=f"change a setting: {settings}"
     )
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _launch(options: argparse.Namespace) -> int:
     home, store = _open()
-    config = load_preset(options.preset, options.assignments)
+    config = load_preset(options.preset, options.assignments, home.presets)
     run_id = launch.launch_run(store, home, config, options.backend)
     print(json.dumps({"run_id": run_id}) if options.json else f"run_id: {run_id}", flush=True)
     return _wait(store, run_id) if options.wait else 0

@@ -4,6 +4,7 @@ Torch-free. Field names are TRL's where TRL has the setting. A field's descripti
 """
 
 import difflib
+import itertools
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,29 +28,40 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    preset: str = _field("Run", "The preset that this configuration started from.", "")
+    preset: str = _field("Preset", "The preset that this configuration started from.", "")
     model: str = _field(
-        "Model", 'A Hub name, a local folder, or "demo" for the demo model that ships with the program.', ..., min_length=1
+        "Model and data",
+        'A Hub name, a local folder, or "demo" for the demo model that ships with the program.',
+        ...,
+        min_length=1,
     )
-    source: str = _field("Data", "The problems: demo, hub (GSM8K), auto, or a folder or file.", "auto", min_length=1)
-    system_prompt: str = _field("Data", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
+    source: str = _field("Model and data", "The problems: demo, hub (GSM8K), auto, or a folder or file.", "auto", min_length=1)
+    system_prompt: str = _field("Prompt", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
 
-    max_steps: int = _field("Length", "Optimiser steps.", 150, ge=1, le=1_000_000)
+    max_steps: int = _field("Size of the run", "Optimiser steps.", 150, ge=1, le=1_000_000)
     num_generations: int = _field(
-        "Length", "Completions of one problem that are compared with each other: the group size.", 8, ge=2, le=256
+        "Size of the run", "Completions of one problem that are compared with each other: the group size.", 8, ge=2, le=256
     )
-    per_device_train_batch_size: int = _field("Length", "Completions in one forward and backward pass.", 32, ge=1, le=4096)
-    gradient_accumulation_steps: int = _field("Length", "Passes before the weights change.", 1, ge=1, le=1024)
-    max_completion_length: int = _field("Length", "Tokens after which a completion is cut off.", 200, ge=1, le=131_072)
+    per_device_train_batch_size: int = _field(
+        "Size of the run", "Completions in one forward and backward pass.", 32, ge=1, le=4096
+    )
+    gradient_accumulation_steps: int = _field("Size of the run", "Passes before the weights change.", 1, ge=1, le=1024)
+    max_completion_length: int = _field("Size of the run", "Tokens after which a completion is cut off.", 200, ge=1, le=131_072)
 
-    temperature: float = _field("Sampling", "Sampling temperature of the completions.", 1.0, gt=0, le=10)
+    temperature: float = _field("Sampling and loss", "Sampling temperature of the completions.", 1.0, gt=0, le=10)
     beta: float = _field(
-        "GRPO", "Weight of the KL term that holds the policy to its start; 0 needs no reference model.", 0.0, ge=0, le=100
+        "Sampling and loss",
+        "Weight of the KL term that holds the policy to its start; 0 needs no reference model.",
+        0.0,
+        ge=0,
+        le=100,
     )
-    epsilon: float = _field("GRPO", "Clipping range of the probability ratio.", 0.2, gt=0, lt=1)
-    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = _field("GRPO", "How token losses are averaged.", "dapo")
+    epsilon: float = _field("Sampling and loss", "Clipping range of the probability ratio.", 0.2, gt=0, lt=1)
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = _field(
+        "Sampling and loss", "How token losses are averaged.", "dapo"
+    )
     scale_rewards: Literal["group", "batch", "none"] = _field(
-        "GRPO", "Whose standard deviation divides the advantages.", "group"
+        "Sampling and loss", "Whose standard deviation divides the advantages.", "group"
     )
 
     learning_rate: float = _field("Optimiser", "Peak learning rate of AdamW.", 5e-6, gt=0, le=1)
@@ -69,15 +81,21 @@ class RunConfig(BaseModel):
     )
 
     evaluation_problems: int = _field(
-        "Evaluation", "Test problems to evaluate before and after training; 0 evaluates nothing.", 0, ge=0
+        "Evaluation and checkpoints", "Test problems to evaluate before and after training; 0 evaluates nothing.", 0, ge=0
     )
     evaluation_temperature: float = _field(
-        "Evaluation", "Sampling temperature of evaluations; 0 takes the likeliest token.", 0.0, ge=0, le=10
+        "Evaluation and checkpoints", "Sampling temperature of evaluations; 0 takes the likeliest token.", 0.0, ge=0, le=10
     )
-    save_steps: int = _field("Checkpoints", "Steps between checkpoints; the last step is always saved.", 50, ge=1)
-    save_total_limit: int = _field("Checkpoints", "Checkpoints kept.", 2, ge=1)
-    seed: int = _field("Run", "Seed of data order and sampling.", 42, ge=0, lt=2**32)
-    wandb: bool = _field("Run", "Also log to Weights & Biases: online with a key, else offline into the run's folder.", False)
+    save_steps: int = _field(
+        "Evaluation and checkpoints", "Steps between checkpoints; the last step is always saved.", 50, ge=1
+    )
+    save_total_limit: int = _field("Evaluation and checkpoints", "Checkpoints kept.", 2, ge=1)
+    seed: int = _field("Evaluation and checkpoints", "Seed of data order and sampling.", 42, ge=0, lt=2**32)
+    wandb: bool = _field(
+        "Evaluation and checkpoints",
+        "Also log to Weights & Biases: online with a key, else offline into the run's folder.",
+        False,
+    )
 
     @field_validator("rewards")
     @classmethod
@@ -120,24 +138,33 @@ class RunConfig(BaseModel):
         return sum(weight * REWARDS[name].maximum for name, weight in self.reward_weights.items() if weight > 0)
 
 
-def preset_names() -> list[str]:
-    """The presets that ship with the program."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+def preset_paths(own: Path | None = None) -> dict[str, Path]:
+    """Name -> file of the presets that ship with the program, and of a person's own, which win over equal names."""
+    folders = [PRESETS] if own is None else [PRESETS, own]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
-def load_preset(preset: str, assignments: Sequence[str] = ()) -> RunConfig:
-    """A shipped preset, or the TOML file at a path, with `key=value` assignments applied.
+def preset_description(path: Path) -> str:
+    """What a preset says of itself: the comment that its file begins with."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
+
+
+def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None = None) -> RunConfig:
+    """A preset by name, or the TOML file at a path, with `key=value` assignments applied.
 
     Values are read as TOML, and as plain text when that fails; `rewards.integer=0` reaches into the table of rewards.
+
+    Args:
+        own: the folder with a person's own presets.
 
     Raises:
         ConfigError: no such preset, malformed TOML, an unknown key, or a value out of range.
     """
-    path = PRESETS / f"{preset}.toml" if preset in preset_names() else Path(preset).expanduser()
+    paths = preset_paths(own)
+    path = paths.get(preset) or Path(preset).expanduser()
     if not path.is_file():
-        raise ConfigError(
-            f"There is no preset {preset!r}.", f"Use one of {', '.join(preset_names())}, or the path of a TOML file."
-        )
+        raise ConfigError(f"There is no preset {preset!r}.", f"Use one of {', '.join(paths)}, or the path of a TOML file.")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

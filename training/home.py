@@ -36,6 +36,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def presets(self) -> Path:
+        """A person's own presets, beside those that ship."""
+        return self.root / "presets"
+
+    @property
     def locks(self) -> Path:
         return self.root / "locks"
 
@@ -64,7 +69,7 @@ class Home:
 
     def _prepare(self) -> None:
         try:
-            for folder in (self.root, self.cache, self.runs, self.locks):
+            for folder in (self.root, self.cache, self.runs, self.presets, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.root / f".write-probe-{os.getpid()}"
             probe.touch()

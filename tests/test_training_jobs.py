@@ -1,0 +1,122 @@
+"""A job's process and the local backend, with real processes and a real store."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from training.backends import local
+from training.errors import AtlasError, BackendError, SourceError
+from training.home import Home
+from training.jobs import StopRequested, job_process
+from training.launch import backend_named, submit_job
+from training.store import Job, Store
+
+
+@pytest.fixture
+def store(home: Home) -> Store:
+    return Store.open(home.store_url)
+
+
+def queued(store: Store, name: str = "demo") -> Job:
+    return store.create_job("train", name, {"name": name})[0]
+
+
+def wait_for(store: Store, job_id: str, *statuses: str) -> Job:
+    for _ in range(600):
+        job = store.job(job_id)
+        if job.status in statuses:
+            return job
+        time.sleep(0.1)
+    raise AssertionError(f"{job_id} is still {job.status}: {job.message}")
+
+
+def test_a_job_that_returns_is_finished_and_known_by_its_process(store: Store) -> None:
+    job = queued(store)
+    with job_process(store, job.id) as process:
+        process.begin()
+        assert store.job(job.id).status == "running"
+        assert store.job(job.id).worker.endswith(f":{os.getpid()}")
+        process.reason = "all done"
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("finished", "all done")
+
+
+def test_an_expected_error_becomes_the_reason(store: Store) -> None:
+    job = queued(store)
+    with pytest.raises(SourceError), job_process(store, job.id):
+        raise SourceError("There is no source 'x'.", "Use demo.")
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("failed", "There is no source 'x'. Use demo.")
+
+
+def test_a_crash_becomes_the_reason_and_its_traceback_goes_to_the_log(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    job = queued(store)
+    with pytest.raises(AtlasError, match="ZeroDivisionError"), job_process(store, job.id):
+        _ = 1 / 0
+    assert store.job(job.id).reason == "ZeroDivisionError: division by zero"
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_stop_request_ends_the_job_as_stopped(store: Store) -> None:
+    job = queued(store)
+    with job_process(store, job.id) as process:
+        process.begin()
+        store.request_stop(job.id)
+        process.check_stop()
+        raise AssertionError("the job went on")
+    assert store.job(job.id).status == "stopped"
+
+
+def test_a_termination_signal_counts_as_a_stop_request(store: Store) -> None:
+    job = queued(store)
+    with job_process(store, job.id) as process:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(StopRequested):
+            process.check_stop()
+
+
+def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, home: Home) -> None:
+    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    backend = backend_named("local", home)
+    for _ in range(100):
+        if backend.logs(store.job(job_id)):
+            break
+        time.sleep(0.1)
+    assert "Linux" in backend.logs(store.job(job_id)) or "macOS" in backend.logs(store.job(job_id))
+
+
+def test_a_folder_that_cannot_be_written_fails_the_job_with_the_remedy(store: Store, home: Home) -> None:
+    home.runs.rmdir()
+    home.runs.write_text("in the way")
+    with pytest.raises(BackendError, match="can be written"):
+        submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    assert store.job("help-1").status == "failed"
+
+
+def test_an_unknown_backend_lists_the_known_ones(home: Home) -> None:
+    with pytest.raises(BackendError, match="Use one of local"):
+        backend_named("moon", home)
+
+
+def test_the_accelerator_is_given_in_submission_order(store: Store, home: Home) -> None:
+    first, second = queued(store, "first"), queued(store, "second")
+
+    def give_up() -> None:
+        raise StopRequested
+
+    with pytest.raises(StopRequested), local.accelerator(home, store, second, give_up):
+        raise AssertionError("overtook the first")
+    with local.accelerator(home, store, first, give_up):
+        store.start(first.id)
+        with pytest.raises(StopRequested), local.accelerator(home, store, second, give_up):
+            raise AssertionError("two at once")
+    store.end(first.id, "finished", "done")
+    with local.accelerator(home, store, second, give_up):
+        pass
+
+
+def test_a_process_is_known_by_its_command_line_not_only_its_number(store: Store, home: Home) -> None:
+    job = queued(store)
+    store.beat(job.id, worker=local.worker_name())
+    assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
+    assert local.LocalBackend(home).status(job) == "unknown"

@@ -1,0 +1,80 @@
+"""The command line: scoring from outside, and errors as one line with the remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import main
+from training.rewards import REWARDS
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GRPO_ATLAS_STORE", raising=False)
+
+
+@pytest.mark.parametrize("command", ["launch", "run", "list", "show", "stop", "resume", "evaluate", "score"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m training" in capsys.readouterr().out
+
+
+def test_score_prints_the_six_rewards_unweighted_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "completions.jsonl"
+    rows = [{"completion": "<answer>72</answer>", "answer": "72"}, {"completion": "seventy-two\u2028", "answer": "72"}]
+    file.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    assert main(["score", "--jsonl", str(file)]) == 0
+    scored = [json.loads(line)["rewards"] for line in capsys.readouterr().out.splitlines()]
+    assert [list(row) for row in scored] == [list(REWARDS)] * 2
+    assert [row["correctness"] for row in scored] == [1.0, 0.0]
+
+
+def test_list_of_an_empty_store_says_how_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert "python -m training launch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["launch", "--set", "max_steps=0"], "max_steps = 0"),
+        (["launch", "--set", "per_device_train_batch_size=30"], "make the batch a multiple of 8"),
+        (["launch", "--set", "source=/nowhere"], "There is no source '/nowhere'"),
+        (["launch", "--set", "evaluation_problems=100000"], "has 400 test problems"),
+        (["launch", "--backend", "moon"], "There is no backend 'moon'"),
+        (["launch", "--preset", "nothing"], "There is no preset 'nothing'"),
+        (["show", "nobody-1"], "There is no run 'nobody-1'"),
+        (["stop", "nobody-1"], "There is no run 'nobody-1'"),
+        (["resume", "nobody-1"], "There is no run 'nobody-1'"),
+        (["evaluate", "--source", "/nowhere"], "There is no source '/nowhere'"),
+        (["score", "--jsonl", "/nowhere.jsonl"], "cannot be read"),
+    ],
+)
+def test_an_error_is_one_line_with_the_remedy_and_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    assert message in printed
+
+
+def test_a_malformed_line_to_score_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "completions.jsonl"
+    file.write_text('{"completion": "x", "answer": "1"}\n{"completion": 3}\n')
+    assert main(["score", "--jsonl", str(file)]) == 2
+    assert f"{file}:2 is not" in capsys.readouterr().err
+
+
+def test_an_unwritable_home_is_an_error_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("GRPO_ATLAS_HOME", str(tmp_path / "file" / "home"))
+    assert main(["list"]) == 2
+    assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err

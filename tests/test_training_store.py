@@ -1,0 +1,235 @@
+"""The store's contract, on a real SQLite file."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from training import schema
+from training.errors import StoreError
+from training.store import LOST_AFTER_S, EvaluationItem, Rollout, Store
+
+
+class Clock:
+    """A time that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Store:
+    return Store.open(f"sqlite:///{tmp_path / 'store.db'}", clock)
+
+
+def rollout(step: int, position: int = 0) -> Rollout:
+    return Rollout(
+        step, 0, position, "train-3", "<answer>5</answer>", {"correctness": 1.0, "integer": None}, 1.0, 0.5, 9, "stop"
+    )
+
+
+def test_ids_count_up_within_a_name(store: Store) -> None:
+    ids = [store.create_job("train", name, {"n": n})[0].id for n, name in enumerate(["demo", "demo", "demo-2", "demo"])]
+    assert ids == ["demo-1", "demo-2", "demo-2-1", "demo-3"]
+
+
+def test_an_equal_active_job_is_not_made_twice(store: Store) -> None:
+    first, new = store.create_job("train", "demo", {"steps": 3})
+    assert new
+    assert store.create_job("train", "demo", {"steps": 3}) == (first, False)
+    store.end(first.id, "finished", "done")
+    assert store.create_job("train", "demo", {"steps": 3})[0].id == "demo-2"
+
+
+def test_a_job_goes_from_queued_to_its_end(store: Store, clock: Clock) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    assert store.job(job_id).status == "queued"
+    store.start(job_id)
+    store.progress(job_id, 3, 10, "training")
+    running = store.job(job_id)
+    assert (running.status, running.fraction, running.message) == ("running", 0.3, "training")
+    clock.now += 5
+    store.end(job_id, "finished", "all 10 steps done")
+    ended = store.job(job_id)
+    assert (ended.status, ended.reason, ended.ended_at, ended.active) == ("finished", "all 10 steps done", 1005.0, False)
+
+
+def test_a_job_without_heartbeat_is_lost_until_it_beats_again(store: Store, clock: Clock) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    store.start(job_id)
+    clock.now += LOST_AFTER_S
+    assert store.job(job_id).status == "running"
+    clock.now += 1
+    lost = store.job(job_id)
+    assert lost.status == "lost"
+    assert "no heartbeat for 21 s" in lost.reason
+    store.beat(job_id)
+    assert store.job(job_id).status == "running"
+
+
+def test_a_stop_request_is_seen_once_and_handled_by_the_end(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    store.start(job_id)
+    assert not store.stop_requested(job_id)
+    store.request_stop(job_id)
+    store.request_stop(job_id)
+    assert store.job(job_id).status == "stopping"
+    assert store.stop_requested(job_id)
+    store.end(job_id, "stopped", "on request")
+    assert not store.stop_requested(job_id)
+    with pytest.raises(StoreError, match="already stopped"):
+        store.request_stop(job_id)
+
+
+def test_only_ended_unfinished_jobs_can_be_queued_again(store: Store, clock: Clock) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    with pytest.raises(StoreError, match="is queued and cannot be resumed"):
+        store.requeue(job_id)
+    store.start(job_id)
+    clock.now += LOST_AFTER_S + 1
+    assert store.requeue(job_id).status == "queued"
+    store.end(job_id, "finished", "done")
+    with pytest.raises(StoreError, match="is finished"):
+        store.requeue(job_id)
+
+
+def test_the_queue_is_in_submission_order_without_the_lost(store: Store, clock: Clock) -> None:
+    store.create_job("train", "lost", {})
+    clock.now += LOST_AFTER_S + 1
+    store.create_job("train", "first", {})
+    store.create_job("build", "map", {})
+    store.create_job("evaluate", "second", {})
+    assert [job.id for job in store.queue("local", ("train", "evaluate"))] == ["first-1", "second-1"]
+
+
+def test_scalars_are_read_after_a_cursor(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    store.add_scalars(job_id, 1, {"reward": 0.5, "kl": None})
+    first = store.scalars(job_id)
+    assert [(scalar.step, scalar.name, scalar.value) for scalar in first] == [(1, "reward", 0.5), (1, "kl", None)]
+    store.add_scalars(job_id, 2, {"reward": 0.6})
+    assert [scalar.value for scalar in store.scalars(job_id, after=first[-1].seq)] == [0.6]
+
+
+def test_rollouts_come_back_as_written(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    written = [rollout(1), rollout(1, 1), rollout(2)]
+    store.add_rollouts(job_id, written)
+    assert store.rollouts(job_id) == written
+    assert store.rollouts(job_id, step=2) == [rollout(2)]
+    assert store.last_rollout_step(job_id) == 2
+
+
+def test_truncate_forgets_what_a_resumed_run_will_write_again(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    for step in (1, 2, 3):
+        store.add_scalars(job_id, step, {"reward": 1.0})
+        store.add_rollouts(job_id, [rollout(step)])
+        store.add_checkpoint(job_id, step, f"checkpoint-{step}")
+    store.truncate(job_id, after_step=2)
+    assert [scalar.step for scalar in store.scalars(job_id)] == [1, 2]
+    assert store.last_rollout_step(job_id) == 2
+    assert [checkpoint.step for checkpoint in store.checkpoints(job_id)] == [1, 2]
+
+
+def test_an_evaluation_replaces_the_one_of_equal_label(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    item = EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)
+    store.add_evaluation(job_id, "before", 0, "test", [])
+    store.add_evaluation(job_id, "before", 0, "test", [item])
+    (evaluation,) = store.evaluations(job_id)
+    assert evaluation.items == (item,)
+
+
+def test_an_unknown_run_is_an_error_with_a_remedy(store: Store) -> None:
+    for call in (store.job, store.start, store.request_stop, store.requeue):
+        with pytest.raises(StoreError, match="There is no run 'nobody'"):
+            call("nobody")
+
+
+def test_many_writers_and_readers_share_one_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    job_id = Store.open(url).create_job("train", "demo", {})[0].id
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            mine = Store.open(url)
+            for step in range(20):
+                mine.add_scalars(job_id, step, {f"writer-{number}": 1.0})
+                mine.scalars(job_id)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(Store.open(url).scalars(job_id)) == 120
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/store.db", "nonsense", "oracle+nothing://host/db"])
+def test_a_store_that_cannot_be_opened_names_the_setting(url: str) -> None:
+    with pytest.raises(StoreError, match="GRPO_ATLAS_STORE"):
+        Store.open(url)
+
+
+def test_a_password_in_the_url_is_not_shown() -> None:
+    with pytest.raises(StoreError) as raised:
+        Store.open("nonsense://user:secret@host/db")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_text("something else entirely, not a database at all")
+    with pytest.raises(StoreError):
+        Store.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("something else")
+
+
+def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    Store.open(url).close()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("INSERT INTO schema_versions VALUES (99, 0)")
+    with pytest.raises(StoreError, match="schema version 99"):
+        Store.open(url)
+
+
+def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    Store.open(f"sqlite:///{path}").close()
+    store = Store.open(f"sqlite:///{path}")
+
+    def tag(connection: sa.Connection) -> None:
+        connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN tag TEXT"))
+
+    def broken(connection: sa.Connection) -> None:
+        tag(connection)
+        raise RuntimeError("half way")
+
+    def columns_and_version() -> tuple[bool, int]:
+        with sqlite3.connect(path) as connection:
+            names = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
+            return "tag" in names, connection.execute("SELECT max(version) FROM schema_versions").fetchone()[0]
+
+    next_version = schema.VERSION + 1
+    with pytest.raises(RuntimeError), store._writer.begin() as connection:
+        schema.migrate(connection, 0.0, {next_version: broken}, next_version)
+    assert columns_and_version() == (False, schema.VERSION)
+    with store._writer.begin() as connection:
+        assert schema.migrate(connection, 0.0, {next_version: tag}, next_version) == schema.VERSION
+    assert columns_and_version() == (True, next_version)
