@@ -38,7 +38,7 @@ demo-model: $(VENV)/.run
 	$(BIN)/python -m training.demo.pretrain
 
 demo-atlas: $(VENV)/.run
-	$(BIN)/python -m analysis build --source demo --ship
+	$(BIN)/python -m analysis ship
 
 screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.browser.screenshots

@@ -15,10 +15,9 @@ from training.launch import launch_run
 def summary(config: RunConfig) -> str:
     """What the configuration amounts to."""
     each_step = f"{count(config.groups_per_step, 'problem')} × {count(config.num_generations, 'completion')}"
-    return (
-        f"{count(config.max_steps, 'step')} of {each_step}, {count(config.max_steps * config.completions_per_step, 'completion')} "
-        f"in all. The highest total reward is {significant(config.maximum_reward)}."
-    )
+    in_all = count(config.max_steps * config.completions_per_step, "completion")
+    highest = significant(config.maximum_reward)
+    return f"{count(config.max_steps, 'step')} of {each_step}, {in_all} in all. The highest total reward is {highest}."
 
 
 def launch(config: RunConfig) -> None:

@@ -18,7 +18,6 @@ from training.store import Job, Status
 
 POLL_S = 1.0
 _CURVES_IN_A_ROW = 3
-_LATEST = "latest"
 _Color = Literal["gray", "blue", "orange", "green", "red"]
 _BADGES: dict[Status, tuple[_Color, str]] = {
     "queued": ("gray", ":material/hourglass_empty:"),
@@ -102,7 +101,7 @@ def _render_action(run: Job) -> None:
             with boundary():
                 data.store().request_stop(run.id)
                 st.rerun(scope="fragment")
-    elif run.status != "finished" and st.button("Resume", key=Keys.STOP, type="primary", width="stretch"):
+    elif run.status != "finished" and st.button("Resume", key=Keys.RESUME, type="primary", width="stretch"):
         with boundary():
             resume_run(data.store(), data.home(), run.id)
             st.rerun()
@@ -145,10 +144,12 @@ def _render_completions(run: Job, config: RunConfig) -> None:
     if not last:
         return
     st.subheader("Completions", anchor=False)
-    step_column, group_column = st.columns([3, 2])
-    steps = [*range(1, last + 1), _LATEST]
-    picked = step_column.select_slider("Step", steps, value=_LATEST, key=Keys.STEP) if last > 1 else _LATEST
-    rollouts = data.store().rollouts(run.id, last if picked == _LATEST else int(picked))
+    follow_column, step_column, group_column = st.columns([1, 2, 2], vertical_alignment="bottom")
+    follow = follow_column.toggle("Latest step", value=True, key=Keys.FOLLOW, help="Off: choose any step.")
+    step = last
+    if not follow and last > 1:
+        step = int(step_column.select_slider("Step", range(1, last + 1), value=last, key=Keys.STEP))
+    rollouts = data.store().rollouts(run.id, step)
     groups = sorted({rollout.group_index for rollout in rollouts})
     with group_column:
         group = st.segmented_control(

@@ -1,0 +1,118 @@
+"""The sidebar below the navigation: which problems are shown, and which jobs run."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.components.errors import render_error
+from dashboard.state import Keys, State
+from dashboard.text import count, duration, plain
+from training.errors import AtlasError
+from training.problems import ProblemSet
+from training.store import Job
+
+FOLDER = "folder"
+_CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
+_SHOWN_REJECTIONS = 200
+_BUSY_POLL_S = 1.0
+_IDLE_POLL_S = 5.0
+
+
+def render_sidebar() -> None:
+    """Source and jobs. Takes what the address says into the session first."""
+    state = State()
+    state.read_url()
+    with st.sidebar:
+        _render_source(state)
+        st.divider()
+        if data.shares_home():
+            st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+        busy = any(job.active for job in data.store().jobs(limit=20))
+        st.fragment(_render_jobs, run_every=_BUSY_POLL_S if busy else _IDLE_POLL_S)()
+
+
+def _render_source(state: State) -> None:
+    named = state.source if state.source in _CHOICES else FOLDER
+    st.session_state.setdefault(Keys.SOURCE_CHOICE, named)
+    st.session_state.setdefault(Keys.SOURCE_FOLDER, state.source if named == FOLDER else "")
+    choice = st.selectbox(
+        "Problems",
+        list(_CHOICES),
+        format_func=_CHOICES.__getitem__,
+        key=Keys.SOURCE_CHOICE,
+        on_change=_take_choice,
+        help="Automatic takes your own folder (GRPO_ATLAS_DATA), else GSM8K if it was fetched, else the demo.",
+    )
+    if choice == FOLDER:
+        st.text_input(
+            "Path",
+            key=Keys.SOURCE_FOLDER,
+            on_change=_take_folder,
+            placeholder="/data/my-problems",
+            help='A folder with train and test as .jsonl or .parquet, or one such file; rows have "question" and "answer".',
+        )
+    if state.source_error:
+        render_error(state.source_error)
+    try:
+        _render_problem_set(data.problem_set(state.source))
+    except AtlasError as error:
+        st.caption(plain(error.problem))
+
+
+def _render_problem_set(problems: ProblemSet) -> None:
+    st.caption(f"**{plain(problems.name)}**, {count(len(problems.problems), 'problem')}")
+    if not problems.rejected:
+        return
+    with st.expander(f"{count(len(problems.rejected), 'row')} left out", icon=":material/warning:"):
+        for rejection in problems.rejected[:_SHOWN_REJECTIONS]:
+            st.text(str(rejection))
+        if len(problems.rejected) > _SHOWN_REJECTIONS:
+            st.caption(f"and {len(problems.rejected) - _SHOWN_REJECTIONS:,} more")
+
+
+def _render_jobs() -> None:
+    active = [job for job in data.store().jobs(limit=20) if job.active]
+    if not active:
+        st.caption("No job is running.")
+    for job in active:
+        st.caption(f"**{plain(job.name)}**, {job.status}")
+        if job.status != "queued":
+            st.progress(job.fraction, text=plain(job_line(job)))
+
+
+def job_line(job: Job) -> str:
+    """What an active job does now and how long it still takes: `embedding 3,200 of 8,792 questions, 22 s left`."""
+    done = job.message or job.status
+    if job.started_at is None or job.fraction <= 0.02:
+        return done
+    elapsed_s = job.heartbeat_at - job.started_at
+    left_s = elapsed_s * (1 - job.fraction) / job.fraction
+    return f"{done}, {duration(left_s)} left" if left_s >= 1 else done
+
+
+def _take_choice() -> None:
+    choice = str(st.session_state[Keys.SOURCE_CHOICE])
+    if choice != FOLDER:
+        _take(choice)
+
+
+def _take_folder() -> None:
+    path = str(st.session_state[Keys.SOURCE_FOLDER]).strip().strip("'\"")
+    if path:
+        _take(str(Path(path).expanduser()))
+
+
+def _take(source: str) -> None:
+    """Show another source if it can be read; otherwise keep what is shown and say why."""
+    state = State()
+    try:
+        if not data.needs_fetch(source):
+            data.problem_set(source)
+    except AtlasError as error:
+        state.source_error = str(error)
+        return
+    state.source_error = ""
+    if source != state.source:
+        state.source = source
+        state.forget_problems()

@@ -1,0 +1,20 @@
+"""The little CSS that Streamlit's theme settings cannot express."""
+
+import streamlit as st
+
+MAP_HEIGHT = "max(420px, 68vh)"
+"""The map leaves room for the line that says what is selected."""
+PROBLEM_PANEL = "problem_panel"
+NEIGHBORS = "neighbors"
+
+_STYLE = f"""<style>
+.stMainBlockContainer {{ padding-left: 3rem; padding-right: 3rem; }}
+.st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
+.st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
+.st-key-{NEIGHBORS} button * {{ text-align: left; }}
+</style>"""
+
+
+def render_style() -> None:
+    """Once a page, before anything that it applies to."""
+    st.html(_STYLE)

@@ -1,0 +1,66 @@
+"""The newcomer's whole way on the demo, in Chromium with real training: open, lasso, launch, watch, lose the dashboard, stop."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import start_dashboard, stop
+from training.home import Home
+from training.store import Store
+
+pytestmark = pytest.mark.browser
+
+RUN_TIMEOUT_MS = 240_000
+CURVE_POINTS = "() => document.querySelector('.st-key-curve-reward .js-plotly-plot')?.data.at(-1).x.length ?? 0"
+
+
+def drag_lasso(page: Page) -> None:
+    """Draw a wide lasso around the middle of the map with the mouse."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    corners = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.25)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
+    home = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")})
+    store = Store.open(home.store_url)
+    dashboard, address = start_dashboard(home.root, tmp_path / "log.txt", {})
+    try:
+        page.goto(address)
+        expect(page.locator(".js-plotly-plot .nsewdrag").first).to_be_visible()
+        drag_lasso(page)
+        expect(page.get_by_text("selected,", exact=False)).to_be_visible()
+
+        page.get_by_role("link", name="Launch").click()
+        page.get_by_role("button", name="Launch the run").click()
+        expect(page.get_by_role("heading", name="demo-1")).to_be_visible()
+        page.wait_for_function(f"({CURVE_POINTS})() >= 2", timeout=RUN_TIMEOUT_MS)
+        seen = page.evaluate(CURVE_POINTS)
+        page.wait_for_function(f"({CURVE_POINTS})() > {seen}", timeout=RUN_TIMEOUT_MS)
+        expect(page.get_by_text("Advantage").first).to_be_visible()
+    finally:
+        stop(dashboard)
+
+    steps_without = store.job("demo-1").done
+    dashboard, address = start_dashboard(home.root, tmp_path / "log-2.txt", {})
+    try:
+        page.goto(f"{address}/runs?run=demo-1")
+        page.wait_for_function(f"({CURVE_POINTS})() > {steps_without}", timeout=RUN_TIMEOUT_MS)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("stopped", exact=True)).to_be_visible(timeout=RUN_TIMEOUT_MS)
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    finally:
+        stop(dashboard)
+        if store.job("demo-1").active:
+            store.request_stop("demo-1")
+    stopped = store.job("demo-1")
+    assert stopped.status == "stopped"
+    assert [checkpoint.step for checkpoint in store.checkpoints("demo-1")][-1] == stopped.done
+    assert {rollout.step for rollout in store.rollouts("demo-1")} == set(range(1, int(stopped.done) + 1))
