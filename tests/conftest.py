@@ -1,0 +1,47 @@
+"""What all tests share: an own home folder, and the real GSM8K where it lies beside the checkout."""
+
+import os
+import shutil
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
+
+import pytest
+
+from analysis.atlas import AtlasParameters, build_atlas
+from analysis.cache import Cache
+from training.home import Home
+from training.problems import load_problems
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home folder of this test alone."""
+    return Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture(scope="session")
+def gsm8k() -> Path:
+    """The folder with GSM8K's train.jsonl and test.jsonl, which is not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "gsm8k"
+    if not folder.is_dir():
+        pytest.skip(f"GSM8K does not lie in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gsm8k_home(gsm8k: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Home:
+    """A home whose source `auto` is GSM8K, its atlas built.
+
+    The embeddings take minutes on two cores, so pytest's cache keeps them between sessions, under the key of what they
+    were computed from (`pytest --cache-clear` forgets them). Neighbours and layout are computed anew.
+    """
+    root = tmp_path_factory.mktemp("gsm8k-home")
+    home = Home.from_environment({"GRPO_ATLAS_HOME": str(root), "GRPO_ATLAS_DATA": str(gsm8k)})
+    cache = Cache.from_home(home)
+    kept = pytestconfig.cache.mkdir("gsm8k-embeddings")
+    shutil.copytree(kept, cache.root)
+    build_atlas(load_problems("auto", home), AtlasParameters(), cache, report=lambda progress: None)
+    for file in cache.root.glob("embeddings-*"):
+        shutil.copy(file, kept)
+    return home

@@ -1,0 +1,169 @@
+"""`python -m analysis`: facts on stdout, one explained line per error, no traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis import __main__ as command
+from analysis.__main__ import StageTimes, main
+from analysis.atlas import Progress
+from training.home import Home
+from training.store import Store
+
+ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
+
+
+@pytest.fixture
+def in_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A source of twelve problems and one bad row."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "train.jsonl").write_text("".join(ROW % (n, n) for n in range(8)) + "not JSON\n")
+    (source / "test.jsonl").write_text("".join(ROW % (n, n) for n in range(8, 12)))
+    return source
+
+
+def test_build_says_what_was_built_how_long_it_took_and_what_was_rejected(
+    in_home: Home, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--source", str(folder)]) == 0
+    text = capsys.readouterr().out
+    assert "source: 12 problems (8 train, 4 test), model all-MiniLM-L6-v2" in text
+    assert "1 rows rejected:\n  train.jsonl:9: the line is not JSON" in text
+    assert " s\n" in text
+
+    assert main(["build", "--source", str(folder), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["problems"], facts["width"], facts["seconds"], len(facts["rejected"])) == (12, 384, {}, 1)
+
+
+def test_report_prints_findings_as_text_and_as_json(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--source", "demo"]) == 0
+    text = capsys.readouterr().out
+    assert "Of the neighbours of test problems" in text
+    assert "R-squared" in text
+    assert main(["report", "--source", "demo", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"mixing", "difficulty", "leakage", "readings"}
+    assert found["leakage"]["tests"] == 400
+
+
+def test_export_writes_the_projector_files(in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "--source", "demo", "--out", str(tmp_path / "out")]) == 0
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "vectors.tsv", "metadata.tsv", "bookmarks.json", "projector_config.json", "projector_config.pbtxt"
+    }  # fmt: skip
+    assert "tensorboard --logdir" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["build", "--source", "no-such-source"], "There is no source 'no-such-source'. Use demo"),
+        (["report", "--source", "demo", "--model", "no-such-model"], "no-such-model"),
+        (["export", "--source", "demo", "--out", "/dev/null/out"], "/dev/null/out cannot be written"),
+    ],
+)
+def test_an_error_is_one_line_with_its_remedy_and_exit_code_2(
+    arguments: list[str], words: str, in_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+
+
+def test_an_empty_source_is_an_error(in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.jsonl").touch()
+    assert main(["build", "--source", str(tmp_path)]) == 2
+    assert "holds no usable problem" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_HOME", "/dev/null/home")
+    assert main(["report", "--source", "demo"]) == 2
+    assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["build", "report", "export", "ship"])
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: python -m analysis {name}")
+
+
+def test_ctrl_c_ends_quietly_with_130(home: Home, folder: Path) -> None:
+    (folder / "train.jsonl").write_text("".join(ROW % (n, n) for n in range(20_000)))
+    build = subprocess.Popen(
+        [sys.executable, "-m", "analysis", "build", "--source", str(folder)],
+        env=os.environ | home.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            build.wait(timeout=8)
+        build.send_signal(signal.SIGINT)
+        output, errors = build.communicate(timeout=30)
+    finally:
+        build.kill()
+    assert build.returncode == 130
+    assert (output, errors) == ("", "")
+    assert not list(home.cache.rglob("*.*"))
+
+
+def test_stage_times_run_from_the_first_to_the_last_report() -> None:
+    times = StageTimes(clock=iter([1.0, 3.5, 4.0]).__next__)
+    times.note(Progress("embeddings", 0, 2, 0.0, ""))
+    times.note(Progress("embeddings", 2, 2, 0.8, ""))
+    times.note(Progress("layout", 0, 2, 0.9, ""))
+    assert times.seconds == {"embeddings": 2.5, "layout": 0.0}
+
+
+def test_shipping_replaces_the_folder_and_what_was_in_it(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.problems import load_problems
+
+    problems = load_problems(str(folder))
+    monkeypatch.setattr(command, "load_problems", lambda source: problems)
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "stale.npz").touch()
+    command.ship_demo(lambda progress: None, shipped)
+    assert sorted(file.name.split("-")[0] for file in shipped.iterdir()) == ["embeddings", "layout", "neighbors"]
+
+
+def test_a_build_submitted_as_a_job_reports_to_the_store_and_ends_there(in_home: Home, folder: Path) -> None:
+    store = Store.open(in_home.store_url)
+    job, _ = store.create_job("build", "map", {"source": str(folder)})
+    assert main(["build", "--source", str(folder), "--job", job.id]) == 0
+    ended = store.job(job.id)
+    assert (ended.status, ended.fraction) == ("finished", 1.0)
+
+
+def test_a_failing_build_leaves_its_reason_in_the_store(in_home: Home, tmp_path: Path) -> None:
+    store = Store.open(in_home.store_url)
+    job, _ = store.create_job("build", "map", {"source": str(tmp_path / "gone")})
+    assert main(["build", "--source", str(tmp_path / "gone"), "--job", job.id]) == 2
+    assert "There is no source" in store.job(job.id).reason
+    assert store.job(job.id).status == "failed"
+
+
+def test_a_build_stops_on_request(in_home: Home, folder: Path) -> None:
+    store = Store.open(in_home.store_url)
+    job, _ = store.create_job("build", "map", {"source": str(folder)})
+    store.request_stop(job.id)
+    assert main(["build", "--source", str(folder), "--job", job.id]) == 0
+    assert store.job(job.id).status == "stopped"
