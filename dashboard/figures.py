@@ -1,6 +1,7 @@
 """Figures: a frame goes in, a plotly figure comes out. Nothing here knows Streamlit, so each is testable without a browser."""
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from dashboard import text, theme
 
+_LAYERS = 5
+"""Each category is drawn in turns, so that a rare one does not cover the others where points are dense."""
 FADED = 0.1
 """Opacity of points outside the selection."""
 _MERGE_FROM = 8
@@ -68,7 +71,7 @@ def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = No
 
 
 def map_figure(frame: pd.DataFrame, colour: str, *, dark: bool, view: str) -> go.Figure:
-    """The atlas: one point a problem, its id in `customdata`, one trace a category so that the legend can hide it.
+    """The atlas: one point a problem, its id in `customdata`, traces by category so that the legend can hide them.
 
     Args:
         frame: `analysis.atlas.atlas_frame`.
@@ -81,12 +84,15 @@ def map_figure(frame: pd.DataFrame, colour: str, *, dark: bool, view: str) -> go
     present = [str(category) for category in values.cat.categories]
     colours = colouring.colours(present, dark)
     size = point_size(len(frame))
+    layers = np.arange(len(frame)) % _LAYERS
     figure = go.Figure()
-    for category in present:
-        rows = frame[(values == category).to_numpy()]
+    for layer, category in itertools.product(range(_LAYERS), present):
+        rows = frame[(values == category).to_numpy() & (layers == layer)]
         figure.add_trace(
             go.Scattergl(
                 name=category,
+                legendgroup=category,
+                showlegend=layer == 0,
                 x=rows["x"].to_numpy(np.float32),
                 y=rows["y"].to_numpy(np.float32),
                 customdata=rows["id"].tolist(),
@@ -106,7 +112,6 @@ def map_figure(frame: pd.DataFrame, colour: str, *, dark: bool, view: str) -> go
         dragmode="lasso",
         modebar={"orientation": "v", "bgcolor": "rgba(0,0,0,0)", "color": theme.QUIET},
         newselection={"line": {"color": theme.QUIET, "width": 1.5, "dash": "dot"}},
-        selectionrevision=view,
     )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")

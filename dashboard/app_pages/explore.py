@@ -16,7 +16,7 @@ st.title("Explore", anchor=False)
 st.caption(
     "GRPO Atlas shows your RL data set as a map: each point is a problem, and problems with alike wording lie close together."
 )
-atlas = render_map_source(state)
+atlas = render_map_source(state, stand_in=True)
 if atlas is not None:
     name, colour, export = st.columns([2, 2, 1], vertical_alignment="center")
     name.markdown(f"**{plain(atlas.problem_set.name)}**, {count(len(atlas.problem_set.problems), 'problem')}")

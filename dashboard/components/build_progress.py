@@ -17,22 +17,25 @@ _MAP_PROBLEMS_PER_S = 80
 """What two CPU cores manage, for the estimate on the button's help; a GPU is faster."""
 
 
-def render_map_source(state: State) -> Atlas | None:
+def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     """Find the atlas to show for the session's source, and render what stands in its place or above it.
+
+    With `stand_in` the demo's atlas is shown for the source `auto` until its own is built.
 
     Raises:
         SourceError: the source cannot be read.
     """
     if data.needs_fetch(state.source):
-        st.write("GSM8K comes from the Hugging Face Hub: 8,792 grade-school maths problems, about 5 MB.")
-        _render_build("hub", "Fetch GSM8K and build its map")
+        with st.container(border=True):
+            st.write("GSM8K comes from the Hugging Face Hub: 8,792 grade-school maths problems, about 5 MB.")
+            _render_build("hub", "GSM8K", "Fetch GSM8K and build its map")
         return None
     problems = data.problem_set(state.source)
     atlas = data.atlas(problems)
     if atlas is None:
-        return _render_missing(problems, state)
+        return _render_missing(problems, stand_in=stand_in and state.source == "auto")
     if problems.notice:
-        with st.container(border=True):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
             _render_notice(problems)
     return atlas
 
@@ -42,21 +45,22 @@ def _render_notice(problems: ProblemSet) -> None:
         f"This is the demo: {count(len(problems.problems), 'generated problem')} shaped like GSM8K. "
         "Fetch GSM8K for the real ones, or name your own folder in the sidebar."
     )
-    _render_build("hub", "Fetch GSM8K and build its map")
+    _render_build("hub", "GSM8K", "Fetch GSM8K and build its map")
 
 
-def _render_missing(problems: ProblemSet, state: State) -> Atlas | None:
-    stand_in = data.atlas(data.problem_set("demo")) if state.source == "auto" else None
+def _render_missing(problems: ProblemSet, *, stand_in: bool) -> Atlas | None:
+    shown = data.atlas(data.problem_set("demo")) if stand_in else None
     with st.container(border=True):
         st.write(
-            f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map yet."
-            + (" Until it is built, the demo's map stands here." if stand_in else "")
+            f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map yet. "
+            "The map puts problems with alike wording close together; it is built in the background."
+            + (" Until then the demo's map stands here." if shown else "")
         )
-        _render_build(problems.source, "Build the map", len(problems.problems))
-    return stand_in
+        _render_build(problems.source, problems.name, "Build the map", len(problems.problems))
+    return shown
 
 
-def _render_build(source: str, label: str, problems: int = 8792) -> None:
+def _render_build(source: str, name: str, label: str, problems: int = 8792) -> None:
     job = _latest_build(source)
     if job is not None and job.active:
         st.fragment(_follow_build, run_every=_POLL_S)(job.id)
@@ -75,7 +79,7 @@ def _render_build(source: str, label: str, problems: int = 8792) -> None:
             data.store(),
             data.home(),
             kind="build",
-            name=f"map of {source}",
+            name=f"map of {name}",
             spec={"source": source},
             module="analysis",
             arguments=["build", "--source", source],

@@ -22,7 +22,7 @@ def render_export(atlas: Atlas) -> None:
         icon=":material/download:",
         width="stretch",
         help=(
-            "The map for TensorFlow's Embedding Projector. Unpack the zip; then run `tensorboard --logdir` on the folder and open its Projector tab, or load "
-            "vectors.tsv and metadata.tsv at projector.tensorflow.org."
+            "The map for TensorFlow's Embedding Projector. Unpack the zip; then run `tensorboard --logdir` on the folder "
+            "and open its Projector tab, or load vectors.tsv and metadata.tsv at projector.tensorflow.org."
         ),
     )

@@ -34,7 +34,6 @@ function paintColours(box, layout) {
   layout.hoverlabel = { ...layout.hoverlabel, bgcolor: paper, bordercolor: border, font: { ...layout.hoverlabel?.font, ...font } };
   if (layout.modebar) layout.modebar.activecolor = ink;
   box.atlas.ink = ink;
-  box.atlas.paper = paper;
 }
 
 function selectedPoints(trace, selected) {
@@ -42,19 +41,26 @@ function selectedPoints(trace, selected) {
   return (trace.customdata ?? []).flatMap((id, index) => (selected.has(id) ? [index] : []));
 }
 
-// Two circles, so that the ring shows on points of any colour.
-function ring(box, traces, chosen) {
-  for (const [place, trace] of traces.entries()) {
-    const index = trace.customdata?.indexOf(chosen) ?? -1;
-    if (index < 0) continue;
-    const [x, y] = [box._fullData[place].x[index], box._fullData[place].y[index]];
-    const circle = (radius, color, width) => ({
-      type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: x, yanchor: y,
-      x0: -radius, x1: radius, y0: -radius, y1: radius, line: { color, width },
-    });
-    return [circle(10, box.atlas.paper, 5), circle(10, box.atlas.ink, 2)];
+function placeOf(box, id) {
+  for (const [place, trace] of (box._fullData ?? []).entries()) {
+    const index = id ? (trace.customdata?.indexOf(id) ?? -1) : -1;
+    if (index >= 0) return [box._fullData[place].x[index], box._fullData[place].y[index]];
   }
-  return [];
+  return null;
+}
+
+// The ring is an element of its own above the plot: it moves without a redraw, and plotly's shapes disturb its lasso.
+function ring(box) {
+  const mark = box.parentElement.querySelector(".atlas-ring");
+  const { xaxis, yaxis } = box._fullLayout;
+  mark.hidden = true;
+  if (!box.atlas.place) return;
+  const part = (axis, value) => (value - axis.range[0]) / (axis.range[1] - axis.range[0]);
+  const [across, up] = [part(xaxis, box.atlas.place[0]), part(yaxis, box.atlas.place[1])];
+  if (across < 0 || across > 1 || up < 0 || up > 1) return;
+  mark.style.left = `${xaxis._offset + across * xaxis._length}px`;
+  mark.style.top = `${yaxis._offset + (1 - up) * yaxis._length}px`;
+  mark.hidden = false;
 }
 
 function keepView(box) {
@@ -69,25 +75,45 @@ function listen(box) {
   box.on("plotly_deselect", () => report(box, []));
   box.on("plotly_click", (event) => box.atlas.tell("clicked", event.points[0].customdata));
   box.on("plotly_relayout", () => keepView(box));
+  box.on("plotly_relayouting", () => ring(box));
+  box.on("plotly_afterplot", () => ring(box));
+}
+
+function keyOf(ids) {
+  return [...ids].sort().join("\n");
 }
 
 function report(box, ids) {
-  const key = ids.join("\n");
+  const key = keyOf(ids);
   if (key === box.atlas.selectedKey) return;
-  box.atlas.selectedKey = key;
+  Object.assign(box.atlas, { selected: ids, selectedKey: key });
   box.atlas.tell("selected", ids);
+}
+
+// Takes over the page's selection if it is news; true if it differs from what is shown. A rerun that began before a
+// lasso still brings the selection of before the lasso: no news, so the lasso stands.
+function takeSelection(atlas, ids) {
+  const key = keyOf(ids);
+  const news = key !== atlas.served && key !== atlas.selectedKey;
+  atlas.served = key;
+  if (news) Object.assign(atlas, { selected: ids, selectedKey: key });
+  return news;
 }
 
 async function draw(box, data) {
   const Plotly = await loadPlotly(data.plotly_url);
   if (!box.isConnected) return;
   const atlas = box.atlas;
-  const selected = new Set(data.selected);
-  const selectedKey = data.selected.join("\n");
+  const changed = takeSelection(atlas, data.selected);
+  const selected = new Set(atlas.selected);
   const ink = getComputedStyle(box).getPropertyValue("--st-text-color").trim();
   if (data.revision !== atlas.revision || ink !== atlas.ink) {
     const { data: traces, layout } = JSON.parse(data.figure);
-    for (const trace of traces) if (data.interactive) trace.selectedpoints = selectedPoints(trace, selected);
+    if (data.interactive) {
+      for (const trace of traces) trace.selectedpoints = selectedPoints(trace, selected);
+      layout.selections = changed ? [] : (box.layout?.selections ?? []);
+      layout.selectionrevision = `${data.revision} ${ink}`; // plotly would carry point indices over to other traces
+    }
     paintColours(box, layout);
     const view = data.interactive && views.get(data.view);
     if (view) {
@@ -97,17 +123,14 @@ async function draw(box, data) {
     const first = atlas.revision === undefined;
     await Plotly.react(box, traces, layout, data.interactive ? CONFIG : STILL);
     if (first && data.interactive) listen(box);
-    Object.assign(atlas, { revision: data.revision, view: data.view, traces, selectedKey, chosen: "" });
-  } else if (selectedKey !== atlas.served && selectedKey !== atlas.selectedKey) {
-    atlas.selectedKey = selectedKey;
+    Object.assign(atlas, { revision: data.revision, view: data.view, traces });
+  } else if (changed) {
+    await Plotly.relayout(box, { selections: [] }); // first: without its outline plotly selects anew
     await Plotly.restyle(box, { selectedpoints: atlas.traces.map((trace) => selectedPoints(trace, selected)) });
-    await Plotly.relayout(box, { selections: [] });
   }
-  atlas.served = selectedKey; // a rerun that began before a lasso brings the selection of before: no news, so left alone
-  if (data.chosen !== atlas.chosen) {
-    atlas.chosen = data.chosen;
-    await Plotly.relayout(box, { shapes: ring(box, atlas.traces, data.chosen) });
-  }
+  atlas.chosen = data.chosen;
+  atlas.place = placeOf(box, data.chosen);
+  if (data.interactive) ring(box);
 }
 
 function fit(box) {

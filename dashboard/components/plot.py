@@ -19,7 +19,12 @@ from dashboard import figures
 
 _SCRIPT = Path(__file__).with_name("plot.js")
 _STYLE = """
+.atlas-frame { position: relative; overflow: hidden; }
 .atlas-plot { width: 100%; }
+.atlas-ring { position: absolute; width: 20px; height: 20px; margin: -10px; border-radius: 50%; pointer-events: none;
+  border: 2px solid var(--st-text-color); outline: 2px solid var(--st-background-color);
+  box-shadow: inset 0 0 0 2px var(--st-background-color); }
+.atlas-ring[hidden] { display: none; }
 .atlas-plot .outline-controllers { display: none; }
 .atlas-plot .selectionlayer path, .atlas-plot .select-outline { pointer-events: none !important; }
 """
@@ -82,7 +87,7 @@ def render_plot(
 def _component() -> ComponentRenderer:
     return components_v2.component(
         "grpo_atlas_plot",
-        html='<div class="atlas-plot"></div>',
+        html='<div class="atlas-frame"><div class="atlas-plot"></div><div class="atlas-ring" hidden></div></div>',
         css=_STYLE,
         js=_SCRIPT.read_text(encoding="utf-8"),
         isolate_styles=False,

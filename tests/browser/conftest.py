@@ -1,0 +1,110 @@
+"""The running program and a browser: `start_app` starts Streamlit on a free port, `page` is a Chromium page beside it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
+START_TIMEOUT_S = 60.0
+ACTION_TIMEOUT_MS = 30_000
+"""A busy machine without a GPU takes up to ten seconds for the first map."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_dashboard(home: Path, log: Path, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+    """Start `streamlit run` from another working directory and wait until it answers; the process and its address."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPO_ATLAS_")}
+    environment |= {"GRPO_ATLAS_HOME": str(home), "HF_HUB_OFFLINE": "1", **variables}
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return process, address
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    stop(process)
+    raise RuntimeError(f"the dashboard did not start:\n{log.read_text(errors='replace')}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """`start_app(home, GRPO_ATLAS_DATA="…")` starts the program and gives its address; all end with the session."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(home: Path, **variables: str) -> str:
+        process, address = start_dashboard(home, tmp_path_factory.mktemp("dashboard") / "log.txt", variables)
+        processes.append(process)
+        return address
+
+    yield start
+    for process in processes:
+        stop(process)
+
+
+@pytest.fixture(scope="session")
+def app(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the program with an empty home, so on the demo."""
+    return start_app(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("needs Chromium: neither `chromium` nor `google-chrome` is on the path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page of 1440 x 900 pixels without memory of other tests."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(ACTION_TIMEOUT_MS)
+    expect.set_options(timeout=ACTION_TIMEOUT_MS)
+    yield context.new_page()
+    context.close()

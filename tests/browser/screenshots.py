@@ -1,0 +1,97 @@
+"""Writes the README's pictures: `python -m tests.browser.screenshots [--scheme dark] [--width 1920] [name ...]`.
+
+Starts the real program with a scratch home (or `--home`, to show runs that lie there) and photographs each page.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
+SETTLE_MS = 1500
+"""For charts to be drawn after their element is there."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture."""
+
+    path: str
+    """The page's address, query included."""
+    ready: str
+    """A selector that is there once the page is worth a picture."""
+    act: Callable[[Page], None] = lambda page: None
+    """What to do before the picture is taken."""
+
+
+def draw_lasso(page: Page) -> None:
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    corners = [(0.3, 0.35), (0.42, 0.28), (0.55, 0.36), (0.52, 0.55), (0.36, 0.56), (0.3, 0.38)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    page.get_by_text("selected,").wait_for()
+    page.mouse.move(2, 2)
+
+
+SHOTS = {
+    "explore": Shot("/?problem=test-0", ".js-plotly-plot .nsewdrag", draw_lasso),
+    "explore-steps": Shot("/?colour=steps&problem=test-0", ".js-plotly-plot .nsewdrag"),
+    "insights": Shot("/insights", ".js-plotly-plot .main-svg"),
+}
+
+
+def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int, height: int) -> None:
+    """Write one PNG a name into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    variables = {name: value for name in ("GRPO_ATLAS_DATA",) if (value := os.environ.get(name))}
+    process, address = start_dashboard(home, home / "screenshots.log", variables)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+            for name in names:
+                shot = SHOTS[name]
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+                page = context.new_page()
+                page.goto(address + shot.path)
+                page.locator(shot.ready).first.wait_for(timeout=60_000)
+                page.wait_for_timeout(SETTLE_MS)
+                shot.act(page)
+                page.wait_for_timeout(SETTLE_MS)
+                page.screenshot(path=folder / f"{name}.png")
+                context.close()
+            browser.close()
+    finally:
+        stop(process)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which of {', '.join(SHOTS)}; all when left out")
+    parser.add_argument(
+        "--home", type=Path, help="a home folder to show, left as it is but for the log; a scratch one when left out"
+    )
+    parser.add_argument("--out", type=Path, default=ASSETS)
+    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    parser.add_argument("--width", type=int, default=1440)
+    parser.add_argument("--height", type=int, default=900)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = (options.home or Path(scratch)).absolute()
+        take(options.names or list(SHOTS), home, options.out, scheme=options.scheme, width=options.width, height=options.height)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Explore in Chromium on the demo: the map is there, takes lasso and clicks, and never loses its view."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+DRAG_LAYER = ".js-plotly-plot .nsewdrag"
+MAP = "document.querySelector('.st-key-map .js-plotly-plot')"
+
+
+@pytest.fixture
+def explore(app: str, page: Page) -> Page:
+    page.goto(app)
+    expect(page.locator(DRAG_LAYER).first).to_be_visible()
+    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === ''")
+    return page
+
+
+def drag_lasso(page: Page) -> None:
+    """Draw around the middle of the map."""
+    box = page.locator(DRAG_LAYER).first.bounding_box()
+    assert box is not None
+    corners = [(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.34)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+def click_a_point(page: Page, index: int = 0) -> None:
+    """Click the first trace's point of that index, moving there first as a hand does."""
+    x, y = page.evaluate(
+        f"""(index) => {{
+            const map = {MAP}, {{ xaxis, yaxis }} = map._fullLayout, points = map._fullData[0];
+            const {{ left, top }} = map.getBoundingClientRect();
+            return [left + xaxis._offset + xaxis.l2p(points.x[index]), top + yaxis._offset + yaxis.l2p(points.y[index])];
+        }}""",
+        index,
+    )
+    page.mouse.move(x - 2, y - 2)
+    page.mouse.move(x, y, steps=3)
+    expect(page.locator(".hoverlayer .hovertext").first).to_be_visible()
+    page.mouse.click(x, y)
+
+
+def ranges(page: Page) -> Any:
+    return page.evaluate(f"[...{MAP}._fullLayout.xaxis.range, ...{MAP}._fullLayout.yaxis.range]")
+
+
+def selected(page: Page) -> int:
+    """How many points the map itself shows as selected."""
+    return int(page.evaluate(f"{MAP}._fullData.reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? 0), 0)"))
+
+
+def test_the_map_has_a_point_for_each_problem(explore: Page) -> None:
+    points = explore.evaluate(f"{MAP}._fullData.reduce((sum, trace) => sum + trace.x.length, 0)")
+    expect(explore.get_by_text(f"All {points:,} problems", exact=False)).to_be_visible()
+
+
+def test_a_lasso_fills_the_table_and_other_colours_keep_it(explore: Page) -> None:
+    drag_lasso(explore)
+    line = explore.get_by_text(re.compile(r"^[\d,]+ selected, \d"))
+    expect(line).to_be_visible()
+    said = line.inner_text()
+    assert selected(explore) == int(said.split()[0].replace(",", "")) > 0
+    explore.get_by_role("radio", name="Steps").click()
+    explore.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
+    expect(explore.get_by_text(said)).to_be_visible()
+    assert selected(explore) == int(said.split()[0].replace(",", ""))
+
+
+def test_clearing_the_selection_clears_it_on_the_map(explore: Page) -> None:
+    drag_lasso(explore)
+    explore.get_by_role("button", name="Clear selection").click()
+    expect(explore.get_by_text("Draw a lasso on the map", exact=False)).to_be_visible()
+    explore.wait_for_function(f"() => {MAP}._fullData.every((trace) => !trace.selectedpoints)")
+
+
+def test_a_clicked_point_shows_its_problem_with_the_lasso_still_on(explore: Page) -> None:
+    click_a_point(explore)
+    expect(explore.get_by_text("Nearest problems")).to_be_visible()
+    chosen = explore.evaluate("new URL(location).searchParams.get('problem')")
+    question = explore.evaluate(
+        f"(id) => {MAP}._fullData.flatMap((t) => t.customdata.includes(id) ? [t.text[t.customdata.indexOf(id)]] : [])[0]",
+        chosen,
+    )
+    expect(explore.locator(".st-key-problem_panel")).to_contain_text(question.split("<br>")[0])
+    expect(explore.locator(".st-key-map .atlas-ring")).to_be_visible()
+
+
+def test_choosing_and_colouring_never_move_the_view(explore: Page) -> None:
+    box = explore.locator(DRAG_LAYER).first.bounding_box()
+    assert box is not None
+    at_first = ranges(explore)
+    explore.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    explore.mouse.wheel(0, -300)
+    explore.wait_for_function(f"(before) => {MAP}._fullLayout.xaxis.range[0] !== before", arg=at_first[0])
+    explore.wait_for_timeout(500)  # plotly waits for the wheel to rest before it redraws
+    zoomed = ranges(explore)
+    explore.get_by_role("radio", name="Steps").click()
+    explore.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
+    assert ranges(explore) == pytest.approx(zoomed)
+    drag_lasso(explore)
+    expect(explore.get_by_text(re.compile(r"^[\d,]+ selected, \d"))).to_be_visible()
+    assert ranges(explore) == pytest.approx(zoomed)
+
+
+def test_a_pasted_link_shows_the_same(app: str, page: Page) -> None:
+    page.goto(f"{app}/?problem=test-0&colour=steps")
+    expect(page.locator(".st-key-problem_panel")).to_contain_text("test-0")
+    page.wait_for_function(f"() => {MAP}?._fullData?.some((trace) => trace.name === '3')")
+    expect(page.locator(".st-key-map .atlas-ring")).to_be_visible()
+
+
+def test_a_finding_leads_to_the_map(app: str, page: Page) -> None:
+    page.goto(f"{app}/insights")
+    page.get_by_role("button", name="Show the steps on the map").click()
+    page.wait_for_function(f"() => {MAP}?._fullData?.some((trace) => trace.name === '3')")
+    page.wait_for_url("**colour=steps**")
+
+
+def test_the_export_downloads_a_zip(explore: Page) -> None:
+    with explore.expect_download() as download:
+        explore.get_by_role("button", name="Export").click()
+    assert download.value.suggested_filename.endswith("-projector.zip")
+    assert download.value.path().read_bytes()[:2] == b"PK"
+
+
+def test_a_lasso_shows_what_it_took_with_a_problem_chosen(app: str, page: Page) -> None:
+    page.goto(f"{app}/?problem=test-0")
+    expect(page.locator(".st-key-map .atlas-ring")).to_be_visible()
+    drag_lasso(page)
+    line = page.get_by_text(re.compile(r"^[\d,]+ selected, \d"))
+    expect(line).to_be_visible()
+    assert selected(page) == int(line.inner_text().split()[0].replace(",", ""))
