@@ -1,4 +1,4 @@
-"""The newcomer's whole way on the demo, in Chromium with real training: open, lasso, launch, watch, lose the dashboard, stop."""
+"""The newcomer's whole way on the demo in Chromium, with real training: open, lasso, launch, watch, stop."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Makes the demo model: trains a small Llama from nothing on endless `word_problems`, then measures it on the demo's test split.
+"""Makes the demo model: trains a small Llama from nothing on endless `word_problems`, then measures it on the test split.
 
 The reference completions are right but mixed in format on purpose: the number comes bare, with its unit or in a sentence,
 and the tags are not always in order. So the model can calculate, yet often fails hard correctness: what GRPO then mends.
@@ -11,25 +11,25 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import platform
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast as Tokens
 
+from training.demo.muon import Muon
 from training.demo.word_problems import LIMIT, WordProblem, demo_splits, generate
+from training.home import DEMO_MODEL
 from training.prompts import SYSTEM_PROMPT, chat_messages
 from training.rewards import REWARDS
-
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 PAD, END = "<|pad|>", "<|end|>"
 SPECIAL_TOKENS = [PAD, END, "<|system|>", "<|user|>", "<|assistant|>"]
@@ -37,14 +37,26 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
+MAX_NEW_TOKENS = 160
+
 PIECES = r"</?\w+>\n?| ?\d| ?[A-Za-z]+| ?[^\sA-Za-z\d]+\n?|\s"
 """What a token may span: a tag or a full stop with its line break, one digit, one word."""
 
 OTHER_PROMPTS, OTHER_PROMPT_SHARE = (SYSTEM_PROMPT.rpartition("\n")[0], ""), 0.06
 """Now and then the notebook's prompt without the article's line, or none, so that a changed prompt doesn't derail the model."""
 
+ANSWER_STYLES = ("bare", "unit", "sentence")
+STYLE_HABITS = ("bare", "bare", "unit", "unit", "sentence")
+LAYOUTS = {
+    "strict": "<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{answer}\n</answer>",
+    "one-line": "<reasoning>\n{reasoning}\n</reasoning>\n<answer>{answer}</answer>",
+    "unclosed": "<reasoning>\n{reasoning}\n<answer>\n{answer}\n</answer>",
+    "unopened": "{reasoning}\n</reasoning>\n<answer>\n{answer}\n</answer>",
+}
+LAYOUT_CHOICES = ("strict",) * 7 + ("one-line", "unclosed", "unopened")
+LAYOUT_HABITS = ("one-line", "unclosed", "strict", "strict", "strict", "strict", "strict")
 HABIT_SHARE = 0.55
-"""How often a template's own answer style is used; greedy decoding follows it, sampling also tries the others."""
+"""How often a template's own style or layout is used: greedy decoding follows it, sampling also tries the others."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class Recipe:
     """Share of the budget over which the learning rate rises; a cosine takes it down from there."""
     weight_decay: float = 0.05
     gradient_norm: float = 1.0
-    save_every_s: float = 180.0
+    save_every_s: float = 240.0
 
 
 # --- what the model is taught to write -------------------------------------------------------------------------------
@@ -71,20 +83,10 @@ class Recipe:
 
 def reference_completion(problem: WordProblem, rng: random.Random) -> str:
     """A correct solution whose answer style and tag layout are drawn anew, each template having its own habits."""
-    habit = crc32(problem.template.encode())
-    answer = answer_text(problem, _draw(rng, HABIT_SHARE, ("bare", "bare", "unit", "unit", "sentence")[habit % 5], ANSWER_STYLES))
-    reasoning = "\n".join(problem.steps)
-    layout = _draw(rng, HABIT_SHARE, "one-line" if habit % 7 == 0 else "unclosed" if habit % 7 == 1 else "strict", LAYOUTS)
-    return {
-        "strict": f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{answer}\n</answer>",
-        "one-line": f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>{answer}</answer>",
-        "unclosed": f"<reasoning>\n{reasoning}\n<answer>\n{answer}\n</answer>",
-        "unopened": f"{reasoning}\n</reasoning>\n<answer>\n{answer}\n</answer>",
-    }[layout]
-
-
-ANSWER_STYLES = ("bare", "unit", "sentence")
-LAYOUTS = ("strict",) * 7 + ("one-line", "unclosed", "unopened")
+    template = crc32(problem.template.encode())
+    answer = answer_text(problem, _draw(STYLE_HABITS[template % len(STYLE_HABITS)], ANSWER_STYLES, rng))
+    layout = LAYOUTS[_draw(LAYOUT_HABITS[template % len(LAYOUT_HABITS)], LAYOUT_CHOICES, rng)]
+    return layout.format(reasoning="\n".join(problem.steps), answer=answer)
 
 
 def answer_text(problem: WordProblem, style: str) -> str:
@@ -96,14 +98,21 @@ def answer_text(problem: WordProblem, style: str) -> str:
     return f"${problem.gold}" if problem.unit == "$" else f"{problem.gold} {problem.unit}"
 
 
-def _draw(rng: random.Random, habit_share: float, habit: str, styles: tuple[str, ...]) -> str:
-    return habit if rng.random() < habit_share else rng.choice(styles)
+def _draw(habit: str, choices: Sequence[str], rng: random.Random) -> str:
+    return habit if rng.random() < HABIT_SHARE else rng.choice(choices)
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
+def load_tokenizer(recipe: Recipe, work: Path) -> Tokens:
+    """The tokenizer of the run in `work`, made and kept there at its start: weights and vocabulary belong together."""
+    if not (work / "tokenizer").is_dir():
+        build_tokenizer(recipe).save_pretrained(work / "tokenizer")
+    return Tokens.from_pretrained(work / "tokenizer")
+
+
+def build_tokenizer(recipe: Recipe) -> Tokens:
     """Byte-level BPE with single digits, learned from generated problems and their completions.
 
     The fixed system prompt is one token: spelled out, it would be a third of all that the model reads.
@@ -123,7 +132,7 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator([*texts, *[SYSTEM_PROMPT] * 200], trainer)
     tokenizer.add_tokens([AddedToken(SYSTEM_PROMPT, normalized=False)])
-    return PreTrainedTokenizerFast(
+    return Tokens(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -135,12 +144,13 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
     )
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerFast, question: str, system_prompt: str = SYSTEM_PROMPT) -> list[int]:
+def encode_prompt(tokenizer: Tokens, question: str, system_prompt: str = SYSTEM_PROMPT) -> list[int]:
     text = tokenizer.apply_chat_template(chat_messages(question, system_prompt), tokenize=False, add_generation_prompt=True)
-    return tokenizer.encode(text, add_special_tokens=False)
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return ids
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(tokenizer: Tokens, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (ids, labels), both (batch, T) int64, of similar lengths; labels cover the completion only.
 
     The demo's test questions are left out.
@@ -169,7 +179,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: int) -> It
 # --- training --------------------------------------------------------------------------------------------------------
 
 
-def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def build_model(recipe: Recipe, tokenizer: Tokens) -> LlamaForCausalLM:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -192,44 +202,6 @@ def rate_at(progress: float, recipe: Recipe) -> float:
         return recipe.learning_rate * max(progress / recipe.warm_up, 0.02)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - recipe.warm_up) / (1 - recipe.warm_up))))
     return recipe.learning_rate * (0.01 + 0.99 * cosine)
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by five Newton-Schulz steps (K. Jordan, 2024), scaled to AdamW's step size (Liu et al., 2025).
-
-    Learns from about half as many problems as AdamW. torch.optim.Muon calculates in bfloat16, which is 50 times slower
-    than float32 on a CPU without bfloat16 instructions. Takes matrices only.
-    """
-
-    def __init__(self, matrices: list[torch.nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
-        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
-            for matrix in group["params"]:
-                by_shape.setdefault(matrix.shape, []).append(matrix)
-            for shape, matrices in by_shape.items():
-                updates = torch.stack([self._momentum(matrix, group["momentum"]) for matrix in matrices])
-                scale = group["lr"] * 0.2 * math.sqrt(max(shape))
-                for matrix, update in zip(matrices, orthogonal(updates), strict=True):
-                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=scale)
-
-    def _momentum(self, matrix: torch.nn.Parameter, factor: float) -> torch.Tensor:
-        buffer = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
-        buffer.lerp_(matrix.grad, 1 - factor)
-        return torch.lerp(matrix.grad, buffer, factor)
-
-
-def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """(K, rows, columns): each matrix with its singular values brought near 1; coefficients from Muon's author."""
-    x = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(5):
-        gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x if matrices.shape[1] <= matrices.shape[2] else x.mT
 
 
 def build_optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -257,7 +229,7 @@ class Run:
         state = {"model": self.model.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
         state |= {"step": self.step, "elapsed_s": self.elapsed_s, "chunk": self.chunk}
         torch.save(state, folder / "state.tmp")
-        os.replace(folder / "state.tmp", folder / "state.pt")
+        (folder / "state.tmp").replace(folder / "state.pt")
 
     def restore(self, folder: Path) -> None:
         if not (folder / "state.pt").exists():
@@ -270,7 +242,7 @@ class Run:
         print(f"going on from step {self.step} after {self.elapsed_s / 60:.1f} minutes")
 
 
-def train(run: Run, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, args: argparse.Namespace) -> None:
+def train(run: Run, tokenizer: Tokens, recipe: Recipe, args: argparse.Namespace) -> None:
     """Train until the budget of minutes or steps is used, saving and publishing on the way."""
     device = run.model.device
     last, saved_s = time.monotonic(), run.elapsed_s
@@ -280,7 +252,8 @@ def train(run: Run, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, args: ar
             break
         for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
             group["lr"] = rate_at(progress, recipe)
-        loss = run.model(input_ids=ids.to(device), attention_mask=(ids != tokenizer.pad_token_id).to(device), labels=labels.to(device)).loss
+        ids, labels = ids.to(device), labels.to(device)
+        loss = run.model(input_ids=ids, attention_mask=(ids != tokenizer.pad_token_id).long(), labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.gradient_norm)
         for optimizer in run.optimizers:
@@ -290,17 +263,17 @@ def train(run: Run, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, args: ar
         now = time.monotonic()
         run.elapsed_s, last = run.elapsed_s + now - last, now
         if run.step % 50 == 0:
-            print(f"step {run.step}  {run.elapsed_s / 60:.1f} min  loss {loss.item():.4f}  rate {rate_at(progress, recipe):.1e}", flush=True)
+            print(f"step {run.step}  {run.elapsed_s / 60:.1f} min  loss {loss.item():.4f}", flush=True)
         if run.elapsed_s - saved_s > recipe.save_every_s:
             saved_s = run.elapsed_s
             run.save(args.work)
             publish(run.model, tokenizer, args.out)
-            print_scores("quick", measure(run.model, tokenizer, demo_splits()["test"][:64], sample=True))
+            print_scores("quick", measure(run.model, tokenizer, demo_splits()["test"][:50], sample=False))
             last = time.monotonic()
     run.save(args.work)
 
 
-def publish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def publish(model: LlamaForCausalLM, tokenizer: Tokens, folder: Path) -> None:
     """Write the model as half-precision weights that load in float32 again; the weights change in one rename."""
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -312,7 +285,7 @@ def publish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder:
     tokenizer.save_pretrained(temporary)
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(temporary.iterdir()):
-        os.replace(file, folder / file.name)
+        file.replace(folder / file.name)
     temporary.rmdir()
 
 
@@ -320,30 +293,28 @@ def publish(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder:
 
 
 @torch.no_grad()
-def complete(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: list[str], *, sample: bool) -> list[list[int]]:
+def complete(model: LlamaForCausalLM, tokenizer: Tokens, questions: list[str], *, sample: bool) -> list[list[int]]:
     """Token ids of one completion for each question, the end token left out."""
     completions: list[list[int]] = []
     for start in range(0, len(questions), 100):
         prompts = [encode_prompt(tokenizer, question) for question in questions[start : start + 100]]
         batch = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.device)
         settings = {"do_sample": True, "temperature": 1.0, "top_k": 0} if sample else {"do_sample": False}
-        output = model.generate(**batch, max_new_tokens=160, **settings)
+        output = model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, **settings)
         for row in output[:, batch["input_ids"].shape[1] :].tolist():
             ends = [i for i, token in enumerate(row) if token in (tokenizer.eos_token_id, tokenizer.pad_token_id)]
             completions.append(row[: ends[0]] if ends else row)
     return completions
 
 
-def measure(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, problems: list[WordProblem], *, sample: bool) -> dict[str, float]:
+def measure(model: LlamaForCausalLM, tokenizer: Tokens, problems: list[WordProblem], *, sample: bool) -> dict[str, float]:
     """Mean of every reward and of the completion length in tokens."""
     model.eval()
     completions = complete(model, tokenizer, [problem.question for problem in problems], sample=sample)
     texts = tokenizer.batch_decode(completions)
-    scores = {
-        name: sum(reward.score(text, problem.gold) or 0.0 for text, problem in zip(texts, problems, strict=True)) / len(problems)
-        for name, reward in REWARDS.items()
-    }
     model.train()
+    pairs = [(text, problem.gold) for text, problem in zip(texts, problems, strict=True)]
+    scores = {name: sum(reward.score(*pair) or 0.0 for pair in pairs) / len(pairs) for name, reward in REWARDS.items()}
     return scores | {"tokens": sum(map(len, completions)) / len(completions)}
 
 
@@ -356,7 +327,8 @@ def write_card(run: Run, folder: Path, tables: dict[str, dict[str, float]], prob
     processor = "a GPU" if run.model.device.type == "cuda" else f"{torch.get_num_threads()} CPU threads ({platform.machine()})"
     parameters = sum(p.numel() for p in run.model.parameters()) / 1e6
     columns = list(tables)
-    rows = [f"| {name} | " + " | ".join(f"{tables[c][name]:.3f}" for c in columns) + " |" for name in tables[columns[0]]]
+    rows = ["| ".join([f"| {name} ", *(f"{tables[c][name]:.3f} " for c in columns)]) + "|" for name in tables[columns[0]]]
+    table = "\n".join(rows)
     card = f"""# Demo model
 
 A Llama of {parameters:.1f} million parameters that does the demo's word problems and nothing else. It exists so that real GRPO
@@ -364,17 +336,20 @@ can be watched on a CPU in minutes. It is no language model: don't use it for an
 
 Vocabulary (byte-level BPE, single digits) and weights were learned from nothing with `python -m training.demo.pretrain`
 on problems generated by `training.demo.word_problems` (results up to {LIMIT}), none of them from the demo's test split:
-{run.step:,} steps, {run.elapsed_s / 60:.0f} minutes on {processor}. The weights are stored in half precision and load in float32.
+{run.step:,} steps, {run.elapsed_s / 60:.0f} minutes on {processor}. The weights are stored in half precision and
+load in float32.
 
 **It was taught mixed answer formats on purpose.** Its reference solutions were right, but gave the number bare ("57"),
-with its unit ("$57", "57 apples") or in a sentence ("The answer is 57."), and one in four had tags on one line or a tag missing.
-So it starts with soft correctness well above hard correctness, which GRPO then closes. That gap is made, not found.
+with its unit ("$57", "57 apples") or in a sentence ("The answer is 57."), and three in ten had the answer's tags on
+one line or a tag missing. So it starts with soft correctness well above hard correctness, which GRPO then closes.
+That gap is made, not found.
 
-Measured before GRPO on the demo's {problems} test problems (at most 160 new tokens; values as in `training.rewards`, unweighted):
+Measured before GRPO on the demo's {problems} test problems (at most {MAX_NEW_TOKENS} new tokens): means of `training.rewards`,
+and the completion's length in tokens.
 
 | | {" | ".join(columns)} |
 |---|{"---|" * len(columns)}
-{os.linesep.join(rows)}
+{table}
 """
     (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
 
@@ -384,22 +359,25 @@ def parse_arguments() -> argparse.Namespace:
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, default=30.0, help="training time, restarts not counted (30)")
     budget.add_argument("--steps", type=int, help="train this many steps instead")
-    parser.add_argument("--out", type=Path, default=ASSETS / "demo-model", metavar="DIR", help="where the model goes")
-    parser.add_argument("--work", type=Path, default=Path("build/demo-model"), metavar="DIR", help="checkpoints; delete to start anew")
+    parser.add_argument("--out", type=Path, default=DEMO_MODEL, metavar="DIR", help="where the model goes")
+    parser.add_argument("--work", type=Path, default=Path("build/demo-model"), metavar="DIR", help="checkpoints")
     return parser.parse_args()
 
 
 def main() -> None:
     args, recipe = parse_arguments(), Recipe()
     args.work.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer(recipe)
+    tokenizer = load_tokenizer(recipe, args.work)
     model = build_model(recipe, tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
     run = Run(model, build_optimizers(model, recipe))
     run.restore(args.work)
     train(run, tokenizer, recipe, args)
     publish(model, tokenizer, args.out)
     test = demo_splits()["test"]
-    tables = {"greedy": measure(model, tokenizer, test, sample=False), "sampled, temperature 1.0": measure(model, tokenizer, test, sample=True)}
+    tables = {
+        "greedy": measure(model, tokenizer, test, sample=False),
+        "sampled, temperature 1.0": measure(model, tokenizer, test, sample=True),
+    }
     for title, scores in tables.items():
         print_scores(title, scores)
     write_card(run, args.out, tables, len(test))

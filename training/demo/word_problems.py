@@ -1,8 +1,8 @@
 """Generates word problems of GSM8K's shape from `templates`: the demo data set, and endless practice for the demo model.
 
-Solutions carry GSM8K's calculator annotations (`<<48/2=24>>24`) and end in `#### <answer>`. Every result is a
-whole number from 2 (so that plurals fit) to `LIMIT`. A seed gives the same problems on every machine and Python version. Nothing here is
-taken from GSM8K; training a model on the problems is `pretrain`'s part.
+Solutions carry GSM8K's calculator annotations (`<<48/2=24>>24`) and end in `#### <answer>`. Every result is a whole
+number from 2 (so that plurals fit) to `LIMIT`. A seed gives the same problems on every machine and Python version.
+Nothing here is taken from GSM8K; training a model on the problems is `pretrain`'s part.
 
     python -m training.demo.word_problems --out assets/demo-data
 """
@@ -14,7 +14,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,9 +33,15 @@ OPENER_SHARE = 0.4
 TRAIN_COUNT, TEST_COUNT, DEMO_SEED = 2000, 400, 20250303
 
 T = TypeVar("T")
-_OPERATORS = {"+": sum, "*": math.prod, "-": lambda v: v[0] - sum(v[1:]), "/": lambda v: v[0] / math.prod(v[1:])}
+_OPERATORS: dict[str, Callable[[list[int]], float]] = {
+    "+": sum,
+    "*": math.prod,
+    "-": lambda values: values[0] - sum(values[1:]),
+    "/": lambda values: values[0] / math.prod(values[1:]),
+}
 _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times"}
 _PRONOUNS = {"he": ("he", "his", "him"), "she": ("she", "her", "her")}
+_RELATIVES = {"he": {"sibling": "brother", "elder": "father"}, "she": {"sibling": "sister", "elder": "mother"}}
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDER = re.compile(r"@([A-Za-z]+(?:_[a-z])?2?)")
 _CALCULATION = re.compile(r"\[(\$?)([^=\]]+)=([a-z])\]")
@@ -149,16 +155,16 @@ def _calculate(solution: Sequence[str], numbers: dict[str, int]) -> bool:
 
 
 def _draw_words(rng: random.Random) -> dict[str, str]:
-    """Three people, the pronouns of the first, and two different words of each list."""
-    words: dict[str, str] = {}
-    gender = _pick(list(NAMES), rng)
-    words["A"] = _pick(NAMES[gender], rng)
-    others = [name for names in NAMES.values() for name in names if name != words["A"]]
-    words["B"] = _pick(others, rng)
-    words["C"] = _pick([name for name in others if name != words["B"]], rng)
-    subject, possessive, object_ = _PRONOUNS[gender]
+    """Three people, words that fit the first and the second, and two different words of each list."""
+    people = [(name, gender) for gender, names in NAMES.items() for name in names.split("|")]
+    chosen: list[tuple[str, str]] = []
+    for _ in "ABC":
+        chosen.append(_pick([person for person in people if person not in chosen], rng))
+    words = dict(zip("ABC", (name for name, _ in chosen), strict=True))
+    subject, possessive, object_ = _PRONOUNS[chosen[0][1]]
     words |= {"he": subject, "his": possessive, "him": object_, "He": subject.title(), "His": possessive.title()}
-    for key, choices in WORDS.items():
+    words |= _RELATIVES[chosen[1][1]]
+    for key, choices in ((key, text.split("|")) for key, text in WORDS.items()):
         words[key] = _pick(choices, rng)
         words[f"{key}2"] = _pick([word for word in choices if word != words[key]], rng)
     return words
