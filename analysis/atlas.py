@@ -28,7 +28,7 @@ class AtlasParameters:
     """A sentence-transformers model: its name on the Hub, or its folder."""
     neighbors: int = 15
     """K, the problem itself not counted."""
-    min_dist: float = 0.1
+    min_dist: float = 0.3
     """UMAP's least distance between points of the layout."""
     seed: int = 42
     """UMAP's random state."""

@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 from analysis.atlas import Atlas, AtlasParameters
 from analysis.neighbors import nearest_neighbors
 from dashboard import data
+from tests.app_testing import run_app, words
 from training.problems import ProblemSet
 from training.store import Store
 
-APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
 Open = Callable[..., AppTest]
 
 
@@ -44,14 +44,7 @@ def open_app(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> O
     monkeypatch.delenv("GRPO_ATLAS_STORE", raising=False)
     st.cache_resource.clear()
 
-    def run(page: str = "explore", **address: str) -> AppTest:
-        test = AppTest.from_file(str(APP), default_timeout=30)
-        for name, value in address.items():
-            test.query_params[name] = value
-        test.run()
-        return test if page == "explore" else test.switch_page(f"app_pages/{page}.py").run()
-
-    return run
+    return run_app
 
 
 @pytest.fixture
@@ -65,12 +58,6 @@ def with_map(monkeypatch: pytest.MonkeyPatch) -> None:
         return Atlas(problem_set, parameters, embeddings, neighbors, embeddings[:, :2])
 
     monkeypatch.setattr(data, "open_atlas", fake_open_atlas)
-
-
-def words(test: AppTest) -> str:
-    """Everything the page says."""
-    kinds = (test.title, test.markdown, test.caption, test.text, test.error, test.info, test.warning, test.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
 
 
 def test_a_source_without_a_map_offers_to_build_it(open_app: Open) -> None:

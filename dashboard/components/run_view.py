@@ -100,7 +100,7 @@ def _render_action(run: Job) -> None:
         if st.button("Stop", key=Keys.STOP, disabled=stopping, help=stop_help, width="stretch"):
             with boundary():
                 data.store().request_stop(run.id)
-                st.rerun(scope="fragment")
+                st.rerun()
     elif run.status != "finished" and st.button("Resume", key=Keys.RESUME, type="primary", width="stretch"):
         with boundary():
             resume_run(data.store(), data.home(), run.id)
