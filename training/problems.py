@@ -137,7 +137,7 @@ def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) 
         return _load_hub(home or Home.from_environment(), fetch)
     if source == "auto":
         return _load_auto(home or Home.from_environment(), fetch)
-    path = Path(source).expanduser().absolute()
+    path = Path(source).expanduser().resolve()
     if not path.exists():
         raise SourceError(
             f"There is no source {source!r}.",
