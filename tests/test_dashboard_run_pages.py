@@ -74,7 +74,7 @@ def test_the_launch_form_has_every_setting_with_help() -> None:
     labels = {widget.label for widget in widgets}
     assert {"Max steps", "Learning rate", "Loss type", "System prompt", "Wandb", "Hard correctness (at most 1)"} <= labels
     assert all(widget.help for widget in test.number_input)
-    assert "120 steps of 4 problems × 8 completions, 3,840 completions in all" in words(test)
+    assert "100 steps of 4 problems × 8 completions, 3,200 completions in all" in words(test)
 
 
 @pytest.mark.parametrize(
