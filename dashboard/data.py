@@ -16,6 +16,7 @@ from analysis.atlas import Atlas, AtlasParameters, atlas_frame, open_atlas
 from analysis.cache import Cache
 from analysis.findings import Findings, findings
 from dashboard import figures
+from dashboard.curves import Curve, curve_figure, scalar_frame
 from training import hub
 from training.errors import SourceError
 from training.home import Home
@@ -25,6 +26,9 @@ from training.store import Store
 PARAMETERS = AtlasParameters()
 _MAPS = 4
 """Maps kept in memory; one of GSM8K takes about 20 MB."""
+
+_RUNS = 8
+"""Runs whose curves are kept in memory."""
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -106,6 +110,16 @@ def map_spec(shown: Atlas, colour: str, *, dark: bool) -> figures.Spec:
     return _map_spec(shown.problem_set.content_hash, colour, dark, shown)
 
 
+def scalars_of(run_id: str) -> pd.DataFrame:
+    """`curves.scalar_frame` of a run, for reading only; made anew when a step was logged."""
+    return _scalars(run_id, store().last_scalar(run_id))
+
+
+def curve_spec(run_id: str, curve: Curve, max_steps: int) -> figures.Spec:
+    """A run's curve, ready for the browser; made anew when a step was logged."""
+    return _curve_spec(run_id, store().last_scalar(run_id), curve, max_steps)
+
+
 def findings_of(shown: Atlas) -> Findings:
     """`analysis.findings.findings`."""
     return _findings(shown.problem_set.content_hash, shown)
@@ -148,6 +162,16 @@ def _frame(content_hash: str, _shown: Atlas) -> pd.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
 def _map_spec(content_hash: str, colour: str, dark: bool, _shown: Atlas) -> figures.Spec:
     return figures.spec(figures.map_figure(frame(_shown), colour, dark=dark, view=content_hash))
+
+
+@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+def _scalars(run_id: str, last_scalar: int) -> pd.DataFrame:
+    return scalar_frame(store().scalars(run_id))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16 * _RUNS, hash_funcs={Curve: repr})
+def _curve_spec(run_id: str, last_scalar: int, curve: Curve, max_steps: int) -> figures.Spec:
+    return figures.spec(curve_figure(_scalars(run_id, last_scalar), curve, max_steps=max_steps, view=f"{run_id} {curve.key}"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)

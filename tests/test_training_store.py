@@ -119,6 +119,7 @@ def test_scalars_are_read_after_a_cursor(store: Store) -> None:
     assert [(scalar.step, scalar.name, scalar.value) for scalar in first] == [(1, "reward", 0.5), (1, "kl", None)]
     store.add_scalars(job_id, 2, {"reward": 0.6})
     assert [scalar.value for scalar in store.scalars(job_id, after=first[-1].seq)] == [0.6]
+    assert store.last_scalar(job_id) == store.scalars(job_id)[-1].seq
 
 
 def test_rollouts_come_back_as_written(store: Store) -> None:

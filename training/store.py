@@ -281,6 +281,11 @@ class Store:
         with self._reader.connect() as connection:
             return [Scalar(row.seq, row.step, row.name, row.value, row.time) for row in connection.execute(query)]
 
+    def last_scalar(self, job_id: str) -> int:
+        """The sequence number of the newest value, 0 when there is none: equal numbers mean equal values."""
+        with self._reader.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(schema.scalars.c.seq)).where(schema.scalars.c.job_id == job_id)) or 0
+
     def add_rollouts(self, job_id: str, rollouts: Iterable[Rollout]) -> None:
         """Append rollouts in training order."""
         self._insert(schema.rollouts, [{"job_id": job_id} | asdict(rollout) for rollout in rollouts])

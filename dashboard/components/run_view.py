@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from dashboard import curves, data, figures
+from dashboard import curves, data
 from dashboard.components.completions import render_group
 from dashboard.components.errors import boundary, render_error
 from dashboard.components.plot import render_plot
@@ -18,6 +18,7 @@ from training.store import Job, Status
 
 POLL_S = 1.0
 _CURVES_IN_A_ROW = 3
+_HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
 _Color = Literal["gray", "blue", "orange", "green", "red"]
 _BADGES: dict[Status, tuple[_Color, str]] = {
     "queued": ("gray", ":material/hourglass_empty:"),
@@ -56,7 +57,7 @@ def _render_live(run_id: str, was_active: bool) -> None:
         st.rerun(scope="app")
     with boundary():
         config = parse_config(run.spec)
-        frame = curves.scalar_frame(data.store().scalars(run_id))
+        frame = data.scalars_of(run_id)
         _render_header(run, curves.step_time_s(frame))
         if run.status in ("failed", "lost"):
             render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
@@ -110,16 +111,17 @@ def _render_action(run: Job) -> None:
 def _render_headlines(frame: pd.DataFrame, config: RunConfig) -> None:
     found = curves.headlines(frame, config)
     for column, headline in zip(st.columns(len(found)), found, strict=True):
-        write = percent if headline.is_share else significant
-        sign = "+" if headline.change and headline.change > 0 else "−" if headline.change else ""
-        change = None if headline.change is None else f"{sign}{write(abs(headline.change))}"
-        column.metric(
-            headline.title,
-            write(headline.value),
-            change,
-            delta_color="off",
-            help="Mean of the latest 5 steps, and its change since the first 5.",
-        )
+        value = percent(headline.value) if headline.is_share else significant(headline.value)
+        column.metric(headline.title, value, _change(headline), delta_color="off", delta_arrow="off", help=_HEADLINE_HELP)
+
+
+def _change(headline: curves.Headline) -> str | None:
+    """`+0.26`, `−13 points`; nothing for no change."""
+    if not headline.change:
+        return None
+    size = abs(headline.change)
+    amount = f"{significant(round(100 * size, 1))} points" if headline.is_share else significant(size)
+    return f"{'+' if headline.change > 0 else '−'}{amount}"
 
 
 def _render_curves(run: Job, frame: pd.DataFrame, config: RunConfig) -> None:
@@ -127,11 +129,10 @@ def _render_curves(run: Job, frame: pd.DataFrame, config: RunConfig) -> None:
     for start in range(0, len(shown), _CURVES_IN_A_ROW):
         columns = st.columns(_CURVES_IN_A_ROW)
         for column, curve in zip(columns, shown[start : start + _CURVES_IN_A_ROW], strict=False):
-            figure = curves.curve_figure(frame, curve, max_steps=config.max_steps, view=f"{run.id} {curve.key}")
             latest = frame[curve.name].dropna() if curve.name in frame else pd.Series(dtype=float)
             with column:
                 render_plot(
-                    figures.spec(figure),
+                    data.curve_spec(run.id, curve, config.max_steps),
                     key=f"curve {curve.key}",
                     view=f"{run.id} {curve.key}",
                     alt=f"{curve.title} by step" + (f", now {significant(float(latest.iloc[-1]))}" if len(latest) else ""),

@@ -76,14 +76,22 @@ def _render_jobs() -> None:
     if not active:
         st.caption("No job is running.")
     for job in active:
-        st.caption(f"**{plain(job.name)}**, {job.status}")
+        if job.kind == "train":
+            st.page_link("app_pages/runs.py", label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
+        else:
+            st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":
             st.progress(job.fraction, text=plain(job_line(job)))
 
 
 def job_line(job: Job) -> str:
-    """What an active job does now and how long it still takes: `embedding 3,200 of 8,792 questions, 22 s left`."""
+    """What an active job does now and how long it still takes: `embedding 3,200 of 8,792 questions, 22 s left`.
+
+    A training run has its step instead; its own page knows the time left from the seconds a step.
+    """
     done = job.message or job.status
+    if job.kind == "train":
+        return f"step {job.done:,.0f} of {job.total:,.0f}, {done}"
     if job.started_at is None or job.fraction <= 0.02:
         return done
     elapsed_s = job.heartbeat_at - job.started_at
