@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,24 @@ CHROMIUM_ARGUMENTS = [
     "--ignore-gpu-blocklist",
 ]
 START_TIMEOUT_S = 60.0
+DRAG_LAYER = ".js-plotly-plot .nsewdrag"
+MAP = "document.querySelector('.st-key-map .js-plotly-plot')"
+MIDDLE = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.34))
+"""A lasso around the middle of the map."""
 ACTION_TIMEOUT_MS = 30_000
 """A busy machine without a GPU takes up to ten seconds for the first map."""
+
+
+def drag_lasso(page: Page, corners: Sequence[tuple[float, float]] = MIDDLE) -> None:
+    """Draw a lasso on the map with the mouse, through corners given as shares of its width and height."""
+    box = page.locator(DRAG_LAYER).first.bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 SETTLE_MS = 1500
@@ -32,25 +32,21 @@ class Shot:
     """What to do before the picture is taken."""
 
 
-def draw_lasso(page: Page) -> None:
-    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    assert box is not None
-    corners = [(0.3, 0.35), (0.42, 0.28), (0.55, 0.36), (0.52, 0.55), (0.36, 0.56), (0.3, 0.38)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=8)
-    page.mouse.up()
+def select_an_island(page: Page) -> None:
+    drag_lasso(page, ((0.3, 0.35), (0.42, 0.28), (0.55, 0.36), (0.52, 0.55), (0.36, 0.56), (0.3, 0.38)))
     page.get_by_text("selected,").wait_for()
     page.mouse.move(2, 2)
 
 
 SHOTS = {
-    "explore": Shot("/?problem=test-0", ".js-plotly-plot .nsewdrag", draw_lasso),
-    "explore-steps": Shot("/?colour=steps&problem=test-0", ".js-plotly-plot .nsewdrag"),
+    "explore": Shot("/?problem=test-0", DRAG_LAYER, select_an_island),
+    "explore-steps": Shot("/?colour=steps&problem=test-0", DRAG_LAYER),
     "insights": Shot("/insights", ".js-plotly-plot .main-svg"),
+    "launch": Shot("/launch", "button:has-text('Launch the run')"),
+    "run": Shot("/runs?run=demo-1", ".st-key-curve-zero_variance .main-svg"),
+    "evaluate": Shot("/evaluate?run=demo-1", "[data-testid='stDataFrame']"),
 }
+"""`run` and `evaluate` need a home in which the run demo-1 lies."""
 
 
 def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int, height: int) -> None:

@@ -1,15 +1,16 @@
 """Explore in Chromium on the demo: the map is there, takes lasso and clicks, and never loses its view."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.browser
+from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso
+from training.home import Home
 
-DRAG_LAYER = ".js-plotly-plot .nsewdrag"
-MAP = "document.querySelector('.st-key-map .js-plotly-plot')"
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
@@ -18,19 +19,6 @@ def explore(app: str, page: Page) -> Page:
     expect(page.locator(DRAG_LAYER).first).to_be_visible()
     page.wait_for_function(f"() => {MAP}?.atlas?.chosen === ''")
     return page
-
-
-def drag_lasso(page: Page) -> None:
-    """Draw around the middle of the map."""
-    box = page.locator(DRAG_LAYER).first.bounding_box()
-    assert box is not None
-    corners = [(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.34)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=6)
-    page.mouse.up()
 
 
 def click_a_point(page: Page, index: int = 0) -> None:
@@ -139,3 +127,12 @@ def test_a_lasso_shows_what_it_took_with_a_problem_chosen(app: str, page: Page) 
     line = page.get_by_text(re.compile(r"^[\d,]+ selected, \d"))
     expect(line).to_be_visible()
     assert selected(page) == int(line.inner_text().split()[0].replace(",", ""))
+
+
+def test_gsm8k_has_the_same_map(start_app: Callable[..., str], gsm8k_home: Home, page: Page) -> None:
+    page.goto(start_app(gsm8k_home.root, GRPO_ATLAS_DATA=str(gsm8k_home.data)))
+    expect(page.locator(DRAG_LAYER).first).to_be_visible()
+    page.wait_for_function(f"() => {MAP}?._fullData?.reduce((sum, trace) => sum + trace.x.length, 0) === 8792")
+    drag_lasso(page)
+    expect(page.get_by_text(re.compile(r"[\d,]+ selected, \d+% test"))).to_be_visible()
+    assert selected(page) > 100

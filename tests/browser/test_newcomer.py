@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import start_dashboard, stop
+from tests.browser.conftest import DRAG_LAYER, drag_lasso, start_dashboard, stop
 from training.home import Home
 from training.store import Store
 
@@ -15,26 +15,13 @@ RUN_TIMEOUT_MS = 240_000
 CURVE_POINTS = "() => document.querySelector('.st-key-curve-reward .js-plotly-plot')?.data.at(-1).x.length ?? 0"
 
 
-def drag_lasso(page: Page) -> None:
-    """Draw a wide lasso around the middle of the map with the mouse."""
-    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    assert box is not None
-    corners = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.25)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=8)
-    page.mouse.up()
-
-
 def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
     home = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")})
     store = Store.open(home.store_url)
     dashboard, address = start_dashboard(home.root, tmp_path / "log.txt", {})
     try:
         page.goto(address)
-        expect(page.locator(".js-plotly-plot .nsewdrag").first).to_be_visible()
+        expect(page.locator(DRAG_LAYER).first).to_be_visible()
         drag_lasso(page)
         expect(page.get_by_text("selected,", exact=False)).to_be_visible()
 
@@ -54,8 +41,8 @@ def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
         page.goto(f"{address}/runs?run=demo-1")
         page.wait_for_function(f"({CURVE_POINTS})() > {steps_without}", timeout=RUN_TIMEOUT_MS)
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_text("stopped", exact=True)).to_be_visible(timeout=RUN_TIMEOUT_MS)
-        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=RUN_TIMEOUT_MS)
+        expect(page.get_by_text("stopped on request at step")).to_be_visible()
     finally:
         stop(dashboard)
         if store.job("demo-1").active:
