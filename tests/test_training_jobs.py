@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +13,7 @@ from training.backends import local
 from training.errors import AtlasError, BackendError, SourceError
 from training.home import Home
 from training.jobs import StopRequested, job_process
-from training.launch import backend_named, submit_job
+from training.launch import backend_named, resume_run, submit_job
 from training.store import Job, Store
 
 
@@ -117,6 +120,17 @@ def test_the_accelerator_is_given_in_submission_order(store: Store, home: Home) 
 
 def test_a_process_is_known_by_its_command_line_not_only_its_number(store: Store, home: Home) -> None:
     job = queued(store)
+    assert local.LocalBackend(home).status(job) == "unknown"
     store.beat(job.id, worker=local.worker_name())
     assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
-    assert local.LocalBackend(home).status(job) == "unknown"
+
+
+def test_a_run_whose_process_lives_is_not_started_a_second_time(store: Store, home: Home) -> None:
+    job = queued(store)
+    with subprocess.Popen([sys.executable, "-c", "input()", job.id], stdin=subprocess.PIPE) as process:
+        store.beat(job.id, worker=f"{socket.gethostname()}:{process.pid}")
+        store.end(job.id, "failed", "it seemed so")
+        with pytest.raises(BackendError, match="still alive"):
+            resume_run(store, home, job.id)
+        process.communicate(b"\n")
+    assert local.LocalBackend(home).status(store.job(job.id)) == "gone"

@@ -78,13 +78,20 @@ def resume_run(store: Store, home: Home, job_id: str) -> str:
     """Go on with a stopped, failed or lost run from its latest checkpoint.
 
     Raises:
-        StoreError: the run is active, finished, or not a training run.
+        ConfigError: it is not a training run.
+        StoreError: the run is active or finished.
+        BackendError: the run counts as lost, but its process is alive.
     """
     job = store.job(job_id)
     if job.kind != "train":
         raise ConfigError(f"{job_id} is not a training run.", "Start it again instead.")
+    runner = backend_named(job.backend, home)
+    if runner.status(job) == "alive":
+        raise BackendError(
+            f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
+        )
     job = store.requeue(job_id)
-    _start(store, backend_named(job.backend, home), job, ["-m", "training", "run", "--job", job.id])
+    _start(store, runner, job, ["-m", "training", "run", "--job", job.id])
     return job.id
 
 
