@@ -57,7 +57,7 @@ def test_any_folder_with_a_model_embeds_and_reports_each_batch(tiny_model: Path)
     done: list[int] = []
     rows = embed.embed([f"number {n}" for n in range(40)], str(tiny_model), done.append)
     assert rows.shape == (40, 16)
-    assert done == [32, 40]
+    assert done == [16, 32, 40]
 
 
 def test_a_model_that_returns_nan_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
