@@ -3,7 +3,6 @@
 import hashlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -183,13 +182,8 @@ def test_the_shipped_demo_is_under_5_mib() -> None:
     assert sum(file.stat().st_size for file in DEMO_ATLAS.iterdir()) < 5 * 2**20
 
 
-def test_gsm8k_opens_in_a_fifth_of_a_second(gsm8k_home: Home) -> None:
-    problems = load_problems("auto", gsm8k_home)
-    durations_s = []
-    for _ in range(3):
-        start = time.perf_counter()
-        atlas = open_atlas(problems, AtlasParameters(), Cache.from_home(gsm8k_home))
-        durations_s.append(time.perf_counter() - start)
+def test_gsm8k_opens_from_the_cache(gsm8k_home: Home) -> None:
+    atlas = open_atlas(load_problems("auto", gsm8k_home), AtlasParameters(), Cache.from_home(gsm8k_home))
     assert atlas is not None
     assert atlas.embeddings.shape == (8792, 384)
-    assert min(durations_s) < 0.2
+    assert atlas.layout.shape == (8792, 2)
