@@ -24,6 +24,8 @@ from training.store import Job, JobKind, Store
 NAME = "local"
 ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
 
+_BEHIND_THE_PAGES = ("nice", "-n", "5")
+"""Jobs give way to the dashboard and the browser that watch them."""
 _POLL_S = 0.5
 
 
@@ -41,7 +43,7 @@ class LocalBackend:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "log.txt").open("ab") as log:
                 subprocess.Popen(
-                    [sys.executable, *command],
+                    [*_BEHIND_THE_PAGES, sys.executable, *command],
                     cwd=folder,
                     env=variables | os.environ | self._home.environment(),
                     stdin=subprocess.DEVNULL,
