@@ -41,7 +41,7 @@ demo-atlas: $(VENV)/.run
 	$(BIN)/python -m analysis ship
 
 screenshots: $(VENV)/.test
-	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.browser.screenshots explore explore-steps insights launch
 
 clean:
 	rm -rf $(VENV) build *.egg-info

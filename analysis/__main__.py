@@ -17,14 +17,13 @@ from analysis.atlas import Atlas, AtlasParameters, Progress, Stage, build_atlas
 from analysis.cache import Cache
 from analysis.findings import findings
 from analysis.projector import export_projector
-from training.errors import AtlasError, HomeError
+from training.errors import HomeError
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
 from training.problems import load_problems
 from training.store import Store
+from training.terminal import run_command
 
-EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130
 REJECTED_SHOWN = 5
 
 
@@ -77,14 +76,7 @@ def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for an error that is explained on stderr, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        options.command(options)
-    except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    return 0
+    return run_command(options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(options: argparse.Namespace) -> None:
+def _build(options: argparse.Namespace) -> int:
     home = Home.from_environment()
     times = StageTimes()
     with _as_job(options.job, home) as tell_store:
@@ -130,6 +122,7 @@ def _build(options: argparse.Namespace) -> None:
 
         atlas = _build_with_bar(options, home, note)
         print(json.dumps(_built_facts(atlas, times, home), indent=2) if options.json else _built_text(atlas, times))
+    return 0
 
 
 def _built_facts(atlas: Atlas, times: StageTimes, home: Home) -> dict[str, object]:
@@ -179,29 +172,32 @@ def _built_text(atlas: Atlas, times: StageTimes) -> str:
     return "\n".join(lines)
 
 
-def _report(options: argparse.Namespace) -> None:
+def _report(options: argparse.Namespace) -> int:
     found = findings(_build_with_bar(options, Home.from_environment()))
     if options.json:
         print(json.dumps(dataclasses.asdict(found) | {"readings": found.readings}, indent=2))
-        return
+        return 0
     print("\n".join(found.readings) or "There is nothing to find without a train and a test split and differing step counts.")
     if found.leakage is not None:
         print("\nNearest test and train problems:")
         for pair in found.leakage.pairs:
             print(f"  {pair.cosine:.3f}  {pair.test_id:<10} {pair.train_id}")
+    return 0
 
 
-def _export(options: argparse.Namespace) -> None:
+def _export(options: argparse.Namespace) -> int:
     written = export_projector(_build_with_bar(options, Home.from_environment()), options.out)
     print("\n".join(str(file) for file in written))
     print(f"Show it with: tensorboard --logdir {options.out}   (then choose the bookmark for the layout)")
+    return 0
 
 
-def _ship(options: argparse.Namespace) -> None:
+def _ship(options: argparse.Namespace) -> int:
     with _Bar() as bar:
         atlas = ship_demo(bar.show)
     size_mib = sum(file.stat().st_size for file in DEMO_ATLAS.iterdir()) / 2**20
     print(f"{DEMO_ATLAS}: {len(atlas.problem_set.problems):,} problems, {size_mib:.1f} MiB")
+    return 0
 
 
 def _build_with_bar(options: argparse.Namespace, home: Home, note: Callable[[Progress], None] = lambda progress: None) -> Atlas:

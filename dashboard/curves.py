@@ -92,7 +92,7 @@ def curve_figure(frame: pd.DataFrame, curve: Curve, *, max_steps: int, view: str
     if curve.maximum is not None:
         figure.add_hline(y=curve.maximum, line={"color": theme.QUIET, "width": 1, "dash": "dot"})
     figures.quiet(figure, view=view)
-    figure.update_layout(showlegend=False, margin={"l": 36, "r": 8, "t": 28, "b": 32})
+    figure.update_layout(showlegend=False, margin={"l": 36, "r": 18, "t": 28, "b": 32})
     figure.update_layout(title={"text": curve.title, "x": 0, "xref": "paper", "y": 0.98, "font": {"size": 13}})
     figure.update_xaxes(range=[0, max(max_steps, 1)], title={"text": "step", "standoff": 2})
     top = max([curve.maximum or 0.0, *values, *high], default=1.0)

@@ -167,3 +167,9 @@ def test_a_build_stops_on_request(in_home: Home, folder: Path) -> None:
     store.request_stop(job.id)
     assert main(["build", "--source", str(folder), "--job", job.id]) == 0
     assert store.job(job.id).status == "stopped"
+
+
+def test_a_reader_that_goes_away_is_no_error(in_home: Home) -> None:
+    command = f"{sys.executable} -m analysis report --source demo | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], env=os.environ.copy(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

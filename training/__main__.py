@@ -5,7 +5,6 @@ Facts go to standard output, as JSON with `--json`; errors go to standard error 
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any
 from training import launch
 from training.backends import local
 from training.config import RunConfig, load_preset, parse_config, preset_paths
-from training.errors import AtlasError, SourceError, StoreError
+from training.errors import SourceError, StoreError
 from training.evaluate import Score, evaluate_model, evaluation_table
 from training.home import Home
 from training.jobs import JobProcess, job_process
@@ -24,6 +23,7 @@ from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import score_completion
 from training.store import Evaluation, Job, Store
+from training.terminal import run_command
 
 _WAIT_POLL_S = 0.5
 
@@ -31,17 +31,7 @@ _WAIT_POLL_S = 0.5
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
-    try:
-        return command(options)
-    except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return run_command(options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:

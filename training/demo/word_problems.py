@@ -102,7 +102,7 @@ def render(template: Template, rng: random.Random) -> WordProblem:
 
     def fill(text: str) -> str:
         text = _CHOICE.sub(lambda match: _pick(match.group(1).split("|"), rng), text)
-        text = _PLACEHOLDER.sub(lambda match: words[match.group(1)], text)
+        text = _PLACEHOLDER.sub(lambda match: words[match.group(1)], text).replace("  ", " ")
         return _SENTENCE_START.sub(lambda match: match.group().upper(), text)
 
     def annotate(match: re.Match[str]) -> str:

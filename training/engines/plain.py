@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from training.errors import ModelError
 from training.home import DEMO_MODEL
@@ -23,6 +24,7 @@ def load_model(name: str) -> tuple[Any, Any]:
     """
     path = resolve_model(name)
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
