@@ -40,8 +40,9 @@ demo-model: $(VENV)/.run
 demo-atlas: $(VENV)/.run
 	$(BIN)/python -m analysis ship
 
+# The picture of a run needs a home in which demo-1 lies: python -m tests.browser.screenshots --home DIR run
 screenshots: $(VENV)/.test
-	$(BIN)/python -m tests.browser.screenshots explore explore-steps insights launch
+	$(BIN)/python -m tests.browser.screenshots explore
 
 clean:
 	rm -rf $(VENV) build *.egg-info
