@@ -10,7 +10,7 @@ import time
 import pytest
 
 from training.backends import local
-from training.errors import AtlasError, BackendError, SourceError
+from training.errors import AtlasError, BackendError, SourceError, StoreError
 from training.home import Home
 from training.jobs import StopRequested, job_process
 from training.launch import backend_named, resume_run, submit_job
@@ -43,6 +43,14 @@ def test_a_job_that_returns_is_finished_and_known_by_its_process(store: Store) -
         assert store.job(job.id).worker.endswith(f":{os.getpid()}")
         process.reason = "all done"
     assert (store.job(job.id).status, store.job(job.id).reason) == ("finished", "all done")
+
+
+def test_a_job_that_ended_is_not_run_again(store: Store) -> None:
+    job = queued(store)
+    store.end(job.id, "finished", "all done")
+    with pytest.raises(StoreError, match="is finished and waits for no process"), job_process(store, job.id):
+        raise AssertionError("it ran")
+    assert store.job(job.id).reason == "all done"
 
 
 def test_an_expected_error_becomes_the_reason(store: Store) -> None:

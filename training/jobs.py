@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from training.backends.local import worker_name
-from training.errors import AtlasError
+from training.errors import AtlasError, StoreError
 from training.store import HEARTBEAT_S, Job, Store
 
 
@@ -56,9 +56,12 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     """Run the body as the job: beat until it ends, then record how it ended.
 
     Raises:
+        StoreError: the job does not wait for a process: it has one, or it has ended.
         AtlasError: what made the job fail, after it was recorded, for the terminal to print.
     """
     job = store.job(job_id)
+    if job.status not in ("queued", "lost"):
+        raise StoreError(f"{job_id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
     process = JobProcess(store, job)
     previous = signal.signal(signal.SIGTERM, process.on_signal)
     ended = threading.Event()
