@@ -133,12 +133,13 @@ def test_a_process_is_known_by_its_command_line_not_only_its_number(store: Store
     assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
 
 
-def test_a_run_whose_process_lives_is_not_started_a_second_time(store: Store, home: Home) -> None:
+def test_a_silent_run_whose_process_lives_is_not_started_a_second_time(store: Store, home: Home) -> None:
     job = queued(store)
     with subprocess.Popen([sys.executable, "-c", "input()", job.id], stdin=subprocess.PIPE) as process:
         store.beat(job.id, worker=f"{socket.gethostname()}:{process.pid}")
-        store.end(job.id, "failed", "it seemed so")
+        a_minute_later = Store.open(home.store_url, clock=lambda: time.time() + 60)
+        assert a_minute_later.job(job.id).status == "lost"
         with pytest.raises(BackendError, match="still alive"):
-            resume_run(store, home, job.id)
+            resume_run(a_minute_later, home, job.id)
         process.communicate(b"\n")
     assert local.LocalBackend(home).status(store.job(job.id)) == "gone"

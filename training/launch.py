@@ -86,7 +86,7 @@ def resume_run(store: Store, home: Home, job_id: str) -> str:
     if job.kind != "train":
         raise ConfigError(f"{job_id} is not a training run.", "Start it again instead.")
     runner = backend_named(job.backend, home)
-    if runner.status(job) == "alive":
+    if job.status == "lost" and runner.status(job) == "alive":
         raise BackendError(
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
