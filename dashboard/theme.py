@@ -15,8 +15,8 @@ QUIET = "#8A949E"
 SELECTION = "#CC79A7"
 """Okabe-Ito purple: what the person selected."""
 
-DIVERGING = ["#0072B2", "#B9BEC4", "#D55E00"]
-"""Signed magnitudes: blue below zero, grey at zero, vermilion above."""
+BELOW_ZERO, ABOVE_ZERO = "#0072B2", "#D55E00"
+"""The ends of the scale for signed magnitudes."""
 
 _CIVIDIS_LIGHT = (0.0, 0.92)
 _CIVIDIS_DARK = (0.28, 1.0)

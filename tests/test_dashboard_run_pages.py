@@ -1,6 +1,7 @@
 """Launch, Runs and Evaluate without a browser: empty, full, and with errors. No training starts here."""
 
 import fcntl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,18 @@ def test_a_run_shows_where_it_stands_its_figures_and_its_completions(run_id: str
     cards = "".join(element.proto.body for element in test.get("html"))
     assert "equals gold" in cards
     assert "<script>" not in cards
+
+
+def test_a_chosen_step_that_a_resumed_run_went_back_behind_does_no_harm(run_id: str, store: Store) -> None:
+    store.add_rollouts(run_id, [replace(rollout, step=3) for rollout in store.rollouts(run_id, step=2)])
+    test = run_app("runs", run=run_id)
+    next(toggle for toggle in test.toggle if toggle.label == "Latest step").set_value(False).run()
+    test.select_slider[0].set_value(3).run()
+    assert "Step 3, group 1 of 1" in words(test)
+    store.truncate(run_id, after_step=2)
+    test.run()
+    assert not test.exception
+    assert "Step 2, group 1 of 1" in words(test)
 
 
 def test_stop_puts_the_request_into_the_store(run_id: str, store: Store) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard import theme
 from dashboard.text import count, plain
 from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
@@ -13,23 +14,28 @@ from training.store import Rollout
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
 
-_STYLE = """<style>
+_STYLE = (
+    f"""<style>
+.rollouts {{ --quiet: {theme.QUIET}; --below: {theme.BELOW_ZERO}; --above: {theme.ABOVE_ZERO}; }}
+</style>"""
+    + """<style>
 .rollouts { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .8rem; }
 .rollout { border: 1px solid rgba(138,148,158,.35); border-radius: 6px; padding: .6rem .7rem;
   display: flex; flex-direction: column; }
 .rollout pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .78rem; line-height: 1.35;
   margin: .5rem 0 0; max-height: 15rem; overflow-y: auto; background: none; padding: 0; flex-grow: 1; }
-.rollout .tag { color: #0072B2; font-weight: 600; }
+.rollout .tag { color: var(--quiet); font-weight: 700; }
 .rollout .head { display: flex; justify-content: space-between; gap: .6rem; margin-bottom: .3rem; align-items: baseline; }
 .rollout .answer { font-weight: 600; overflow-wrap: anywhere; }
 .rollout .note { font-size: .78rem; opacity: .75; white-space: nowrap; }
 .rollout .row { display: grid; grid-template-columns: 8.2rem 1fr 2.8rem; align-items: center; gap: .4rem; font-size: .76rem; }
 .rollout .row span:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 .rollout .track { height: .42rem; background: rgba(138,148,158,.22); border-radius: 2px; position: relative; }
-.rollout .bar { height: 100%; background: #8A949E; border-radius: 2px; position: absolute; }
+.rollout .bar { height: 100%; background: var(--quiet); border-radius: 2px; position: absolute; }
 .rollout .advantage { margin-top: .25rem; padding-top: .25rem; border-top: 1px solid rgba(138,148,158,.25); }
-.rollout .up { background: #D55E00; } .rollout .down { background: #0072B2; }
+.rollout .up { background: var(--above); } .rollout .down { background: var(--below); }
 </style>"""
+)
 
 
 def render_group(rollouts: Sequence[Rollout], problem: Problem | None, weights: Mapping[str, float]) -> None:

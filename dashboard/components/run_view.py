@@ -149,12 +149,20 @@ def _render_completions(run: Job, config: RunConfig) -> None:
     follow = follow_column.toggle("Latest step", value=True, key=Keys.FOLLOW, help="Off: choose any step.")
     step = last
     if not follow and last > 1:
-        step = int(step_column.select_slider("Step", range(1, last + 1), value=last, key=Keys.STEP))
+        key = f"{Keys.STEP} {run.id}"
+        # A resumed run may have gone back behind the step that was chosen.
+        st.session_state[key] = min(int(st.session_state.get(key, last)), last)
+        step = int(step_column.select_slider("Step", range(1, last + 1), key=key))
     rollouts = data.store().rollouts(run.id, step)
     groups = sorted({rollout.group_index for rollout in rollouts})
     with group_column:
         group = st.segmented_control(
-            "Group", groups, default=groups[0], required=True, format_func=lambda index: str(index + 1), key=Keys.GROUP
+            "Group",
+            groups,
+            default=groups[0],
+            required=True,
+            format_func=lambda index: str(index + 1),
+            key=f"{Keys.GROUP} {run.id}",
         )
     chosen = [rollout for rollout in rollouts if rollout.group_index == group]
     if not chosen:
