@@ -19,6 +19,10 @@ class Neighbors:
     similarities: NDArray[np.float32]
     """(N, K) their cosines, falling along each row."""
 
+    def first(self, count: int) -> "Neighbors":
+        """The nearest `count` of them, or all where there are fewer."""
+        return Neighbors(self.indices[:, :count], self.similarities[:, :count])
+
 
 def nearest_neighbors(
     embeddings: NDArray[np.float32], count: int, report: Callable[[int], None] = lambda done: None

@@ -234,3 +234,22 @@ def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
     with store._writer.begin() as connection:
         assert schema.migrate(connection, 0.0, {next_version: tag}, next_version) == schema.VERSION
     assert columns_and_version() == (True, next_version)
+
+
+def test_a_store_of_the_first_version_gets_what_came_later(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    Store.open(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        for table in ("subsets", "cluster_names", "pair_verdicts"):
+            connection.execute(f"DROP TABLE {table}")
+        for index in ("rollouts_by_problem", "evaluation_items_by_problem"):
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute("UPDATE schema_versions SET version = 1")
+    Store.open(f"sqlite:///{path}").close()
+
+    def shape(database: Path) -> set[tuple[str, str]]:
+        with sqlite3.connect(database) as connection:
+            return set(connection.execute("SELECT name, sql FROM sqlite_master"))
+
+    Store.open(f"sqlite:///{tmp_path / 'fresh.db'}").close()
+    assert shape(path) == shape(tmp_path / "fresh.db")

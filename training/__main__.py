@@ -15,6 +15,7 @@ from typing import Any
 from training import launch
 from training.backends import local
 from training.config import RunConfig, load_preset, parse_config, preset_paths
+from training.curation import restrict
 from training.errors import SourceError, StoreError
 from training.evaluate import Score, evaluate_model, evaluation_table
 from training.home import Home
@@ -106,7 +107,10 @@ def _run(options: argparse.Namespace) -> int:
         from training.grpo import train
 
         config = parse_config(process.job.spec)
-        train(config, load_problems(config.source, home), process, local.job_folder(home, process.job.id))
+        problem_set = load_problems(config.source, home)
+        if config.subset:
+            problem_set = restrict(problem_set, store, config.subset)
+        train(config, problem_set, process, local.job_folder(home, process.job.id))
     return 0
 
 

@@ -36,6 +36,11 @@ class RunConfig(BaseModel):
         min_length=1,
     )
     source: str = _field("Model and data", "The problems: demo, hub (GSM8K), auto, or a folder or file.", "auto", min_length=1)
+    subset: str = _field(
+        "Model and data",
+        "A saved subset to train on, name@version; empty for the whole train split. The test split stays whole.",
+        "",
+    )
     system_prompt: str = _field("Prompt", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
 
     max_steps: int = _field("Size of the run", "Optimiser steps.", 150, ge=1, le=1_000_000)

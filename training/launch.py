@@ -5,6 +5,7 @@ from typing import Any
 
 from training.backends import Backend, local
 from training.config import RunConfig
+from training.curation import find_subset, restrict
 from training.errors import AtlasError, BackendError, ConfigError
 from training.home import Home
 from training.problems import ProblemSet, load_problems
@@ -55,12 +56,17 @@ def launch_run(store: Store, home: Home, config: RunConfig, backend: str = local
 
     Raises:
         SourceError: the run's problems cannot be loaded.
+        SubsetError: its subset is not there or belongs to other data.
         ConfigError: the source has fewer train problems than a step needs, or too few test problems to evaluate.
         BackendError: the backend cannot start it.
     """
     problem_set = load_problems(config.source, home)
+    exactly = {"source": problem_set.source}
+    if config.subset:
+        exactly["subset"] = find_subset(store, config.subset).reference
+        problem_set = restrict(problem_set, store, exactly["subset"])
     _check_size(config, problem_set)
-    spec = config.model_copy(update={"source": problem_set.source}).model_dump(mode="json")
+    spec = config.model_copy(update=exactly).model_dump(mode="json")
     return submit_job(
         store,
         home,

@@ -70,6 +70,7 @@ rollouts = sa.Table(
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Column("finish_reason", sa.String, nullable=False),
     sa.Index("rollouts_by_step", "job_id", "step"),
+    sa.Index("rollouts_by_problem", "problem_id"),
     sqlite_autoincrement=True,
 )
 
@@ -106,6 +107,7 @@ evaluation_items = sa.Table(
     sa.Column("completion", sa.Text, nullable=False),
     sa.Column("rewards", sa.JSON, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
+    sa.Index("evaluation_items_by_problem", "problem_id"),
     sqlite_autoincrement=True,
 )
 
@@ -121,12 +123,54 @@ checkpoints = sa.Table(
     sqlite_autoincrement=True,
 )
 
+subsets = sa.Table(
+    "subsets",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("content_hash", sa.String, nullable=False, index=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("problem_ids", sa.JSON, nullable=False),
+    sa.Column("how", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("name", "version"),
+    sqlite_autoincrement=True,
+)
+
+cluster_names = sa.Table(
+    "cluster_names",
+    METADATA,
+    sa.Column("content_hash", sa.String, primary_key=True),
+    sa.Column("problem_id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("named_at", sa.Float, nullable=False),
+)
+
+pair_verdicts = sa.Table(
+    "pair_verdicts",
+    METADATA,
+    sa.Column("content_hash", sa.String, primary_key=True),
+    sa.Column("test_id", sa.String, primary_key=True),
+    sa.Column("train_id", sa.String, primary_key=True),
+    sa.Column("drop", sa.Boolean, nullable=False),
+)
+
 Migration = Callable[[sa.Connection], None]
 
-VERSION = 1
+
+def _add_curation(connection: sa.Connection) -> None:
+    """What people decide about a data set, and finding a problem's history quickly."""
+    METADATA.create_all(connection, tables=[subsets, cluster_names, pair_verdicts])
+    for table, name in ((rollouts, "rollouts_by_problem"), (evaluation_items, "evaluation_items_by_problem")):
+        next(index for index in table.indexes if index.name == name).create(connection)
+
+
+VERSION = 2
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_curation}
 """version -> what changes a database of the version before into it."""
 
 

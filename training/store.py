@@ -9,6 +9,7 @@ Contract
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -165,6 +166,18 @@ class Store:
     def close(self) -> None:
         """Give back all connections; the store can be used again afterwards."""
         self._reader.dispose()
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """A connection to read with, for the modules beside this one that have tables of their own."""
+        return self._reader.connect()
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction to write in, committed at its end."""
+        return self._writer.begin()
+
+    def now(self) -> float:
+        """The store's clock, Unix seconds."""
+        return self._clock()
 
     # Jobs
 

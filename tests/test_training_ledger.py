@@ -1,0 +1,75 @@
+"""What became of each problem, by run, group and evaluation."""
+
+from pathlib import Path
+
+import pytest
+
+from training.ledger import evaluated_correctness, group_outcomes, problem_history
+from training.store import EvaluationItem, Rollout, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def rollouts(step: int, problem_id: str, right: list[float | None]) -> list[Rollout]:
+    """A group whose total reward is 2 where right, 1 where wrong, none where not scorable."""
+    return [
+        Rollout(
+            step,
+            0,
+            position,
+            problem_id,
+            "text",
+            {"correctness": score},
+            None if score is None else 1.0 + score,
+            0.0,
+            5,
+            "stop",
+        )
+        for position, score in enumerate(right)
+    ]
+
+
+@pytest.fixture
+def run(store: Store) -> str:
+    job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
+    store.add_rollouts(job_id, rollouts(1, "train-3", [1.0, 0.0, 0.0, 0.0]))
+    store.add_rollouts(job_id, rollouts(2, "train-4", [1.0, 1.0]))
+    store.add_rollouts(job_id, rollouts(3, "train-3", [1.0, 1.0, None, 1.0]))
+    return job_id
+
+
+def test_groups_have_pass_rate_reward_and_variance(store: Store, run: str) -> None:
+    first, second, third = group_outcomes(store, run)
+    assert (first.problem_id, first.step, first.completions) == ("train-3", 1, 4)
+    assert (first.pass_rate, first.mean_reward) == (0.25, 1.25)
+    assert first.reward_variance == pytest.approx(0.1875)
+    assert (second.pass_rate, second.reward_variance) == (1.0, 0.0)
+    assert (third.pass_rate, third.mean_reward) == (1.0, 2.0), "what cannot be scored counts neither way"
+
+
+def test_a_problem_has_its_history_over_runs(store: Store, run: str) -> None:
+    later = store.create_job("train", "demo", {"source": "demo", "seed": 2})[0].id
+    store.add_evaluation(later, "before", 0, "test", [EvaluationItem("train-3", "text", {"correctness": 0.0}, 4)])
+    store.add_evaluation(later, "after", 9, "test", [EvaluationItem("train-3", "text", {"correctness": 1.0}, 4)])
+    elsewhere = store.create_job("train", "demo", {"source": "/data/other"})[0].id
+    store.add_rollouts(elsewhere, rollouts(1, "train-3", [1.0]))
+    newest, oldest = problem_history(store, "demo", "train-3")
+    assert (newest.job_id, newest.groups, newest.evaluated) == (later, 0, {"before": 0.0, "after": 1.0})
+    assert (oldest.job_id, oldest.groups, oldest.completions) == (run, 2, 8)
+    assert oldest.pass_rate == pytest.approx(4 / 7)
+    assert problem_history(store, "demo", "train-99") == []
+
+
+def test_a_run_without_hard_correctness_has_no_pass_rate(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
+    store.add_rollouts(job_id, [Rollout(1, 0, 0, "train-1", "text", {"integer": 0.5}, 0.5, 0.0, 5, "stop")])
+    assert group_outcomes(store, job_id)[0].pass_rate is None
+
+
+def test_evaluations_say_who_was_right(store: Store, run: str) -> None:
+    items = [EvaluationItem("test-1", "", {"correctness": 1.0}, 1), EvaluationItem("test-2", "", {"correctness": None}, 1)]
+    store.add_evaluation(run, "before", 0, "test", items)
+    assert evaluated_correctness(store, run) == {"before": {"test-1": 1.0}}

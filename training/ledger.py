@@ -1,0 +1,121 @@
+"""Questions to the records of runs: what became of each problem in training and evaluation. Only reads."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from training.schema import evaluation_items, evaluations, jobs, rollouts
+from training.store import Store
+
+_PASS = "correctness"
+"""The reward that says right or wrong: hard correctness."""
+
+
+@dataclass(frozen=True)
+class GroupOutcome:
+    """One problem's group of completions in one step."""
+
+    problem_id: str
+    step: int
+    completions: int
+    pass_rate: float | None
+    """Share that is right by hard correctness; `None` where the run does not reward it."""
+    mean_reward: float | None
+    reward_variance: float | None
+    """Of the totals, divided by their number; 0 means that the group taught nothing."""
+
+
+@dataclass(frozen=True)
+class ProblemHistory:
+    """One problem in one run."""
+
+    job_id: str
+    groups: int
+    completions: int
+    pass_rate: float | None
+    mean_reward: float | None
+    evaluated: dict[str, float | None]
+    """Label of an evaluation ("before", "after") -> hard correctness."""
+
+
+def group_outcomes(store: Store, job_id: str) -> list[GroupOutcome]:
+    """Every group of a run, in training order."""
+    totals = rollouts.c.total
+    mean = sa.func.avg(totals)
+    query = (
+        sa.select(
+            rollouts.c.problem_id,
+            rollouts.c.step,
+            sa.func.count().label("completions"),
+            sa.func.avg(rollouts.c.rewards[_PASS].as_float()).label("pass_rate"),
+            mean.label("mean_reward"),
+            (sa.func.avg(totals * totals) - mean * mean).label("reward_variance"),
+        )
+        .where(rollouts.c.job_id == job_id)
+        .group_by(rollouts.c.problem_id, rollouts.c.step, rollouts.c.group_index)
+        .order_by(rollouts.c.step, rollouts.c.group_index)
+    )
+    with store.reading() as connection:
+        return [GroupOutcome(**row) for row in connection.execute(query).mappings()]
+
+
+def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemHistory]:
+    """What runs on this source did with a problem, the newest run first; runs that never met it are left out."""
+    with store.reading() as connection:
+        trained = {row.job_id: row for row in connection.execute(_trained(problem_id))}
+        evaluated: dict[str, dict[str, float | None]] = {}
+        for row in connection.execute(_evaluated(problem_id)):
+            evaluated.setdefault(row.job_id, {})[row.label] = row.rewards.get(_PASS)
+        known = sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_({*trained, *evaluated})).order_by(jobs.c.seq.desc())
+        found = [row.id for row in connection.execute(known) if row.spec.get("source") == source]
+    return [
+        ProblemHistory(
+            job_id=job_id,
+            groups=trained[job_id].groups if job_id in trained else 0,
+            completions=trained[job_id].completions if job_id in trained else 0,
+            pass_rate=trained[job_id].pass_rate if job_id in trained else None,
+            mean_reward=trained[job_id].mean_reward if job_id in trained else None,
+            evaluated=evaluated.get(job_id, {}),
+        )
+        for job_id in found
+    ]
+
+
+def evaluated_correctness(store: Store, job_id: str) -> dict[str, dict[str, float]]:
+    """Label of an evaluation -> problem -> hard correctness; problems that could not be scored are left out."""
+    query = (
+        sa.select(evaluations.c.label, evaluation_items.c.problem_id, evaluation_items.c.rewards)
+        .join(evaluation_items, evaluation_items.c.evaluation == evaluations.c.seq)
+        .where(evaluations.c.job_id == job_id)
+        .order_by(evaluations.c.seq, evaluation_items.c.seq)
+    )
+    found: dict[str, dict[str, float]] = {}
+    with store.reading() as connection:
+        for row in connection.execute(query):
+            if (score := row.rewards.get(_PASS)) is not None:
+                found.setdefault(row.label, {})[row.problem_id] = score
+    return found
+
+
+def _trained(problem_id: str) -> sa.Select:
+    steps = sa.func.count(sa.distinct(rollouts.c.step * 100_000 + rollouts.c.group_index))
+    return (
+        sa.select(
+            rollouts.c.job_id,
+            steps.label("groups"),
+            sa.func.count().label("completions"),
+            sa.func.avg(rollouts.c.rewards[_PASS].as_float()).label("pass_rate"),
+            sa.func.avg(rollouts.c.total).label("mean_reward"),
+        )
+        .where(rollouts.c.problem_id == problem_id)
+        .group_by(rollouts.c.job_id)
+    )
+
+
+def _evaluated(problem_id: str) -> sa.Select:
+    return (
+        sa.select(evaluations.c.job_id, evaluations.c.label, evaluation_items.c.rewards)
+        .join(evaluations, evaluation_items.c.evaluation == evaluations.c.seq)
+        .where(evaluation_items.c.problem_id == problem_id)
+        .order_by(evaluations.c.seq)
+    )
