@@ -1,4 +1,4 @@
-"""The terminal's way to atlases: build one, report its findings, export it, and remake the demo's map that ships."""
+"""The terminal's way to atlases: build one, report what it says, export it, and remake the demo's map that ships."""
 
 import argparse
 import dataclasses
@@ -9,22 +9,46 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
-from analysis.atlas import Atlas, AtlasParameters, Progress, Stage, build_atlas
-from analysis.cache import Cache
-from analysis.findings import findings
-from analysis.projector import export_projector
-from training.errors import HomeError
+from analysis.atlas import (
+    MAX_SEED,
+    STAGES,
+    STORED_NEIGHBORS,
+    Atlas,
+    AtlasParameters,
+    Progress,
+    Stage,
+    build_atlas,
+    map_sample,
+    stage_keys,
+)
+from analysis.cache import Cache, replace_file
+from analysis.embed import embed, encoders_folder
+from analysis.export import FORMATS
+from analysis.findings import Correlation, steps_and_pass_rate
+from analysis.outcomes import job_outcomes
+from analysis.projector import ExportError, export_projector
+from analysis.report import report_json
+from analysis.search import prepare_encoder
+from training.curation import matching_subset, subset_ids
+from training.errors import ConfigError, HomeError
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
-from training.problems import load_problems
+from training.problems import ProblemSet, load_problems
 from training.store import Store
 from training.terminal import run_command
 
 REJECTED_SHOWN = 5
+PAIRS_SHOWN = 20
+PROJECTOR = "projector"
+"""The export that is a folder of files."""
+
+Number = TypeVar("Number", int, float)
 
 
 class StageTimes:
@@ -50,7 +74,8 @@ def build(source: str, parameters: AtlasParameters, home: Home, report: Callable
     Raises:
         SourceError, ModelError, HomeError: as `load_problems` and `build_atlas` say.
     """
-    return build_atlas(load_problems(source, home), parameters, Cache.from_home(home), report)
+    embedder = partial(embed, encoders=encoders_folder(home))
+    return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder)
 
 
 def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> Atlas:
@@ -62,10 +87,14 @@ def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> 
     """
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "atlas"
-        atlas = build_atlas(load_problems("demo"), AtlasParameters(), Cache(fresh), report)
+        problems = load_problems("demo")
+        atlas = build_atlas(problems, AtlasParameters(), Cache(fresh), report)
         try:
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(fresh, folder)
+            folder.mkdir(parents=True)
+            # Not what the other model's neighbours were found with: the report has what came of it.
+            for key in stage_keys(problems, AtlasParameters()).values():
+                shutil.copy(fresh / f"{key}.npz", folder)
         except OSError as error:
             raise HomeError(
                 f"{folder} cannot be written ({error}).", "Run this in a checkout that you may write to."
@@ -81,34 +110,102 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Atlases of problem sets.")
-    commands = parser.add_subparsers(required=True, metavar="build | report | export | ship")
-
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--source", default="auto", metavar="S", help="demo, hub (GSM8K), auto, or a folder or file (default: auto)"
-    )
-    common.add_argument(
-        "--model",
-        default=AtlasParameters.model,
-        metavar="M",
-        help="sentence-transformers model: a Hub name or a folder (default: %(default)s)",
-    )
+    commands = parser.add_subparsers(required=True, metavar="build | report | export | prepare | ship")
+    source, model, layout = _source_options(), _model_options(), _layout_options()
     facts = argparse.ArgumentParser(add_help=False)
     facts.add_argument("--json", action="store_true", help="print JSON instead of text")
+    job = argparse.ArgumentParser(add_help=False)
+    job.add_argument("--job", metavar="ID", help="report progress to this job in the run store; pages use it")
 
     for name, command, parents, summary in (
-        ("build", _build, [common, facts], "compute embeddings, neighbours and layout, as far as the cache lacks them"),
-        ("report", _report, [common, facts], "say what the neighbours tell about splits, difficulty and leakage"),
-        ("export", _export, [common], "write files for the TensorFlow Embedding Projector"),
+        ("build", _build, [source, model, layout, facts, job], "compute the atlas, as far as the cache lacks it"),
+        (
+            "report",
+            _report,
+            [source, model, layout, facts],
+            "say what the atlas tells about splits, topics, difficulty, leakage",
+        ),
+        ("export", _export, [source, model, layout], "write problems as files, or the map for the Embedding Projector"),
+        ("prepare", _prepare, [model, job], "make a model ready for search by meaning"),
         ("ship", _ship, [], "remake the demo's ready-made map in assets/demo-atlas (for developers)"),
     ):
         subparser = commands.add_parser(name, parents=parents, help=summary, description=f"{summary.capitalize()}.")
         subparser.set_defaults(command=command)
-        if command is _build:
-            subparser.add_argument("--job", metavar="ID", help="report progress to this job in the run store; pages use it")
+        if command is _report:
+            subparser.add_argument("--run", metavar="ID", help="also say how the pass rate in this run goes with the steps")
         if command is _export:
-            subparser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write into")
+            subparser.add_argument(
+                "--format", choices=(PROJECTOR, *FORMATS), default=PROJECTOR, help="what to write (default: %(default)s)"
+            )
+            subparser.add_argument("--subset", metavar="S", help="only a saved subset's problems: a name, or name@version")
+            subparser.add_argument(
+                "--out", required=True, type=Path, metavar="PATH", help="the folder (projector) or file (others) to write"
+            )
     return parser
+
+
+def _source_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--source", default="auto", metavar="S", help="demo, hub (GSM8K), auto, or a folder or file (default: auto)"
+    )
+    return options
+
+
+def _model_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--model",
+        default=AtlasParameters.model,
+        metavar="M",
+        help="sentence-transformers model, a Hub name or a folder, or tf-idf (default: %(default)s)",
+    )
+    return options
+
+
+def _layout_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--neighbors",
+        type=_between(2, STORED_NEIGHBORS, int),
+        default=AtlasParameters.neighbors,
+        metavar="K",
+        help=f"nearest problems that UMAP holds each one to, 2 to {STORED_NEIGHBORS} (default: %(default)s)",
+    )
+    options.add_argument(
+        "--min-dist",
+        type=_between(0.0, 1.0, float),
+        default=AtlasParameters.min_dist,
+        metavar="D",
+        help="UMAP's least distance between points, 0 to 1 (default: %(default)s)",
+    )
+    options.add_argument("--seed", type=_between(0, MAX_SEED, int), default=AtlasParameters.seed, help="UMAP's random state")
+    options.add_argument(
+        "--compare-with",
+        default=AtlasParameters.compare_with,
+        metavar="M",
+        help="the model whose neighbours this one's are compared with (default: %(default)s)",
+    )
+    return options
+
+
+def _between(low: Number, high: Number, kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    """What reads a number of an option and says which are possible."""
+
+    def read(text: str) -> Number:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
+        return number
+
+    return read
+
+
+def _parameters(options: argparse.Namespace) -> AtlasParameters:
+    return AtlasParameters(options.model, options.neighbors, options.min_dist, options.seed, options.compare_with)
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -166,29 +263,90 @@ def _built_text(atlas: Atlas, times: StageTimes) -> str:
         lines.append(f"{len(problem_set.rejected):,} rows rejected:")
         lines += [f"  {rejection}" for rejection in problem_set.rejected[:REJECTED_SHOWN]]
         lines += ["  ..."] if len(problem_set.rejected) > REJECTED_SHOWN else []
-    for stage in ("embeddings", "neighbors", "layout"):
+    for stage in STAGES:
         seconds = times.seconds.get(stage)
-        lines.append(f"  {stage:<10} " + ("from the cache" if seconds is None else f"{seconds:,.1f} s"))
+        lines.append(f"  {stage:<12} " + ("from the cache" if seconds is None else f"{seconds:,.1f} s"))
     return "\n".join(lines)
 
 
 def _report(options: argparse.Namespace) -> int:
-    found = findings(_build_with_bar(options, Home.from_environment()))
+    home = Home.from_environment()
+    atlas = _build_with_bar(options, home)
+    assert atlas.report is not None
+    said = list(atlas.report.readings)
+    facts = json.loads(report_json(atlas.report))
+    if options.run:
+        learned = _pass_rate(atlas, Store.open(home.store_url), options.run)
+        said.append(f"Rank correlation of steps with {learned.reading} in {options.run}.")
+        facts["pass_rate"] = dataclasses.asdict(learned)
     if options.json:
-        print(json.dumps(dataclasses.asdict(found) | {"readings": found.readings}, indent=2))
+        print(json.dumps(facts | {"readings": said}, indent=2))
         return 0
-    print("\n".join(found.readings) or "There is nothing to find without a train and a test split and differing step counts.")
-    if found.leakage is not None:
+    print("\n".join(said))
+    if atlas.report.leakage is not None:
         print("\nNearest test and train problems:")
-        for pair in found.leakage.pairs:
-            print(f"  {pair.cosine:.3f}  {pair.test_id:<10} {pair.train_id}")
+        for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:
+            print(f"  {pair.cosine:.3f}  {pair.kind:<10}  {pair.test_id:<10} {pair.train_id}")
     return 0
 
 
+def _pass_rate(atlas: Atlas, store: Store, run_id: str) -> Correlation:
+    """How the steps of a problem go with its pass rate in a run.
+
+    Raises:
+        StoreError: there is no such run.
+        ConfigError: the run trained on other problems or has no pass rates.
+    """
+    run = store.job(run_id)
+    outcomes = job_outcomes(store, run_id)
+    found = None
+    if run.spec.get("source") == atlas.problem_set.source and "pass_rate" in outcomes:
+        known = outcomes["pass_rate"].dropna()
+        found = steps_and_pass_rate(atlas.problem_set.problems, dict(zip(known.index, known, strict=True)))
+    if found is None:
+        raise ConfigError(
+            f"{run_id} has no differing pass rates of {atlas.problem_set.name}.",
+            "Name a training run on this source that has trained for some steps.",
+        )
+    return found
+
+
 def _export(options: argparse.Namespace) -> int:
-    written = export_projector(_build_with_bar(options, Home.from_environment()), options.out)
-    print("\n".join(str(file) for file in written))
+    home = Home.from_environment()
+    if options.format != PROJECTOR:
+        problem_set = load_problems(options.source, home)
+        kept = _kept_rows(problem_set, options.subset, home)
+        content = FORMATS[options.format]([problem_set.problems[row] for row in kept])
+        try:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(options.out, lambda stream: stream.write(content))
+        except OSError as error:
+            raise ExportError(
+                f"{options.out} cannot be written ({error.strerror or error}).", "Name a file that you may write to."
+            ) from error
+        print(options.out)
+        return 0
+    atlas = _build_with_bar(options, home)
+    rows = _kept_rows(atlas.problem_set, options.subset, home) if options.subset else None
+    print("\n".join(str(file) for file in export_projector(atlas, options.out, rows)))
     print(f"Show it with: tensorboard --logdir {options.out}   (then choose the bookmark for the layout)")
+    return 0
+
+
+def _kept_rows(problem_set: ProblemSet, reference: str | None, home: Home) -> Sequence[int]:
+    """Rows of a subset's problems; of all when none is named."""
+    if reference is None:
+        return range(len(problem_set.problems))
+    store = Store.open(home.store_url)
+    kept = set(subset_ids(store, matching_subset(store, reference, problem_set)))
+    return [row for row, problem in enumerate(problem_set.problems) if problem.id in kept]
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    home = Home.from_environment()
+    with _as_job(options.job, home):
+        prepare_encoder(options.model, home)
+    print(f"{options.model} is ready for search by meaning.")
     return 0
 
 
@@ -206,7 +364,7 @@ def _build_with_bar(options: argparse.Namespace, home: Home, note: Callable[[Pro
         bar.show(progress)
 
     with _Bar() as bar:
-        return build(options.source, AtlasParameters(model=options.model), home, report)
+        return build(options.source, _parameters(options), home, report)
 
 
 class _Bar:

@@ -52,6 +52,10 @@ class Cache:
                 return arrays
         return None
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry, read or damaged."""
+        return any(folder is not None and _entry(folder, key).is_file() for folder in (self.root, self.shipped))
+
     def write(self, key: str, arrays: Arrays) -> None:
         """Store arrays under a key, replacing what is there.
 

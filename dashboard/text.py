@@ -1,8 +1,6 @@
 """Words and numbers for people: texts from the data made safe to show, counts, shares and durations written out."""
 
-import html
 import re
-import textwrap
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$:&=^])")
 
@@ -10,12 +8,6 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$:&=^])")
 def plain(text: str) -> str:
     """Text for places that read Markdown (labels, messages): shown as written, never as markup or a formula."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def hover(text: str, *, width: int = 52, lines: int = 2) -> str:
-    """The beginning of a text for a chart's hover box, wrapped and escaped."""
-    wrapped = textwrap.wrap(text, width=width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
-    return "<br>".join(html.escape(line, quote=False) for line in wrapped)
 
 
 def shorten(text: str, width: int) -> str:

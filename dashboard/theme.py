@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.colors
 
 TRAIN = "#0072B2"
@@ -18,6 +19,10 @@ SELECTION = "#CC79A7"
 BELOW_ZERO, ABOVE_ZERO = "#0072B2", "#D55E00"
 """The ends of the scale for signed magnitudes."""
 
+TOPICS = ("#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#A69B00", "#9467BD")
+"""For categories without an order, of which near ones differ: what Okabe-Ito has besides the colours of the splits, its
+yellow darker so that it shows on white, and a violet."""
+
 _CIVIDIS_LIGHT = (0.0, 0.92)
 _CIVIDIS_DARK = (0.28, 1.0)
 """The part of cividis that stands out from the page's background."""
@@ -26,5 +31,5 @@ _CIVIDIS_DARK = (0.28, 1.0)
 def magnitudes(count: int, *, dark: bool) -> Sequence[str]:
     """`count` colours of cividis, from low to high."""
     low, high = _CIVIDIS_DARK if dark else _CIVIDIS_LIGHT
-    places = [low + (high - low) * place / max(1, count - 1) for place in range(count)]
+    places = np.linspace(low, high, count).tolist()
     return list(plotly.colors.sample_colorscale("cividis", places))

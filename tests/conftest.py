@@ -41,7 +41,7 @@ def gsm8k_home(gsm8k: Path, tmp_path_factory: pytest.TempPathFactory, pytestconf
     cache = Cache.from_home(home)
     kept = pytestconfig.cache.mkdir("gsm8k-embeddings")
     shutil.copytree(kept, cache.root)
-    build_atlas(load_problems("auto", home), AtlasParameters(), cache, report=lambda progress: None)
+    build_atlas(load_problems("auto", home), AtlasParameters(), cache, tell=lambda progress: None)
     for file in cache.root.glob("embeddings-*"):
         shutil.copy(file, kept)
     return home

@@ -1,34 +1,30 @@
 """Atlases are built once per content, opened without torch, and never stale."""
 
-import hashlib
+import errno
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from analysis.atlas import AtlasParameters, Progress, atlas_frame, build_atlas, open_atlas
+from analysis.atlas import (
+    STAGES,
+    STORED_NEIGHBORS,
+    AtlasParameters,
+    Progress,
+    Stage,
+    build_atlas,
+    map_sample,
+    open_atlas,
+    stage_keys,
+)
 from analysis.cache import Cache
-from analysis.embed import unit_rows
-from training.errors import ModelError
+from tests.fakes import FakeEmbedder
+from training.errors import HomeError, ModelError
 from training.home import Home
 from training.problems import ProblemSet, load_problems, parse_problem
-
-
-class FakeEmbedder:
-    """Vectors from a hash of the text; counts its calls."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, texts: Sequence[str], model: str, report: Callable[[int], None]) -> NDArray[np.float32]:
-        self.calls += 1
-        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") for text in texts]
-        report(len(texts))
-        return unit_rows(np.stack([np.random.default_rng(seed).normal(size=8) for seed in seeds]).astype(np.float32))
 
 
 def problem_set(count: int, word: str = "apples") -> ProblemSet:
@@ -70,40 +66,85 @@ def test_what_is_built_is_opened_equal(cache: Cache, parameters: AtlasParameters
     for one, other in (
         (built.embeddings, opened.embeddings),
         (built.layout, opened.layout),
+        (built.layout_3d, opened.layout_3d),
+        (built.pca, opened.pca),
+        (built.kept, opened.kept),
+        (built.nearest_test, opened.nearest_test),
         (built.neighbors.indices, opened.neighbors.indices),
         (built.neighbors.similarities, opened.neighbors.similarities),
     ):
+        assert one is not None
+        assert other is not None
         assert np.array_equal(one, other)
         assert one.dtype == other.dtype
+    assert built.report == opened.report
+    assert built.complete
     assert built.embeddings.shape == (30, 8)
-    assert built.embeddings.dtype == built.layout.dtype == np.float32
-    assert built.layout.shape == (30, 2)
+    assert {view: points.shape for view, points in built.views.items()} == {"2-D": (30, 2), "3-D": (30, 3), "PCA": (30, 2)}
 
 
 @pytest.mark.parametrize("count", [1, 2, 11])
 def test_a_few_problems_make_an_atlas(count: int, cache: Cache, parameters: AtlasParameters) -> None:
     atlas = build_atlas(problem_set(count), parameters, cache, ignore, FakeEmbedder())
-    assert atlas.layout.shape == (count, 2)
-    assert np.isfinite(atlas.layout).all()
+    assert atlas.complete
+    assert all(len(points) == count and np.isfinite(points).all() for points in atlas.views.values())
+    assert open_atlas(problem_set(count), parameters, cache) is not None
+
+
+def test_identical_embeddings_make_an_atlas(cache: Cache, parameters: AtlasParameters) -> None:
+    def same(texts: object, model: str, report: object) -> np.ndarray:
+        return np.full((40, 8), 8**-0.5, np.float32)
+
+    atlas = build_atlas(problem_set(40), parameters, cache, ignore, same)
+    assert all(np.isfinite(points).all() for points in atlas.views.values())
+    assert atlas.clusters is not None
+    assert atlas.clusters.names == ()
 
 
 def test_a_second_build_computes_nothing(cache: Cache, parameters: AtlasParameters) -> None:
     embedder, reports = FakeEmbedder(), list[Progress]()
     build_atlas(problem_set(30), parameters, cache, ignore, embedder)
+    calls = embedder.calls
     build_atlas(problem_set(30), parameters, cache, reports.append, embedder)
-    assert embedder.calls == 1
+    assert embedder.calls == calls
     assert reports == []
 
 
-def test_changed_layout_settings_keep_the_embeddings(cache: Cache, parameters: AtlasParameters) -> None:
-    embedder = FakeEmbedder()
-    first = build_atlas(problem_set(30), parameters, cache, ignore, embedder)
-    again = AtlasParameters(model=parameters.model, neighbors=5, seed=1)
-    assert open_atlas(problem_set(30), again, cache) is None
-    second = build_atlas(problem_set(30), again, cache, ignore, embedder)
-    assert embedder.calls == 1
-    assert second.neighbors.indices.shape == (30, 5)
+def test_another_layout_reuses_embeddings_and_neighbors(cache: Cache, parameters: AtlasParameters) -> None:
+    embedder, reports = FakeEmbedder(), list[Progress]()
+    first = build_atlas(problem_set(60), parameters, cache, ignore, embedder)
+    calls = embedder.calls
+    again = replace(parameters, neighbors=5, min_dist=0.1, seed=1)
+    begun = open_atlas(problem_set(60), again, cache)
+    assert begun is not None
+    assert list(begun.views) == ["PCA"], "embeddings, neighbours and their components are there at once"
+    second = build_atlas(problem_set(60), again, cache, reports.append, embedder)
+    assert embedder.calls == calls
+    assert {progress.stage for progress in reports} == {"layout", "clusters", "layout_3d", "report"}
+    assert second.neighbors.indices.shape == (60, STORED_NEIGHBORS)
+    assert first.layout is not None
+    assert second.layout is not None
     assert not np.array_equal(first.layout, second.layout)
+
+
+def test_a_map_is_shown_before_it_is_finished(cache: Cache, parameters: AtlasParameters) -> None:
+    build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
+    keys = stage_keys(problem_set(30), parameters)
+    seen = []
+    for stage in reversed(STAGES):
+        (cache.root / f"{keys[stage]}.npz").unlink()
+        opened = open_atlas(problem_set(30), parameters, cache)
+        seen.append((stage, None if opened is None else list(opened.views), opened is not None and opened.complete))
+    assert seen == [
+        ("report", ["2-D", "3-D", "PCA"], False),
+        ("layout_3d", ["2-D", "PCA"], False),
+        ("clusters", ["2-D", "PCA"], False),
+        ("layout", ["PCA"], False),
+        ("nearest_test", ["PCA"], False),
+        ("pca", None, False),
+        ("neighbors", None, False),
+        ("embeddings", None, False),
+    ]
 
 
 def test_changed_problems_or_model_make_another_atlas(cache: Cache, parameters: AtlasParameters) -> None:
@@ -113,16 +154,36 @@ def test_changed_problems_or_model_make_another_atlas(cache: Cache, parameters: 
     assert open_atlas(problem_set(30), parameters, cache) is None
 
 
-@pytest.mark.parametrize("stage", ["embeddings", "neighbors", "layout"])
-def test_a_stage_cut_short_is_missing_and_built_again(stage: str, cache: Cache, parameters: AtlasParameters) -> None:
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_cut_in_half_is_missing_and_built_again(stage: Stage, cache: Cache, parameters: AtlasParameters) -> None:
     first = build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
-    (file,) = cache.root.glob(f"{stage}-*")
+    file = cache.root / f"{stage_keys(problem_set(30), parameters)[stage]}.npz"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    assert open_atlas(problem_set(30), parameters, cache) is None
-    build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
+    opened = open_atlas(problem_set(30), parameters, cache)
+    assert opened is None or not opened.complete
+    built = build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
     opened = open_atlas(problem_set(30), parameters, cache)
     assert opened is not None
-    assert np.array_equal(opened.layout, first.layout)
+    assert opened.complete
+    assert first.layout is not None
+    assert np.array_equal(built.views["2-D"], first.layout)
+    assert opened.report == first.report
+
+
+def test_a_full_disk_is_an_error_and_leaves_what_was_there(
+    cache: Cache, parameters: AtlasParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
+    before = {file: file.read_bytes() for file in cache.root.iterdir()}
+
+    def full(file: object, *, allow_pickle: bool, **arrays: object) -> None:
+        file.write(b"half of it")  # type: ignore[attr-defined]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(HomeError, match=r"No space left on device.*Free some space"):
+        build_atlas(problem_set(30), replace(parameters, seed=7), cache, ignore, FakeEmbedder())
+    assert {file: file.read_bytes() for file in cache.root.iterdir()} == before
 
 
 def test_progress_rises_to_one_and_says_what_is_done(cache: Cache, parameters: AtlasParameters) -> None:
@@ -131,8 +192,31 @@ def test_progress_rises_to_one_and_says_what_is_done(cache: Cache, parameters: A
     fractions = [progress.fraction for progress in reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)
-    assert [progress.stage for progress in reports] == ["embeddings"] * 2 + ["neighbors"] * 2 + ["layout"] * 2
+    assert tuple(dict.fromkeys(progress.stage for progress in reports)) == STAGES
     assert reports[1].message == "embedding 30 of 30 questions"
+
+
+def test_a_model_is_not_compared_with_itself(cache: Cache, parameters: AtlasParameters) -> None:
+    alone = build_atlas(problem_set(30), replace(parameters, compare_with=parameters.model), cache, ignore, FakeEmbedder())
+    compared = build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
+    assert alone.report is not None
+    assert alone.report.honesty is not None
+    assert alone.report.honesty.agreement is None
+    assert compared.report is not None
+    assert compared.report.honesty is not None
+    assert compared.report.honesty.agreement is not None
+    assert compared.report.honesty.agreement.model == "tf-idf"
+
+
+def test_a_very_large_source_is_mapped_by_an_even_sample() -> None:
+    problems = problem_set(500)
+    assert map_sample(problems) is problems
+    sample = map_sample(problems, limit=100)
+    assert len(sample.problems) == 100
+    assert sample == map_sample(problems, limit=100)
+    ids = [problem.id for problem in problems.problems]
+    assert [problem.id for problem in sample.problems] == [name for name in ids if name in {p.id for p in sample.problems}]
+    assert sample.notice == "The map shows a random 100 of 500 problems; training uses all of them."
 
 
 def test_an_unknown_model_is_an_error_for_reader_and_builder(cache: Cache) -> None:
@@ -143,18 +227,9 @@ def test_an_unknown_model_is_an_error_for_reader_and_builder(cache: Cache) -> No
         build_atlas(problem_set(30), parameters, cache, ignore)
 
 
-def test_the_frame_has_one_row_a_problem_in_order(cache: Cache, parameters: AtlasParameters) -> None:
-    atlas = build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
-    frame = atlas_frame(atlas)
-    assert list(frame.columns) == ["id", "split", "steps", "equations", "gold", "question", "x", "y"]
-    assert list(frame["id"]) == [problem.id for problem in atlas.problem_set.problems]
-    assert frame.loc[7, ["id", "split", "steps", "equations", "gold"]].tolist() == ["train-7", "train", 2, 1, "7"]
-    assert np.array_equal(frame[["x", "y"]].to_numpy(), atlas.layout)
-
-
 OPEN_DEMO = """
 import sys
-import analysis.atlas, analysis.cache, analysis.findings, analysis.neighbors, analysis.projector
+import analysis.atlas, analysis.cache, analysis.frame, analysis.projector
 from training.home import Home
 from training.problems import load_problems
 
@@ -162,6 +237,7 @@ problems = load_problems("demo")
 cache = analysis.cache.Cache.from_home(Home.from_environment())
 atlas = analysis.atlas.open_atlas(problems, analysis.atlas.AtlasParameters(), cache)
 assert atlas is not None, "assets/demo-atlas is not of this demo data: python -m analysis ship"
+assert atlas.complete, "assets/demo-atlas is not finished: python -m analysis ship"
 assert atlas.layout.shape == (len(problems.problems), 2)
 assert len(atlas.embeddings) == len(atlas.neighbors.indices) == len(problems.problems)
 assert not list(cache.root.parent.rglob("*.npz"))
@@ -186,4 +262,4 @@ def test_gsm8k_opens_from_the_cache(gsm8k_home: Home) -> None:
     atlas = open_atlas(load_problems("auto", gsm8k_home), AtlasParameters(), Cache.from_home(gsm8k_home))
     assert atlas is not None
     assert atlas.embeddings.shape == (8792, 384)
-    assert atlas.layout.shape == (8792, 2)
+    assert atlas.complete

@@ -1,6 +1,5 @@
 """Embedding: the default model is verified and good, any folder works, and every failure names its remedy."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from huggingface_hub import constants
 
 from analysis import embed
 from analysis.embed import DEFAULT_MODEL, DEFAULT_SHA256, model_identity
+from tests.embedding_testing import make_tiny_model
 from training.errors import ModelError
 
 TEXTS = [
@@ -22,23 +22,7 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random BERT of one layer and width 16, and the default model's tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    spec = importlib.util.find_spec(embed.OFFLINE_PACKAGE)
-    if spec is None:
-        pytest.skip(f"{embed.OFFLINE_DISTRIBUTION} is not installed")
-    folder = tmp_path_factory.mktemp("tiny-model")
-    torch.manual_seed(0)
-    BertModel(
-        BertConfig(
-            hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, max_position_embeddings=128
-        )
-    ).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
-        shutil.copy(Path(spec.submodule_search_locations[0]) / "model" / name, folder)
-    return folder
+    return make_tiny_model(tmp_path_factory.mktemp("tiny-model"))
 
 
 def test_the_default_model_gives_unit_rows_in_order_and_near_texts_near_vectors() -> None:
@@ -60,15 +44,11 @@ def test_any_folder_with_a_model_embeds_and_reports_each_batch(tiny_model: Path)
     assert done == [16, 32, 40]
 
 
-def test_a_model_that_returns_nan_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    broken = shutil.copytree(tiny_model, tmp_path / "broken")
-    weights = load_file(broken / "model.safetensors")
-    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in weights.items()}, broken / "model.safetensors")
+@pytest.mark.parametrize("converted", [False, True])
+def test_a_model_that_returns_nan_is_an_error(converted: bool, tmp_path: Path) -> None:
+    broken = make_tiny_model(tmp_path / "broken", fill=float("nan"))
     with pytest.raises(ModelError, match="not numbers"):
-        embed.embed(TEXTS, str(broken), lambda done: None)
+        embed.embed(TEXTS, str(broken), lambda done: None, encoders=tmp_path / "encoders" if converted else None)
 
 
 def test_a_damaged_model_file_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
@@ -135,3 +115,44 @@ def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
 def test_a_row_of_zeros_stays_zero() -> None:
     rows = embed.unit_rows(np.array([[3, 4], [0, 0]], np.float32))
     assert np.allclose(rows, [[0.6, 0.8], [0, 0]])
+
+
+def test_texts_that_cannot_be_encoded_are_embedded_all_the_same(tiny_model: Path) -> None:
+    rows = embed.embed(["half a surrogate \ud83d", "half a surrogate ?"], str(tiny_model), lambda done: None)
+    assert np.allclose(rows[0], rows[1], atol=1e-5)
+
+
+def test_words_embed_without_a_model() -> None:
+    done: list[int] = []
+    rows = embed.embed(TEXTS, embed.TFIDF, done.append)
+    assert rows.shape == (4, 4)
+    assert rows.dtype == np.float32
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    cosines = rows @ rows.T
+    assert cosines[0, 2] > cosines[0, 1]
+    assert np.array_equal(rows, embed.embed(TEXTS, embed.TFIDF, done.append))
+    assert done == [4, 4]
+
+
+def test_words_embed_to_256_numbers_at_most() -> None:
+    texts = [f"word{n} word{n * 7 % 400} of {n}" for n in range(400)]
+    assert embed.embed(texts, embed.TFIDF, lambda done: None).shape == (400, 256)
+
+
+@pytest.mark.parametrize(
+    "texts", [[""], ["?!", "..."], ["apples"], ["the same"] * 5, ["", "3 apples", "\ud83d\x00\t"], ["数学 😀", "数学"]]
+)
+def test_degenerate_texts_get_unit_rows_or_zeros_from_words(texts: list[str]) -> None:
+    rows = embed.embed(texts, embed.TFIDF, lambda done: None)
+    lengths = np.linalg.norm(rows, axis=1)
+    assert len(rows) == len(texts)
+    assert rows.shape[1] >= 1
+    for text, length in zip(texts, lengths, strict=True):
+        assert np.isclose(length, 1 if any(character.isalnum() for character in text) else 0, atol=1e-5)
+
+
+def test_words_need_no_model_and_have_an_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "OFFLINE_PACKAGE", "no_such_package")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    embed.fetch_model(embed.TFIDF)
+    assert model_identity(embed.TFIDF) == "tf-idf@1"

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from analysis.atlas import Atlas, AtlasParameters
+from analysis.clusters import Clusters
 from analysis.embed import unit_rows
 from analysis.neighbors import nearest_neighbors
 from analysis.projector import ExportError, export_projector, projector_files, projector_zip
@@ -26,6 +28,7 @@ QUESTIONS = [
     "“Curly” – £5, 3¾ crêpes, 20\u200b%, ž, А, 日?",
     '"Quoted" \\ back?',
 ]
+COLUMNS = ["id", "split", "steps", "equations", "cluster", "length", "gold", "operations", "question"]
 
 
 @pytest.fixture
@@ -35,7 +38,9 @@ def atlas() -> Atlas:
     embeddings = unit_rows(np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32))
     layout = np.array([[0, 0], [1.25, -2], [1 / 3, 1e-7], [12, 8]], np.float32)
     problem_set = ProblemSet('Few: "odd" ones', "few", problems)
-    return Atlas(problem_set, AtlasParameters(), embeddings, nearest_neighbors(embeddings, 15), layout)
+    clusters = Clusters(np.array([0, -1, 0, 0], np.int16), ("counting, tests",), (0,), "the map", {"the map": 0.1})
+    neighbors = nearest_neighbors(embeddings, 15)
+    return Atlas(problem_set, AtlasParameters(), embeddings, neighbors, embeddings[:, :3], layout=layout, clusters=clusters)
 
 
 class TensorBoard:
@@ -64,8 +69,19 @@ def test_tensorboard_reads_every_file_back(atlas: Atlas, tmp_path: Path) -> None
     assert np.allclose(tensor, atlas.embeddings, rtol=1e-5)
 
     lines = board.get("/metadata", run=".", name=name).decode("ascii").split("\n")
-    assert lines[0].split("\t") == ["id", "split", "steps", "equations", "gold", "question"]
-    assert lines[2].split("\t") == ["train-1", "train", "1", "1", "1", "Tab here, line there, and here?"]
+    assert lines[0].split("\t") == COLUMNS
+    assert lines[2].split("\t") == [
+        "train-1",
+        "train",
+        "1",
+        "1",
+        "unclustered",
+        "6",
+        "1",
+        "+",
+        "Tab here, line there, and here?",
+    ]
+    assert lines[1].split("\t")[4] == "counting, tests"
     assert lines[3].split("\t")[-1] == '"Curly" - GBP 5, 3 3/4 crepes, 20%, z, ?, ??'
     assert lines[5:] == [""]
 
@@ -83,7 +99,7 @@ def test_the_files_keep_the_rules_of_the_format(atlas: Atlas) -> None:
         assert content.endswith(b"\n")
         assert b"\r" not in content
     assert [len(line.split(b"\t")) for line in files["vectors.tsv"].splitlines()] == [6] * 4
-    assert [len(line.split(b"\t")) for line in files["metadata.tsv"].splitlines()] == [6] * 5
+    assert [len(line.split(b"\t")) for line in files["metadata.tsv"].splitlines()] == [len(COLUMNS)] * 5
     config = json.loads(files["projector_config.json"])
     assert config["modelCheckpointPath"] == ""
     assert config["embeddings"] == [
@@ -115,3 +131,19 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(atlas: Atlas,
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="Name a folder"):
         export_projector(atlas, tmp_path / "file")
+
+
+def test_a_part_of_the_map_can_be_exported(atlas: Atlas) -> None:
+    whole, part = projector_files(atlas), projector_files(atlas, [1, 3])
+    for file, header in (("vectors.tsv", 0), ("metadata.tsv", 1)):
+        lines = whole[file].splitlines()
+        assert part[file].splitlines() == [*lines[:header], lines[header + 1], lines[header + 3]]
+    (bookmark,) = json.loads(part["bookmarks.json"])
+    assert bookmark["dataSetDimensions"] == [2, 6]
+    assert [point["umap-0"] for point in bookmark["projections"]] == [1.25, 12]
+
+
+def test_before_there_is_a_layout_principal_components_travel(atlas: Atlas) -> None:
+    (bookmark,) = json.loads(projector_files(replace(atlas, layout=None))["bookmarks.json"])
+    assert bookmark["label"] == "PCA of 4 problems"
+    assert np.allclose([[p["umap-0"], p["umap-1"]] for p in bookmark["projections"]], atlas.pca[:, :2], rtol=1e-5)

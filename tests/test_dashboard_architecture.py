@@ -55,7 +55,8 @@ def test_only_the_dashboard_knows_streamlit() -> None:
 
 
 def test_figures_do_not_know_streamlit() -> None:
-    assert "streamlit" not in set(imported(ROOT / "dashboard" / "figures.py"))
+    for name in ("figures", "atlas_figure", "colourings", "contours", "web_files"):
+        assert "streamlit" not in set(imported(ROOT / "dashboard" / f"{name}.py"))
 
 
 def test_no_dashboard_file_shadows_a_package() -> None:

@@ -1,32 +1,35 @@
 """Explore and Insights run without a browser: what they say when there is a map, none, or an error."""
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analysis.atlas import Atlas, AtlasParameters
-from analysis.neighbors import nearest_neighbors
+from analysis.atlas import AtlasParameters, build_atlas, stage_keys
+from analysis.cache import Cache
 from dashboard import data
 from tests.app_testing import run_app, words
-from training.problems import ProblemSet
-from training.store import Store
+from tests.fakes import FakeEmbedder
+from training import curation
+from training.problems import load_problems
+from training.store import EvaluationItem, Rollout, Store
 
 Open = Callable[..., AppTest]
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A folder of problems with characters that markup would eat, and one row that is left out."""
-    folder = tmp_path / "mine"
+@pytest.fixture(scope="module")
+def rows_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 50 problems of three topics, with characters that markup would eat, and one row that is left out."""
+    folder = tmp_path_factory.mktemp("source") / "mine"
     folder.mkdir()
     rows = [
         {
-            "question": f"Ann has {n} <b>apples</b> at $5 and eats $2. How many?",
+            "question": f"{('Ann', 'Trains', 'Pens')[n % 3]} has {n} <b>apples</b> at $5 and eats $2. How many?",
             "answer": "She counts.\n" * (n % 3) + f"{n}-2=<<{n}-2={n - 2}>>{n - 2}\n#### {n - 2}",
         }
         for n in range(3, 43)
@@ -34,6 +37,20 @@ def source(tmp_path: Path) -> Path:
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "not json\n")
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:10]))
     return folder
+
+
+@pytest.fixture(scope="module")
+def built(rows_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache with that folder's finished map, its embeddings made up."""
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    build_atlas(load_problems(str(rows_folder)), AtlasParameters(), cache, lambda progress: None, FakeEmbedder())
+    return cache.root
+
+
+@pytest.fixture
+def source(tmp_path: Path, rows_folder: Path) -> Path:
+    """The folder, for one test to change."""
+    return Path(shutil.copytree(rows_folder, tmp_path / "mine"))
 
 
 @pytest.fixture
@@ -48,22 +65,35 @@ def open_app(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> O
 
 
 @pytest.fixture
-def with_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every problem set has a map, without a model."""
+def with_map(tmp_path: Path, built: Path) -> Path:
+    """The finished map lies in the home; its folder."""
+    return Path(shutil.copytree(built, tmp_path / "home" / "cache" / "atlas"))
 
-    def fake_open_atlas(problem_set: ProblemSet, parameters: AtlasParameters, cache: object) -> Atlas:
-        embeddings = np.random.default_rng(0).normal(size=(len(problem_set.problems), 8)).astype(np.float32)
-        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-        neighbors = nearest_neighbors(embeddings, 5, lambda done: None)
-        return Atlas(problem_set, parameters, embeddings, neighbors, embeddings[:, :2])
 
-    monkeypatch.setattr(data, "open_atlas", fake_open_atlas)
+def spec(source: Path, parameters: AtlasParameters = AtlasParameters()) -> dict[str, object]:  # noqa: B008
+    """What the build of a source's map is recorded with."""
+    return {"source": str(source)} | asdict(parameters)
+
+
+def problems_in_table(test: AppTest) -> list[str]:
+    return list(test.dataframe[0].value["id"])
+
+
+def pick(test: AppTest, label: str, value: object) -> AppTest:
+    """Choose in the widget with this label."""
+    for kind in ("selectbox", "segmented_control", "button_group", "pills", "multiselect"):
+        for widget in test.get(kind):
+            if widget.label == label:
+                widget.set_value(value)
+                return test.run()
+    raise AssertionError(f"there is no {label}")
 
 
 def test_a_source_without_a_map_offers_to_build_it(open_app: Open) -> None:
     test = open_app()
     assert "mine has 50 problems and no map yet" in words(test)
-    assert [button.label for button in test.button] == ["Build the map"]
+    assert "Build the map" in [button.label for button in test.button]
+    assert "Until then the demo's map stands here" in words(test)
 
 
 def test_rejected_rows_are_counted_and_listed(open_app: Open) -> None:
@@ -74,7 +104,7 @@ def test_rejected_rows_are_counted_and_listed(open_app: Open) -> None:
 
 def test_a_running_build_shows_what_it_does(open_app: Open, source: Path) -> None:
     open_app()
-    job, _ = data.store().create_job("build", "map of mine", {"source": str(source)})
+    job, _ = data.store().create_job("build", "map of mine", spec(source))
     data.store().start(job.id)
     data.store().progress(job.id, 20, 50, "embedding 20 of 50 questions")
     test = open_app()
@@ -85,11 +115,11 @@ def test_a_running_build_shows_what_it_does(open_app: Open, source: Path) -> Non
 def test_a_failed_build_says_why_and_offers_another_try(open_app: Open, source: Path) -> None:
     open_app()
     store: Store = data.store()
-    job, _ = store.create_job("build", "map of mine", {"source": str(source)})
+    job, _ = store.create_job("build", "map of mine", spec(source))
     store.end(job.id, "failed", "The disk is full. Free some space.")
     test = open_app()
     assert "The disk is full. Free some space." in words(test)
-    assert [button.label for button in test.button] == ["Try again"]
+    assert "Try again" in [button.label for button in test.button]
 
 
 @pytest.mark.usefixtures("with_map")
@@ -101,10 +131,14 @@ def test_the_map_comes_with_a_table_of_everything(open_app: Open) -> None:
 
 
 @pytest.mark.usefixtures("with_map")
-def test_a_shared_link_shows_the_problem_and_the_colours(open_app: Open) -> None:
-    test = open_app(problem="test-3", colour="steps")
+def test_a_shared_link_shows_the_same(open_app: Open) -> None:
+    address = {"problem": "test-3", "colour": "steps", "split": "test", "steps": "2,3", "q": "apples", "view": "3-D"}
+    test = open_app(**address)
+    assert not test.exception
     assert "Ann has 6 <b>apples</b> at $5 and eats $2. How many?" in [element.value for element in test.text]
-    assert dict(test.query_params) == {"problem": "test-3", "colour": "steps"}
+    assert dict(test.query_params) == address
+    assert "Only split test · steps 2, 3 · words “apples”" in words(test).replace("\\", "")
+    assert set(problems_in_table(test)) == {f"test-{n}" for n in range(10) if (n + 3) % 3}
 
 
 @pytest.mark.usefixtures("with_map")
@@ -118,16 +152,154 @@ def test_a_neighbor_is_one_click_away(open_app: Open) -> None:
 @pytest.mark.usefixtures("with_map")
 def test_a_selection_is_kept_when_the_colours_change(open_app: Open) -> None:
     test = open_app()
-    test.session_state["selected"] = ("train-0", "train-1", "test-0")
+    test.session_state["selected"] = (0, 1, 40)
     test.run()
     assert "3 selected, 33% test" in words(test)
-    test.segmented_control[0].select("steps").run()
+    pick(test, "Colour by", "steps")
     assert "3 selected, 33% test" in words(test)
-    assert len(test.dataframe[0].value) == 3
+    assert problems_in_table(test) == ["train-0", "train-1", "test-0"]
 
 
 @pytest.mark.usefixtures("with_map")
-@pytest.mark.parametrize("address", [{"problem": "train-999"}, {"colour": "<b>"}])
+def test_filters_and_selection_narrow_each_other(open_app: Open) -> None:
+    test = open_app(split="train")
+    assert "40 found, 0% test" in words(test)
+    test.session_state["selected"] = (0, 1, 40)
+    test.run()
+    assert problems_in_table(test) == ["train-0", "train-1"]
+    next(button for button in test.button if button.label == "Clear filters").click().run()
+    assert problems_in_table(test) == ["train-0", "train-1", "test-0"]
+    next(button for button in test.button if button.label == "Clear selection").click().run()
+    assert "All 50 problems" in words(test)
+
+
+@pytest.mark.usefixtures("with_map")
+@pytest.mark.parametrize(
+    ("query", "mode", "found"),
+    [("apples 17", "words", ["train-14"]), (r"has (7|8) ", "regex", ["train-4", "train-5", "test-4", "test-5"])],
+)
+def test_a_search_finds_what_it_says(open_app: Open, query: str, mode: str, found: list[str]) -> None:
+    test = open_app(q=query, search=mode)
+    assert problems_in_table(test) == found
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_pattern_that_cannot_be_read_is_explained_and_filters_nothing(open_app: Open) -> None:
+    test = open_app(q="(apples", search="regex")
+    assert not test.exception
+    assert "cannot be read at character 1" in words(test)
+    assert len(problems_in_table(test)) == 50
+
+
+@pytest.mark.usefixtures("with_map")
+def test_search_by_meaning_waits_politely_for_its_model(open_app: Open) -> None:
+    open_app()
+    job, _ = data.store().create_job("build", "search by meaning", {"prepare": "all-MiniLM-L6-v2"})
+    test = open_app(q="fruit", search="meaning")
+    assert not test.exception
+    assert "Preparing the model for search by meaning" in words(test)
+    data.store().end(job.id, "failed", "The model is not on this machine. Install it.")
+    assert "The model is not on this machine. Install it." in words(open_app(q="fruit", search="meaning"))
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_saved_selection_is_a_filter_a_link_and_something_to_train_on(open_app: Open, source: Path) -> None:
+    test = open_app(steps="2")
+    next(field for field in test.text_input if field.label == "Name").input("two steps")
+    next(button for button in test.button if button.label == "Save subset").click().run()
+    (subset,) = curation.list_subsets(data.store())
+    assert (subset.reference, subset.source, subset.how) == ("two steps@1", str(source), "steps 2")
+    again = open_app(subset="two steps@1")
+    assert problems_in_table(again) == list(curation.subset_ids(data.store(), subset))
+    launch = run_app("launch", train_on="two steps@1")
+    assert not launch.exception
+    assert "steps 2" in words(launch)
+    assert "Source" not in [field.label for field in launch.text_input]
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_subset_without_a_name_is_refused_in_place(open_app: Open) -> None:
+    test = open_app()
+    next(button for button in test.button if button.label == "Save subset").click().run()
+    assert "A subset cannot be named ''" in words(test).replace("\\", "")
+    assert curation.list_subsets(data.store()) == []
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_link_to_a_subset_that_is_not_there_says_so(open_app: Open) -> None:
+    test = open_app(subset="gone@1")
+    assert not test.exception
+    assert "There is no subset 'gone@1'" in words(test).replace("\\", "")
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_renamed_cluster_keeps_its_name(open_app: Open) -> None:
+    test = open_app(cluster="0")
+    next(field for field in test.text_input if field.label == "Name of this cluster").input("what Ann has")
+    next(button for button in test.button if button.label == "Rename").click().run()
+    assert "what Ann has" in words(open_app(cluster="0"))
+
+
+@pytest.mark.usefixtures("with_map")
+def test_outcomes_of_runs_can_colour_the_map_and_stand_beside_the_problem(open_app: Open, source: Path) -> None:
+    open_app()
+    store = data.store()
+    run = store.create_job("train", "demo", {"source": str(source)})[0].id
+    scores = [1.0, 0.0, 0.0, 0.0]
+    store.add_rollouts(
+        run, [Rollout(1, 0, n, "train-4", "", {"correctness": score}, score, 0.0, 5, "stop") for n, score in enumerate(scores)]
+    )
+    store.add_evaluation(run, "before", 0, "test", [EvaluationItem("train-4", "", {"correctness": 0.0}, 5)])
+    test = open_app(problem="train-4", colour=f"pass_rate:{run}")
+    assert not test.exception
+    assert test.query_params["colour"] == f"pass_rate:{run}"
+    assert "4 completions in 1 group · 25% right · mean reward 0.25 · before: wrong" in words(test)
+    offered = next(box for box in test.selectbox if box.label == "Colour by").options
+    assert f"Right in evaluation before in {run}" in offered
+
+
+@pytest.mark.usefixtures("with_map")
+def test_another_map_shows_components_until_its_layout_is_there(open_app: Open, source: Path) -> None:
+    open_app()
+    wanted = AtlasParameters(seed=7)
+    job, _ = data.store().create_job("build", "map of mine", spec(source, wanted))
+    data.store().start(job.id)
+    data.store().progress(job.id, 0.7, 1, "laying out 50 questions")
+    test = open_app(seed="7")
+    assert not test.exception
+    assert "first principal components" in words(test)
+    assert "All 50 problems" in words(test)
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_damaged_part_of_the_map_offers_to_be_built_again(open_app: Open, source: Path, with_map: Path) -> None:
+    key = stage_keys(load_problems(str(source)), AtlasParameters())["layout"]
+    file = with_map / f"{key}.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    test = open_app()
+    assert not test.exception
+    assert "Finish the map" in [button.label for button in test.button]
+
+
+@pytest.mark.usefixtures("with_map")
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"problem": "train-999"},
+        {"colour": "<b>"},
+        {"colour": "pass_rate:gone-1"},
+        {"view": "5-D"},
+        {"steps": "many"},
+        {"cluster": "a,b"},
+        {"cluster": "999"},
+        {"seed": "x"},
+        {"neighbors": "9999"},
+        {"split": "validation"},
+        {"search": "<script>", "q": "a"},
+        {"cosine": "high"},
+        {"rank": "mood"},
+    ],
+)
 def test_a_link_to_something_that_is_not_there_does_no_harm(open_app: Open, address: dict[str, str]) -> None:
     assert not open_app(**address).exception
 
@@ -142,8 +314,8 @@ def test_a_link_to_a_missing_folder_is_an_error_with_a_remedy(open_app: Open) ->
 @pytest.mark.usefixtures("with_map")
 def test_a_bad_path_keeps_the_map(open_app: Open) -> None:
     test = open_app()
-    test.selectbox[0].select("folder").run()
-    test.text_input[0].input("/no/such/folder").run()
+    next(box for box in test.selectbox if box.label == "Problems").select("folder").run()
+    next(field for field in test.text_input if field.label == "Path").input("/no/such/folder").run()
     assert "There is no source" in words(test)
     assert "All 50 problems" in words(test)
 
@@ -164,11 +336,34 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
     assert not test.exception
     assert [element.value for element in test.subheader] == [
         "Are the splits mixed",
-        "Does train leak into test",
+        "Which topics are there",
         "Does position tell difficulty",
+        "Does train leak into test",
+        "Do the reference solutions hold",
+        "Is the map honest",
     ]
-    assert "Of the neighbours of test problems" in words(test)
-    assert len(test.dataframe[0].value) == 10
+    said = words(test).replace("\\", "")
+    for sentence in (
+        "Of the neighbours of test problems",
+        "fall into 3 clusters",
+        "R-squared",
+        "10 verbatim",
+        "equations are exact",
+    ):
+        assert sentence in said
+
+
+@pytest.mark.usefixtures("with_map")
+def test_near_copies_are_dropped_from_train_unless_kept(open_app: Open) -> None:
+    test = open_app("insights", kinds="verbatim", cosine="0.99")
+    assert "Dropping 10 train problems leaves 30 train and 10 test." in words(test)
+    content_hash = data.problem_set("auto").content_hash
+    curation.judge_pairs(data.store(), content_hash, {("test-0", "train-0"): False})
+    test.run()
+    assert "Dropping 9 train problems leaves 31 train and 10 test." in words(test)
+    next(button for button in test.button if button.label == "Save as a subset").click().run()
+    (subset,) = curation.list_subsets(data.store())
+    assert (subset.name, subset.size) == ("cleaned", 41)
 
 
 def test_insights_offers_to_build_a_missing_map(open_app: Open) -> None:

@@ -108,11 +108,11 @@ def subset_ids(store: Store, subset: Subset) -> tuple[str, ...]:
         return tuple(connection.execute(query).scalar_one())
 
 
-def restrict(problem_set: ProblemSet, store: Store, reference: str) -> ProblemSet:
-    """The problem set with its train split narrowed to a subset; the test split stays whole.
+def matching_subset(store: Store, reference: str, problem_set: ProblemSet) -> Subset:
+    """`find_subset` for use with this problem set.
 
     Raises:
-        SubsetError: there is no such subset, it was taken from other data, or it holds no train problem.
+        SubsetError: there is no such subset, or it was taken from other data.
     """
     subset = find_subset(store, reference)
     if subset.content_hash != problem_set.content_hash:
@@ -120,6 +120,16 @@ def restrict(problem_set: ProblemSet, store: Store, reference: str) -> ProblemSe
             f"The subset {subset.reference} was taken from other data than {problem_set.name} holds now.",
             f"Choose the source it was made from ({subset.source}), or save the subset anew.",
         )
+    return subset
+
+
+def restrict(problem_set: ProblemSet, store: Store, reference: str) -> ProblemSet:
+    """The problem set with its train split narrowed to a subset; the test split stays whole.
+
+    Raises:
+        SubsetError: as `matching_subset`, or the subset holds no train problem.
+    """
+    subset = matching_subset(store, reference, problem_set)
     chosen = set(subset_ids(store, subset))
     kept = tuple(problem for problem in problem_set.problems if problem.split == "test" or problem.id in chosen)
     if all(problem.split == "test" for problem in kept):

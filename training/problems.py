@@ -112,9 +112,15 @@ def parse_problem(row: object, problem_id: str, split: Split) -> Problem:
         question=question,
         answer=answer,
         steps=tuple(line.strip() for line in solution.splitlines() if line.strip()),
-        equations=tuple(_equation(text) for text in _EQUATION.findall(solution)),
+        equations=tuple(parse_equation(text) for text in _EQUATION.findall(solution)),
         gold=gold,
     )
+
+
+def parse_equation(text: str) -> Equation:
+    """The equation in an annotation, given what stands between `<<` and `>>`."""
+    expression, mark, result = text.rpartition("=")
+    return Equation(expression.strip(), result.strip()) if mark else Equation(text.strip(), "")
 
 
 def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) -> ProblemSet:
@@ -250,11 +256,6 @@ def _text(row: dict[object, object], key: str) -> str:
     if not value.strip():
         raise BadRow(f"{key!r} is empty")
     return value
-
-
-def _equation(text: str) -> Equation:
-    expression, mark, result = text.rpartition("=")
-    return Equation(expression.strip(), result.strip()) if mark else Equation(text.strip(), "")
 
 
 def _shorten(text: str, width: int = 40) -> str:

@@ -2,25 +2,45 @@
 
 import streamlit as st
 
-from dashboard import data
 from dashboard.components.build_progress import render_map_source
-from dashboard.components.findings import render_difficulty, render_leakage, render_mixing
+from dashboard.components.findings import render_difficulty, render_honesty, render_mixing, render_topics
+from dashboard.components.leakage_workbench import render_leakage
+from dashboard.components.verifier_check import render_verifier
 from dashboard.state import State
 from dashboard.text import count, plain
 
 state = State()
 st.title("Insights", anchor=False)
-st.caption("What the map says about the data set before anything is trained on it.")
 atlas = render_map_source(state)
 if atlas is not None:
-    st.markdown(f"**{plain(atlas.problem_set.name)}**, {count(len(atlas.problem_set.problems), 'problem')}")
-    found = data.findings_of(atlas)
-    if found.mixing is not None:
-        render_mixing(found.mixing, state)
-    if found.leakage is not None:
-        render_leakage(atlas, found.leakage, state)
-    if found.difficulty is not None:
-        render_difficulty(atlas, found.difficulty, state)
-    if not found.readings:
-        st.write("This source has one split and one step count, so there is nothing to compare.")
-state.write_url(State.source)
+    st.caption(
+        f"**{plain(atlas.problem_set.name)}**, {count(len(atlas.problem_set.problems), 'problem')}: "
+        "what the map says about the data set before anything is trained on it."
+    )
+    report = atlas.report
+    if report is None:
+        st.write("The findings are there when the map is finished.")
+    else:
+        if report.mixing is not None:
+            render_mixing(atlas, report.mixing, state)
+        if report.topics is not None:
+            render_topics(atlas, report.topics, state)
+        if report.difficulty is not None:
+            render_difficulty(atlas, report.difficulty, state)
+        if report.leakage is not None:
+            render_leakage(atlas, report.leakage, state)
+        render_verifier(atlas, report.verifier, state)
+        if report.honesty is not None:
+            render_honesty(atlas, report.honesty, state)
+state.write_url(
+    State.source,
+    State.model,
+    State.compare_with,
+    State.neighbors,
+    State.min_dist,
+    State.seed,
+    State.leakage_rank,
+    State.cosine_threshold,
+    State.overlap_threshold,
+    State.leakage_kinds,
+)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.errors import render_error
-from dashboard.components.launch_form import render_launch_form
+from dashboard.components.launch_form import render_launch_form, render_subset_choice
 from dashboard.state import Keys, State
 from dashboard.text import count, plain, significant
 from training.config import RunConfig, load_preset, parse_config, preset_description, preset_paths
@@ -35,7 +35,7 @@ st.caption(plain(preset_description(paths[preset])))
 start = st.container()
 try:
     base = load_preset(preset, own=data.home().presets)
-    values = render_launch_form(base)
+    values = render_launch_form(base, render_subset_choice(State()))
     with start:
         config = parse_config(values)
         st.caption(plain(summary(config)))
@@ -44,3 +44,4 @@ try:
 except AtlasError as error:
     with start:
         render_error(error.problem, error.remedy)
+State().write_url(State.launch_subset)

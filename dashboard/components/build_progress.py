@@ -1,8 +1,11 @@
-"""The map of a source: shown if it is finished, else the offer to build it, the build under way, or why it failed."""
+"""The map of a source: shown as far as it is built, with the offer to build it, the build under way, or why it failed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import streamlit as st
 
-from analysis.atlas import Atlas
+from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data
 from dashboard.components.errors import render_error
 from dashboard.components.sidebar import job_line
@@ -13,88 +16,135 @@ from training.problems import ProblemSet
 from training.store import Job
 
 _POLL_S = 1.0
-_MAP_PROBLEMS_PER_S = 80
+_MAP_PROBLEMS_PER_S = 60
 """What two CPU cores manage, for the estimate on the button's help; a GPU is faster."""
 
 
 def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     """Find the atlas to show for the session's source, and render what stands in its place or above it.
 
-    With `stand_in` the demo's atlas is shown for the source `auto` until its own is built.
+    With `stand_in` the demo's atlas is shown for the source `auto` until its own has begun.
 
     Raises:
         SourceError: the source cannot be read.
+        ModelError: the embedding model is unknown on this machine.
     """
     if data.needs_fetch(state.source):
         with st.container(border=True):
             st.write("GSM8K comes from the Hugging Face Hub: 8,792 grade-school maths problems, about 5 MB.")
-            _render_build("hub", "GSM8K", "Fetch GSM8K and build its map")
+            _render_build("hub", state.parameters, "GSM8K", "Fetch GSM8K and build its map")
         return None
-    problems = data.problem_set(state.source)
-    atlas = data.atlas(problems)
+    problems = data.mapped_problems(state.source)
+    atlas = data.atlas(problems, state.parameters)
     if atlas is None:
-        return _render_missing(problems, stand_in=stand_in and state.source == "auto")
-    if problems.notice:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            _render_notice(problems)
+        return _render_missing(problems, state.parameters, stand_in=stand_in and state.source == "auto")
+    if not atlas.complete:
+        _render_unfinished(atlas)
+    elif problems.notice:
+        _render_notice(problems)
     return atlas
 
 
-def _render_notice(problems: ProblemSet) -> None:
-    st.write(
-        f"This is the demo: {count(len(problems.problems), 'generated problem')} shaped like GSM8K. "
-        "Fetch GSM8K for the real ones, or name your own folder in the sidebar."
+def start_build(problems: ProblemSet, parameters: AtlasParameters) -> str:
+    """Build a map in the background; the id of its job, which is the running one if it is being built already."""
+    return _start(problems.source, parameters, problems.name)
+
+
+def _start(source: str, parameters: AtlasParameters, name: str) -> str:
+    return submit_job(
+        data.store(),
+        data.home(),
+        kind="build",
+        name=f"map of {name}",
+        spec=_spec(source, parameters),
+        module="analysis",
+        arguments=["build", "--source", source, *_flags(parameters)],
     )
-    _render_build("hub", "GSM8K", "Fetch GSM8K and build its map")
 
 
-def _render_missing(problems: ProblemSet, *, stand_in: bool) -> Atlas | None:
-    shown = data.atlas(data.problem_set("demo")) if stand_in else None
+def _render_notice(problems: ProblemSet) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if problems.source != "demo":
+            st.write(plain(str(problems.notice)))
+            return
+        st.write(
+            f"This is the demo: {count(len(problems.problems), 'generated problem')} shaped like GSM8K. "
+            "Fetch GSM8K for the real ones, or name your own folder in the sidebar."
+        )
+        _render_build("hub", AtlasParameters(), "GSM8K", "Fetch GSM8K and build its map")
+
+
+def _render_missing(problems: ProblemSet, parameters: AtlasParameters, *, stand_in: bool) -> Atlas | None:
+    shown = data.atlas(data.problem_set("demo"), AtlasParameters()) if stand_in else None
     with st.container(border=True):
         st.write(
             f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map yet. "
             "The map puts problems with alike wording close together; it is built in the background."
             + (" Until then the demo's map stands here." if shown else "")
         )
-        _render_build(problems.source, problems.name, "Build the map", len(problems.problems))
+        _render_build(problems.source, parameters, problems.name, "Build the map", len(problems.problems))
     return shown
 
 
-def _render_build(source: str, name: str, label: str, problems: int = 8792) -> None:
-    job = _latest_build(source)
+def _render_unfinished(atlas: Atlas) -> None:
+    """The map is there in part: principal components first, then the layout, then what is measured on it."""
+    problems = atlas.problem_set
+    with st.container(border=True):
+        if atlas.layout is None:
+            st.write("Until the layout is computed, the map shows the first principal components of the embeddings.")
+        else:
+            st.write("The map is there; clusters and measurements follow.")
+        _render_build(problems.source, atlas.parameters, problems.name, "Finish the map", len(problems.problems), atlas.stages)
+
+
+def _render_build(
+    source: str, parameters: AtlasParameters, name: str, label: str, problems: int = 8792, shown_stages: int = 0
+) -> None:
+    job = _latest_build(source, parameters)
     if job is not None and job.active:
-        st.fragment(_follow_build, run_every=_POLL_S)(job.id)
+        st.fragment(_follow_build, run_every=_POLL_S)(job.id, source, parameters, shown_stages)
         return
-    if job is not None and job.status in ("failed", "lost"):
+    failed = job is not None and job.status in ("failed", "lost")
+    if job is not None and failed:
         render_error("The map could not be built.", job.reason)
     minutes = max(1, round(problems / _MAP_PROBLEMS_PER_S / 60))
     pressed = st.button(
-        "Try again" if job is not None and job.status in ("failed", "lost") else label,
+        "Try again" if failed else label,
         key=f"build {source}",
         type="primary",
-        help=f"Runs in the background: about {count(minutes, 'minute')} on two CPU cores.",
+        help=f"Runs in the background: about {count(minutes, 'minute')} on two CPU cores, less for what is there already.",
     )
     if pressed:
-        submit_job(
-            data.store(),
-            data.home(),
-            kind="build",
-            name=f"map of {name}",
-            spec={"source": source},
-            module="analysis",
-            arguments=["build", "--source", source],
-        )
+        _start(source, parameters, name)
         st.rerun()
 
 
-def _follow_build(job_id: str) -> None:
-    """Progress of one build; when it ends, the whole page is made again, with the map or the reason."""
+def _follow_build(job_id: str, source: str, parameters: AtlasParameters, shown_stages: int) -> None:
+    """Progress of one build; when a stage is done, the whole page is made again with what is new."""
     job = data.store().job(job_id)
-    if not job.active:
+    if not job.active or _stages(source, parameters) > shown_stages:
         st.rerun(scope="app")
     st.progress(job.fraction, text=plain(job_line(job) if job.status != "queued" else "waiting to start"))
 
 
-def _latest_build(source: str) -> Job | None:
-    builds = (job for job in data.store().jobs(kind="build") if job.spec.get("source") == source)
+def _stages(source: str, parameters: AtlasParameters) -> int:
+    """How many stages can be shown now."""
+    if data.needs_fetch(source):
+        return 0
+    atlas = data.atlas(data.mapped_problems(source), parameters)
+    return 0 if atlas is None else atlas.stages
+
+
+def _latest_build(source: str, parameters: AtlasParameters) -> Job | None:
+    builds = (job for job in data.store().jobs(kind="build") if job.spec == _spec(source, parameters))
     return max(builds, key=lambda job: job.created_at, default=None)
+
+
+def _spec(source: str, parameters: AtlasParameters) -> dict[str, object]:
+    return {"source": source} | asdict(parameters)
+
+
+def _flags(parameters: AtlasParameters) -> Sequence[str]:
+    """The command line's options for parameters that are not the default."""
+    chosen = asdict(parameters).items() - asdict(AtlasParameters()).items()
+    return [part for name, value in sorted(chosen) for part in (f"--{name.replace('_', '-')}", str(value))]

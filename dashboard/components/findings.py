@@ -1,131 +1,162 @@
 """The findings: what each is, what it means, its figure, and a button that shows it on the map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from analysis.atlas import Atlas
-from analysis.findings import Difficulty, Leakage, LeakagePair, Mixing
-from dashboard import data, figures
+from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
+from dashboard import data, finding_figures
 from dashboard.components.plot import render_plot
-from dashboard.state import Keys, State
+from dashboard.figures import Spec, spec
+from dashboard.state import State
 from dashboard.text import plain
 
 _EXPLORE = "app_pages/explore.py"
 
 
-def render_mixing(mixing: Mixing, state: State) -> None:
+@dataclass(frozen=True)
+class Heading:
+    """How a finding is presented."""
+
+    key: str
+    title: str
+    reading: str
+    meaning: str
+    """Why it matters, in one sentence."""
+    button: str = ""
+    """What shows it on the map; empty where nothing does."""
+
+
+def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
     """Whether test problems lie among train problems."""
-    figure = figures.mixing_figure(mixing.test_share, mixing.chance, mixing.base_rate)
-    if _render_finding(
+    heading = Heading(
+        "mixing",
         "Are the splits mixed",
         mixing.reading,
         "If they were not, a score on test would measure other wording as well as skill.",
-        figures.spec(figure),
-        key="mixing",
-        height="150px",
-        button="Show the splits on the map",
-    ):
-        _show(state, colour="split")
+        "Show the splits on the map",
+    )
+    figure = finding_figures.mixing_figure(mixing.test_share, mixing.chance, mixing.base_rate)
+    if render_finding(heading, spec(figure), height="150px"):
+        show_on_map(state, colour="split")
+    if mixing.outlying:
+        outlying = [
+            {
+                "cluster": data.cluster_titles(atlas)[share.number],
+                "problems": share.size,
+                "test": share.test_share,
+                "chance": f"{share.chance[0]:.0%} to {share.chance[1]:.0%}",
+            }
+            for share in mixing.outlying
+        ]
+        st.dataframe(
+            pd.DataFrame(outlying),
+            hide_index=True,
+            column_config={"test": st.column_config.NumberColumn("share of test", format="percent")},
+        )
+
+
+def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
+    """Which topics there are, and how much each lies by itself."""
+    titles = data.cluster_titles(atlas)
+    heading = Heading(
+        "topics",
+        "Which topics are there",
+        topics.reading,
+        "A topic by itself is trained and tested as a world of its own: look at it before you judge a score.",
+        f"Show “{titles[topics.island.number]}” on the map",
+    )
+    figure = finding_figures.topics_figure(topics, titles)
+    if render_finding(heading, spec(figure), height="320px"):
+        show_on_map(state, colour="cluster", clusters=(topics.island.number,))
 
 
 def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> None:
-    """Whether position tells how many steps a problem takes."""
+    """Whether position tells how many steps a problem takes, and what else goes along with them."""
     steps = data.frame(atlas)["steps"].to_numpy()
-    figure = figures.difficulty_figure(steps, steps[atlas.neighbors.indices].mean(axis=1))
-    if _render_finding(
+    figure = finding_figures.difficulty_figure(steps, steps[atlas.neighbors.first(15).indices].mean(axis=1))
+    heading = Heading(
+        "difficulty",
         "Does position tell difficulty",
         difficulty.reading,
         "Where it says little, a region of the map is a topic, not a level: choosing by region does not choose by difficulty.",
-        figures.spec(figure),
-        key="difficulty",
-        button="Show the steps on the map",
-    ):
-        _show(state, colour="steps")
-
-
-def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
-    """How near test problems come to train problems, and the nearest pairs."""
-    cosines = _nearest_train_cosines(atlas)
-    left_out = leakage.tests - len(cosines)
-    note = f" The figure leaves out {left_out:,} without a train problem among their neighbours." if left_out else ""
-    _render_finding(
-        "Does train leak into test",
-        leakage.reading,
-        f"A near copy in train can be remembered instead of solved; read the pairs below before trusting a score.{note}",
-        figures.spec(figures.leakage_figure(cosines, list(leakage.above))),
-        key="leakage",
+        "Show the steps on the map",
     )
-    _render_pairs(atlas, leakage.pairs, state)
+    if render_finding(heading, spec(figure)):
+        show_on_map(state, colour="steps")
+    correlations = [*difficulty.correlations, *_pass_rates(atlas)]
+    if correlations:
+        figure = finding_figures.correlations_figure(correlations)
+        words = ", ".join(correlation.reading for correlation in correlations)
+        render_plot(spec(figure), key="figure correlations", view="correlations", alt=f"Rank correlations with steps: {words}")
 
 
-def _render_finding(
-    title: str, reading: str, meaning: str, spec: figures.Spec, *, key: str, height: str = "260px", button: str = ""
-) -> bool:
+def render_honesty(atlas: Atlas, honesty: Honesty, state: State) -> None:
+    """How far the map can be trusted."""
+    heading = Heading(
+        "honesty",
+        "Is the map honest",
+        honesty.reading,
+        "A flat map cannot keep all neighbours; coloured by the share kept, it says where not to trust it.",
+        "Show the neighbours kept on the map",
+    )
+    assert atlas.kept is not None
+    if render_finding(heading, spec(finding_figures.kept_figure(atlas.kept, honesty.chance))):
+        show_on_map(state, colour="kept")
+
+
+def render_finding(heading: Heading, figure: Spec, *, height: str = "260px") -> bool:
     """The words beside the figure; whether the button was pressed."""
-    st.subheader(title, anchor=False, divider="gray")
+    st.subheader(heading.title, anchor=False, divider="gray")
     words, chart = st.columns([2, 3], gap="large", vertical_alignment="center")
     with words:
-        st.markdown(plain(reading))
-        st.caption(meaning)
-        pressed = bool(button) and st.button(button, key=f"show {key}")
+        st.markdown(plain(heading.reading))
+        st.caption(heading.meaning)
+        pressed = bool(heading.button) and st.button(plain(heading.button), key=f"show {heading.key}")
     with chart:
-        render_plot(spec, key=f"figure {key}", view=key, alt=f"{title}. {reading}", height=height)
+        alt = f"{heading.title}. {heading.reading}"
+        render_plot(figure, key=f"figure {heading.key}", view=heading.key, alt=alt, height=height)
     return pressed
 
 
-def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], state: State) -> None:
-    questions = {problem.id: problem.question for problem in atlas.problem_set.problems}
-    table = pd.DataFrame(
-        [
-            {
-                "cosine": pair.cosine,
-                "test": pair.test_id,
-                "test question": questions[pair.test_id],
-                "train": pair.train_id,
-                "train question": questions[pair.train_id],
-            }
-            for pair in pairs
-        ]
-    )
-    st.markdown(f"**The {len(pairs)} nearest pairs**")
-    choice = st.dataframe(
-        table,
-        key=Keys.PAIRS,
-        on_select="rerun",
-        selection_mode="single-row",
-        hide_index=True,
-        height=280,
-        row_height=52,
-        column_config={
-            "cosine": st.column_config.NumberColumn(format="%.3f", width="small"),
-            "test": st.column_config.TextColumn(width="small"),
-            "train": st.column_config.TextColumn(width="small"),
-            "test question": st.column_config.TextColumn(width="large"),
-            "train question": st.column_config.TextColumn(width="large"),
-        },
-    )
-    rows = choice["selection"]["rows"]
-    shown = [pairs[row] for row in rows] or pairs
-    if st.button(
-        "Show this pair on the map" if rows else "Show the pairs on the map", help="Selects both problems of each pair."
-    ):
-        both = tuple(problem for pair in shown for problem in (pair.test_id, pair.train_id))
-        _show(state, colour="split", selected=both, problem=shown[0].test_id)
+def show_on_map(
+    state: State,
+    *,
+    colour: str,
+    atlas: Atlas | None = None,
+    problems: Sequence[str] = (),
+    how: str = "",
+    clusters: tuple[int, ...] = (),
+) -> None:
+    """Go to Explore with a colouring and, if given, problems selected or clusters filtered by.
 
-
-def _nearest_train_cosines(atlas: Atlas) -> NDArray[np.float32]:
-    """(tests with a train problem among their K neighbours,) cosine to the nearest one."""
-    is_train = np.array([problem.split == "train" for problem in atlas.problem_set.problems])
-    tests = np.flatnonzero(~is_train)
-    similarities = np.where(is_train[atlas.neighbors.indices[tests]], atlas.neighbors.similarities[tests], -np.inf)
-    nearest = similarities.max(axis=1)
-    return np.asarray(nearest[np.isfinite(nearest)], np.float32)
-
-
-def _show(state: State, *, colour: str, selected: tuple[str, ...] = (), problem: str = "") -> None:
-    state.colour, state.selected, state.problem = colour, selected, problem
+    Args:
+        atlas: the problems' map.
+        problems: ids; the first is opened too.
+        how: how they were chosen.
+    """
+    state.clear_filters()
+    state.clear_selection()
+    state.colour, state.clusters = colour, clusters
+    if atlas is not None and problems:
+        rows = {data.row_of(atlas, problem) for problem in problems}
+        state.selected = tuple(sorted(row for row in rows if row is not None))
+        state.picked, state.problem = (how,), problems[0]
     st.switch_page(_EXPLORE)
+
+
+def _pass_rates(atlas: Atlas) -> Iterable[Correlation]:
+    """Of the newest runs on this source, how the steps go with the pass rate."""
+    problem_set = atlas.problem_set
+    runs = [job for job in data.store().jobs("train") if job.spec.get("source") == problem_set.source]
+    for run in runs[:3]:
+        outcomes = data.outcomes(run.id)
+        if "pass_rate" not in outcomes:
+            continue
+        known = outcomes["pass_rate"].dropna()
+        found = steps_and_pass_rate(problem_set.problems, dict(zip(known.index, known, strict=True)))
+        if found is not None:
+            yield Correlation(f"pass rate in {run.id}", found.rho, found.interval, found.problems)

@@ -5,12 +5,18 @@ Ranges are checked by `RunConfig` alone, so that form, command line and files gi
 
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from dashboard import data
+from dashboard.components.errors import render_error
+from dashboard.state import Keys, State
+from dashboard.text import count, plain
 from training.config import RunConfig
+from training.curation import list_subsets
 from training.rewards import REWARDS
 
 _OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
@@ -19,14 +25,20 @@ _HIDDEN = ("preset",)
 _LONG_TEXTS = ("system_prompt",)
 
 
-def render_launch_form(base: RunConfig) -> dict[str, Any]:
-    """Every setting of a run, beginning with a preset's values; returns what the form holds, unchecked."""
-    values: dict[str, Any] = {"preset": base.preset}
+def render_launch_form(base: RunConfig, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting of a run, beginning with a preset's values; returns what the form holds, unchecked.
+
+    Args:
+        base: the preset.
+        chosen: settings that were chosen elsewhere on the page, so that the form does not ask for them.
+    """
+    values: dict[str, Any] = {"preset": base.preset, **chosen}
     for group, names in _groups().items():
         with st.expander(group, expanded=group in _OPEN_GROUPS):
             if group == "Rewards":
                 values["rewards"] = _render_rewards(base)
                 continue
+            names = [name for name in names if name not in chosen]
             short = [name for name in names if name not in _LONG_TEXTS]
             for start in range(0, len(short), _FIELDS_IN_A_ROW):
                 for column, name in zip(st.columns(_FIELDS_IN_A_ROW), short[start : start + _FIELDS_IN_A_ROW], strict=False):
@@ -35,6 +47,26 @@ def render_launch_form(base: RunConfig) -> dict[str, Any]:
             for name in (name for name in names if name in _LONG_TEXTS):
                 values[name] = _render_field(base, name)
     return values
+
+
+def render_subset_choice(state: State) -> Mapping[str, str]:
+    """Whether to train on a saved subset; the settings that follow from it."""
+    subsets = {subset.reference: subset for subset in list_subsets(data.store())}
+    if state.launch_subset and state.launch_subset not in subsets:
+        render_error(f"There is no subset {state.launch_subset}.", "Choose another, or save one on the Explore page.")
+        state.launch_subset = ""
+    reference = st.selectbox(
+        "Train on",
+        ["", *subsets],
+        format_func=lambda name: f"{name}, {count(subsets[name].size, 'problem')}" if name else "the whole train split",
+        help="Subsets are saved on the Explore page, and belong to the source they were taken from.",
+        **state.bind(State.launch_subset, Keys.LAUNCH_SUBSET),
+    )
+    if not reference:
+        return {"subset": ""}
+    subset = subsets[reference]
+    st.caption(plain(f"From {subset.source}: {subset.how}."))
+    return {"subset": reference, "source": subset.source}
 
 
 def _groups() -> dict[str, list[str]]:

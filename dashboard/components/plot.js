@@ -1,28 +1,150 @@
-// A plotly figure that stays where the person left it: redrawing keeps zoom, pan, hidden legend entries and selection.
+// A plotly figure that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
 // (Streamlit's own chart element is made anew whenever its figure changes, and takes no clicks while the lasso is on.)
-// `data`: plotly_url, figure (JSON text), revision, view, height (CSS), alt, selected (ids), chosen (id).
-// Reports {selected: [ids]} and {clicked: id}; ids are the points' customdata.
+// `data`: plotly_url; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
+// height (CSS); alt; selectable, clickable; selected (bits of rows), answers (the last report that `selected` takes in);
+// chosen (row or null).
+// Reports {selected: {rows: bits, report: n}} and {clicked: customdata}. A map's customdata are rows.
 
 const views = (globalThis.grpoAtlasViews ??= new Map());
+const files = (globalThis.grpoAtlasFiles ??= new Map());
+const FILES_KEPT = 12;
 
-const CONFIG = {
-  displaylogo: false,
-  displayModeBar: true,
-  scrollZoom: true,
-  responsive: false,
-  modeBarButtons: [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+const BUTTONS = {
+  flat: [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+  deep: [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]],
 };
-const STILL = { displayModeBar: false, responsive: false };
+const CONFIGS = {
+  still: { displayModeBar: false, responsive: false },
+  flat: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.flat },
+  deep: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.deep },
+};
+const LABELS_IN_DEPTH = 10; // more cover each other from most sides
+const TYPED = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array };
+
+// --- What comes from the server ---
+
+// Addresses change with what they lead to, so any copy that the browser still has is right.
+async function fetchKept(url) {
+  const answer = await fetch(new URL(url, document.baseURI), { cache: "force-cache" });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer;
+}
+
+async function runScript(url) {
+  const script = document.createElement("script");
+  script.src = URL.createObjectURL(await (await fetchKept(url)).blob());
+  const loaded = new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`cannot run ${url}`));
+  });
+  document.head.append(script);
+  await loaded.finally(() => URL.revokeObjectURL(script.src));
+}
 
 function loadPlotly(url) {
-  return (globalThis.grpoAtlasPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL(url, document.baseURI).href;
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error(`cannot load ${script.src}`));
-    document.head.append(script);
-  }));
+  return (globalThis.grpoAtlasPlotly ??= runScript(url));
 }
+
+async function fetchJson(url) {
+  const answer = await fetchKept(url);
+  return new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).json();
+}
+
+function contentOf({ revision, json, url }) {
+  if (json) return JSON.parse(json);
+  const content = files.get(revision) ?? fetchJson(url);
+  files.delete(revision); // put in again as the latest used
+  files.set(revision, content);
+  content.catch(() => files.delete(revision));
+  while (files.size > FILES_KEPT) files.delete(files.keys().next().value);
+  return content;
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+function typed(array) {
+  return array?.bdata ? new TYPED[array.dtype](bytesOf(array.bdata).buffer) : (array ?? []);
+}
+
+// --- Selections: a bit a row, row 0 first, in base64 ---
+
+function bitsOf(rows) {
+  if (!rows.length) return "";
+  const bytes = new Uint8Array((rows.reduce((most, row) => Math.max(most, row), 0) >> 3) + 1);
+  for (const row of rows) bytes[row >> 3] |= 128 >> (row & 7);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+function membership(bits) {
+  const bytes = bytesOf(bits);
+  return (row) => (bytes[row >> 3] & (128 >> (row & 7))) !== 0;
+}
+
+function selectedPoints(trace, bits) {
+  if (!bits) return null;
+  const isSelected = membership(bits);
+  const found = [];
+  for (let index = 0; index < trace.customdata.length; index += 1) if (isSelected(trace.customdata[index])) found.push(index);
+  return found;
+}
+
+// Three dimensions know no selected points: what is not selected shrinks.
+function selectedSizes(trace, bits) {
+  if (!bits) return trace.size;
+  const isSelected = membership(bits);
+  return Array.from(trace.customdata, (row) => (isSelected(row) ? trace.size + 2 : trace.size / 3));
+}
+
+function report(box, rows) {
+  const atlas = box.atlas;
+  const bits = bitsOf(rows);
+  if (bits === atlas.selected) return;
+  atlas.selected = bits;
+  atlas.reports += 1;
+  atlas.tell("selected", { rows: bits, report: atlas.reports });
+}
+
+// Takes over the page's selection unless it is older than what was drawn here; true if it differs from what is shown.
+function takeSelection(atlas, data) {
+  if (data.answers < atlas.reports) return false; // that rerun began before the lasso
+  atlas.reports = data.answers;
+  const changed = data.selected !== atlas.selected;
+  atlas.selected = data.selected;
+  return changed;
+}
+
+// A redraw of ours, during which plotly tells of selections that nobody has drawn.
+async function redraw(box, change) {
+  box.atlas.redrawing = true;
+  try {
+    await change(globalThis.Plotly);
+  } finally {
+    box.atlas.redrawing = false;
+  }
+}
+
+async function showSelection(box) {
+  const { traces, selected, kind } = box.atlas;
+  const places = traces.map((_, place) => place);
+  await redraw(box, async (Plotly) => {
+    if (kind === "deep") {
+      await Plotly.restyle(box, { "marker.size": traces.map((trace) => selectedSizes(trace, selected)) }, places);
+    } else {
+      await Plotly.relayout(box, { selections: [] }); // first: without its outline plotly selects anew
+      await Plotly.restyle(box, { selectedpoints: traces.map((trace) => selectedPoints(trace, selected)) }, places);
+    }
+  });
+}
+
+function unselect(box) {
+  if (!box.atlas.selected) return;
+  report(box, []);
+  box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
+}
+
+// --- Colours ---
 
 function paintColours(box, layout) {
   const style = getComputedStyle(box);
@@ -36,101 +158,230 @@ function paintColours(box, layout) {
   box.atlas.ink = ink;
 }
 
-function selectedPoints(trace, selected) {
-  if (!selected.size) return null;
-  return (trace.customdata ?? []).flatMap((id, index) => (selected.has(id) ? [index] : []));
-}
+// --- The ring around the chosen point, contours and labels: elements above the plot, which move without a redraw and leave
+// plotly's lasso alone. In three dimensions, where plotly alone knows the camera, a trace and annotations. ---
 
-function placeOf(box, id) {
-  for (const [place, trace] of (box._fullData ?? []).entries()) {
-    const index = id ? (trace.customdata?.indexOf(id) ?? -1) : -1;
-    if (index >= 0) return [box._fullData[place].x[index], box._fullData[place].y[index]];
+function placeOf(box, row) {
+  if (row === null) return null;
+  for (const [number, trace] of box.atlas.traces.entries()) {
+    const index = trace.customdata.indexOf(row);
+    const { x, y, z } = box._fullData[number];
+    if (index >= 0) return z ? [x[index], y[index], z[index]] : [x[index], y[index]];
   }
   return null;
 }
 
-// The ring is an element of its own above the plot: it moves without a redraw, and plotly's shapes disturb its lasso.
-function ring(box) {
-  const mark = box.parentElement.querySelector(".atlas-ring");
-  const { xaxis, yaxis } = box._fullLayout;
+function placeOver(box) {
+  const frame = box.parentElement;
+  const svg = frame.querySelector(".atlas-overlay");
+  const mark = frame.querySelector(".atlas-ring");
+  const flat = box.atlas.kind === "flat";
+  svg.style.display = flat ? "" : "none";
   mark.hidden = true;
-  if (!box.atlas.place) return;
-  const part = (axis, value) => (value - axis.range[0]) / (axis.range[1] - axis.range[0]);
-  const [across, up] = [part(xaxis, box.atlas.place[0]), part(yaxis, box.atlas.place[1])];
-  if (across < 0 || across > 1 || up < 0 || up > 1) return;
-  mark.style.left = `${xaxis._offset + across * xaxis._length}px`;
-  mark.style.top = `${yaxis._offset + (1 - up) * yaxis._length}px`;
+  if (!flat || !box._fullLayout?.xaxis) return;
+  const { xaxis, yaxis } = box._fullLayout;
+  Object.assign(svg.style, { left: `${xaxis._offset}px`, top: `${yaxis._offset}px` });
+  Object.assign(svg.style, { width: `${xaxis._length}px`, height: `${yaxis._length}px` });
+  const scale = { x: xaxis._length / (xaxis.range[1] - xaxis.range[0]), y: yaxis._length / (yaxis.range[1] - yaxis.range[0]) };
+  const across = (x) => (x - xaxis.range[0]) * scale.x;
+  const down = (y) => (yaxis.range[1] - y) * scale.y;
+  placeRing(mark, box.atlas.place, { across, down, xaxis, yaxis });
+  const lines = box.atlas.over?.contours;
+  if (lines) {
+    const matrix = [lines.unit * scale.x, 0, 0, -lines.unit * scale.y, across(lines.x), down(lines.y)];
+    svg.querySelector("g").setAttribute("transform", `matrix(${matrix.join(" ")})`);
+  }
+  placeLabels(svg, box.atlas.over?.labels ?? [], { across, down });
+}
+
+function placeRing(mark, place, { across, down, xaxis, yaxis }) {
+  if (!place) return;
+  const [x, y] = [across(place[0]), down(place[1])];
+  if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) return;
+  Object.assign(mark.style, { left: `${xaxis._offset + x}px`, top: `${yaxis._offset + y}px` });
   mark.hidden = false;
 }
 
+// The first labels are the most important; one that would touch an earlier one, or leave the map, waits for a closer look.
+function placeLabels(svg, labels, { across, down }) {
+  const taken = [];
+  const [width, height] = [svg.clientWidth, svg.clientHeight];
+  for (const [number, text] of [...svg.querySelectorAll("text")].entries()) {
+    const [x, y] = [across(labels[number][0][0]), down(labels[number][0][1])];
+    const [halfWidth, halfHeight] = [text.getComputedTextLength() / 2 + 4, 10];
+    const box = [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
+    const free = taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+    const inside = box[0] >= 0 && box[1] >= 0 && box[2] <= width && box[3] <= height;
+    text.style.visibility = free && inside ? "visible" : "hidden";
+    if (!free || !inside) continue;
+    taken.push(box);
+    text.setAttribute("x", x);
+    text.setAttribute("y", y);
+  }
+}
+
+function fillOverlay(box, over) {
+  box.atlas.over = over;
+  const svg = box.parentElement.querySelector(".atlas-overlay");
+  const element = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+  const lines = element("g");
+  for (const [level, path] of (over?.contours?.paths ?? []).entries()) {
+    const line = element("path");
+    line.setAttribute("d", path);
+    line.style.opacity = 0.16 + 0.08 * level;
+    lines.append(line);
+  }
+  const labels = (over?.labels ?? []).map(([, words]) => {
+    const text = element("text");
+    text.textContent = words;
+    return text;
+  });
+  svg.replaceChildren(lines, ...labels);
+}
+
+function sceneLabels({ over, ink }) {
+  const style = { showarrow: false, font: { size: 12, color: ink }, captureevents: false };
+  return (over?.labels ?? []).slice(0, LABELS_IN_DEPTH).map(([[x, y, z], text]) => ({ x, y, z, text: escaped(text), ...style }));
+}
+
+function escaped(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function ringTrace({ place, ink }) {
+  const [x, y, z] = place ?? [];
+  const marker = { symbol: "circle-open", size: 10, color: ink, line: { width: 2, color: ink } };
+  const points = place ? { x: [x], y: [y], z: [z] } : { x: [], y: [], z: [] };
+  return { type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false, uid: "ring", marker, ...points };
+}
+
+// --- The text of the point under the pointer, as text: whatever it holds, nothing of it is markup ---
+
+function describe(meta, colour) {
+  if (!meta?.title) return "";
+  if (meta.value !== undefined) return meta.value;
+  const rounded = { maximumSignificantDigits: 3 };
+  if (meta.scale === "share") return `${(100 * colour).toLocaleString("en", rounded)}% ${meta.unit}`;
+  return `${(meta.scale === "log" ? 10 ** colour - 1 : colour).toLocaleString("en", rounded)} ${meta.unit}`.trim();
+}
+
+function hideText(box) {
+  box.parentElement.querySelector(".atlas-hover").hidden = true;
+}
+
+function showText(box, point) {
+  const { texts, pointer } = box.atlas;
+  const bubble = box.parentElement.querySelector(".atlas-hover");
+  const row = point.customdata;
+  if (!texts || row === undefined || !pointer) return;
+  const { meta, marker } = point.fullData;
+  const value = describe(meta, marker.color?.[point.pointNumber]);
+  const parts = [texts.texts[row], `${texts.ids[row]}, ${meta.title.toLowerCase()}: ${value}`];
+  bubble.replaceChildren(...parts.map((part) => Object.assign(document.createElement("div"), { textContent: part })));
+  bubble.hidden = false;
+  const frame = box.parentElement;
+  const left = pointer.x + 14 + bubble.offsetWidth > frame.clientWidth ? pointer.x - 14 - bubble.offsetWidth : pointer.x + 14;
+  const top = Math.min(pointer.y + 10, frame.clientHeight - bubble.offsetHeight - 4);
+  Object.assign(bubble.style, { left: `${Math.max(0, left)}px`, top: `${Math.max(0, top)}px` });
+}
+
+// --- Drawing ---
+
 function keepView(box) {
-  const { xaxis, yaxis } = box._fullLayout ?? {};
-  if (box.atlas.view && xaxis?.range) views.set(box.atlas.view, { x: [...xaxis.range], y: [...yaxis.range] });
+  const { view, kind } = box.atlas;
+  const { xaxis, yaxis, scene } = box._fullLayout ?? {};
+  if (!view) return;
+  if (kind === "flat" && xaxis?.range) views.set(`${view} flat`, { x: [...xaxis.range], y: [...yaxis.range] });
+  if (kind === "deep" && scene?._scene) views.set(`${view} deep`, scene._scene.getCamera());
+}
+
+function returnToView(layout, view, kind) {
+  const kept = views.get(`${view} ${kind}`);
+  if (!kept) return;
+  if (kind === "deep") layout.scene = { ...layout.scene, camera: kept };
+  else {
+    layout.xaxis = { ...layout.xaxis, range: kept.x };
+    layout.yaxis = { ...layout.yaxis, range: kept.y };
+  }
 }
 
 function listen(box) {
   box.on("plotly_selected", (event) => {
-    if (event) report(box, event.points.map((point) => point.customdata));
+    if (event && !box.atlas.redrawing) report(box, event.points.map((point) => point.customdata));
   });
-  box.on("plotly_deselect", () => report(box, []));
-  box.on("plotly_click", (event) => box.atlas.tell("clicked", event.points[0].customdata));
+  box.on("plotly_deselect", () => box.atlas.redrawing || report(box, []));
+  box.on("plotly_click", (event) => {
+    const clicked = event.points[0].customdata;
+    if (clicked !== undefined) box.atlas.tell("clicked", clicked);
+  });
+  box.on("plotly_hover", (event) => showText(box, event.points[0]));
+  box.on("plotly_unhover", () => hideText(box));
   box.on("plotly_relayout", () => keepView(box));
-  box.on("plotly_relayouting", () => ring(box));
-  box.on("plotly_afterplot", () => ring(box));
+  box.on("plotly_relayouting", () => {
+    hideText(box);
+    placeOver(box);
+  });
+  box.on("plotly_afterplot", () => placeOver(box));
 }
 
-function keyOf(ids) {
-  return [...ids].sort().join("\n");
+async function drawFigure(box, data, { data: traces, layout: drawn }, selectionChanged) {
+  const atlas = box.atlas;
+  const layout = structuredClone(drawn); // plotly writes into what it is given, and the file is kept
+  const kind = !data.selectable ? "still" : layout.scene ? "deep" : "flat";
+  atlas.traces = traces.map((trace) => ({ customdata: typed(trace.customdata), size: trace.marker?.size }));
+  const shown = traces.map((trace, number) => {
+    const { customdata } = atlas.traces[number];
+    if (kind === "still") return { ...trace, customdata };
+    if (kind === "flat") return { ...trace, customdata, selectedpoints: selectedPoints(atlas.traces[number], atlas.selected) };
+    return { ...trace, customdata, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
+  });
+  paintColours(box, layout);
+  if (kind === "deep") {
+    shown.push(ringTrace(atlas));
+    layout.scene.annotations = sceneLabels(atlas);
+  } else if (kind === "flat") {
+    layout.selections = selectionChanged || atlas.kind !== "flat" ? [] : (box.layout?.selections ?? []);
+    layout.selectionrevision = `${data.figure.revision} ${atlas.ink}`; // plotly would carry point indices over to other traces
+  }
+  if (kind !== "still") returnToView(layout, data.view, kind);
+  const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
+  Object.assign(atlas, { kind, view: data.view, revision: data.figure.revision });
+  await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, CONFIGS[kind]));
+  if (isNew && (data.selectable || data.clickable)) listen(box);
 }
 
-function report(box, ids) {
-  const key = keyOf(ids);
-  if (key === box.atlas.selectedKey) return;
-  Object.assign(box.atlas, { selected: ids, selectedKey: key });
-  box.atlas.tell("selected", ids);
+async function drawOverlay(box, data) {
+  const revision = data.overlay?.revision;
+  if (revision === box.atlas.overRevision) return;
+  fillOverlay(box, data.overlay ? await contentOf(data.overlay) : null);
+  box.atlas.overRevision = revision;
+  if (box.atlas.kind === "deep") await globalThis.Plotly.relayout(box, { "scene.annotations": sceneLabels(box.atlas) });
 }
 
-// Takes over the page's selection if it is news; true if it differs from what is shown. A rerun that began before a
-// lasso still brings the selection of before the lasso: no news, so the lasso stands.
-function takeSelection(atlas, ids) {
-  const key = keyOf(ids);
-  const news = key !== atlas.served && key !== atlas.selectedKey;
-  atlas.served = key;
-  if (news) Object.assign(atlas, { selected: ids, selectedKey: key });
-  return news;
+async function drawRing(box, row) {
+  const atlas = box.atlas;
+  const before = String(atlas.place);
+  atlas.place = placeOf(box, row);
+  atlas.chosen = row;
+  if (atlas.kind !== "deep" || before === String(atlas.place)) return;
+  const { x, y, z } = ringTrace(atlas);
+  await globalThis.Plotly.restyle(box, { x: [x], y: [y], z: [z] }, [atlas.traces.length]);
 }
 
 async function draw(box, data) {
-  const Plotly = await loadPlotly(data.plotly_url);
-  if (!box.isConnected) return;
   const atlas = box.atlas;
-  const changed = takeSelection(atlas, data.selected);
-  const selected = new Set(atlas.selected);
   const ink = getComputedStyle(box).getPropertyValue("--st-text-color").trim();
-  if (data.revision !== atlas.revision || ink !== atlas.ink) {
-    const { data: traces, layout } = JSON.parse(data.figure);
-    if (data.interactive) {
-      for (const trace of traces) trace.selectedpoints = selectedPoints(trace, selected);
-      layout.selections = changed ? [] : (box.layout?.selections ?? []);
-      layout.selectionrevision = `${data.revision} ${ink}`; // plotly would carry point indices over to other traces
-    }
-    paintColours(box, layout);
-    const view = data.interactive && views.get(data.view);
-    if (view) {
-      layout.xaxis = { ...layout.xaxis, range: view.x };
-      layout.yaxis = { ...layout.yaxis, range: view.y };
-    }
-    const first = atlas.revision === undefined;
-    await Plotly.react(box, traces, layout, data.interactive ? CONFIG : STILL);
-    if (first && data.interactive) listen(box);
-    Object.assign(atlas, { revision: data.revision, view: data.view, traces });
-  } else if (changed) {
-    await Plotly.relayout(box, { selections: [] }); // first: without its outline plotly selects anew
-    await Plotly.restyle(box, { selectedpoints: atlas.traces.map((trace) => selectedPoints(trace, selected)) });
-  }
-  atlas.chosen = data.chosen;
-  atlas.place = placeOf(box, data.chosen);
-  if (data.interactive) ring(box);
+  const isNew = data.figure.revision !== atlas.revision || ink !== atlas.ink;
+  const [figure] = await Promise.all([isNew ? contentOf(data.figure) : null, loadPlotly(data.plotly_url)]);
+  if (!box.isConnected) return;
+  const selectionChanged = takeSelection(atlas, data);
+  if (isNew) await drawFigure(box, data, figure, selectionChanged);
+  else if (selectionChanged) await showSelection(box);
+  if (!data.selectable) return;
+  await drawRing(box, data.chosen);
+  await drawOverlay(box, data);
+  placeOver(box);
+  atlas.texts = data.texts ? await contentOf(data.texts) : null; // last: the map is there without them
 }
 
 function fit(box) {
@@ -139,19 +390,32 @@ function fit(box) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const box = parentElement.querySelector(".atlas-plot");
-  box.atlas ??= {}; // everything of ours; the element's other properties are Plotly's
+  const frame = parentElement.querySelector(".atlas-frame");
+  const box = frame.querySelector(".atlas-plot");
+  box.atlas ??= { reports: 0, selected: "" }; // everything of ours; the element's other properties are Plotly's
   box.style.height = data.height;
   box.setAttribute("role", "figure");
   box.setAttribute("aria-label", data.alt);
+  frame.classList.toggle("atlas-clickable", data.clickable && !data.selectable);
   box.atlas.tell = setTriggerValue;
   box.atlas.resize ??= new ResizeObserver(() => fit(box));
   box.atlas.resize.observe(box);
+  const follow = (event) => {
+    const { left, top } = frame.getBoundingClientRect();
+    box.atlas.pointer = { x: event.clientX - left, y: event.clientY - top };
+  };
+  const undo = (event) => {
+    if (event.key === "Escape" && data.selectable && frame.matches(":hover, :focus-within")) unselect(box);
+  };
+  frame.addEventListener("mousemove", follow, true);
+  document.addEventListener("keydown", undo);
   box.atlas.drawing = (box.atlas.drawing ?? Promise.resolve()).then(() => draw(box, data)).catch((error) => {
     console.error(error);
     if (!box.atlas.revision) box.textContent = "The chart cannot be drawn in this browser; the table below has the same data.";
   });
   return () => {
+    frame.removeEventListener("mousemove", follow, true);
+    document.removeEventListener("keydown", undo);
     box.atlas.resize.disconnect();
     setTimeout(() => box.isConnected || globalThis.Plotly?.purge(box)); // frees the WebGL contexts, of which a page has few
   };

@@ -6,6 +6,7 @@ MAP_HEIGHT = "max(420px, 68vh)"
 """The map leaves room for the line that says what is selected."""
 PROBLEM_PANEL = "problem_panel"
 NEIGHBORS = "neighbors"
+EQUATIONS = "equations"
 
 _STYLE = f"""<style>
 .stMainBlockContainer {{ padding-left: 3rem; padding-right: 3rem; }}

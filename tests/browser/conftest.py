@@ -53,12 +53,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_dashboard(home: Path, log: Path, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+def start_dashboard(
+    home: Path, log: Path, variables: dict[str, str], script: Path = APP
+) -> tuple[subprocess.Popen[bytes], str]:
     """Start `streamlit run` from another working directory and wait until it answers; the process and its address."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPO_ATLAS_")}
     environment |= {"GRPO_ATLAS_HOME": str(home), "HF_HUB_OFFLINE": "1", **variables}
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"

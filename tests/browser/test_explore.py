@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 def explore(app: str, page: Page) -> Page:
     page.goto(app)
     expect(page.locator(DRAG_LAYER).first).to_be_visible()
-    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === ''")
+    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === null")
     return page
 
 
@@ -33,7 +33,7 @@ def click_a_point(page: Page, index: int = 0) -> None:
     )
     page.mouse.move(x - 2, y - 2)
     page.mouse.move(x, y, steps=3)
-    expect(page.locator(".hoverlayer .hovertext").first).to_be_visible()
+    expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
     page.mouse.click(x, y)
 
 
@@ -74,11 +74,8 @@ def test_a_clicked_point_shows_its_problem_with_the_lasso_still_on(explore: Page
     click_a_point(explore)
     expect(explore.get_by_text("Nearest problems")).to_be_visible()
     chosen = explore.evaluate("new URL(location).searchParams.get('problem')")
-    question = explore.evaluate(
-        f"(id) => {MAP}._fullData.flatMap((t) => t.customdata.includes(id) ? [t.text[t.customdata.indexOf(id)]] : [])[0]",
-        chosen,
-    )
-    expect(explore.locator(".st-key-problem_panel")).to_contain_text(question.split("<br>")[0])
+    question = explore.evaluate(f"(id) => {MAP}.atlas.texts.texts[{MAP}.atlas.texts.ids.indexOf(id)]", chosen)
+    expect(explore.locator(".st-key-problem_panel")).to_contain_text(question.removesuffix("…").strip())
     expect(explore.locator(".st-key-map .atlas-ring")).to_be_visible()
 
 

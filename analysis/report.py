@@ -1,0 +1,91 @@
+"""Everything that is measured of an atlas, put together: made once by the build, kept as JSON, read by page and terminal.
+
+What each finding means is for `analysis.findings`, `analysis.leakage` and `analysis.verifier`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from analysis import findings, leakage, verifier
+from analysis.cache import Arrays
+from analysis.clusters import Clusters
+from analysis.neighbors import Neighbors
+from training.problems import Problem
+
+NEIGHBORS = 15
+"""K of every figure here."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of one atlas; `None` where the data cannot give one."""
+
+    mixing: findings.Mixing | None
+    topics: findings.Topics | None
+    difficulty: findings.Difficulty | None
+    leakage: leakage.Leakage | None
+    verifier: verifier.VerifierReport
+    honesty: findings.Honesty | None
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """A sentence or two for each finding."""
+        found = (self.mixing, self.topics, self.difficulty, self.leakage, self.verifier, self.honesty)
+        return tuple(finding.reading for finding in found if finding is not None)
+
+
+_JSON = TypeAdapter(Report)
+
+
+def make_report(
+    problems: Sequence[Problem],
+    embeddings: NDArray[np.float32],
+    neighbors: Neighbors,
+    clusters: Clusters,
+    kept: NDArray[np.float32],
+    layouts: Sequence[NDArray[np.float32]],
+    other: tuple[str, Neighbors] | None,
+) -> Report:
+    """Measure an atlas; the same each time (seeded).
+
+    Args:
+        problems: N problems.
+        embeddings: (N, D) float32, rows of unit length.
+        neighbors: in the space of the embeddings.
+        clusters: of the problems.
+        kept: (N,) as `honesty.kept_neighbors` gives for the map.
+        layouts: (N, 2) each: the map and, for its stability, maps with other seeds.
+        other: another embedding model's name and its neighbours, if there is one to compare with.
+    """
+    is_test = np.array([problem.split == "test" for problem in problems], bool)
+    steps = np.array([len(problem.steps) for problem in problems], np.int64)
+    indices = neighbors.first(NEIGHBORS).indices
+    return Report(
+        mixing=findings.measure_mixing(is_test, indices, clusters),
+        topics=findings.describe_topics(clusters, indices, is_test, steps, [problem.id for problem in problems]),
+        difficulty=findings.measure_difficulty(steps, indices, findings.step_features(problems)),
+        leakage=leakage.find_leakage(problems, embeddings),
+        verifier=verifier.check_problems(problems),
+        honesty=findings.measure_honesty(
+            kept, indices, layouts, (other[0], other[1].first(NEIGHBORS).indices) if other else None
+        ),
+    )
+
+
+def report_json(report: Report) -> bytes:
+    """The report as JSON; NaN, which JSON lacks, as null."""
+    return _JSON.dump_json(report)
+
+
+def pack_report(report: Report) -> Arrays:
+    """As an array of bytes, for the cache."""
+    return {"json": np.frombuffer(report_json(report), np.uint8)}
+
+
+def unpack_report(stored: Arrays) -> Report:
+    """What `pack_report` packed."""
+    return _JSON.validate_json(stored["json"].tobytes())

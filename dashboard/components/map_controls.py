@@ -1,0 +1,174 @@
+"""What stands above the map: its colours, its view, the search, the filters, and the map's own settings."""
+
+import streamlit as st
+
+from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
+from analysis.embed import TFIDF
+from analysis.outcomes import outcome
+from dashboard import data, filters
+from dashboard.colourings import COLOURINGS, available
+from dashboard.components.build_progress import start_build
+from dashboard.components.errors import render_error
+from dashboard.exploration import Exploration
+from dashboard.filters import MEANING, MODES
+from dashboard.state import Keys, State
+from dashboard.text import plain
+from training.curation import list_subsets
+from training.errors import AtlasError
+from training.launch import submit_job
+
+_RUNS_OFFERED = 8
+"""The newest runs on this source whose outcomes can colour the map."""
+
+
+def render_controls(shown: Exploration, state: State) -> None:
+    """One row of controls, and below it what they leave in question."""
+    colour, view, search, mode, narrow, settings = st.columns([1.7, 1.9, 2.8, 1.3, 1, 1], vertical_alignment="bottom")
+    with colour:
+        _render_colour(shown.atlas, state)
+    with view:
+        _render_view(shown.atlas, state)
+    search.text_input(
+        "Search", placeholder="apples, or “how many are left”", **state.bind(State.query, Keys.QUERY), icon=":material/search:"
+    )
+    mode.selectbox(
+        "Read as",
+        list(MODES),
+        format_func=MODES.__getitem__,
+        help=(
+            'Words: all must occur, "a phrase" in quotes, -word must not. Regex: a regular expression. '
+            "Meaning: what reads most alike, by the map's own embedding model."
+        ),
+        **state.bind(State.query_mode, Keys.QUERY_MODE),
+    )
+    with narrow, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
+        _render_filters(shown, state)
+    with settings, st.popover("Map", icon=":material/tune:", width="stretch"):
+        _render_settings(shown.atlas, state)
+    if shown.problem:
+        render_error(shown.problem)
+    if state.query.strip() and state.query_mode == MEANING and not shown.problem and "match" not in shown.frame:
+        _render_preparing(state)
+    _render_active(shown, state)
+
+
+def colour_title(key: str) -> str:
+    """What a colouring is called."""
+    column, _, job_id = key.partition(":")
+    return f"{outcome(column).title} in {job_id}" if job_id else COLOURINGS[column].title
+
+
+def _render_colour(atlas: Atlas, state: State) -> None:
+    offered = list(available(data.frame(atlas), COLOURINGS))
+    runs = [job for job in data.store().jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
+    for job in runs[:_RUNS_OFFERED]:
+        offered += [f"{column}:{job.id}" for column in data.outcomes(job.id)]
+    if state.colour not in offered:
+        state.colour = State.colour.default
+    st.selectbox("Colour by", offered, format_func=colour_title, **state.bind(State.colour, Keys.COLOUR_CHOICE))
+
+
+def _render_view(atlas: Atlas, state: State) -> None:
+    offered = list(atlas.views)
+    if state.view not in offered:
+        state.view = offered[0]
+    st.segmented_control(
+        "View", offered, required=True, help="3-D takes clicks, not lassos.", **state.bind(State.view, Keys.VIEW_CHOICE)
+    )
+
+
+def _render_filters(shown: Exploration, state: State) -> None:
+    frame = shown.frame
+    splits = [split for split in ("train", "test") if (frame["split"] == split).any()]
+    st.pills("Split", splits, **state.bind(State.split, Keys.FILTER_SPLIT))
+    steps = sorted({filters.count_category(number) for number in frame["steps"]}, key=lambda text: int(text.rstrip("+")))
+    st.pills("Steps", steps, selection_mode="multi", **state.bind(State.steps, Keys.FILTER_STEPS))
+    if "cluster" in frame:
+        st.multiselect(
+            "Clusters",
+            [label for label in shown.titles if label >= 0] + [-1],
+            format_func=lambda label: shown.titles[label],
+            **state.bind(State.clusters, Keys.FILTER_CLUSTERS),
+        )
+    saved = [subset.reference for subset in list_subsets(data.store(), shown.atlas.problem_set.content_hash)]
+    if saved or state.subset:
+        st.selectbox(
+            "Subset", ["", *saved], format_func=lambda name: name or "all", **state.bind(State.subset, Keys.FILTER_SUBSET)
+        )
+
+
+def _render_active(shown: Exploration, state: State) -> None:
+    """The filters in force, each with a way to lift them all."""
+    phrases = state.filters.described(shown.titles)
+    if not phrases:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Only {plain(' · '.join(phrases))}: {int(shown.passing.sum()):,} of {len(shown.frame):,} problems.")
+        st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
+
+
+def _render_settings(atlas: Atlas, state: State) -> None:
+    """Which map of the source is shown. Another one is built in the background, from the same embeddings if it can be."""
+    st.toggle("Cluster names", **state.bind(State.labels, Keys.LABELS))
+    st.toggle("Density lines", **state.bind(State.density, Keys.DENSITY))
+    with st.form("map settings", border=False):
+        st.caption(
+            "Another layout keeps embeddings and neighbours, so it takes seconds; another model starts from the questions."
+        )
+        neighbors = st.number_input(
+            "Neighbours", 2, STORED_NEIGHBORS, state.neighbors, help="How many nearest problems UMAP holds each one to."
+        )
+        min_dist = st.number_input(
+            "Least distance", 0.0, 1.0, state.min_dist, step=0.05, help="UMAP's min_dist: small packs alike problems tightly."
+        )
+        seed = st.number_input("Seed", 0, MAX_SEED, state.seed, help="UMAP's random state.")
+        model = st.text_input(
+            "Embedding model", state.model, help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}."
+        )
+        compare_with = st.text_input(
+            "Compare with", state.compare_with, help="The model whose neighbours Insights compares this one's with."
+        )
+        if st.form_submit_button("Show this map", type="primary"):
+            wanted = AtlasParameters(
+                model.strip() or State.model.default, neighbors, min_dist, seed, compare_with.strip() or TFIDF
+            )
+            _show(atlas, wanted, state)
+
+
+def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
+    """Switch to a map, building what is missing of it; an unknown model leaves everything as it is."""
+    try:
+        found = data.atlas(atlas.problem_set, wanted)
+    except AtlasError:
+        found = None
+    if found is None or not found.complete:
+        start_build(atlas.problem_set, wanted)
+    state.model, state.compare_with = wanted.model, wanted.compare_with
+    state.neighbors, state.min_dist, state.seed = wanted.neighbors, wanted.min_dist, wanted.seed
+    st.rerun()
+
+
+def _render_preparing(state: State) -> None:
+    """The model is not ready for queries: have a job make it so."""
+    spec = {"prepare": state.model}
+    jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
+    if jobs and not jobs[0].active and jobs[0].status != "finished":
+        render_error("Search by meaning is not possible now.", jobs[0].reason)
+        return
+    if not jobs or not jobs[0].active:
+        submit_job(
+            data.store(),
+            data.home(),
+            kind="build",
+            name="search by meaning",
+            spec=spec,
+            module="analysis",
+            arguments=["prepare", "--model", state.model],
+        )
+
+    def wait() -> None:
+        if data.search_is_ready(state.model):
+            st.rerun(scope="app")
+        st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
+
+    st.fragment(wait, run_every=1.0)()

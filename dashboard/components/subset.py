@@ -1,0 +1,98 @@
+"""Taking the current problems further: save them as a subset, export them, train on them."""
+
+import re
+
+import streamlit as st
+
+from analysis.export import FORMATS
+from analysis.projector import projector_zip
+from dashboard import data
+from dashboard.components.errors import render_error
+from dashboard.exploration import Exploration, described
+from dashboard.state import Keys, State
+from dashboard.text import count, plain
+from training.curation import Subset, SubsetError, list_subsets, save_subset, subset_ids
+from training.problems import Problem
+
+_MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}
+_UNNAMED = "selection"
+"""The name of what is trained on without being saved first."""
+
+
+def render_take_further(shown: Exploration, state: State) -> None:
+    """Three buttons for the current problems."""
+    with st.popover("Save", icon=":material/bookmark_add:"):
+        _render_save(shown, state)
+    with st.popover("Export", icon=":material/download:"):
+        _render_export(shown)
+    trainable = int((shown.frame["split"][shown.current] == "train").sum())
+    if st.button(
+        "Train on these",
+        icon=":material/rocket_launch:",
+        disabled=trainable == 0,
+        help=f"Goes to Launch with these problems chosen; {count(trainable, 'train problem')} of them can be trained on.",
+    ):
+        state.launch_subset = _saved(shown, state).reference if shown.narrowed else ""
+        st.switch_page("app_pages/launch.py")
+
+
+def _render_save(shown: Exploration, state: State) -> None:
+    with st.form("save subset", border=False, clear_on_submit=True):
+        name = st.text_input("Name", key=Keys.SUBSET_NAME, max_chars=60, placeholder="many steps, no money")
+        st.caption(f"{count(int(shown.current.sum()), 'problem')}: {plain(described(shown, state))}")
+        pressed = st.form_submit_button("Save subset", type="primary")
+    if pressed:
+        try:
+            subset = save_subset(data.store(), name, shown.atlas.problem_set, shown.ids, described(shown, state))
+        except SubsetError as error:
+            render_error(error.problem, error.remedy)
+        else:
+            st.toast(plain(f"Saved as {subset.reference}. The filters and Launch offer it."))
+
+
+def _render_export(shown: Exploration) -> None:
+    rows = shown.current.nonzero()[0].tolist()
+    problems = [shown.atlas.problem_set.problems[row] for row in rows]
+    st.caption(f"{count(len(problems), 'problem')}, as they are selected now.")
+    name = file_name(shown.atlas.problem_set.name)
+    for ending in FORMATS:
+        render_download(problems, ending, name)
+    st.download_button(
+        "Embedding Projector",
+        data=lambda: projector_zip(shown.atlas, rows),
+        file_name=f"{name}-projector.zip",
+        mime="application/zip",
+        key=Keys.EXPORT,
+        on_click="ignore",
+        width="stretch",
+        help=(
+            "Unpack the zip; then run `tensorboard --logdir` on the folder and open its Projector tab, or load vectors.tsv "
+            "and metadata.tsv at projector.tensorflow.org. The layout is the bookmark at the lower right."
+        ),
+    )
+
+
+def render_download(problems: list[Problem], ending: str, name: str, label: str = "") -> None:
+    """A button that makes its file when it is pressed."""
+    st.download_button(
+        label or ending.upper(),
+        data=lambda: FORMATS[ending](problems),
+        file_name=f"{name}.{ending}",
+        mime=_MIME[ending],
+        key=f"download {name} {ending}",
+        on_click="ignore",
+        width="content" if label else "stretch",
+    )
+
+
+def file_name(title: str) -> str:
+    """A title as the beginning of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-") or "problems"
+
+
+def _saved(shown: Exploration, state: State) -> Subset:
+    """The subset that holds exactly the current problems: one that is saved already, or a new one."""
+    for subset in list_subsets(data.store(), shown.atlas.problem_set.content_hash):
+        if subset.size == len(shown.ids) and list(subset_ids(data.store(), subset)) == shown.ids:
+            return subset
+    return save_subset(data.store(), _UNNAMED, shown.atlas.problem_set, shown.ids, described(shown, state))

@@ -1,0 +1,125 @@
+"""What the Explore page shows now: the map's problems, which of them pass the filters, and which are selected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.atlas import Atlas
+from analysis.outcomes import outcome
+from analysis.search import SearchError
+from dashboard import data, filters
+from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
+from dashboard.state import State
+from training.curation import SubsetError, find_subset, subset_ids
+
+NEAREST_MEANINGS = 50
+"""Problems that a search by meaning finds."""
+MATCH = "match"
+"""Column of the cosines to a query's meaning."""
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """One look at a map."""
+
+    atlas: Atlas
+    frame: pd.DataFrame
+    """`analysis.frame.atlas_frame`, with `MATCH` while meaning is searched for, and the outcome that colours the map."""
+    colouring: Colouring
+    titles: Mapping[int, str]
+    """Cluster number -> its title."""
+    passing: NDArray[np.bool_]
+    """(N,) which problems pass the filters."""
+    selected: NDArray[np.bool_] | None
+    """(N,) which are selected on the map; `None` when nothing is."""
+    problem: str = ""
+    """Why the search or a filter could not be applied, if so."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether filters or a selection leave something out."""
+        return self.selected is not None or not bool(self.passing.all())
+
+    @property
+    def current(self) -> NDArray[np.bool_]:
+        """(N,) what is selected of what passes; what passes when nothing is selected."""
+        return self.passing if self.selected is None else self.passing & self.selected
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The current problems, the best matches first while meaning is searched for."""
+        rows = self.frame[self.current]
+        return rows.sort_values(MATCH, ascending=False, kind="stable") if MATCH in rows else rows
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return list(self.frame["id"][self.current])
+
+
+def explore(atlas: Atlas, state: State) -> Exploration:
+    """Apply the session's filters, search, selection and colouring to a map."""
+    titles = data.cluster_titles(atlas)
+    state.clusters = tuple(label for label in state.clusters if label in titles)
+    frame, colouring = _coloured(data.frame(atlas), titles, state)
+    found, cosines, problem = _search(atlas, state)
+    if cosines is not None:
+        frame = frame.assign(**{MATCH: cosines})
+    subset = None
+    if state.subset:
+        try:
+            subset = subset_ids(data.store(), find_subset(data.store(), state.subset))
+        except SubsetError as error:
+            problem = str(error)
+    selected = None
+    if state.selected:
+        selected = np.zeros(len(frame), bool)
+        selected[[row for row in state.selected if row < len(frame)]] = True
+    return Exploration(
+        atlas=atlas,
+        frame=frame,
+        colouring=colouring,
+        titles=titles,
+        passing=filters.mask(frame, state.filters, subset=subset, found=found),
+        selected=selected,
+        problem=problem,
+    )
+
+
+def described(shown: Exploration, state: State) -> str:
+    """How the current problems were chosen, in words."""
+    return "; ".join([*state.filters.described(shown.titles), *state.picked]) or "all problems"
+
+
+def _coloured(frame: pd.DataFrame, titles: Mapping[int, str], state: State) -> tuple[pd.DataFrame, Colouring]:
+    """The frame with the column that the session's colouring needs; by split where it cannot be had."""
+    column, _, job_id = state.colour.partition(":")
+    if job_id and column in (outcomes := data.outcomes(job_id)):
+        values = outcomes[column].reindex(frame["id"]).to_numpy()
+        about = outcome(column)
+        return frame.assign(**{column: values}), ByNumber(f"{about.title} in {job_id}", column, scale=about.scale)
+    offered = available(frame, COLOURINGS)
+    if state.colour not in offered:
+        state.colour = State.colour.default
+    if state.colour == "cluster":
+        return frame, by_cluster(titles)
+    return frame, offered[state.colour]
+
+
+def _search(atlas: Atlas, state: State) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None, str]:
+    """(which rows the query finds, their cosines if it was read by meaning, why it could not be read)."""
+    if not state.query.strip():
+        return None, None, ""
+    try:
+        if state.query_mode != filters.MEANING:
+            return data.text_matches(atlas, state.query, "regex" if state.query_mode == "regex" else "words"), None, ""
+        cosines = data.meaning_matches(atlas, state.query)
+    except SearchError as error:
+        return None, None, str(error)
+    if cosines is None:
+        return None, None, ""
+    found = np.zeros(len(cosines), bool)
+    found[np.argsort(-cosines, kind="stable")[:NEAREST_MEANINGS]] = True
+    return found, cosines, ""

@@ -1,0 +1,66 @@
+"""Files for the browser, named by their content: written once, compressed, the longest unused removed.
+
+How they are served and kept on the other side is for `components/plot.py` and `plot.js`.
+"""
+
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.cache import replace_file
+from dashboard.figures import Spec
+from training.errors import HomeError
+
+_GZIP_LEVEL = 1
+"""Higher ones take three times as long for a tenth less."""
+
+
+@dataclass(frozen=True)
+class WebFiles:
+    """A folder that several processes may share."""
+
+    folder: Path
+    limit_bytes: int = 256 * 2**20
+    """About a hundred figures of 100,000 points."""
+
+    def keep(self, spec: Spec) -> str:
+        """The name of the file with this content (JSON, gzip), written if it is not there.
+
+        Raises:
+            HomeError: the folder cannot be written or the disk is full; nothing partial is left behind.
+        """
+        file = self.folder / f"{spec.revision}.json.gz"
+        try:
+            try:
+                os.utime(file)  # marks it as used
+            except FileNotFoundError:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                packed = gzip.compress(spec.json.encode(), _GZIP_LEVEL)
+                replace_file(file, lambda stream: stream.write(packed))
+                self._trim(file)
+        except OSError as error:
+            raise HomeError(
+                f"The folder {self.folder} cannot be written ({error.strerror or error}).",
+                "Free some space, or set GRPO_ATLAS_HOME to a folder that you may write to.",
+            ) from error
+        return file.name
+
+    def _trim(self, newest: Path) -> None:
+        """Remove the longest unused files beyond the limit."""
+        found = sorted(((status.st_mtime_ns, status.st_size, file) for file, status in self._others(newest)), reverse=True)
+        total = newest.stat().st_size
+        for _, size, file in found:
+            total += size
+            if total > self.limit_bytes:
+                file.unlink(missing_ok=True)
+
+    def _others(self, newest: Path) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for entry in os.scandir(self.folder):
+            try:
+                if entry.name != newest.name:
+                    found.append((Path(entry.path), entry.stat()))
+            except FileNotFoundError:  # another process removed it
+                continue
+        return found

@@ -1,0 +1,28 @@
+"""Small stand-ins at the edges of unit tests."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.embed import unit_rows
+
+
+class FakeEmbedder:
+    """Vectors of 8 numbers: texts with the same first word lie together. Counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, texts: Sequence[str], model: str, report: Callable[[int], None]) -> NDArray[np.float32]:
+        self.calls += 1
+        report(len(texts))
+        vectors = [_direction(text.partition(" ")[0]) + 0.3 * _direction(text) for text in texts]
+        return unit_rows(np.stack(vectors).astype(np.float32))
+
+
+def _direction(text: str) -> NDArray[np.float64]:
+    seed = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:4], "big")
+    direction = np.random.default_rng(seed).normal(size=8)
+    return direction / np.linalg.norm(direction)

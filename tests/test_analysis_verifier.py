@@ -1,0 +1,245 @@
+"""Equations recomputed, hostile ones included, what speaks against a solution, and GSM8K's figures."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from analysis.verifier import (
+    FAILURE_KINDS,
+    MAX_LENGTH,
+    EquationCheck,
+    VerifierReport,
+    check_equation,
+    check_problem,
+    check_problems,
+    format_value,
+)
+from training.problems import Equation, Problem, load_problems, parse_problem
+from training.rewards import REWARDS
+
+
+def checked(expression: str, result: str) -> EquationCheck:
+    return check_equation(Equation(expression, result))
+
+
+def problem(answer: str, index: int = 0) -> Problem:
+    return parse_problem({"question": "How many?", "answer": answer}, f"train-{index}", "train")
+
+
+def kinds(answer: str) -> list[str]:
+    return [failure.kind for failure in check_problem(problem(answer))]
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("48/2", "24"),
+        ("18*.5", "9.00"),
+        ("2*20*.01", ".4"),
+        ("560//10", "56"),
+        ("7//2", "3"),
+        ("-7//2", "-4"),
+        ("3/4", "3/4"),
+        ("0.1+0.2", "0.3"),
+        ("71+-3", "68"),
+        ("-18/-2", "9"),
+        ("-48+21+(-3)", "-30"),
+        ("-2**2", "-4"),
+        ("2**3**2", "512"),
+        ("2**-1", "0.5"),
+        ("2^10", "1024"),
+        ("10-4-3", "3"),
+        ("100/10/5", "2"),
+        ("2+3*4", "14"),
+        ("((2+3)*4)", "20"),
+        ("20%*50", "10"),
+        ("1/4", "25%"),
+        ("1/4*100", "25%"),
+        ("$1,250*2", "$2,500"),
+        ("007*08", "056"),
+        ("80 000/4", "20 000"),
+        ("3 x 4", "12"),
+        ("3 × 4 ÷ 2 − 1", "5"),
+        ("12", "12"),
+        ("5.*2", "10."),
+        ("-$5+2", "-$3"),
+    ],
+)
+def test_an_equation_that_holds_is_exact(expression: str, result: str) -> None:
+    assert checked(expression, result).verdict == "exact"
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("10/3", "3.3"),
+        ("20/3", "6.67"),
+        ("20/3", "6.66"),
+        ("20/3", "6"),
+        ("-20/3", "-7"),
+        ("5/2", "3"),
+        ("1/3", "33%"),
+        ("1/3", "33.3%"),
+    ],
+)
+def test_a_rounded_or_truncated_result_is_a_note_of_its_own(expression: str, result: str) -> None:
+    assert checked(expression, result).verdict == "rounded"
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [("48/2", "25"), ("10/3", "4"), ("10/3", "3.4"), ("10/3", "33/10"), ("-20/3", "-8"), ("1/3", "34%"), ("50%*200", "10000")],
+)
+def test_another_result_is_wrong_and_the_value_is_told(expression: str, result: str) -> None:
+    check = checked(expression, result)
+    assert check.verdict == "wrong"
+    assert check.value is not None
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("", "is empty"),
+        (" \n\t", "is empty"),
+        ("1/0", "divides by zero"),
+        ("1//(2-2)", "divides by zero"),
+        ("0**-1", "divides by zero"),
+        ("9**9**9", "grows too large"),
+        ("(((9**60)**60)**60)", "grows too large"),
+        ("(10**900)*(10**900)", "grows too large"),
+        ("2**0.5", "not an integer"),
+        ("(1+2", "not closed"),
+        ("1+2)", "')' where an operator should be"),
+        ("1+", "ends where a number should be"),
+        ("*3", "'*' where a number should be"),
+        ("%", "'%' where a number should be"),
+        ("2(3)", "'(' where an operator should be"),
+        ("80 00", "'00' where an operator should be"),
+        ("1,5+2", "holds ','"),
+        ("1e5", "holds 'e'"),
+        ("5 apples*2", "holds 'a'"),
+        ("__import__('os')", "holds '_'"),
+        ("٣+١", "holds '٣'"),
+        ("½+½", "holds '½'"),
+        ("🍎*2", "holds '🍎'"),
+        (".", "holds '.'"),
+        ("(" * 400 + "1" + ")" * 400, "nested more than"),
+        ("-" * 400 + "1", "nested more than"),
+        ("2**" * 300 + "1", "nested more than"),
+        ("1+" * 500_000 + "1", "longer than"),
+        ("(" * 1_000_000, "longer than"),
+        ("9" * 1_000_000, "longer than"),
+    ],
+)
+def test_what_is_not_plain_arithmetic_is_unreadable_on_either_side(expression: str, reason: str) -> None:
+    left, right = checked(expression, "1"), checked("1", expression)
+    assert (left.verdict, left.value) == ("unreadable", None)
+    assert (right.verdict, right.value) == ("unreadable", 1)
+    assert reason in left.reason
+    assert reason in right.reason
+    assert len(left.reason) < 200
+
+
+def test_the_longest_equation_is_read() -> None:
+    assert checked("1" * MAX_LENGTH, "1" * MAX_LENGTH).verdict == "exact"
+    assert checked("1+" * (MAX_LENGTH // 2 - 1) + "1", str(MAX_LENGTH // 2)).verdict == "exact"
+    assert checked("(" * 50 + "1" + ")" * 50, "1").verdict == "exact"
+
+
+def test_values_are_written_for_people() -> None:
+    assert format_value(Fraction(24)) == "24"
+    assert format_value(Fraction(10, 3)) == "3.33333"
+    assert format_value(Fraction(-1, 4)) == "-0.25"
+    assert len(format_value(Fraction(9**1000))) == 60
+
+
+def test_a_solution_that_holds_has_no_failure() -> None:
+    assert kinds("48/2=<<48/2=24>>24\n#### 24") == []
+    assert kinds("1/2 of $2,000 is $<<2000/2=1000>>1,000\n#### $1,000") == []
+    assert kinds("Each gets <<3/4*100=75%>>75%\n#### 75") == []
+
+
+def test_a_gold_answer_that_rounds_the_last_equation_is_its_end() -> None:
+    assert kinds("768/50=<<768/50=15.36>>15.36, so 15 whole bags\n#### 15") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("48/2=<<48/2=25>>25\n#### 25", ["wrong_equation"]),
+        ("<<a+b=25>>25\n#### 25", ["unreadable_equation"]),
+        ("<<no sign>>25\n#### 25", ["unreadable_equation", "gold_not_last"]),
+        ("He has <<2+2=4>>4\n#### 5", ["gold_absent"]),
+        ("He has <<2+2=4>>4, and 1 more is 5\n#### 5", ["gold_not_last"]),
+        ("He has 5\n#### 5", ["no_equations"]),
+        ("He paid $17 000\n#### 17000", ["no_equations"]),
+        ("#### 5", ["no_equations", "gold_absent"]),
+        ("2-9=<<2-9=-7>>-7\n#### -7", ["reward"]),
+        ("5/2=<<5/2=2.5>>2.5\n#### 2.5", ["reward"]),
+    ],
+)
+def test_each_kind_of_failure_is_found(answer: str, expected: list[str]) -> None:
+    assert kinds(answer) == expected
+
+
+def test_failures_tell_what_was_found() -> None:
+    [wrong] = check_problem(problem("10/3=<<10/3=4>>4\n#### 4"))
+    assert wrong.detail == "10/3 = 4, but it is 3.33333."
+    [absent] = check_problem(problem("He has <<2+2=4>>4\n#### 5"))
+    assert absent.detail == "The gold answer is 5; the last equation gives 4."
+    [reward] = check_problem(problem("2-9=<<2-9=-7>>-7\n#### -7"))
+    assert reward.detail == "For the gold answer -7: Soft correctness gives 0 of 1, Integer gives 0 of 0.5."
+
+
+def test_a_reward_that_cannot_be_computed_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = type(REWARDS["integer"])("integer", "Integer", 0.5, lambda completion, gold: None)
+    monkeypatch.setitem(REWARDS, "integer", unknown)
+    [failure] = check_problem(problem("48/2=<<48/2=24>>24\n#### 24"))
+    assert failure.detail == "For the gold answer 24: Integer cannot be computed."
+
+
+def test_hostile_solutions_are_checked() -> None:
+    million = "1" * 1_000_000
+    assert kinds(f"It is <<{million}=1>>1 or {million}\n#### {million}") == ["unreadable_equation", "gold_not_last"]
+    assert kinds("</reasoning>\n<answer>\n" * 10_000 + "<<1+1=2>>2\n#### 2") == ["reward"]
+    assert kinds("<script>\u202e\x00 … 2\n" * 1000 + "<<1+1=2>>2\n#### 2") == []
+
+
+def test_a_report_counts_problems_by_kind_and_equations_by_verdict() -> None:
+    answers = ["<<1+1=3>>3 <<1+1=4>>4\n#### 4", "<<10/3=3.3>>3.3 <<x=3>>3 <<3=3>>3\n#### 3"]
+    report = check_problems([problem(answer, index) for index, answer in enumerate(answers)])
+    assert (report.problems, report.equations) == (2, 5)
+    assert report.counts == dict.fromkeys(FAILURE_KINDS, 0) | {"wrong_equation": 1, "unreadable_equation": 1}
+    assert report.verdicts == {"exact": 1, "rounded": 1, "wrong": 2, "unreadable": 1}
+    assert len(report.failures) == 3
+    assert report.reading.startswith("1 of 5 equations are exact, 1 rounded, 2 wrong, 1 unreadable; 0 gold answers")
+
+
+def test_a_report_survives_json_and_an_empty_set_has_one() -> None:
+    adapter = TypeAdapter(VerifierReport)
+    for report in (check_problems([problem("<<1+1=3>>3\n#### 4")]), check_problems([])):
+        assert adapter.validate_json(adapter.dump_json(report)) == report
+
+
+def test_the_demo_has_no_failure() -> None:
+    report = check_problems(load_problems("demo").problems)
+    assert report.failures == ()
+    assert report.verdicts["exact"] == report.equations > 0
+
+
+def test_gsm8k_equations_are_exact_and_some_gold_answers_are_doubtful(gsm8k: Path) -> None:
+    report = check_problems(load_problems(str(gsm8k)).problems)
+    assert report.verdicts == {"exact": 27_998, "rounded": 0, "wrong": 0, "unreadable": 0}
+    assert report.counts == {
+        "wrong_equation": 0,
+        "unreadable_equation": 0,
+        "gold_absent": 18,
+        "gold_not_last": 445,
+        "no_equations": 113,
+        "reward": 5,
+    }
+    of_kind = {kind: [f.problem_id for f in report.failures if f.kind == kind] for kind in FAILURE_KINDS}
+    assert of_kind["reward"] == ["train-5715", "train-5844", "train-6189", "test-489", "test-1113"]
+    assert {"train-356", "train-2770", "train-4796"} <= set(of_kind["gold_absent"])

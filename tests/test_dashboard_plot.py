@@ -1,0 +1,20 @@
+"""Selections on their way between the page and the browser."""
+
+import numpy as np
+import pytest
+
+from dashboard.components.plot import bits_of, rows_of
+
+
+@pytest.mark.parametrize("rows", [[], [0], [7], [8], [0, 1, 15, 16], list(range(100)), [99_999]])
+def test_rows_survive_the_way_to_the_browser_and_back(rows: list[int]) -> None:
+    assert rows_of(bits_of(rows)) == rows
+    assert rows_of(bits_of(np.array(rows, np.int32))) == rows
+
+
+def test_a_selection_has_one_form_whatever_its_order() -> None:
+    assert bits_of([3, 1, 2]) == bits_of([1, 2, 3])
+
+
+def test_a_large_selection_is_small() -> None:
+    assert len(bits_of(range(100_000))) < 17_000
