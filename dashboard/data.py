@@ -324,8 +324,15 @@ def _map_overlay(
     labels: list[atlas_figure.Label] = []
     if _shown.clusters is not None:
         members = _shown.clusters.labels
-        labels = [(np.median(positions[members == label], axis=0), title) for label, title in titles if label >= 0]
+        labels = [(_label_place(positions[members == label]).tolist(), title) for label, title in titles if label >= 0]
     return atlas_figure.overlay(positions, labels=labels, density=density)
+
+
+def _label_place(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Over the middle of a cluster, near its upper edge, where it covers fewer of the cluster's points."""
+    place: NDArray[np.float32] = np.median(points, axis=0).astype(np.float32)
+    place[1] = np.quantile(points[:, 1], 0.9)
+    return place
 
 
 def _positions(shown: Atlas, view: str) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from dashboard import theme
 
@@ -119,94 +118,3 @@ def _shares(rows: pd.DataFrame, column: str, order: Sequence[str]) -> dict[str, 
         counts = categories[rows["split"] == split].value_counts(sort=False)
         found[split] = [float(counts.get(category, 0)) / max(1, len(rows)) for category in order]
     return found
-
-
-def mixing_figure(test_share: float, chance: tuple[float, float], base_rate: float) -> go.Figure:
-    """The share of test among the neighbours of test problems, beside what chance gives."""
-    low, high = chance
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            name="chance, 95%",
-            x=[low, high],
-            y=["", ""],
-            mode="lines",
-            line={"color": theme.QUIET, "width": 14},
-            opacity=0.5,
-            hovertemplate="chance gives %{x:.1%}<extra></extra>",
-        )
-    )
-    for name, share, marker in (
-        (
-            "all problems",
-            base_rate,
-            {"color": theme.QUIET, "size": 18, "symbol": "line-ns", "line": {"width": 2, "color": theme.QUIET}},
-        ),
-        ("neighbours of test problems", test_share, {"color": theme.TEST, "size": 13}),
-    ):
-        figure.add_trace(
-            go.Scatter(
-                name=name, x=[share], y=[""], mode="markers", marker=marker, hovertemplate=f"{name}: %{{x:.1%}}<extra></extra>"
-            )
-        )
-    quiet(figure)
-    span = max(0.04, 2 * abs(test_share - base_rate), 2 * (high - low))
-    figure.update_xaxes(
-        title={"text": "share that is test"}, tickformat=".0%", range=[max(0, base_rate - span), base_rate + span]
-    )
-    figure.update_yaxes(visible=False)
-    return figure
-
-
-def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.Figure:
-    """The mean step count of the neighbours by a problem's own: flat where position says nothing, the diagonal where all."""
-    by_own = pd.DataFrame({"own": steps, "neighbors": neighbor_steps}).groupby("own")["neighbors"]
-    mean, low, high = by_own.mean(), by_own.quantile(0.1), by_own.quantile(0.9)
-    own = mean.index.to_numpy()
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            name="position telling all",
-            x=own,
-            y=own,
-            mode="lines",
-            line={"color": theme.QUIET, "width": 1.5, "dash": "dot"},
-            hoverinfo="skip",
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            name="mean, with 80% of the problems",
-            x=own,
-            y=mean,
-            error_y={"array": high - mean, "arrayminus": mean - low, "thickness": 1.2, "width": 0},
-            customdata=by_own.size(),
-            mode="lines+markers",
-            line={"color": theme.TRAIN, "width": 2},
-            hovertemplate="%{x} steps (%{customdata:,} problems): neighbours have %{y:.2f} on average<extra></extra>",
-        )
-    )
-    quiet(figure)
-    figure.update_xaxes(title={"text": "steps of the problem"}, dtick=1)
-    figure.update_yaxes(title={"text": "mean steps of its neighbours"}, rangemode="tozero")
-    return figure
-
-
-def leakage_figure(cosines: NDArray[Any], thresholds: Sequence[float]) -> go.Figure:
-    """How near each test problem comes to its nearest train problem."""
-    figure = go.Figure(
-        go.Histogram(
-            x=cosines,
-            xbins={"start": 0, "end": 1, "size": 0.02},
-            marker={"color": theme.TEST, "line": {"width": 0}},
-            hovertemplate="cosine %{x}: %{y:,} test problems<extra></extra>",
-        )
-    )
-    quiet(figure)
-    for threshold in thresholds:
-        line = {"color": theme.QUIET, "width": 1.5, "dash": "dot"}
-        figure.add_vline(x=threshold, line=line, annotation_text=f"{threshold:.2f}", annotation_position="top")
-    figure.update_layout(bargap=0.08, showlegend=False)
-    figure.update_xaxes(title={"text": "cosine to the nearest train problem"})
-    figure.update_yaxes(title={"text": "test problems"})
-    return figure

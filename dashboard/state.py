@@ -41,7 +41,7 @@ class Keys(StrEnum):
     FILTER_CLUSTERS = "filter_clusters"
     FILTER_SUBSET = "filter_subset"
     TABLE = "table"
-    STEPS = "steps"
+    STEPS_CHART = "steps_chart"
     CLUSTER_TABLE = "cluster_table"
     CLUSTER_NAME = "cluster_name"
     SUBSET_NAME = "subset_name"
@@ -196,6 +196,8 @@ class State:
 
         def take() -> None:
             value = st.session_state[key]
+            if isinstance(value, list):  # widgets that hold several values
+                value = tuple(value)
             field.__set__(self, field.default if value is None else value)
 
         return {"key": key, "on_change": take}

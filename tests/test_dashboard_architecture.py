@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from dashboard.state import Field, Keys, State
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("training", "analysis", "dashboard")
 """Each may import itself and those before it."""
@@ -96,3 +98,8 @@ def full_imports(module: Path) -> set[str]:
 
 def test_the_entry_script_is_short() -> None:
     assert len((ROOT / "dashboard" / "app.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_no_widget_shares_its_name_with_what_is_remembered() -> None:
+    fields = {name for name, value in vars(State).items() if isinstance(value, Field)}
+    assert fields.isdisjoint(set(Keys))

@@ -255,7 +255,7 @@ def _text(row: dict[object, object], key: str) -> str:
         raise BadRow(f"{key!r} is not text")
     if not value.strip():
         raise BadRow(f"{key!r} is empty")
-    return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON may hold half a character
 
 
 def _shorten(text: str, width: int = 40) -> str:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.evaluation import render_comparison
+from dashboard.components.style import render_title
 from dashboard.state import Keys, State
 from training.store import Evaluation
 
@@ -14,8 +15,7 @@ def evaluated_runs() -> dict[str, list[Evaluation]]:
     return {run_id: evaluations for run_id, evaluations in found.items() if evaluations}
 
 
-st.title("Evaluate", anchor=False)
-st.caption("The same test problems before and after training, by the article's five measures.")
+render_title("Evaluate", "The same test problems before and after training, by the article's five measures.")
 state = State()
 runs = evaluated_runs()
 if not runs:

@@ -7,19 +7,14 @@ from dashboard.components.build_progress import render_map_source
 from dashboard.components.map_controls import render_controls
 from dashboard.components.problem_panel import render_problem_panel
 from dashboard.components.selection import render_selection
-from dashboard.components.style import PROBLEM_PANEL
+from dashboard.components.style import PROBLEM_PANEL, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
-from dashboard.text import count, plain
 
 state = State()
-st.title("Explore", anchor=False)
+render_title("Explore", "Each point is a problem; problems with alike wording lie close together.")
 atlas = render_map_source(state, stand_in=True)
 if atlas is not None:
-    st.caption(
-        f"**{plain(atlas.problem_set.name)}**, {count(len(atlas.problem_set.problems), 'problem')}: "
-        "each point is a problem, and problems with alike wording lie close together."
-    )
     shown = explore(atlas, state)
     render_controls(shown, state)
     left, right = st.columns([2, 1], gap="medium")

@@ -5,18 +5,14 @@ import streamlit as st
 from dashboard.components.build_progress import render_map_source
 from dashboard.components.findings import render_difficulty, render_honesty, render_mixing, render_topics
 from dashboard.components.leakage_workbench import render_leakage
+from dashboard.components.style import render_title
 from dashboard.components.verifier_check import render_verifier
 from dashboard.state import State
-from dashboard.text import count, plain
 
 state = State()
-st.title("Insights", anchor=False)
+render_title("Insights", "What the map says about the data set before anything is trained on it.")
 atlas = render_map_source(state)
 if atlas is not None:
-    st.caption(
-        f"**{plain(atlas.problem_set.name)}**, {count(len(atlas.problem_set.problems), 'problem')}: "
-        "what the map says about the data set before anything is trained on it."
-    )
     report = atlas.report
     if report is None:
         st.write("The findings are there when the map is finished.")

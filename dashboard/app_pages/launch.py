@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.errors import render_error
 from dashboard.components.launch_form import render_launch_form, render_subset_choice
+from dashboard.components.style import render_title
 from dashboard.state import Keys, State
 from dashboard.text import count, plain, significant
 from training.config import RunConfig, load_preset, parse_config, preset_description, preset_paths
@@ -27,8 +28,9 @@ def launch(config: RunConfig) -> None:
     st.switch_page("app_pages/runs.py", query_params={"run": state.run})
 
 
-st.title("Launch", anchor=False)
-st.caption("Train a model on your problems with GRPO. The run goes on when you close this page; Runs shows it live.")
+render_title(
+    "Launch", "Train a model on your problems with GRPO. The run goes on when you close this page; Runs shows it live."
+)
 paths = preset_paths(data.home().presets)
 preset = st.selectbox("Preset", list(paths), index=list(paths).index("demo"), key=Keys.PRESET)
 st.caption(plain(preset_description(paths[preset])))

@@ -6,8 +6,9 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.errors import boundary
 from dashboard.components.run_view import POLL_S, render_run, started
+from dashboard.components.style import render_title
 from dashboard.state import Keys, State
-from dashboard.text import duration
+from dashboard.text import duration, plain
 from training.store import Job
 
 
@@ -25,7 +26,6 @@ def render_list(state: State) -> None:
         if picked:
             state.run = runs[picked[0]].id
 
-    st.caption("Choose a row to open its run.")
     st.dataframe(
         pd.DataFrame([_row(run) for run in runs]),
         key=Keys.RUN_TABLE,
@@ -55,11 +55,12 @@ def _row(run: Job) -> dict[str, object]:
 state = State()
 if state.run:
     title, back = st.columns([6, 1], vertical_alignment="center")
-    title.title("Runs", anchor=False)
+    with title:
+        render_title("Runs", plain(state.run))
     back.button("All runs", on_click=lambda: setattr(state, "run", ""), icon=":material/arrow_back:", width="stretch")
     with boundary():
         render_run(state.run)
 else:
-    st.title("Runs", anchor=False)
+    render_title("Runs", "Every training run, the newest first. Choose a row to open it.")
     st.fragment(render_list, run_every=POLL_S)(state)
 state.write_url(State.run)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
 import streamlit as st
 
@@ -63,15 +64,15 @@ def _start(source: str, parameters: AtlasParameters, name: str) -> str:
 
 
 def _render_notice(problems: ProblemSet) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        if problems.source != "demo":
-            st.write(plain(str(problems.notice)))
-            return
-        st.write(
-            f"This is the demo: {count(len(problems.problems), 'generated problem')} shaped like GSM8K. "
-            "Fetch GSM8K for the real ones, or name your own folder in the sidebar."
+    """One line, as the map below it is what people came for."""
+    if problems.source != "demo":
+        st.caption(plain(str(problems.notice)))
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            "This is the demo, generated and shaped like GSM8K. Name your own folder in the sidebar, or get the real one:"
         )
-        _render_build("hub", AtlasParameters(), "GSM8K", "Fetch GSM8K and build its map")
+        _render_build("hub", AtlasParameters(), "GSM8K", "Fetch GSM8K and build its map", kind="tertiary")
 
 
 def _render_missing(problems: ProblemSet, parameters: AtlasParameters, *, stand_in: bool) -> Atlas | None:
@@ -98,7 +99,13 @@ def _render_unfinished(atlas: Atlas) -> None:
 
 
 def _render_build(
-    source: str, parameters: AtlasParameters, name: str, label: str, problems: int = 8792, shown_stages: int = 0
+    source: str,
+    parameters: AtlasParameters,
+    name: str,
+    label: str,
+    problems: int = 8792,
+    shown_stages: int = 0,
+    kind: Literal["primary", "tertiary"] = "primary",
 ) -> None:
     job = _latest_build(source, parameters)
     if job is not None and job.active:
@@ -111,7 +118,7 @@ def _render_build(
     pressed = st.button(
         "Try again" if failed else label,
         key=f"build {source}",
-        type="primary",
+        type=kind,
         help=f"Runs in the background: about {count(minutes, 'minute')} on two CPU cores, less for what is there already.",
     )
     if pressed:

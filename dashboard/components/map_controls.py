@@ -10,7 +10,7 @@ from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
 from dashboard.components.errors import render_error
 from dashboard.exploration import Exploration
-from dashboard.filters import MEANING, MODES
+from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.curation import list_subsets
@@ -19,6 +19,7 @@ from training.launch import submit_job
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
+_COMBINE_HELP = "Whether a lasso makes a new selection, adds to the one before, takes away from it, or keeps what is in both."
 
 
 def render_controls(shown: Exploration, state: State) -> None:
@@ -49,7 +50,7 @@ def render_controls(shown: Exploration, state: State) -> None:
         render_error(shown.problem)
     if state.query.strip() and state.query_mode == MEANING and not shown.problem and "match" not in shown.frame:
         _render_preparing(state)
-    _render_active(shown, state)
+    _render_narrowing(shown, state)
 
 
 def colour_title(key: str) -> str:
@@ -97,14 +98,30 @@ def _render_filters(shown: Exploration, state: State) -> None:
         )
 
 
-def _render_active(shown: Exploration, state: State) -> None:
-    """The filters in force, each with a way to lift them all."""
+def _render_narrowing(shown: Exploration, state: State) -> None:
+    """What is asked of the problems, with ways to ask for less, and what the next lasso does. Always there: nothing jumps."""
     phrases = state.filters.described(shown.titles)
-    if not phrases:
-        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Only {plain(' · '.join(phrases))}: {int(shown.passing.sum()):,} of {len(shown.frame):,} problems.")
-        st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
+        if phrases:
+            passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
+            st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.", width="content")
+            st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
+        if state.selected:
+            st.caption(f"{len(state.selected):,} on the map selected.", width="content")
+            st.button("Clear selection", type="tertiary", on_click=state.clear_selection)
+        if not phrases and not state.selected:
+            st.caption("Draw a lasso on the map to select problems, click one to read it.", width="content")
+        st.space("stretch")
+        st.segmented_control(
+            "What a lasso does",
+            list(COMBINE),
+            format_func=lambda name: f"{name} lasso" if name == "New" else name,
+            required=True,
+            help=_COMBINE_HELP,
+            label_visibility="collapsed",
+            disabled=state.view == "3-D",
+            **state.bind(State.combine, Keys.COMBINE),
+        )
 
 
 def _render_settings(atlas: Atlas, state: State) -> None:

@@ -9,7 +9,7 @@ from dashboard import data, figures
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import render_take_further
 from dashboard.exploration import MATCH, Exploration
-from dashboard.filters import COMBINE, toggled
+from dashboard.filters import toggled
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
 from training.curation import name_cluster
@@ -17,26 +17,12 @@ from training.curation import name_cluster
 TABLE_LIMIT = 10_000
 """Rows of the table; the page has to carry them all to the browser."""
 _QUESTION_WIDTH = 300
-_COMBINE_HELP = (
-    "What the next lasso does with the selection: replaces it, adds to it, takes away from it, or keeps what is in both."
-)
 
 
 def render_selection(shown: Exploration, state: State) -> None:
     """The line with its buttons, then table and histogram, or the clusters."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_line(shown)}**")
-        if state.selected:
-            st.button("Clear selection", on_click=state.clear_selection, type="tertiary")
-            st.caption("Next lasso")
-            st.segmented_control(
-                "Next lasso",
-                list(COMBINE),
-                required=True,
-                help=_COMBINE_HELP,
-                label_visibility="collapsed",
-                **state.bind(State.combine, Keys.COMBINE),
-            )
         st.space("stretch")
         render_take_further(shown, state)
     problems, clusters = st.tabs(["Problems", "Clusters"])
@@ -57,7 +43,7 @@ def _line(shown: Exploration) -> str:
         return f"{len(rows):,} selected, {test} test"
     if shown.narrowed:
         return f"{len(rows):,} found, {test} test"
-    return f"All {count(len(rows), 'problem')}, {test} test. Draw a lasso on the map to select some."
+    return f"All {count(len(rows), 'problem')}, {test} test"
 
 
 def _render_table(shown: Exploration, state: State) -> None:
@@ -123,7 +109,7 @@ def _render_steps(shown: Exploration, state: State) -> None:
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."
     render_plot(
         figures.spec(figures.counts_figure(selected, everything, "steps", unit="steps", outlined=state.steps)),
-        key=Keys.STEPS,
+        key=Keys.STEPS_CHART,
         view="steps",
         alt=f"Share of problems by number of solution steps and split. {caption}",
         height="290px",

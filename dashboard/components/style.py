@@ -7,9 +7,12 @@ MAP_HEIGHT = "max(420px, 68vh)"
 PROBLEM_PANEL = "problem_panel"
 NEIGHBORS = "neighbors"
 EQUATIONS = "equations"
+TITLE = "title"
 
 _STYLE = f"""<style>
-.stMainBlockContainer {{ padding-left: 3rem; padding-right: 3rem; }}
+.stMainBlockContainer {{ padding: 2.2rem 3rem 4rem; }}
+.st-key-{TITLE} h1 {{ padding: 0; font-size: 1.9rem; }}
+.st-key-{TITLE} {{ align-items: baseline; }}
 .st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
 .st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
 .st-key-{NEIGHBORS} button * {{ text-align: left; }}
@@ -19,3 +22,10 @@ _STYLE = f"""<style>
 def render_style() -> None:
     """Once a page, before anything that it applies to."""
     st.html(_STYLE)
+
+
+def render_title(title: str, caption: str) -> None:
+    """The page's name, and in the same line what it is."""
+    with st.container(key=TITLE, horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.title(title, anchor=False, width="content")
+        st.caption(caption, width="stretch")

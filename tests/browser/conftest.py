@@ -35,8 +35,11 @@ ACTION_TIMEOUT_MS = 30_000
 """A busy machine without a GPU takes up to ten seconds for the first map."""
 
 
-def drag_lasso(page: Page, corners: Sequence[tuple[float, float]] = MIDDLE) -> None:
-    """Draw a lasso on the map with the mouse, through corners given as shares of its width and height."""
+def drag_lasso(page: Page, corners: Sequence[tuple[float, float]] = MIDDLE, *, release: bool = True) -> None:
+    """Draw a lasso on the map with the mouse, through corners given as shares of its width and height.
+
+    Without `release` the button stays down, for the caller to let go.
+    """
     box = page.locator(DRAG_LAYER).first.bounding_box()
     assert box is not None
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
@@ -44,7 +47,8 @@ def drag_lasso(page: Page, corners: Sequence[tuple[float, float]] = MIDDLE) -> N
     page.mouse.down()
     for place in places[1:]:
         page.mouse.move(*place, steps=6)
-    page.mouse.up()
+    if release:
+        page.mouse.up()
 
 
 def free_port() -> int:

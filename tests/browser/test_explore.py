@@ -37,6 +37,11 @@ def click_a_point(page: Page, index: int = 0) -> None:
     page.mouse.click(x, y)
 
 
+def colour_by(page: Page, name: str) -> None:
+    page.get_by_role("combobox", name="Colour by").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
 def ranges(page: Page) -> Any:
     return page.evaluate(f"[...{MAP}._fullLayout.xaxis.range, ...{MAP}._fullLayout.yaxis.range]")
 
@@ -57,7 +62,7 @@ def test_a_lasso_fills_the_table_and_other_colours_keep_it(explore: Page) -> Non
     expect(line).to_be_visible()
     said = line.inner_text()
     assert selected(explore) == int(said.split()[0].replace(",", "")) > 0
-    explore.get_by_role("radio", name="Steps").click()
+    colour_by(explore, "Steps")
     explore.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
     expect(explore.get_by_text(said)).to_be_visible()
     assert selected(explore) == int(said.split()[0].replace(",", ""))
@@ -73,8 +78,8 @@ def test_clearing_the_selection_clears_it_on_the_map(explore: Page) -> None:
 def test_a_clicked_point_shows_its_problem_with_the_lasso_still_on(explore: Page) -> None:
     click_a_point(explore)
     expect(explore.get_by_text("Nearest problems")).to_be_visible()
-    chosen = explore.evaluate("new URL(location).searchParams.get('problem')")
-    question = explore.evaluate(f"(id) => {MAP}.atlas.texts.texts[{MAP}.atlas.texts.ids.indexOf(id)]", chosen)
+    explore.wait_for_function(f"() => {MAP}.atlas.chosen !== null")
+    question = explore.evaluate(f"{MAP}.atlas.texts.texts[{MAP}.atlas.chosen]")
     expect(explore.locator(".st-key-problem_panel")).to_contain_text(question.removesuffix("…").strip())
     expect(explore.locator(".st-key-map .atlas-ring")).to_be_visible()
 
@@ -88,7 +93,7 @@ def test_choosing_and_colouring_never_move_the_view(explore: Page) -> None:
     explore.wait_for_function(f"(before) => {MAP}._fullLayout.xaxis.range[0] !== before", arg=at_first[0])
     explore.wait_for_timeout(500)  # plotly waits for the wheel to rest before it redraws
     zoomed = ranges(explore)
-    explore.get_by_role("radio", name="Steps").click()
+    colour_by(explore, "Steps")
     explore.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
     assert ranges(explore) == pytest.approx(zoomed)
     drag_lasso(explore)
@@ -111,8 +116,9 @@ def test_a_finding_leads_to_the_map(app: str, page: Page) -> None:
 
 
 def test_the_export_downloads_a_zip(explore: Page) -> None:
+    explore.get_by_role("button", name="Export").click()
     with explore.expect_download() as download:
-        explore.get_by_role("button", name="Export").click()
+        explore.get_by_role("button", name="Embedding Projector").click()
     assert download.value.suggested_filename.endswith("-projector.zip")
     assert download.value.path().read_bytes()[:2] == b"PK"
 
