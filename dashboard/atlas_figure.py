@@ -22,8 +22,9 @@ from dashboard.text import shorten
 Label = tuple[Sequence[float], str]
 """Where on the map (x, y and, in three dimensions, z), and the text."""
 
-_LAYERS = 5
-"""Groups that mix are drawn in turns, so that a rare one is not covered where points are dense."""
+_TRACES = 10
+"""Groups that mix are drawn in turns, so that none is covered where points are dense, in about so many traces altogether:
+each takes 20 ms to draw where there is no GPU. Of many groups the later ones, which are the rarer, lie on top."""
 _LONG_LEGEND = 12
 """More entries than this stand in a list beside the map, which scrolls."""
 _LIST_WIDTH = 232
@@ -103,8 +104,8 @@ def _category_traces(
     values: "pd.Series[Any]", positions: NDArray[np.float32], colouring: ByCategory, *, dark: bool
 ) -> list[dict[str, Any]]:
     groups = colouring.groups(values, positions, dark)
-    in_turns = colouring.mixed and len(groups) <= _LONG_LEGEND and positions.shape[1] == 2
-    layers = _LAYERS if in_turns else 1
+    in_turns = colouring.mixed and positions.shape[1] == 2
+    layers = max(1, _TRACES // max(1, len(groups))) if in_turns else 1
     return [
         _points(
             positions,

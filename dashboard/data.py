@@ -148,8 +148,8 @@ def cluster_titles(shown: Atlas) -> Mapping[int, str]:
 
 
 def outcomes(job_id: str) -> pd.DataFrame:
-    """`analysis.outcomes.job_outcomes`, made anew when the job has written something."""
-    return _outcomes(job_id, store().last_scalar(job_id), store().job(job_id).status)
+    """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
+    return _outcomes(job_id, store().last_scalar(job_id), store().last_evaluation(job_id))
 
 
 def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool_]:
@@ -202,6 +202,12 @@ def map_texts(shown: Atlas) -> figures.Spec:
 def map_overlay(shown: Atlas, titles: Mapping[int, str], view: str, *, density: bool) -> figures.Spec:
     """What is drawn over the map: the clusters' titles, and lines of density."""
     return _map_overlay(*_identity(shown), tuple(titles.items()), view, density, shown)
+
+
+def steps_spec(shown: Atlas, current: NDArray[np.bool_] | None, outlined: tuple[str, ...]) -> figures.Spec:
+    """The steps by split of the current problems, if they are fewer than all, against all; see `figures.counts_figure`."""
+    rows = "" if current is None else hashlib.sha256(current.tobytes()).hexdigest()
+    return _steps_spec(*_identity(shown), rows, outlined, shown, current)
 
 
 def scalars_of(run_id: str) -> pd.DataFrame:
@@ -266,7 +272,7 @@ def _cluster_table(content_hash: str, parameters: AtlasParameters, stages: int, 
 
 
 @st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _outcomes(job_id: str, last_scalar: int, status: str) -> pd.DataFrame:
+def _outcomes(job_id: str, last_scalar: int, last_evaluation: int) -> pd.DataFrame:
     return job_outcomes(store(), job_id)
 
 
@@ -326,6 +332,21 @@ def _map_overlay(
         members = _shown.clusters.labels
         labels = [(_label_place(positions[members == label]).tolist(), title) for label, title in titles if label >= 0]
     return atlas_figure.overlay(positions, labels=labels, density=density)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
+def _steps_spec(
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    rows: str,
+    outlined: tuple[str, ...],
+    _shown: Atlas,
+    _current: NDArray[np.bool_] | None,
+) -> figures.Spec:
+    everything = frame(_shown)
+    selected = None if _current is None else everything[_current]
+    return figures.spec(figures.counts_figure(selected, everything, "steps", unit="steps", outlined=outlined))
 
 
 def _label_place(points: NDArray[np.float32]) -> NDArray[np.float32]:

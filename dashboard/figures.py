@@ -10,9 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import theme
-
-_MERGE_FROM = 8
-"""Counts from here on share a colour; in GSM8K fewer than 2% of the problems have as many steps."""
+from dashboard.filters import count_category
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def counts_figure(
 
 def counts_as_categories(counts: "pd.Series[int]", order: Sequence[str] | None = None) -> "pd.Series[Any]":
     """Counts as ordered categories (`"2"`, ..., `"8+"`), the rare high ones in one."""
-    labels = [str(number) if number < _MERGE_FROM else f"{_MERGE_FROM}+" for number in counts]
+    labels = [count_category(number) for number in counts]
     present = order or sorted(set(labels), key=lambda label: int(label.rstrip("+")))
     return pd.Series(pd.Categorical(labels, categories=list(present), ordered=True), index=counts.index)
 

@@ -35,7 +35,7 @@ class Keys(StrEnum):
     LABELS = "labels_choice"
     COMBINE = "combine_choice"
     QUERY = "query_text"
-    QUERY_MODE = "query_mode"
+    QUERY_MODE = "query_mode_choice"
     FILTER_SPLIT = "filter_split"
     FILTER_STEPS = "filter_steps"
     FILTER_CLUSTERS = "filter_clusters"

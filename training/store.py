@@ -365,6 +365,12 @@ class Store:
                 found.append(Evaluation(row.label, row.step, row.split, row.created_at, parsed))
             return found
 
+    def last_evaluation(self, job_id: str) -> int:
+        """The sequence number of the newest evaluation, 0 when there is none."""
+        query = sa.select(sa.func.max(schema.evaluations.c.seq)).where(schema.evaluations.c.job_id == job_id)
+        with self._reader.connect() as connection:
+            return connection.scalar(query) or 0
+
     def _job(self, connection: sa.Connection, job_id: str) -> Job:
         found = self._select_jobs(connection, schema.jobs.c.id == job_id)
         if not found:

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from analysis.atlas import Atlas
 from dashboard.components.atlas_map import render_atlas_map
 from dashboard.components.build_progress import render_map_source
+from dashboard.components.errors import boundary
 from dashboard.components.map_controls import render_controls
 from dashboard.components.problem_panel import render_problem_panel
 from dashboard.components.selection import render_selection
@@ -11,19 +13,7 @@ from dashboard.components.style import PROBLEM_PANEL, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
 
-state = State()
-render_title("Explore", "Each point is a problem; problems with alike wording lie close together.")
-atlas = render_map_source(state, stand_in=True)
-if atlas is not None:
-    shown = explore(atlas, state)
-    render_controls(shown, state)
-    left, right = st.columns([2, 1], gap="medium")
-    with left:
-        render_atlas_map(shown, state)
-    with right, st.container(key=PROBLEM_PANEL, gap="small"):
-        render_problem_panel(atlas, state)
-    render_selection(shown, state)
-state.write_url(
+SHARED = (
     State.source,
     State.model,
     State.neighbors,
@@ -41,3 +31,28 @@ state.write_url(
     State.query_mode,
     State.problem,
 )
+"""What the page's address says."""
+
+
+@st.fragment
+def render_page(atlas: Atlas, state: State) -> None:
+    """Everything about the map: a fragment, so that a lasso or another colouring leaves the rest of the window alone."""
+    with boundary():
+        shown = explore(atlas, state)
+        render_controls(shown, state)
+        left, right = st.columns([2, 1], gap="medium")
+        with left:
+            render_atlas_map(shown, state)
+        with right, st.container(key=PROBLEM_PANEL, gap="small"):
+            render_problem_panel(atlas, state)
+        render_selection(shown, state)
+    state.write_url(*SHARED)
+
+
+state = State()
+render_title("Explore", "Each point is a problem; problems with alike wording lie close together.")
+atlas = render_map_source(state, stand_in=True)
+if atlas is not None:
+    render_page(atlas, state)
+else:
+    state.write_url(*SHARED)

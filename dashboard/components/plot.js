@@ -1,6 +1,6 @@
 // A plotly figure that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
 // (Streamlit's own chart element is made anew whenever its figure changes, and takes no clicks while the lasso is on.)
-// `data`: plotly_url; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
+// `data`: plotly_url, and nothing else to have it loaded ahead; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
 // height (CSS); alt; selectable, clickable; selected (bits of rows), answers (the last report that `selected` takes in);
 // chosen (row or null).
 // Reports {selected: {rows: bits, report: n}} and {clicked: customdata}. A map's customdata are rows.
@@ -390,6 +390,10 @@ function fit(box) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  if (!data.figure) {
+    loadPlotly(data.plotly_url).catch((error) => console.error(error)); // whoever draws says so on the page
+    return undefined;
+  }
   const frame = parentElement.querySelector(".atlas-frame");
   const box = frame.querySelector(".atlas-plot");
   box.atlas ??= { reports: 0, selected: "" }; // everything of ours; the element's other properties are Plotly's

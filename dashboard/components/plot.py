@@ -52,6 +52,8 @@ _HTML = """<div class="atlas-frame">
   <div class="atlas-hover" role="tooltip" hidden></div>
 </div>"""
 _PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
+PRELOAD = "plotly"
+"""Key of the element that only loads plotly.js."""
 _INLINE_CHARACTERS = 32_000
 """Smaller figures are not worth a request of their own."""
 
@@ -105,7 +107,7 @@ def render_plot(
             on_clicked(clicked)
 
     data = {
-        "plotly_url": _url("plotly_js", _PLOTLY_FOLDER, f"plotly.min.js?{plotly.__version__}"),
+        "plotly_url": _plotly_url(),
         "figure": _reference(spec, files),
         "texts": _reference(texts, files),
         "overlay": _reference(overlay, files),
@@ -119,6 +121,11 @@ def render_plot(
         "chosen": chosen,
     }
     _component()(key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click)
+
+
+def preload_plotly() -> None:
+    """Have the browser load plotly.js while the page is still on its way; running it takes longer than drawing a map."""
+    _component()(key=PRELOAD, data={"plotly_url": _plotly_url()})
 
 
 def bits_of(rows: Sequence[int] | NDArray[np.integer]) -> str:
@@ -149,6 +156,10 @@ def _reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | No
     if files is None or len(spec.json) < _INLINE_CHARACTERS:
         return {"revision": spec.revision, "json": spec.json}
     return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
+
+
+def _plotly_url() -> str:
+    return _url("plotly_js", _PLOTLY_FOLDER, f"plotly.min.js?{plotly.__version__}")
 
 
 def _url(name: str, folder: Path, file: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.atlas import Atlas
-from dashboard import data, figures
+from dashboard import data
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import render_take_further
 from dashboard.exploration import MATCH, Exploration
@@ -16,7 +16,7 @@ from training.curation import name_cluster
 
 TABLE_LIMIT = 10_000
 """Rows of the table; the page has to carry them all to the browser."""
-_QUESTION_WIDTH = 300
+_QUESTION_WIDTH = 160
 
 
 def render_selection(shown: Exploration, state: State) -> None:
@@ -51,7 +51,7 @@ def _render_table(shown: Exploration, state: State) -> None:
     table = rows.assign(question=rows["question"].str.slice(0, _QUESTION_WIDTH))
     if "cluster" in table:
         table["cluster"] = table["cluster"].map(shown.titles)
-    first = [column for column in (MATCH, shown.colouring.column) if column in table and column != "cluster"]
+    first = [column for column in table.columns if column not in data.frame(shown.atlas)]
     order = list(dict.fromkeys(["id", *first, "split", "steps", "equations", "cluster", "gold", "question", *table.columns]))
 
     def choose() -> None:
@@ -108,7 +108,7 @@ def _render_steps(shown: Exploration, state: State) -> None:
     of_all = f"Mean steps: {everything['steps'].mean():.2f} over all"
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."
     render_plot(
-        figures.spec(figures.counts_figure(selected, everything, "steps", unit="steps", outlined=state.steps)),
+        data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.steps),
         key=Keys.STEPS_CHART,
         view="steps",
         alt=f"Share of problems by number of solution steps and split. {caption}",

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from dashboard.components.plot import PRELOAD, preload_plotly
+
 MAP_HEIGHT = "max(420px, 68vh)"
 """The map leaves room for the line that says what is selected."""
 PROBLEM_PANEL = "problem_panel"
@@ -14,14 +16,17 @@ _STYLE = f"""<style>
 .st-key-{TITLE} h1 {{ padding: 0; font-size: 1.9rem; }}
 .st-key-{TITLE} {{ align-items: baseline; }}
 .st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
+[data-stale] {{ opacity: 1 !important; transition: none !important; }}
+.st-key-{PRELOAD} {{ display: none; }}
 .st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
 .st-key-{NEIGHBORS} button * {{ text-align: left; }}
 </style>"""
 
 
 def render_style() -> None:
-    """Once a page, before anything that it applies to."""
+    """Once a page, before anything that it applies to; also has the browser load what the charts need."""
     st.html(_STYLE)
+    preload_plotly()
 
 
 def render_title(title: str, caption: str) -> None:
