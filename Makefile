@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test bench lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
 
 test: lint
 	$(BIN)/python -m pytest
+
+# SOURCE is a copy of GSM8K, HOME_DIR a home folder with its finished map; each benchmark prints its ratio.
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.bench.atlas_build --source '$(SOURCE)'
+	GRPO_ATLAS_HOME='$(HOME_DIR)' $(BIN)/python -m analysis build --source '$(SOURCE)'
+	GRPO_ATLAS_HOME='$(HOME_DIR)' $(BIN)/python -m tests.bench.meaning_search
+	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
+	$(BIN)/python -m tests.bench.many_problems
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

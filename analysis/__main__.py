@@ -273,16 +273,18 @@ def _report(options: argparse.Namespace) -> int:
     home = Home.from_environment()
     atlas = _build_with_bar(options, home)
     assert atlas.report is not None
-    said = list(atlas.report.readings)
-    facts = json.loads(report_json(atlas.report))
-    if options.run:
-        learned = _pass_rate(atlas, Store.open(home.store_url), options.run)
-        said.append(f"Rank correlation of steps with {learned.reading} in {options.run}.")
-        facts["pass_rate"] = dataclasses.asdict(learned)
+    explained = atlas.report.explained
+    learned = _pass_rate(atlas, Store.open(home.store_url), options.run) if options.run else None
     if options.json:
-        print(json.dumps(facts | {"readings": said}, indent=2))
+        facts = json.loads(report_json(atlas.report))
+        for name, finding in explained.items():
+            facts[name] |= {"reading": finding.reading, "map": finding.address}
+        print(json.dumps(facts | ({"pass_rate": dataclasses.asdict(learned)} if learned else {}), indent=2))
         return 0
-    print("\n".join(said))
+    for finding in explained.values():
+        print(f"{finding.reading}\n    on the map: {finding.address}")
+    if learned is not None:
+        print(f"Rank correlation of steps with {learned.reading} in {options.run}.")
     if atlas.report.leakage is not None:
         print("\nNearest test and train problems:")
         for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:

@@ -6,6 +6,7 @@ calls: it shows what there is while a build goes on. How a stage computes is for
 
 import itertools
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from analysis import clusters, embed, honesty, layout
 from analysis.cache import Arrays, Cache, cache_key
 from analysis.clusters import Clusters
+from analysis.layout_process import WORTH_IT, layout_process
 from analysis.leakage import nearest_test
 from analysis.neighbors import Neighbors, nearest_neighbors
 from analysis.report import Report, make_report, pack_report, unpack_report
@@ -143,8 +145,12 @@ def build_atlas(
     embed.fetch_model(parameters.model)
     embed.fetch_model(parameters.compare_with)
     build = _Build(problem_set, parameters, cache, tell, embedder)
-    for stage in STAGES:
-        build.arrays(stage)
+    is_long = len(problem_set.problems) >= WORTH_IT and not cache.has(stage_keys(problem_set, parameters)["embeddings"])
+    with layout_process() if is_long else nullcontext() as process:
+        if process is not None:
+            build.lay_out = process.lay_out
+        for stage in STAGES:
+            build.arrays(stage)
     return _assemble(problem_set, parameters, build.arrays)
 
 
@@ -229,6 +235,7 @@ class _Build:
         self.cache = cache
         self.tell = tell
         self.embedder = embedder
+        self.lay_out: Callable[..., NDArray[np.float32]] = layout.lay_out
         self._keys = stage_keys(problem_set, parameters)
         self._arrays: dict[Stage, Arrays] = {}
 
@@ -254,9 +261,9 @@ class _Build:
 
     def layout(self, dimensions: int, *, min_dist: float | None = None, seed: int | None = None) -> NDArray[np.float32]:
         """(N, dimensions): the layout with the parameters asked for, or with others where they are given."""
-        return layout.lay_out(
-            self.embeddings,
-            self.neighbors.first(self.parameters.neighbors),
+        return self.lay_out(
+            embeddings=self.embeddings,
+            neighbors=self.neighbors.first(self.parameters.neighbors),
             dimensions=dimensions,
             min_dist=self.parameters.min_dist if min_dist is None else min_dist,
             seed=self.parameters.seed if seed is None else seed,

@@ -21,6 +21,15 @@ NEIGHBORS = 15
 
 
 @dataclass(frozen=True)
+class Explained:
+    """A finding in words."""
+
+    reading: str
+    address: str
+    """Of the page that shows it on the map, relative to the dashboard's."""
+
+
+@dataclass(frozen=True)
 class Report:
     """All findings of one atlas; `None` where the data cannot give one."""
 
@@ -32,10 +41,20 @@ class Report:
     honesty: findings.Honesty | None
 
     @property
-    def readings(self) -> tuple[str, ...]:
-        """A sentence or two for each finding."""
-        found = (self.mixing, self.topics, self.difficulty, self.leakage, self.verifier, self.honesty)
-        return tuple(finding.reading for finding in found if finding is not None)
+    def explained(self) -> dict[str, Explained]:
+        """Each finding that there is: what it says, and where to see it."""
+        island = self.topics.island.number if self.topics else 0
+        doubtful = self.verifier.failures[0].problem_id if self.verifier.failures else ""
+        addresses = {
+            "mixing": "/?colour=split",
+            "topics": f"/?colour=cluster&cluster={island}",
+            "difficulty": "/?colour=steps",
+            "leakage": "/?colour=nearest_test",
+            "verifier": f"/?problem={doubtful}" if doubtful else "/",
+            "honesty": "/?colour=kept",
+        }
+        found = {name: getattr(self, name) for name in addresses}
+        return {name: Explained(finding.reading, addresses[name]) for name, finding in found.items() if finding is not None}
 
 
 _JSON = TypeAdapter(Report)

@@ -2,14 +2,16 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
 import pytest
 
-from analysis.atlas import AtlasParameters, build_atlas
+from analysis.atlas import AtlasParameters, build_atlas, stage_keys
 from analysis.cache import Cache
+from analysis.embed import embed, encoders_folder
 from training.home import Home
 from training.problems import load_problems
 
@@ -41,7 +43,7 @@ def gsm8k_home(gsm8k: Path, tmp_path_factory: pytest.TempPathFactory, pytestconf
     cache = Cache.from_home(home)
     kept = pytestconfig.cache.mkdir("gsm8k-embeddings")
     shutil.copytree(kept, cache.root)
-    build_atlas(load_problems("auto", home), AtlasParameters(), cache, tell=lambda progress: None)
-    for file in cache.root.glob("embeddings-*"):
-        shutil.copy(file, kept)
+    problems = load_problems("auto", home)
+    build_atlas(problems, AtlasParameters(), cache, lambda progress: None, partial(embed, encoders=encoders_folder(home)))
+    shutil.copy(cache.root / f"{stage_keys(problems, AtlasParameters())['embeddings']}.npz", kept)
     return home

@@ -11,9 +11,11 @@ import pytest
 
 from analysis import __main__ as command
 from analysis.__main__ import StageTimes, main
-from analysis.atlas import Progress
+from analysis.atlas import STAGES, Progress
+from training.curation import save_subset
 from training.home import Home
-from training.store import Store
+from training.problems import load_problems
+from training.store import Rollout, Store
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
 
@@ -56,8 +58,72 @@ def test_report_prints_findings_as_text_and_as_json(in_home: Home, capsys: pytes
     assert "R-squared" in text
     assert main(["report", "--source", "demo", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"mixing", "difficulty", "leakage", "readings"}
+    assert set(found) == {"mixing", "topics", "difficulty", "leakage", "verifier", "honesty"}
     assert found["leakage"]["tests"] == 400
+    assert all(finding["reading"] and finding["map"].startswith("/") for finding in found.values())
+
+
+def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(in_home.store_url)
+    run = store.create_job("train", "demo", {"source": "demo"})[0].id
+    problems = load_problems("demo").of_split("train")[:40]
+    store.add_rollouts(
+        run,
+        [
+            Rollout(1, n, 0, p.id, "", {"correctness": float(len(p.steps) < 4)}, 1.0, 0.0, 1, "stop")
+            for n, p in enumerate(problems)
+        ],
+    )
+    assert main(["report", "--source", "demo", "--run", run, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pass_rate"]["problems"] == 40
+    assert found["pass_rate"]["rho"] < -0.5
+    assert main(["report", "--source", "demo", "--run", run]) == 0
+    assert f"Rank correlation of steps with pass rate {found['pass_rate']['rho']:+.2f}" in capsys.readouterr().out
+    empty = store.create_job("train", "demo", {"source": "demo", "seed": 1})[0].id
+    assert main(["report", "--source", "demo", "--run", empty]) == 2
+    assert f"{empty} has no differing pass rates" in capsys.readouterr().err
+
+
+def test_a_subset_is_exported_as_problems_and_as_a_map(
+    in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(in_home.store_url)
+    save_subset(store, "few", load_problems("demo"), ["train-3", "train-5", "test-1"], "by hand")
+    common = ["export", "--source", "demo", "--subset", "few"]
+    assert main([*common, "--format", "jsonl", "--out", str(tmp_path / "few.jsonl")]) == 0
+    assert [p.id for p in load_problems(str(tmp_path / "few.jsonl")).problems] == ["train-0", "train-1", "test-0"]
+    assert main([*common, "--format", "csv", "--out", str(tmp_path / "sub" / "few.csv")]) == 0
+    assert len((tmp_path / "sub" / "few.csv").read_bytes().split(b"\r\n")) == 5
+    assert main([*common, "--out", str(tmp_path / "projector")]) == 0
+    assert len((tmp_path / "projector" / "vectors.tsv").read_text().splitlines()) == 3
+    assert main([*common[:-1], "gone", "--out", str(tmp_path / "x")]) == 2
+    assert "There is no subset 'gone'" in capsys.readouterr().err
+
+
+def test_another_layout_is_built_from_the_same_embeddings(
+    in_home: Home, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--source", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["build", "--source", str(folder), "--neighbors", "5", "--min-dist", "0.1", "--seed", "7", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["seconds"]) == {"layout", "clusters", "layout_3d", "report"}
+
+
+@pytest.mark.parametrize(
+    "option", [["--neighbors", "1"], ["--neighbors", "x"], ["--min-dist", "2"], ["--min-dist", "nan"], ["--seed", "-1"]]
+)
+def test_layout_settings_out_of_range_are_refused_with_their_range(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["build", "--source", "demo", *option])
+    assert f"{option[1]!r} is not a number from" in capsys.readouterr().err
+
+
+def test_tf_idf_has_nothing_to_prepare_for_search_by_meaning(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", "--model", "tf-idf"]) == 2
+    assert "cannot place a query by meaning" in capsys.readouterr().err
 
 
 def test_export_writes_the_projector_files(in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +163,7 @@ def test_a_home_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPat
     assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["build", "report", "export", "ship"])
+@pytest.mark.parametrize("name", ["build", "report", "export", "prepare", "ship"])
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([name, "--help"])
@@ -134,15 +200,13 @@ def test_stage_times_run_from_the_first_to_the_last_report() -> None:
 
 
 def test_shipping_replaces_the_folder_and_what_was_in_it(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.problems import load_problems
-
     problems = load_problems(str(folder))
     monkeypatch.setattr(command, "load_problems", lambda source: problems)
     shipped = tmp_path / "shipped"
     shipped.mkdir()
     (shipped / "stale.npz").touch()
     command.ship_demo(lambda progress: None, shipped)
-    assert sorted(file.name.split("-")[0] for file in shipped.iterdir()) == ["embeddings", "layout", "neighbors"]
+    assert sorted(file.name.split("-")[0] for file in shipped.iterdir()) == sorted(STAGES)
 
 
 def test_a_build_submitted_as_a_job_reports_to_the_store_and_ends_there(in_home: Home, folder: Path) -> None:

@@ -2,11 +2,10 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import figures, finding_figures, theme
+from dashboard import figures, theme
 
 
 def problems(splits: str, steps: list[int]) -> pd.DataFrame:
@@ -64,18 +63,3 @@ def test_step_counts_are_in_order_and_rare_high_ones_merged() -> None:
 def test_magnitudes_stand_out_from_both_backgrounds() -> None:
     assert theme.magnitudes(7, dark=False)[0] != theme.magnitudes(7, dark=True)[0]
     assert len(theme.magnitudes(1, dark=True)) == 1
-
-
-def test_the_difficulty_figure_has_a_mean_for_each_step_count() -> None:
-    figure = finding_figures.difficulty_figure(np.array([2, 2, 3]), np.array([2.0, 4.0, 5.0]))
-    assert list(figure.data[1].y) == [3.0, 5.0]
-
-
-def test_the_leakage_figure_marks_its_threshold() -> None:
-    figure = finding_figures.leakage_figure(np.array([0.4, 0.9]), 0.85)
-    assert [shape.x0 for shape in figure.layout.shapes] == [0.85]
-
-
-def test_the_mixing_figure_shows_share_and_base_rate() -> None:
-    figure = finding_figures.mixing_figure(0.14, (0.13, 0.16), 0.15)
-    assert [list(trace.x) for trace in figure.data] == [[0.13, 0.16], [0.15], [0.14]]

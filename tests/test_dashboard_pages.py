@@ -368,3 +368,18 @@ def test_near_copies_are_dropped_from_train_unless_kept(open_app: Open) -> None:
 
 def test_insights_offers_to_build_a_missing_map(open_app: Open) -> None:
     assert [button.label for button in open_app("insights").button] == ["Build the map"]
+
+
+def test_a_single_problem_has_a_page_without_findings(
+    open_app: Open, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "test.jsonl").unlink()
+    (source / "train.jsonl").write_text('{"question": "One?", "answer": "#### 1"}\n')
+    cache = Cache(tmp_path / "home" / "cache" / "atlas")
+    build_atlas(load_problems(str(source)), AtlasParameters(), cache, lambda progress: None, FakeEmbedder())
+    test = open_app(problem="train-0", colour="kept")
+    assert not test.exception
+    assert "All 1 problem, 0% test" in words(test)
+    insights = open_app("insights")
+    assert not insights.exception
+    assert [element.value for element in insights.subheader] == ["Do the reference solutions hold"]

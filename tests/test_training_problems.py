@@ -161,3 +161,15 @@ def test_gsm8k_has_the_published_counts(gsm8k: Path) -> None:
     steps = Counter(len(problem.steps) for problem in problem_set.problems)
     assert steps == {2: 2287, 3: 2520, 4: 1956, 5: 1130, 6: 506, 7: 267, 8: 110, 9: 15, 11: 1}
     assert sum(len(problem.equations) for problem in problem_set.problems) == 27_998
+
+
+def test_ids_count_rows_whatever_the_rows_call_themselves(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "train.jsonl", [GOOD | {"id": "same"}, GOOD | {"id": "same"}])
+    assert [problem.id for problem in load_problems(str(tmp_path)).problems] == ["train-0", "train-1"]
+
+
+def test_half_a_character_becomes_a_mark_and_whole_ones_stay(tmp_path: Path) -> None:
+    rows = [GOOD | {"question": text} for text in ("half \ud800?", "whole \U0001f600 日本\u2028\t?")]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    questions = [problem.question for problem in load_problems(str(tmp_path)).problems]
+    assert questions == ["half \ufffd?", "whole \U0001f600 日本\u2028\t?"]

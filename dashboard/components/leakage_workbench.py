@@ -124,7 +124,7 @@ def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[
         },
     )
     chosen = [shown[row] for row in choice["selection"]["rows"] if row < len(shown)]
-    _render_judging(atlas, chosen, state)
+    _render_judging(atlas, chosen, shown, state)
     if chosen:
         _render_side_by_side(atlas, chosen[0])
 
@@ -133,7 +133,11 @@ def _verdict(drop: bool | None) -> str:
     return "by threshold" if drop is None else "drop" if drop else "keep"
 
 
-def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], state: State) -> None:
+def _render_judging(
+    atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequence[LeakagePair], state: State
+) -> None:
+    """What can be done with the chosen pairs; without a choice all that are listed can be looked at."""
+
     def judge(drop: bool | None) -> None:
         verdicts = {(pair.test_id, pair.train_id): drop for pair in chosen}
         judge_pairs(data.store(), atlas.problem_set.content_hash, verdicts)
@@ -141,9 +145,11 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], state: State) -
     with st.container(horizontal=True):
         for label, drop in (("Drop", True), ("Keep", False), ("By threshold", None)):
             st.button(label, key=f"judge {label}", disabled=not chosen, on_click=judge, args=(drop,))
-        if st.button("Show on the map", key="show pairs", disabled=not chosen, help="Selects both problems of each pair."):
-            both = [problem for pair in chosen for problem in (pair.test_id, pair.train_id)]
-            show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(chosen), "leakage pair"))
+        looked_at = chosen or listed
+        label = f"Show {count(len(looked_at), 'pair')} on the map"
+        if st.button(label, key="show pairs", disabled=not looked_at, help="Selects both problems of each pair."):
+            both = [problem for pair in looked_at for problem in (pair.test_id, pair.train_id)]
+            show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(looked_at), "leakage pair"))
 
 
 def _render_side_by_side(atlas: Atlas, pair: LeakagePair) -> None:
