@@ -44,13 +44,14 @@ class Report:
     def explained(self) -> dict[str, Explained]:
         """Each finding that there is: what it says, and where to see it."""
         island = self.topics.island.number if self.topics else 0
-        doubtful = self.verifier.failures[0].problem_id if self.verifier.failures else ""
+        gravity = list(verifier.FAILURE_KINDS)
+        gravest = min(self.verifier.failures, key=lambda failure: gravity.index(failure.kind), default=None)
         addresses = {
             "mixing": "/?colour=split",
             "topics": f"/?colour=cluster&cluster={island}",
             "difficulty": "/?colour=steps",
             "leakage": "/?colour=nearest_test",
-            "verifier": f"/?problem={doubtful}" if doubtful else "/",
+            "verifier": f"/?problem={gravest.problem_id}" if gravest else "/",
             "honesty": "/?colour=kept",
         }
         found = {name: getattr(self, name) for name in addresses}

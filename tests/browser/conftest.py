@@ -51,6 +51,23 @@ def drag_lasso(page: Page, corners: Sequence[tuple[float, float]] = MIDDLE, *, r
         page.mouse.up()
 
 
+def point_at(page: Page, row: int) -> tuple[float, float]:
+    """Move the mouse to the point of a problem's row on a flat map, as a hand does, until its text is shown; where it is."""
+    x, y = page.evaluate(
+        f"""(row) => {{
+            const map = {MAP}, {{ xaxis, yaxis }} = map._fullLayout, {{ left, top }} = map.getBoundingClientRect();
+            const trace = map._fullData.find(({{ customdata }}) => customdata.includes(row));
+            const at = trace.customdata.indexOf(row);
+            return [left + xaxis._offset + xaxis.l2p(trace.x[at]), top + yaxis._offset + yaxis.l2p(trace.y[at])];
+        }}""",
+        row,
+    )
+    page.mouse.move(x - 2, y - 2)
+    page.mouse.move(x, y, steps=3)
+    expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
+    return float(x), float(y)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

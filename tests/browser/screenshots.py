@@ -30,6 +30,8 @@ class Shot:
     """A selector that is there once the page is worth a picture."""
     act: Callable[[Page], None] = lambda page: None
     """What to do before the picture is taken."""
+    height: int | None = None
+    """Of the window, where it is not the one asked for."""
 
 
 def select_an_island(page: Page) -> None:
@@ -40,13 +42,16 @@ def select_an_island(page: Page) -> None:
 
 SHOTS = {
     "explore": Shot("/?problem=test-0", DRAG_LAYER, select_an_island),
-    "explore-steps": Shot("/?colour=steps&problem=test-0", DRAG_LAYER),
+    "gsm8k-split": Shot("/?problem=test-0", DRAG_LAYER),
+    "gsm8k-steps": Shot("/?colour=steps&problem=test-0", DRAG_LAYER),
+    "gsm8k-clusters": Shot("/?colour=cluster&q=apples", DRAG_LAYER),
+    "gsm8k-insights": Shot("/insights", ".js-plotly-plot .main-svg", height=1500),
     "insights": Shot("/insights", ".js-plotly-plot .main-svg"),
     "launch": Shot("/launch", "button:has-text('Launch the run')"),
     "run": Shot("/runs?run=demo-1", ".st-key-curve-zero_variance .main-svg"),
     "evaluate": Shot("/evaluate?run=demo-1", "[data-testid='stDataFrame']"),
 }
-"""`run` and `evaluate` need a home in which the run demo-1 lies."""
+"""`run` and `evaluate` need a home in which the run demo-1 lies, `gsm8k-...` GRPO_ATLAS_DATA and a home with its map."""
 
 
 def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int, height: int) -> None:
@@ -59,7 +64,7 @@ def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int,
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
             for name in names:
                 shot = SHOTS[name]
-                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+                context = browser.new_context(viewport={"width": width, "height": shot.height or height}, color_scheme=scheme)  # type: ignore[arg-type]
                 page = context.new_page()
                 page.goto(address + shot.path)
                 page.locator(shot.ready).first.wait_for(timeout=60_000)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso
+from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at
 from training.home import Home
 
 pytestmark = pytest.mark.browser
@@ -21,20 +21,8 @@ def explore(app: str, page: Page) -> Page:
     return page
 
 
-def click_a_point(page: Page, index: int = 0) -> None:
-    """Click the first trace's point of that index, moving there first as a hand does."""
-    x, y = page.evaluate(
-        f"""(index) => {{
-            const map = {MAP}, {{ xaxis, yaxis }} = map._fullLayout, points = map._fullData[0];
-            const {{ left, top }} = map.getBoundingClientRect();
-            return [left + xaxis._offset + xaxis.l2p(points.x[index]), top + yaxis._offset + yaxis.l2p(points.y[index])];
-        }}""",
-        index,
-    )
-    page.mouse.move(x - 2, y - 2)
-    page.mouse.move(x, y, steps=3)
-    expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
-    page.mouse.click(x, y)
+def click_a_point(page: Page) -> None:
+    page.mouse.click(*point_at(page, page.evaluate(f"{MAP}._fullData[0].customdata[0]")))
 
 
 def colour_by(page: Page, name: str) -> None:

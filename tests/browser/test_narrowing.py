@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from analysis.atlas import AtlasParameters, build_atlas
 from analysis.cache import Cache
-from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso
+from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at
 from tests.fakes import FakeEmbedder
 from training.home import Home
 from training.problems import load_problems
@@ -177,17 +177,7 @@ def test_questions_are_shown_as_text_and_never_run(hostile_app: str, page: Page,
     expect(panel.locator("script, img, a[href^='javascript']")).to_have_count(0)
     row = int(problem.split("-")[1])
     page.wait_for_function(f"(row) => {MAP}?.atlas?.chosen === row", arg=row)
-    x, y = page.evaluate(
-        f"""(row) => {{
-            const map = {MAP}, {{ xaxis, yaxis }} = map._fullLayout, {{ left, top }} = map.getBoundingClientRect();
-            const trace = map._fullData.find((trace) => trace.customdata.includes(row)), at = trace.customdata.indexOf(row);
-            return [left + xaxis._offset + xaxis.l2p(trace.x[at]), top + yaxis._offset + yaxis.l2p(trace.y[at])];
-        }}""",
-        row,
-    )
-    page.mouse.move(x - 2, y - 2)
-    page.mouse.move(x, y, steps=3)
-    expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
+    point_at(page, row)
     expect(page.locator(".st-key-map .atlas-hover").locator("script, img")).to_have_count(0)
     assert page.evaluate("globalThis.hacked") is None
     if problem == "train-0":

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import MAP, drag_lasso, start_dashboard, stop
+from tests.browser.conftest import MAP, drag_lasso, point_at, start_dashboard, stop
 
 pytestmark = pytest.mark.browser
 
@@ -57,26 +56,6 @@ def said(page: Page) -> int:
 def lasso(page: Page) -> int:
     drag_lasso(page, UPPER_HALF)
     return said(page)
-
-
-def place_of(page: Page, row: int) -> Any:
-    return page.evaluate(
-        f"""(row) => {{
-            const map = {MAP}, {{ xaxis, yaxis }} = map._fullLayout, {{ left, top }} = map.getBoundingClientRect();
-            const trace = map._fullData.find(({{ customdata }}) => customdata.includes(row));
-            const at = trace.customdata.indexOf(row);
-            return [left + xaxis._offset + xaxis.l2p(trace.x[at]), top + yaxis._offset + yaxis.l2p(trace.y[at])];
-        }}""",
-        row,
-    )
-
-
-def point_at(page: Page, row: int) -> tuple[float, float]:
-    x, y = place_of(page, row)
-    page.mouse.move(x - 2, y - 2)
-    page.mouse.move(x, y, steps=3)
-    expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
-    return x, y
 
 
 def test_the_page_s_answer_to_a_lasso_is_shown(open_map: Open) -> None:
