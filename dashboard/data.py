@@ -236,7 +236,7 @@ def _store(url: str) -> Store:
     return Store.open(url)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
+@st.cache_resource(show_spinner="Reading the problems", max_entries=_MAPS)
 def _problem_set(source: str, stamp: Stamp) -> ProblemSet:
     return load_problems(source, home(), fetch=False)
 

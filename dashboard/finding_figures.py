@@ -111,10 +111,15 @@ def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
         )
     )
     quiet(figure)
+    sizes = np.log10([topic.size for topic in topics.topics])
     figure.update_xaxes(
-        title={"text": "problems in the cluster"}, type="log", tickvals=_TICKS, ticktext=[f"{tick:,}" for tick in _TICKS]
+        title={"text": "problems in the cluster"},
+        type="log",
+        range=[sizes.min() - 0.1, sizes.max() + 0.25],  # names need room at the right
+        tickvals=_TICKS,
+        ticktext=[f"{tick:,}" for tick in _TICKS],
     )
-    figure.update_yaxes(title={"text": "isolation: neighbours inside"}, tickformat=".0%", range=[0, 1.08])
+    figure.update_yaxes(title={"text": "isolation: neighbours inside"}, tickformat=".0%", range=[0, 1.12])
     return figure
 
 

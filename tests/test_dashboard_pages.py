@@ -127,6 +127,7 @@ def test_the_map_comes_with_a_table_of_everything(open_app: Open) -> None:
     test = open_app()
     assert not test.exception
     assert "All 50 problems, 20% test" in words(test)
+    assert not [element.value for element in test.markdown if "address" in element.value], "no docstring on the page"
     assert len(test.dataframe[0].value) == 50
 
 

@@ -13,6 +13,7 @@ from dashboard.components.style import PROBLEM_PANEL, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
 
+# What the page's address says. (A comment: Streamlit would show a string that stands alone in a page.)
 SHARED = (
     State.source,
     State.model,
@@ -31,7 +32,6 @@ SHARED = (
     State.query_mode,
     State.problem,
 )
-"""What the page's address says."""
 
 
 @st.fragment

@@ -89,7 +89,8 @@ def _build() -> None:
         lambda progress: ends.__setitem__(progress.stage, time.monotonic() - started),
         made_up_vectors,
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = sum(resource.getrusage(who).ru_maxrss for who in processes) / 2**20
     print(f"{len(problems.problems):,} problems; stages ended after " + ", ".join(f"{k} {v:.0f} s" for k, v in ends.items()))
     print(
         f"peak memory {peak:.2f} GiB; ratio to the goal of {GOALS['peak memory, GiB']:g} GiB: "

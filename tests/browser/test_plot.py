@@ -176,8 +176,8 @@ def test_the_figure_and_the_texts_are_fetched_once(open_map: Open) -> None:
 
 def test_a_bar_tells_its_category(open_map: Open) -> None:
     page = open_map()
-    page.locator(".st-key-steps_chart").scroll_into_view_if_needed()
-    bar = page.locator(".st-key-steps_chart .bars path").nth(1).bounding_box()
+    page.locator(".st-key-steps").scroll_into_view_if_needed()
+    bar = page.locator(".st-key-steps .bars path").nth(1).bounding_box()
     assert bar is not None
     x, y = bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2
     page.mouse.move(x - 2, y)
