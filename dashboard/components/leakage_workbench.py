@@ -133,9 +133,7 @@ def _verdict(drop: bool | None) -> str:
     return "by threshold" if drop is None else "drop" if drop else "keep"
 
 
-def _render_judging(
-    atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequence[LeakagePair], state: State
-) -> None:
+def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequence[LeakagePair], state: State) -> None:
     """What can be done with the chosen pairs; without a choice all that are listed can be looked at."""
 
     def judge(drop: bool | None) -> None:
