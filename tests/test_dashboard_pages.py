@@ -384,3 +384,17 @@ def test_a_single_problem_has_a_page_without_findings(
     insights = open_app("insights")
     assert not insights.exception
     assert [element.value for element in insights.subheader] == ["Do the reference solutions hold"]
+
+
+def test_a_doubtful_solution_is_marked_beside_its_problem(open_app: Open, source: Path, tmp_path: Path) -> None:
+    rows = [
+        {"question": "Wrong sum?", "answer": "It is <<3+4=8>>8.\n#### 8"},
+        {"question": "Gold nowhere?", "answer": "It is <<3+4=7>>7.\n#### 12"},
+    ]
+    (source / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cache = Cache(tmp_path / "home" / "cache" / "atlas")
+    build_atlas(load_problems(str(source)), AtlasParameters(), cache, lambda progress: None, FakeEmbedder())
+    assert "✗  3+4 = 8, is 7" in words(open_app(problem="train-0"))
+    doubted = words(open_app(problem="train-1"))
+    assert "✓  3+4 = 7" in doubted
+    assert "✗  The gold answer" in doubted

@@ -9,7 +9,7 @@ from dashboard import data, filters
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
 from dashboard.components.errors import render_error
-from dashboard.exploration import Exploration
+from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
@@ -48,7 +48,7 @@ def render_controls(shown: Exploration, state: State) -> None:
         _render_settings(shown.atlas, state)
     if shown.problem:
         render_error(shown.problem)
-    if state.query.strip() and state.query_mode == MEANING and not shown.problem and "match" not in shown.frame:
+    if state.query.strip() and state.query_mode == MEANING and not shown.problem and MATCH not in shown.frame:
         _render_preparing(state)
     _render_narrowing(shown, state)
 
@@ -64,8 +64,8 @@ def _render_colour(atlas: Atlas, state: State) -> None:
     runs = [job for job in data.store().jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
     for job in runs[:_RUNS_OFFERED]:
         offered += [f"{column}:{job.id}" for column in data.outcomes(job.id)]
-    if state.colour not in offered:
-        state.colour = State.colour.default
+    if state.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
+        offered.append(state.colour)
     st.selectbox("Colour by", offered, format_func=colour_title, **state.bind(State.colour, Keys.COLOUR_CHOICE))
 
 

@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.verifier import EquationCheck, check_equation
+from analysis.verifier import EquationCheck, check_equation, check_problem
 from dashboard import data
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
@@ -17,7 +17,8 @@ _NEAREST = 6
 _LONGEST = 20_000
 """Characters of a text that are shown; a question may have a million."""
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
-_MARKS = {"exact": "✓", "rounded": "≈", "wrong": "✗", "unreadable": "?"}
+_DOUBT = "✗"
+_MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
 
 
 def render_problem_panel(atlas: Atlas, state: State) -> None:
@@ -58,6 +59,8 @@ def _render_problem(problem: Problem) -> None:
                     for check in checks:
                         st.caption(_checked(check))
     st.markdown(f"Gold answer  **{plain(problem.gold)}**")
+    for failure in check_problem(problem):
+        st.caption(f"{_DOUBT}  {plain(failure.detail)}")
 
 
 def _render_text(text: str) -> None:
