@@ -1,10 +1,8 @@
 """Cards of completions and the article's table, as data."""
 
-import pytest
-
 from dashboard.components.completions import card_html
-from dashboard.components.evaluation import changed_ids, comparison_frame
-from training.evaluate import evaluation_table, wilson_interval
+from dashboard.components.evaluation import comparison_frame
+from training.evaluate import evaluation_table
 from training.rewards import score_completion
 from training.store import Evaluation, EvaluationItem, Rollout
 
@@ -61,14 +59,3 @@ def test_the_articles_table_has_its_rows_values_and_intervals() -> None:
     assert frame["measure"].tolist()[:2] == ["Hard correctness", "Soft correctness"]
     assert frame["before"].tolist()[:2] == ["0.250", "0.500"]
     assert frame["after"].tolist()[:2] == ["1.000", "1.000"]
-
-
-def test_gained_and_lost_are_the_problems_whose_hard_correctness_changed() -> None:
-    assert changed_ids(evaluation("before", ["5", "6", "5"]), evaluation("after", ["6", "5", "5"])) == (["test-1"], ["test-0"])
-
-
-@pytest.mark.parametrize(
-    ("share", "count", "low", "high"), [(0.5, 100, 0.4038, 0.5962), (0.0, 10, 0.0, 0.2775), (1.0, 10, 0.7225, 1.0)]
-)
-def test_wilson_intervals_agree_with_published_values(share: float, count: int, low: float, high: float) -> None:
-    assert wilson_interval(share, count) == pytest.approx((low, high), abs=1e-4)

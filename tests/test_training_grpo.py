@@ -190,3 +190,15 @@ def test_a_reward_that_raises_fails_the_run_and_names_the_completion() -> None:
     score = _trl_reward(Reward("broken", "Broken", 1.0, broken))
     with pytest.raises(RewardError, match="broken raised ValueError: no parser on the completion 'abc'"):
         score(completions=[[{"content": "abc"}]], gold=["1"])
+
+
+def test_evaluate_draws_several_samples_a_problem_and_keeps_them(training: Run) -> None:
+    arguments = ["--model", "demo", "--source", "demo", "--fraction", "0.02", "--samples", "3", "--temperature", "1", "--json"]
+    facts = json.loads(training("evaluate", *arguments).stdout)
+    assert (facts["problems"], facts["samples"]) == (8, 3)
+    assert list(facts["sampled"]) == ["pass@1", "majority@1", "pass@2", "majority@2", "pass@3", "majority@3"]
+    assert facts["sampled"]["pass@1"][0] == pytest.approx(facts["hard"])
+    assert facts["sampled"]["pass@3"][0] >= facts["sampled"]["pass@2"][0] >= facts["sampled"]["pass@1"][0]
+    assert sum(row["problems"] for row in facts["by_steps"]) == 8
+    assert facts["tokens"] > 24
+    assert facts["seconds"] > 0

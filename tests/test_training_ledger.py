@@ -73,3 +73,10 @@ def test_evaluations_say_who_was_right(store: Store, run: str) -> None:
     items = [EvaluationItem("test-1", "", {"correctness": 1.0}, 1), EvaluationItem("test-2", "", {"correctness": None}, 1)]
     store.add_evaluation(run, "before", 0, "test", items)
     assert evaluated_correctness(store, run) == {"before": {"test-1": 1.0}}
+
+
+def test_several_answers_to_a_problem_count_by_their_mean(store: Store, run: str) -> None:
+    items = [EvaluationItem("test-1", "", {"correctness": score}, 1) for score in (1.0, 0.0, None, 0.5)]
+    store.add_evaluation(run, "sampled", 0, "test", items)
+    assert evaluated_correctness(store, run) == {"sampled": {"test-1": 0.5}}
+    assert problem_history(store, "demo", "test-1")[0].evaluated == {"sampled": 0.5}

@@ -23,7 +23,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert "usage: python -m training" in capsys.readouterr().out
 
 
-def test_score_prints_the_six_rewards_unweighted_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_score_prints_every_reward_unweighted_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "completions.jsonl"
     rows = [{"completion": "<answer>72</answer>", "answer": "72"}, {"completion": "seventy-two\u2028", "answer": "72"}]
     file.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
@@ -78,3 +78,8 @@ def test_an_unwritable_home_is_an_error_with_the_remedy(
     monkeypatch.setenv("GRPO_ATLAS_HOME", str(tmp_path / "file" / "home"))
     assert main(["list"]) == 2
     assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err
+
+
+def test_the_shipped_misleading_completions_score_as_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "--adversarial"]) == 0
+    assert "completions score as expected." in capsys.readouterr().out

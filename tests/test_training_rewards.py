@@ -1,8 +1,13 @@
-"""The article's rewards, against values worked out by hand from its definitions."""
+"""The article's rewards, against values worked out by hand from its definitions and its own patterns; the variant by value."""
+
+import random
+import re
+import time
 
 import pytest
 
-from training.rewards import REWARDS, extract_answer, extract_number, score_completion
+from training.config import RunConfig
+from training.rewards import ARTICLE_REWARDS, REWARDS, extract_answer, extract_number, score_completion
 
 PERFECT = "<reasoning>\n48/2 = 24\n</reasoning>\n<answer>\n72\n</answer>\n"
 
@@ -10,7 +15,7 @@ PERFECT = "<reasoning>\n48/2 = 24\n</reasoning>\n<answer>\n72\n</answer>\n"
 def test_a_perfect_completion_reaches_every_maximum() -> None:
     scores = score_completion(PERFECT, "72")
     assert scores == {name: reward.maximum for name, reward in REWARDS.items()}
-    assert sum(reward.maximum for reward in REWARDS.values()) == 4.0
+    assert sum(REWARDS[name].maximum for name in ARTICLE_REWARDS) == 4.0
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,130 @@ def test_xml_count_counts_tags_and_penalises_tails(completion: str, score: float
     assert REWARDS["xml_count"].score(completion, "72") == pytest.approx(score)
 
 
-def test_the_registry_is_the_articles_six_each_with_a_description() -> None:
+def test_the_formats_give_what_the_articles_own_patterns_give() -> None:
+    strict = re.compile(r"^<reasoning>\n.*?\n</reasoning>\n<answer>\n.*?\n</answer>\n*$", re.DOTALL)
+    soft = re.compile(r"<reasoning>.*?</reasoning>\s*<answer>.*?</answer>", re.DOTALL)
+    pieces = ["<reasoning>", "</reasoning>", "<answer>", "</answer>", "\n", "\n", " ", "72"]
+    pieces += ["\n</reasoning>\n<answer>\n", "\n</answer>\n"]
+    chance = random.Random(0)
+    scores = set()
+    for _ in range(20_000):
+        text = "<reasoning>\n" + "".join(chance.choices(pieces, k=chance.randrange(12)))
+        expected = (0.5 if strict.match(text) else 0.0, 0.5 if soft.match(text) else 0.0)
+        assert (REWARDS["strict_format"].score(text, "72"), REWARDS["soft_format"].score(text, "72")) == expected, text
+        scores.add(expected)
+    assert scores == {(0.0, 0.0), (0.0, 0.5), (0.5, 0.5)}
+
+
+def test_the_articles_six_come_first_and_every_reward_tells_its_source() -> None:
     names = ["correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count"]
-    assert list(REWARDS) == names
-    assert all(reward.description for reward in REWARDS.values())
+    assert list(ARTICLE_REWARDS) == names
+    assert list(REWARDS) == [*names, "value_correctness"]
+    assert all(reward.description.endswith(".") for reward in REWARDS.values())
+    assert all("Source: " in (reward.score.__doc__ or "") for reward in REWARDS.values())
+
+
+def test_a_run_trains_on_the_articles_six_unless_it_says_otherwise() -> None:
+    assert RunConfig(model="demo").reward_weights == dict.fromkeys(ARTICLE_REWARDS, 1.0)
+    assert RunConfig(model="demo", rewards={"value_correctness": 2.0}).maximum_reward == 2.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("72", "72"),
+        ("$16,320 a year", "16320"),
+        ("$16,320.50", "16320.5"),
+        ("1,000,000", "1000000"),
+        ("-8", "-8"),
+        ("−$8", "-8"),
+        ("$-8", "-8"),
+        ("-\\$8", "-8"),
+        ("€5", "5"),
+        (".5", "0.50"),
+        ("-0", "0"),
+        ("007", "7"),
+        ("96%", "96"),
+        ("72km", "72"),
+        ("72 m2", "72"),
+        ("72 cm^2", "72"),
+        ("**72**", "72"),
+        ("The answer is 72.", "72"),
+        ("72 = 72.0", "72"),
+        ("\\boxed{72}", "72"),
+        ("\\boxed{72", "72"),
+        ("3 x 24 = \\boxed{-72\\text{ m}^2}. There are 3.", "-72"),
+        ("\\boxed{1} or rather \\boxed{2}", "2"),
+        ("1" * 5000, "1" * 5000 + ".0"),
+    ],
+)
+def test_an_answer_of_the_golds_value_counts(answer: str, gold: str) -> None:
+    assert REWARDS["value_correctness"].score(f"<answer>{answer}</answer>", gold) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("", "0"),
+        ("none", "0"),
+        ("-8", "8"),
+        ("5-8", "-8"),
+        ("72.9", "72"),
+        ("0.96", "96"),
+        ("72 or 73", "72"),
+        ("16 320", "16320"),
+        ("7,2", "72"),
+        ("1,2", "1"),
+        ("1,2", "2"),
+        ("1,234,5678", "5678"),
+        ("1.5.2", "1.5"),
+        ("1e5", "1"),
+        ("15e5", "1"),
+        ("10^2", "10"),
+        ("10^2", "2"),
+        ("2½", "2"),
+        ("7²", "7"),
+        ("48/2", "24"),
+        ("\\boxed{\\frac{1}{2}}", "1"),
+        ("\\boxed{} 72", "72"),
+        ("٧٢", "72"),
+        ("1.0000000000000000000000000000000000001", "1"),
+        ("1" * 5000, "1" * 4999 + "2"),
+    ],
+)
+def test_an_answer_of_another_value_or_none_does_not_count(answer: str, gold: str) -> None:
+    assert REWARDS["value_correctness"].score(f"<answer>{answer}</answer>", gold) == 0.0
+
+
+@pytest.mark.parametrize("gold", ["", "seventy-two", "72 or 73", "1e5", "2½"])
+def test_a_gold_answer_without_one_value_cannot_be_scored_by_value(gold: str) -> None:
+    assert REWARDS["value_correctness"].score(PERFECT, gold) is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<reasoning>",
+        "</reasoning><answer>",
+        "\n</reasoning>\n<answer>\n",
+        "\n</reasoning>\n<answer>\n\n</answer>\n",
+        "</reasoning> ",
+        " ",
+        "\n",
+        "9",
+        "9,",
+        "1,234",
+        "72 ",
+        "$-",
+        "1.",
+        "1e",
+        "²",
+        "\\boxed{",
+        "}",
+    ],
+)
+def test_time_grows_with_the_text_and_not_faster(piece: str) -> None:
+    text = "<reasoning>\n" + piece * (1_000_000 // len(piece))
+    started = time.perf_counter()
+    score_completion(text, "72")
+    assert time.perf_counter() - started < 30, "a quadratic pattern takes minutes"

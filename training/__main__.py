@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from training import launch
+from training.adversarial import check_cases, print_bench
 from training.backends import local
 from training.config import RunConfig, load_preset, parse_config, preset_paths
 from training.curation import restrict
-from training.errors import SourceError, StoreError
-from training.evaluate import Score, evaluate_model, evaluation_table
+from training.errors import ConfigError, SourceError, StoreError
+from training.evaluate import evaluate_model
 from training.home import Home
 from training.jobs import JobProcess, job_process
+from training.outputs import comparison_facts, comparison_lines, evaluation_facts, evaluation_lines
 from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import score_completion
-from training.store import Evaluation, Job, Store
+from training.store import Job, Store
 from training.terminal import run_command
 
 _WAIT_POLL_S = 0.5
@@ -80,12 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--split", choices=("train", "test"), default="test")
     command.add_argument("--fraction", type=_share, default=1.0, help="the first share of the split, in (0, 1]")
     command.add_argument("--temperature", type=_temperature, default=0.0, help="0 (default) takes the likeliest token")
+    command.add_argument("--samples", type=_count, default=1, metavar="K", help="completions a problem, for pass@k")
     command.add_argument("--max-completion-length", type=_count, default=200, metavar="TOKENS")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
     command = add("score", _score, "Score completions by every reward function, unweighted.")
-    command.add_argument(
-        "--jsonl", required=True, metavar="FILE", help='lines of {"completion", "answer"}; - is standard input'
+    scored = command.add_mutually_exclusive_group(required=True)
+    scored.add_argument("--jsonl", metavar="FILE", help='lines of {"completion", "answer"}; - is standard input')
+    scored.add_argument(
+        "--adversarial", action="store_true", help="the shipped misleading completions; status 1 if one scores unexpectedly"
     )
     return parser
 
@@ -133,10 +138,12 @@ def _show(options: argparse.Namespace) -> int:
     if options.log:
         print(launch.backend_named(run.backend, home).logs(run), end="")
         return 0
+    evaluations = store.evaluations(run.id)
     facts = _job_facts(run) | {
         "config": run.spec,
         "latest": _latest_scalars(store, run.id),
-        "evaluations": {e.label: _evaluation_facts(e) for e in store.evaluations(run.id)},
+        "evaluations": {evaluation.label: evaluation_facts(evaluation) for evaluation in evaluations},
+        "comparison": comparison_facts(evaluations),
         "checkpoints": [asdict(checkpoint) for checkpoint in store.checkpoints(run.id)],
     }
     if options.json:
@@ -150,9 +157,11 @@ def _show(options: argparse.Namespace) -> int:
     ):
         if facts["latest"].get(name) is not None:
             print(f"  {name:<34} {facts['latest'][name]:.3g}")
-    for evaluation in store.evaluations(run.id):
+    for evaluation in evaluations:
         print(f"Evaluation {evaluation.label}, {len(evaluation.items):,} {evaluation.split} problems")
-        _print_table(evaluation_table(evaluation))
+        print(*evaluation_lines(evaluation), sep="\n")
+    for line in comparison_lines(evaluations):
+        print(line)
     for checkpoint in store.checkpoints(run.id):
         print(f"Checkpoint of step {checkpoint.step:,}: {checkpoint.path}")
     return 0
@@ -183,7 +192,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     problems = problems[: max(1, round(len(problems) * options.fraction))]
     if not problems:
         raise SourceError(f"{problem_set.name} has no {options.split} problems.", "Choose the other split or another source.")
-    settings = ("model", "split", "fraction", "temperature", "max_completion_length")
+    if options.samples > 1 and options.temperature == 0:
+        raise ConfigError(
+            f"--samples {options.samples} at temperature 0 would be {options.samples} times the same completion.",
+            "Give a --temperature above 0, for example 1.",
+        )
+    settings = ("model", "split", "fraction", "temperature", "samples", "max_completion_length")
     spec = {name: getattr(options, name) for name in settings} | {"source": problem_set.source}
     job, new = store.create_job("evaluate", "evaluate", spec, total=len(problems))
     if not new:
@@ -200,15 +214,22 @@ def _evaluate(options: argparse.Namespace) -> int:
             system_prompt=SYSTEM_PROMPT,
             max_completion_length=options.max_completion_length,
             temperature=options.temperature,
-            report=lambda done: _report_evaluation(process, done, len(problems)),
+            report=lambda done: _report_evaluation(process, done // options.samples, len(problems)),
+            samples=options.samples,
         )
         store.add_evaluation(job.id, options.split, 0, options.split, items)
     evaluation = store.evaluations(job.id)[0]
+    ended = store.job(job.id)
+    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
+    steps = {problem.id: len(problem.steps) for problem in problems}
     if options.json:
-        print(json.dumps({"id": job.id, "problems": len(items)} | _evaluation_facts(evaluation), indent=2))
+        facts = {"id": job.id, "problems": len(problems), "samples": options.samples, "seconds": took_s}
+        print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
     else:
-        print(f"{options.model} on {len(items):,} {options.split} problems of {problem_set.name}")
-        _print_table(evaluation_table(evaluation))
+        tokens = sum(item.tokens for item in items)
+        print(f"{options.model} on {len(problems):,} {options.split} problems of {problem_set.name}, kept as {job.id}")
+        print(f"{len(items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
+        print(*evaluation_lines(evaluation, steps), sep="\n")
     return 0
 
 
@@ -218,6 +239,8 @@ def _report_evaluation(process: JobProcess, done: int, total: int) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
+    if options.adversarial:
+        return 0 if print_bench(check_cases()) else 1
     try:
         text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -275,18 +298,6 @@ def _job_facts(job: Job) -> dict[str, Any]:
 
 def _latest_scalars(store: Store, job_id: str) -> dict[str, float | None]:
     return {scalar.name: scalar.value for scalar in store.scalars(job_id)}
-
-
-def _evaluation_facts(evaluation: Evaluation) -> dict[str, Any]:
-    table = evaluation_table(evaluation)
-    intervals = {key: [score.low, score.high] for key, score in table.items()}
-    return {key: score.value for key, score in table.items()} | {"intervals": intervals}
-
-
-def _print_table(table: dict[str, Score]) -> None:
-    print(f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}")
-    for score in table.values():
-        print(f"  {score.title:<22} {score.value:>6.3f}  {score.low:.3f} to {score.high:<8.3f} {score.maximum:>4.1f}")
 
 
 def _share(text: str) -> float:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from training.errors import ConfigError
 from training.prompts import SYSTEM_PROMPT
-from training.rewards import REWARDS
+from training.rewards import ARTICLE_REWARDS, REWARDS
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -82,7 +82,7 @@ class RunConfig(BaseModel):
     rewards: dict[str, float] = _field(
         "Rewards",
         "Weight of each reward function in the total; functions left out or at 0 are not trained on.",
-        dict.fromkeys(REWARDS, 1.0),
+        dict.fromkeys(ARTICLE_REWARDS, 1.0),
     )
 
     evaluation_problems: int = _field(

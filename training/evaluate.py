@@ -3,18 +3,19 @@
 Imports torch only to generate; the table needs none, so the page can make it from the store.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from training.intervals import bootstrap_interval, wilson_interval
 from training.problems import Problem
 from training.prompts import chat_messages
 from training.rewards import REWARDS, score_completion
 from training.store import Evaluation, EvaluationItem
 
 BATCH_SIZE = 64
-_Z95 = 1.959963984540054
 
 ARTICLE_TABLE: dict[str, tuple[str, str]] = {
     "hard": ("Hard correctness", "correctness"),
@@ -38,27 +39,33 @@ class Score:
 
 
 def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
-    """The article's five figures with 95% Wilson intervals.
+    """The article's five figures with 95% intervals.
 
-    Each of the five rewards is either 0 or its maximum, so its mean is a proportion times the maximum. A reward that
-    could not be computed leaves its problem out of that row.
+    Each of the five rewards is either 0 or its maximum, so its mean is a proportion times the maximum: a Wilson interval.
+    Where problems were answered several times, the figure is the mean over problems of their means, with a bootstrap
+    interval over problems. A reward that could not be computed leaves its completion out of that row.
     """
     table = {}
     for key, (title, reward) in ARTICLE_TABLE.items():
         maximum = REWARDS[reward].maximum
-        values = [value for item in evaluation.items if (value := item.rewards.get(reward)) is not None]
-        if values:
-            share = sum(values) / maximum / len(values)
-            low, high = wilson_interval(share, len(values))
-            table[key] = Score(title, share * maximum, low * maximum, high * maximum, maximum)
+        shares = _shares_by_problem(evaluation, reward)
+        if not shares:
+            continue
+        means = np.array([np.mean(found) for found in shares.values()])
+        share = float(means.mean())
+        is_plain = all(len(found) == 1 for found in shares.values())
+        low, high = wilson_interval(share, len(means)) if is_plain else bootstrap_interval(means)
+        table[key] = Score(title, share * maximum, low * maximum, high * maximum, maximum)
     return table
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95% score interval of a proportion (Wilson 1927)."""
-    centre = (share + _Z95**2 / (2 * count)) / (1 + _Z95**2 / count)
-    half = _Z95 / (1 + _Z95**2 / count) * math.sqrt(share * (1 - share) / count + _Z95**2 / (4 * count**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _shares_by_problem(evaluation: Evaluation, reward: str) -> dict[str, list[float]]:
+    """Problem id -> the reward of each of its completions as a share of the maximum."""
+    shares: dict[str, list[float]] = {}
+    for item in evaluation.items:
+        if (value := item.rewards.get(reward)) is not None:
+            shares.setdefault(item.problem_id, []).append(value / REWARDS[reward].maximum)
+    return shares
 
 
 def evaluate_model(
@@ -70,18 +77,21 @@ def evaluate_model(
     max_completion_length: int,
     temperature: float,
     report: Callable[[int], None],
+    samples: int = 1,
 ) -> list[EvaluationItem]:
-    """One completion a problem, scored by every registered reward, in the order of `problems`.
+    """Completions scored by every registered reward, in the order of `problems`, those of one problem together.
 
     Args:
         temperature: 0 takes the likeliest token at each place.
-        report: called with the number of problems finished; may raise to give up.
+        report: called with the number of completions finished; may raise to give up.
+        samples: completions a problem.
     """
+    asked = [problem for problem in problems for _ in range(samples)]
     items: list[EvaluationItem] = []
     was_training = model.training
     model.eval()
     try:
-        for batch in _batches(problems, BATCH_SIZE):
+        for batch in _batches(asked, BATCH_SIZE):
             completions = _complete(model, tokenizer, batch, system_prompt, max_completion_length, temperature)
             items += [
                 EvaluationItem(problem.id, text, score_completion(text, problem.gold), tokens)

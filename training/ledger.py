@@ -1,6 +1,7 @@
 """Questions to the records of runs: what became of each problem in training and evaluation. Only reads."""
 
 from dataclasses import dataclass
+from statistics import fmean
 
 import sqlalchemy as sa
 
@@ -35,7 +36,7 @@ class ProblemHistory:
     pass_rate: float | None
     mean_reward: float | None
     evaluated: dict[str, float | None]
-    """Label of an evaluation ("before", "after") -> hard correctness."""
+    """Label of an evaluation ("before", "after") -> hard correctness, the mean of several answers; `None` if not scored."""
 
 
 def group_outcomes(store: Store, job_id: str) -> list[GroupOutcome]:
@@ -63,9 +64,12 @@ def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemH
     """What runs on this source did with a problem, the newest run first; runs that never met it are left out."""
     with store.reading() as connection:
         trained = {row.job_id: row for row in connection.execute(_trained(problem_id))}
-        evaluated: dict[str, dict[str, float | None]] = {}
+        scores: dict[str, dict[str, list[float]]] = {}
         for row in connection.execute(_evaluated(problem_id)):
-            evaluated.setdefault(row.job_id, {})[row.label] = row.rewards.get(_PASS)
+            of_label = scores.setdefault(row.job_id, {}).setdefault(row.label, [])
+            if (score := row.rewards.get(_PASS)) is not None:
+                of_label.append(score)
+        evaluated = {job_id: {label: _mean(of_label) for label, of_label in by.items()} for job_id, by in scores.items()}
         known = sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_({*trained, *evaluated})).order_by(jobs.c.seq.desc())
         found = [row.id for row in connection.execute(known) if row.spec.get("source") == source]
     return [
@@ -82,19 +86,26 @@ def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemH
 
 
 def evaluated_correctness(store: Store, job_id: str) -> dict[str, dict[str, float]]:
-    """Label of an evaluation -> problem -> hard correctness; problems that could not be scored are left out."""
+    """Label of an evaluation -> problem -> hard correctness, the mean where a problem was answered several times.
+
+    Problems that could not be scored are left out.
+    """
     query = (
         sa.select(evaluations.c.label, evaluation_items.c.problem_id, evaluation_items.c.rewards)
         .join(evaluation_items, evaluation_items.c.evaluation == evaluations.c.seq)
         .where(evaluations.c.job_id == job_id)
         .order_by(evaluations.c.seq, evaluation_items.c.seq)
     )
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     with store.reading() as connection:
         for row in connection.execute(query):
             if (score := row.rewards.get(_PASS)) is not None:
-                found.setdefault(row.label, {})[row.problem_id] = score
-    return found
+                found.setdefault(row.label, {}).setdefault(row.problem_id, []).append(score)
+    return {label: {problem: fmean(scores) for problem, scores in by.items()} for label, by in found.items()}
+
+
+def _mean(scores: list[float]) -> float | None:
+    return fmean(scores) if scores else None
 
 
 def _trained(problem_id: str) -> sa.Select:

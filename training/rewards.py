@@ -1,61 +1,104 @@
-"""The article's six reward functions, pure, and the registry by which configuration, page and command line name them.
+"""The reward functions, pure, and the registry by which configuration, page and command line name them.
 
+The six of `ARTICLE_REWARDS` are those of the article "LLM Reinforcement Learning with GRPO" and the Unsloth notebook that
+it builds on, quirks included; a variant that closes a hole of theirs stands beside them under its own name.
 A reward function takes one completion and the problem's gold answer and returns a number, or `None` where it cannot be
-computed. Weights belong to the run configuration; the values here are unweighted. Definitions follow the article
-"LLM Reinforcement Learning with GRPO" and the Unsloth notebook it builds on, quirks included.
+computed. Every one takes time in proportion to the text. Weights belong to the run configuration; the values here are
+unweighted.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
-_STRICT_FORMAT = re.compile(r"^<reasoning>\n.*?\n</reasoning>\n<answer>\n.*?\n</answer>\n*$", re.DOTALL)
-_SOFT_FORMAT = re.compile(r"<reasoning>.*?</reasoning>\s*<answer>.*?</answer>", re.DOTALL)
+
+# The notebook's patterns but for the atomic group, which keeps to the first place where the answer opens. A later one
+# could match only what the first one matches too; trying them all takes minutes on a megabyte of tags.
+_STRICT_FORMAT = re.compile(r"^<reasoning>\n(?>.*?\n</reasoning>\n<answer>\n).*?\n</answer>\n*$", re.DOTALL)
+_SOFT_FORMAT = re.compile(r"<reasoning>(?>.*?</reasoning>\s*<answer>).*?</answer>", re.DOTALL)
 _TRAILING_PENALTY = 0.001
+
+# Possessive throughout, so that what does not end as a number is passed over whole instead of read in part.
+_NUMBER = re.compile(
+    r"((?<!\w)[-−]\\?[$€£]?|[$€£][-−])?"  # a minus, before or after the currency sign
+    r"(?<![\w.^])(?<!\d,)"  # not within a word, a number or an exponent
+    r"(\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+|\.\d++)"
+    r"(?![.,]?\d|\^|[eE][-+]?\d|[²³¹⁰-⁹¼-¾⅐-⅞])",  # not a part of something longer whose value is another
+    re.ASCII,
+)
+_BOXED = "\\boxed{"
 
 
 def extract_answer(completion: str) -> str:
-    """The text after the last `<answer>`, up to the next `</answer>`, stripped; the whole text when there are no tags."""
+    """The text after the last `<answer>`, up to the next `</answer>`, stripped; the whole text when there are no tags.
+
+    Source: `extract_xml_answer` of the notebook, which the article quotes. A lone `</answer>` ends the whole text.
+    """
     return completion.split("<answer>")[-1].split("</answer>")[0].strip()
 
 
 def extract_number(completion: str) -> str:
-    """The first number of the extracted answer without `$`, `%` and commas; "0" when there is none (the article's choice)."""
+    """The first number of the extracted answer without `$`, `%` and commas; "0" when there is none.
+
+    Source: `extract_final_answer` of the article. Signs and decimals are left out: -8 is read as 8, and 2.5 as 2.
+    """
     match = _FIRST_NUMBER.search(extract_answer(completion))
     return match.group(1).replace(",", "") if match else "0"
 
 
 def correctness(completion: str, gold: str) -> float:
-    """Hard correctness: 1.0 if the extracted answer is exactly the gold answer (the article lowers it from 2.0)."""
+    """Hard correctness: 1.0 if the extracted answer is exactly the gold answer.
+
+    Source: `correctness_reward_func` of the notebook; the article lowers it from 2.0. Text is compared: "16,320" and
+    "$72" are not 16320 and 72.
+    """
     return 1.0 if extract_answer(completion) == gold else 0.0
 
 
 def soft_correctness(completion: str, gold: str) -> float:
-    """1.0 if the first number in the extracted answer is the gold answer: "$27", "96%" and "72 units" count."""
+    """1.0 if the first number in the extracted answer is the gold answer: "$27", "96%" and "72 units" count.
+
+    Source: `soft_correctness_reward_func`, which the article adds. Holes: a negative or decimal gold answer is never
+    reached, "-72" and "72.9" earn it for 72, and an answer without a number earns it for 0.
+    """
     return 1.0 if extract_number(completion) == gold else 0.0
 
 
 def integer(completion: str, gold: str) -> float:
-    """0.5 if the extracted answer consists of digits only."""
+    """0.5 if the extracted answer consists of digits only.
+
+    Source: `int_reward_func` of the notebook, which the article takes over. It is Python's `isdigit`: no sign and no
+    comma, but digits of any script, and "²".
+    """
     return 0.5 if extract_answer(completion).isdigit() else 0.0
 
 
 def strict_format(completion: str, gold: str) -> float:
-    """0.5 for the exact layout, one line break around each part; the article adds re.DOTALL and trailing newlines."""
+    """0.5 for the exact layout, one line break around each part.
+
+    Source: `strict_format_reward_func` of the notebook; the article adds re.DOTALL and trailing newlines. With
+    re.DOTALL a part may be empty or hold tags itself.
+    """
     return 0.5 if _STRICT_FORMAT.match(completion) else 0.0
 
 
 def soft_format(completion: str, gold: str) -> float:
-    """0.5 if the text starts with a reasoning block followed by an answer block, whatever the line breaks."""
+    """0.5 if the text starts with a reasoning block followed by an answer block, whatever the line breaks.
+
+    Source: `soft_format_reward_func` of the notebook; the article adds re.DOTALL. What follows is not looked at.
+    """
     return 0.5 if _SOFT_FORMAT.match(completion) else 0.0
 
 
 def xml_count(completion: str, gold: str) -> float:
     """0.125 for each of the four tags that stands exactly once with its line break, minus 0.001 a character of tail.
 
-    The tail is penalised twice, as in the notebook: after `\\n</answer>\\n` and after `\\n</answer>`. Without any
-    `\\n</answer>\\n` the first penalty takes the whole text, so a completion that ends in `\\n</answer>` pays for its length.
+    Source: `xmlcount_reward_func` of the notebook, which the article takes over. The tail is penalised twice, after
+    `\\n</answer>\\n` and after `\\n</answer>`. Without any `\\n</answer>\\n` the first penalty takes the whole text, so a
+    completion that ends in `\\n</answer>` pays for its length. There is no lower bound.
     """
     score = 0.0
     if completion.count("<reasoning>\n") == 1:
@@ -69,6 +112,32 @@ def xml_count(completion: str, gold: str) -> float:
         score += 0.125
         score -= (len(completion.split("\n</answer>")[-1]) - 1) * _TRAILING_PENALTY
     return score
+
+
+def value_correctness(completion: str, gold: str) -> float | None:
+    """1.0 if the answer's value equals the gold answer's: "16,320", "-$8", "72.00" and "\\boxed{72} units" count.
+
+    Source: this project's variant of hard correctness; the article has none. Where the extracted answer holds
+    `\\boxed{...}`, the inside of the last one is read. Units, `$` and `%` are passed over, so 96% is 96; a minus counts
+    directly before its number. Several numbers earn it only if each has the gold answer's value, so guesses in a row
+    earn nothing. Nothing is calculated: "48/2", "1e5" and "2½" have no value here. Values are compared exactly as
+    decimals, whatever their length. `None` where the gold answer does not hold exactly one number.
+    """
+    expected = list(islice(_values(gold), 2))
+    if len(expected) != 1:
+        return None
+    answer = extract_answer(completion)
+    if _BOXED in answer:
+        answer = answer.split(_BOXED)[-1].rsplit("}", 1)[0]
+    values = _values(answer)
+    return 1.0 if next(values, None) == expected[0] and all(value == expected[0] for value in values) else 0.0
+
+
+def _values(text: str) -> Iterator[Decimal]:
+    """The values of the numbers in a text, exactly; made from text alone, as arithmetic on decimals would round."""
+    for match in _NUMBER.finditer(text):
+        minus, digits = match.groups()
+        yield Decimal(f"{'-' if minus else ''}{digits.replace(',', '')}")
 
 
 @dataclass(frozen=True)
@@ -97,8 +166,12 @@ REWARDS: dict[str, Reward] = {
         Reward("strict_format", "Strict format", 0.5, strict_format),
         Reward("soft_format", "Soft format", 0.5, soft_format),
         Reward("xml_count", "XML tag count", 0.5, xml_count),
+        Reward("value_correctness", "Value correctness", 1.0, value_correctness),
     )
 }
+
+ARTICLE_REWARDS = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
+"""The article's six, which a run trains on unless it says otherwise; together at most 4.0."""
 
 
 def score_completion(completion: str, gold: str) -> dict[str, float | None]:

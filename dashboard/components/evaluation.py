@@ -1,19 +1,20 @@
 """The article's table before and after, and the problems that a run gained and lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import data
 from dashboard.text import count, plain
+from training.comparison import compare_evaluations
 from training.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.rewards import extract_answer
 from training.store import Evaluation, Job
 
 
 def render_comparison(run: Job, evaluations: Mapping[str, Evaluation]) -> None:
-    """The table first, then the problems whose hard correctness changed."""
+    """The table first, then what changed problem by problem, and the problems whose hard correctness changed."""
     tables = {label: evaluation_table(evaluations[label]) for label in ("before", "after") if label in evaluations}
     st.dataframe(comparison_frame(tables), hide_index=True)
     problems = len(next(iter(evaluations.values())).items)
@@ -22,8 +23,10 @@ def render_comparison(run: Job, evaluations: Mapping[str, Evaluation]) -> None:
         note += " The second evaluation follows when training is done."
     st.caption(note)
     if "before" in evaluations and "after" in evaluations:
-        gained, lost = changed_ids(evaluations["before"], evaluations["after"])
-        for title, ids in (("Gained", gained), ("Lost", lost)):
+        compared = compare_evaluations(evaluations["before"], evaluations["after"])
+        for comparison in compared.values():
+            st.markdown(plain(comparison.reading))
+        for title, ids in (("Gained", compared["hard"].gained), ("Lost", compared["hard"].lost)):
             st.subheader(f"{title}: {count(len(ids), 'problem')}", anchor=False)
             if ids:
                 st.dataframe(_answers(run, evaluations, ids), hide_index=True)
@@ -46,17 +49,7 @@ def comparison_frame(tables: Mapping[str, Mapping[str, Score]]) -> pd.DataFrame:
     return frame[[*(column for column in frame if column != "maximum"), "maximum"]]
 
 
-def changed_ids(before: Evaluation, after: Evaluation) -> tuple[list[str], list[str]]:
-    """(gained, lost): problems that only one of two evaluations of the same problems has right, by hard correctness."""
-    was = {item.problem_id: bool(item.rewards["correctness"]) for item in before.items}
-    now = {item.problem_id: bool(item.rewards["correctness"]) for item in after.items}
-    both = [problem_id for problem_id in was if problem_id in now]
-    gained = [problem_id for problem_id in both if now[problem_id] and not was[problem_id]]
-    lost = [problem_id for problem_id in both if was[problem_id] and not now[problem_id]]
-    return gained, lost
-
-
-def _answers(run: Job, evaluations: Mapping[str, Evaluation], ids: list[str]) -> pd.DataFrame:
+def _answers(run: Job, evaluations: Mapping[str, Evaluation], ids: Sequence[str]) -> pd.DataFrame:
     problems = data.problems_by_id(str(run.spec["source"]))
     items = {label: {item.problem_id: item for item in evaluations[label].items} for label in ("before", "after")}
     return pd.DataFrame(

@@ -113,5 +113,11 @@ def _facts(run: ProblemHistory) -> list[str]:
     if run.mean_reward is not None:
         facts.append(f"mean reward {significant(run.mean_reward)}")
     for label, score in run.evaluated.items():
-        facts.append(f"{plain(label)}: {'not scored' if score is None else 'right' if score else 'wrong'}")
+        facts.append(f"{plain(label)}: {_verdict(score)}")
     return facts
+
+
+def _verdict(score: float | None) -> str:
+    if score is None:
+        return "not scored"
+    return {1.0: "right", 0.0: "wrong"}.get(score, f"{percent(score)} right")

@@ -1,0 +1,70 @@
+"""Evaluations and comparisons as the command line gives them: facts for `--json`, lines for people."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from training.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
+from training.evaluate import evaluation_table
+from training.store import Evaluation
+
+_IDS_SHOWN = 10
+"""Problems that a line names of a list; the facts name all."""
+
+
+def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The article's figures by key, their intervals, and what else the evaluation holds.
+
+    Args:
+        steps: problem id -> its number of steps; without it there are no figures by steps.
+    """
+    table = evaluation_table(evaluation)
+    facts: dict[str, Any] = {key: score.value for key, score in table.items()}
+    facts["intervals"] = {key: [score.low, score.high] for key, score in table.items()}
+    facts["tokens"] = sum(item.tokens for item in evaluation.items)
+    if sampled := sampled_scores(evaluation):
+        facts["sampled"] = {score.title: [score.value, score.low, score.high] for score in sampled}
+    if steps is not None:
+        facts["by_steps"] = [asdict(row) for row in scores_by_steps(evaluation, steps)]
+    return facts
+
+
+def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> Iterator[str]:
+    """The article's table; then, where there are several completions a problem, pass@k and majority@k; then by steps."""
+    yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
+    for score in evaluation_table(evaluation).values():
+        yield f"  {score.title:<22} {score.value:>6.3f}  {score.low:.3f} to {score.high:<8.3f} {score.maximum:>4.1f}"
+    for sampled in sampled_scores(evaluation):
+        yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {sampled.low:.3f} to {sampled.high:.3f}"
+    if steps is not None:
+        yield "By number of steps"
+        for row in scores_by_steps(evaluation, steps):
+            name = "unknown" if row.steps is None else f"{row.steps} steps"
+            figures = ", ".join(f"{s.title.lower()} {s.value:.3f} ({s.low:.3f} to {s.high:.3f})" for s in row.scores.values())
+            yield f"  {name:<10} {row.problems:>6,} problems  {figures}"
+
+
+def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:
+    """Hard and soft correctness before against after; empty while there are not both."""
+    return {
+        key: {"reading": found.reading, "p_value": found.p_value, "problems": found.problems} | asdict(found)
+        for key, found in compare_run(evaluations).items()
+    }
+
+
+def comparison_lines(evaluations: list[Evaluation]) -> Iterator[str]:
+    """The same in words, the first problems of each list named."""
+    comparisons = compare_run(evaluations)
+    if comparisons:
+        yield "Before against after, problem by problem"
+    for found in comparisons.values():
+        yield f"  {found.reading}"
+        yield from _lists(found)
+
+
+def _lists(found: Comparison) -> Iterator[str]:
+    not_compared = (*found.only_before, *found.only_after, *found.unscored)
+    for title, ids in (("Gained", found.gained), ("Lost", found.lost), ("Not compared", not_compared)):
+        if ids:
+            more = f" and {len(ids) - _IDS_SHOWN:,} more (--json names all)" if len(ids) > _IDS_SHOWN else ""
+            yield f"    {title}: {', '.join(ids[:_IDS_SHOWN])}{more}"
