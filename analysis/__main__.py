@@ -41,7 +41,7 @@ from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
 from training.problems import ProblemSet, load_problems
 from training.store import Store
-from training.terminal import run_command
+from training.terminal import check_ctrl_c, run_command
 
 REJECTED_SHOWN = 5
 PAIRS_SHOWN = 20
@@ -362,6 +362,7 @@ def _ship(options: argparse.Namespace) -> int:
 
 def _build_with_bar(options: argparse.Namespace, home: Home, note: Callable[[Progress], None] = lambda progress: None) -> Atlas:
     def report(progress: Progress) -> None:
+        check_ctrl_c()
         note(progress)
         bar.show(progress)
 

@@ -6,7 +6,7 @@ keeps one core busy too. What a layout is, is for `analysis.layout`.
 
 import multiprocessing
 import signal
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from analysis.layout import lay_out
 from analysis.neighbors import nearest_neighbors
 
 WORTH_IT = 2_000
 """With fewer problems to embed than this the process would be ready later than its caller."""
-_PATIENCE_S = 5.0
 
 
 class LayoutProcess:
@@ -52,15 +52,14 @@ def layout_process() -> Iterator[LayoutProcess]:
         yield LayoutProcess(here)
     finally:
         here.close()
-        process.terminate()
-        process.join(_PATIENCE_S)
         process.kill()
         process.join()
 
 
 def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is the caller's to answer
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # not death at once: what libraries opened is closed
+    # UMAP makes progress bars, whose lock would otherwise be one that the system keeps when this process is killed.
+    tqdm.set_lock(threading.RLock())
     _warm_up()
     while True:
         try:

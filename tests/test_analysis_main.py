@@ -1,10 +1,12 @@
 """`python -m analysis`: facts on stdout, one explained line per error, no traceback."""
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from training.curation import save_subset
 from training.home import Home
 from training.problems import load_problems
 from training.store import Rollout, Store
+from training.terminal import check_ctrl_c, run_command
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
 
@@ -237,3 +240,18 @@ def test_a_reader_that_goes_away_is_no_error(in_home: Home) -> None:
     command = f"{sys.executable} -m analysis report --source demo | true"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], env=os.environ.copy(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_ctrl_c_that_a_library_swallows_ends_the_command_at_its_next_step() -> None:
+    def careless(options: object) -> int:
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGINT)
+        check_ctrl_c()
+        raise AssertionError("went on")
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert run_command(careless, argparse.Namespace()) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    check_ctrl_c()

@@ -1,9 +1,12 @@
 """How the command lines end: what went wrong becomes one line and a status, never a traceback."""
 
 import os
+import signal
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Callable
+from types import FrameType
 
 from training.errors import AtlasError
 
@@ -11,11 +14,30 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
+class _CtrlC:
+    """What SIGINT calls: the usual exception, and a memory of it."""
+
+    pressed = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.pressed = True
+        raise KeyboardInterrupt
+
+
+def check_ctrl_c() -> None:
+    """Raise `KeyboardInterrupt` if Ctrl-C was pressed in a command: a library that was being imported may have swallowed it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, _CtrlC) and handler.pressed:
+        raise KeyboardInterrupt
+
+
 def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
     """Run a command and return the exit status: its own, 2 for an error explained on stderr, 130 for Ctrl-C.
 
     A reader that goes away early (`| head`) is no error.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _CtrlC())
     try:
         status = command(options)
         sys.stdout.flush()
