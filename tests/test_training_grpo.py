@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from training.counterfactuals import reweigh
 from training.home import Home
 from training.problems import load_problems
 from training.store import Job, Store
@@ -129,7 +130,7 @@ def test_checkpoints_are_recorded_and_there(finished: Job, store: Store) -> None
 def test_show_prints_the_runs_facts_as_json(finished: Job, training: Run) -> None:
     shown: dict[str, Any] = json.loads(training("show", finished.id, "--json").stdout)
     assert shown["status"] == "finished"
-    assert set(shown["evaluations"]["after"]) == {"hard", "soft", "integer", "soft_format", "strict_format", "intervals"}
+    assert set(shown["evaluations"]["after"]) == {"hard", "soft", "integer", "soft_format", "strict_format", "intervals", "tokens"}
     assert shown["config"]["max_steps"] == 3
     listed = json.loads(training("list", "--json").stdout)
     assert finished.id in [run["run_id"] for run in listed]
@@ -202,3 +203,15 @@ def test_evaluate_draws_several_samples_a_problem_and_keeps_them(training: Run) 
     assert sum(row["problems"] for row in facts["by_steps"]) == 8
     assert facts["tokens"] > 24
     assert facts["seconds"] > 0
+
+
+def test_the_ledger_gives_back_trls_advantages(finished: Job, store: Store) -> None:
+    assert reweigh(store, finished.id).recorded_difference < 0.02
+
+
+def test_a_finished_run_is_asked_what_to_look_at_and_what_other_weights_would_do(training: Run, finished: Job) -> None:
+    steps = int(finished.total)
+    assert f"The run has {steps} steps on record" in training("health", finished.id).stdout
+    facts = json.loads(training("reweigh", finished.id, "--weight", "correctness=1", "--json").stdout)
+    assert facts["weights"] == {"correctness": 1.0}
+    assert facts["rollouts"] >= len(facts["flipped"]) + len(facts["silenced"]) + len(facts["awakened"])

@@ -15,7 +15,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRPO_ATLAS_STORE", raising=False)
 
 
-@pytest.mark.parametrize("command", ["launch", "run", "list", "show", "stop", "resume", "evaluate", "score"])
+@pytest.mark.parametrize(
+    "command", ["launch", "run", "list", "show", "health", "reweigh", "stop", "resume", "evaluate", "score"]
+)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -83,3 +85,9 @@ def test_an_unwritable_home_is_an_error_with_the_remedy(
 def test_the_shipped_misleading_completions_score_as_expected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--adversarial"]) == 0
     assert "completions score as expected." in capsys.readouterr().out
+
+
+def test_a_weight_that_is_no_weight_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["reweigh", "demo-1", "--weight", "correctness"])
+    assert "'correctness' is not NAME=W" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`python -m training launch | run | list | show | stop | resume | evaluate | score`: the command line of the training core.
+"""The command line of the training core, `python -m training`: runs from launch to health, evaluations, scores.
 
 Facts go to standard output, as JSON with `--json`; errors go to standard error as one line and end with status 2.
 """
@@ -10,18 +10,27 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from training import launch
 from training.adversarial import check_cases, print_bench
 from training.backends import local
 from training.config import RunConfig, load_preset, parse_config, preset_paths
+from training.counterfactuals import Scale, reweigh
 from training.curation import restrict
 from training.errors import ConfigError, SourceError, StoreError
 from training.evaluate import evaluate_model
+from training.health import MIN_STEPS, examine
 from training.home import Home
 from training.jobs import JobProcess, job_process
-from training.outputs import comparison_facts, comparison_lines, evaluation_facts, evaluation_lines
+from training.outputs import (
+    comparison_facts,
+    comparison_lines,
+    counterfactual_lines,
+    evaluation_facts,
+    evaluation_lines,
+    health_lines,
+)
 from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import score_completion
@@ -69,6 +78,21 @@ def _parser() -> argparse.ArgumentParser:
     command = add("show", _show, "One run: status, progress, figures, evaluations, checkpoints.", run=True)
     command.add_argument("--json", action="store_true", help="print as JSON")
     command.add_argument("--log", action="store_true", help="print the end of the run's log instead")
+
+    command = add("health", _health, "What to look at in a run: signals from its ledger, each with its evidence.", run=True)
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+    command = add("reweigh", _reweigh, "A run's advantages under other reward weights, from its ledger.", run=True)
+    command.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        type=_weight,
+        metavar="NAME=W",
+        help="a reward function's weight; others are 0",
+    )
+    command.add_argument("--scale-rewards", choices=get_args(Scale), help="whose deviation divides; the run's own if not given")
+    command.add_argument("--json", action="store_true", help="print as JSON")
 
     command = add("stop", _stop, "Ask a run to end at its next step, with a checkpoint.", run=True)
     command.add_argument("--wait", action="store_true", help="return when the run has ended")
@@ -164,6 +188,26 @@ def _show(options: argparse.Namespace) -> int:
         print(line)
     for checkpoint in store.checkpoints(run.id):
         print(f"Checkpoint of step {checkpoint.step:,}: {checkpoint.path}")
+    return 0
+
+
+def _health(options: argparse.Namespace) -> int:
+    _, store = _open()
+    health = examine(store, options.run)
+    if options.json:
+        print(json.dumps({"run_id": options.run, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
+    else:
+        print(*health_lines(health), sep="\n")
+    return 0
+
+
+def _reweigh(options: argparse.Namespace) -> int:
+    _, store = _open()
+    found = reweigh(store, options.run, dict(options.weight) or None, options.scale_rewards)
+    if options.json:
+        print(json.dumps({"run_id": options.run} | asdict(found), indent=2))
+    else:
+        print(*counterfactual_lines(found), sep="\n")
     return 0
 
 
@@ -312,6 +356,14 @@ def _temperature(text: str) -> float:
     if not 0 <= value <= 10:
         raise argparse.ArgumentTypeError("must be between 0 and 10")
     return value
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=W, such as correctness=1") from None
 
 
 def _count(text: str) -> int:

@@ -1,11 +1,13 @@
-"""Evaluations and comparisons as the command line gives them: facts for `--json`, lines for people."""
+"""Evaluations, comparisons and what the ledger tells, as the command line gives them: facts for `--json`, lines for people."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from training.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
+from training.counterfactuals import Counterfactual
 from training.evaluate import evaluation_table
+from training.health import MIN_STEPS, SIGNALS, Health
 from training.store import Evaluation
 
 _IDS_SHOWN = 10
@@ -68,3 +70,29 @@ def _lists(found: Comparison) -> Iterator[str]:
         if ids:
             more = f" and {len(ids) - _IDS_SHOWN:,} more (--json names all)" if len(ids) > _IDS_SHOWN else ""
             yield f"    {title}: {', '.join(ids[:_IDS_SHOWN])}{more}"
+
+
+def health_lines(health: Health) -> Iterator[str]:
+    """Each signal that fires with its evidence, then what could not be checked."""
+    if health.steps < MIN_STEPS:
+        yield f"The run has {health.steps:,} steps on record; its signals are checked from {MIN_STEPS} on."
+        return
+    for name, finding in health.findings.items():
+        yield f"{SIGNALS[name].title}. {finding.sentence}"
+        for row in finding.evidence:
+            group = "" if row.group_index is None else f" group {row.group_index + 1}"
+            position = "" if row.position is None else f" completion {row.position + 1}"
+            yield f"  step {row.step:,}{group}{position}: {row.shows}"
+    for name, reason in health.unchecked.items():
+        yield f"{SIGNALS[name].title}: not checked, {reason}."
+    if not health.findings:
+        yield f"Nothing to look at in {health.steps:,} steps."
+
+
+def counterfactual_lines(found: Counterfactual) -> Iterator[str]:
+    """How many rollouts would have been credited otherwise."""
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in found.weights.items())
+    yield f"With {weights} and scale_rewards {found.scale_rewards}, of {found.rollouts:,} rollouts"
+    yield f"  {len(found.flipped):,} would be encouraged instead of discouraged, or the reverse"
+    yield f"  {len(found.silenced):,} would have no say any more, {len(found.awakened):,} would get one"
+    yield f"  the mean size of an advantage would be {found.size_after:.3f}, not {found.size_before:.3f}"

@@ -1,0 +1,254 @@
+"""The health signals: each fires on the run that it is for, shows the rows, and leaves a good run alone."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.errors import StoreError
+from training.health import MIN_STEPS, SIGNALS, Evidence, Health, examine
+from training.store import Rollout, Store
+
+GROUPS, SIZE = 2, 8
+Place = tuple[int, int, int]
+"""Step, group, position."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def rewards(hard: float, soft: float, form: float) -> dict[str, Any]:
+    """Fields of a rollout that is paid like this."""
+    return {"rewards": {"correctness": hard, "soft_correctness": soft, "integer": form}, "total": hard + soft + form}
+
+
+def good(place: Place) -> dict[str, Any]:
+    """A run that learns: more and more of a group is right, every completion is another, and the groups differ."""
+    step, group, position = place
+    right = float(position < 2 + min(4, step // 8) + (step + group) % 2)
+    return rewards(right, max(right, float(position % 3 == 0)), 0.5 * (position % 2))
+
+
+def run(
+    store: Store,
+    changes: Callable[[Place], dict[str, Any]] = lambda place: {},
+    *,
+    steps: int = 40,
+    entropy: Callable[[int], float | None] | None = lambda step: 0.5 / (1 + step / 100),
+) -> str:
+    """A run in the store, as the good one but for the fields that `changes` gives."""
+    job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
+    for step in range(1, steps + 1):
+        places = [(step, group, position) for group in range(GROUPS) for position in range(SIZE)]
+        store.add_rollouts(job_id, [rollout(place, good(place) | changes(place)) for place in places])
+        store.add_scalars(job_id, step, {"entropy": entropy(step)} if entropy else {"reward": 1.0})
+    return job_id
+
+
+def rollout(place: Place, fields: dict[str, Any]) -> Rollout:
+    step, group, position = place
+    plain = Rollout(step, group, position, f"train-{group}", f"text {place}", {}, 0.0, 0.0, 30, "stop")
+    return dataclasses.replace(plain, **fields)
+
+
+def only(health: Health, signal: str) -> tuple[str, tuple[Evidence, ...]]:
+    """The sentence and rows of the one signal that fires."""
+    assert list(health.findings) == [signal]
+    finding = health.findings[signal]
+    assert finding.sentence.startswith("Look at ")
+    assert 1 <= len(finding.evidence) <= 5
+    return finding.sentence, finding.evidence
+
+
+@pytest.mark.parametrize("steps", [MIN_STEPS, MIN_STEPS + 1, 19, 40, 41, 100])
+def test_a_good_run_has_nothing_to_look_at(store: Store, steps: int) -> None:
+    assert examine(store, run(store, steps=steps)) == Health(steps, {}, {})
+
+
+def worst(place: Place) -> dict[str, Any]:
+    return rewards(0.0, 0.0, 0.0) | {"completion": "same", "finish_reason": "length"}
+
+
+def test_a_short_run_is_not_judged(store: Store) -> None:
+    assert examine(store, run(store, worst, steps=MIN_STEPS - 1)) == Health(MIN_STEPS - 1, {}, {})
+    assert {"flat_groups", "cut_off", "repeats", "silent_rewards"} == set(
+        examine(store, run(store, worst, steps=MIN_STEPS)).findings
+    )
+
+
+def test_a_run_without_rollouts_is_not_judged(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    assert examine(store, job_id) == Health(0, {}, {})
+
+
+def test_an_unknown_run_is_named(store: Store) -> None:
+    with pytest.raises(StoreError, match="no run 'demo-7'"):
+        examine(store, "demo-7")
+
+
+def hacked(place: Place, form: float = 4.0) -> dict[str, Any]:
+    """Right and badly formed at first, wrong and well paid from step 21 on."""
+    step, group, position = place
+    early = step <= 20
+    right = float(position < (4 if early else 1) + (step + group) % 2)
+    return rewards(right, right, 0.5 * (position % 2) if early else form - 0.01 * position)
+
+
+def test_reward_that_rises_while_correctness_falls_is_found(store: Store) -> None:
+    sentence, evidence = only(examine(store, run(store, hacked)), "reward_without_skill")
+    assert sentence == (
+        "Look at what is paid for: from steps 1 to 10 to steps 31 to 40 the reward rose from 1.38 to 4.34 "
+        "while hard correctness fell from 0.56 to 0.19 and soft correctness from 0.56 to 0.19."
+    )
+    assert all(row.step > 30 and row.shows.startswith("wrong, yet paid 3.9") for row in evidence)
+    assert {row.position for row in evidence} == {1}, "the best paid of the wrong ones come first"
+    assert len({(row.step, row.group_index) for row in evidence}) == 5, "one a group"
+
+
+def test_a_fall_after_a_rise_is_measured_from_the_peak(store: Store) -> None:
+    def peaked(place: Place) -> dict[str, Any]:
+        step, group, position = place
+        right = float(position < (1 if step <= 10 else 6 if step <= 30 else 2) + (step + group) % 2)
+        return rewards(right, right, 0.5 * (position % 2) + 0.2 * step)
+
+    sentence, _ = only(examine(store, run(store, peaked)), "reward_without_skill")
+    assert "from steps 11 to 20 to steps 31 to 40" in sentence
+
+
+def test_correctness_that_falls_with_the_reward_is_not_reward_without_skill(store: Store) -> None:
+    assert examine(store, run(store, lambda place: hacked(place, form=0.2))).findings == {}
+
+
+def test_soft_correctness_alone_may_fall(store: Store) -> None:
+    """Hard correctness rises towards soft correctness in the article's runs, and the two meet."""
+
+    def meeting(place: Place) -> dict[str, Any]:
+        step, group, position = place
+        hard = float(position < 2 + step // 10 + (step + group) % 2)
+        soft = float(position < 7 - step // 20 + (step + group) % 2)
+        return rewards(hard, max(hard, soft), 0.5 * (position % 2))
+
+    assert examine(store, run(store, meeting)).findings == {}
+
+
+def test_without_both_kinds_of_correctness_it_says_so(store: Store) -> None:
+    job_id = run(store, lambda place: {"rewards": {"correctness": float(place[2] % 2)}, "total": float(place[2] % 2)})
+    assert examine(store, job_id) == Health(40, {}, {"reward_without_skill": "the run does not record soft_correctness"})
+
+
+def test_groups_without_variance_are_split_by_what_they_are(store: Store) -> None:
+    def flat(place: Place) -> dict[str, Any]:
+        if place[1] == 0:
+            return rewards(1.0, 1.0, 0.5)
+        return rewards(0.0, 0.0, 0.0) if place[0] % 2 else good(place)
+
+    sentence, evidence = only(examine(store, run(store, flat)), "flat_groups")
+    assert sentence == (
+        "Look at the choice of problems: in 75% of the groups of steps 31 to 40 all completions earned the same, "
+        "so that nothing was learnt from them (50% all right, 25% all wrong)."
+    )
+    assert evidence[0] == Evidence(40, 0, None, "all right, 8 equal rewards")
+
+
+def test_rounding_is_no_variance(store: Store) -> None:
+    def rounded(place: Place) -> dict[str, Any]:
+        return rewards(1.0, 1.0, 0.5) | {"total": 2.5 + 1e-8 * place[2]}
+
+    assert "(100% all right)" in only(examine(store, run(store, rounded)), "flat_groups")[0]
+
+
+def test_completions_that_are_cut_off_are_found(store: Store) -> None:
+    def cut(place: Place) -> dict[str, Any]:
+        return {"finish_reason": "length", "tokens": 160} if place[0] > 30 and place[2] == 3 else {}
+
+    sentence, evidence = only(examine(store, run(store, cut)), "cut_off")
+    assert sentence == "Look at the length limit: 12% of the completions of steps 31 to 40 were cut off, at 160 tokens."
+    assert evidence[0] == Evidence(40, 1, 3, "cut off after 160 tokens")
+    assert len({(row.step, row.group_index) for row in evidence}) == 5
+
+
+def test_cut_offs_of_the_beginning_are_forgiven(store: Store) -> None:
+    assert examine(store, run(store, lambda place: {"finish_reason": "length"} if place[0] <= 30 else {})).findings == {}
+
+
+def test_repeated_completions_of_a_group_are_found(store: Store) -> None:
+    def copied(place: Place) -> dict[str, Any]:
+        return {"completion": "the same"} if place[2] else {"completion": "another"}
+
+    sentence, evidence = only(examine(store, run(store, copied)), "repeats")
+    assert "86% of the completions that could repeat another of their group do" in sentence
+    assert evidence[0].position == 1
+    assert evidence[0].shows == "7 of 8 are this text"
+
+
+def test_the_same_text_in_other_groups_is_no_repeat(store: Store) -> None:
+    assert examine(store, run(store, lambda place: {"completion": f"text {place[2]}"})).findings == {}
+
+
+def test_groups_that_are_all_right_may_repeat(store: Store) -> None:
+    def mastered(place: Place) -> dict[str, Any]:
+        return {"completion": "right"} | rewards(1.0, 1.0, 0.5 * (place[2] % 2))
+
+    assert examine(store, run(store, mastered)).findings == {}
+
+
+def test_entropy_that_collapses_is_found(store: Store) -> None:
+    job_id = run(store, entropy=lambda step: 0.5 if step <= 20 else 0.01 + 0.001 * (40 - step))
+    sentence, evidence = only(examine(store, job_id), "entropy_collapse")
+    assert sentence.endswith("entropy fell from 0.5 in steps 1 to 10 to 0.0145 in steps 31 to 40.")
+    assert evidence[0] == Evidence(40, None, None, "entropy 0.01")
+
+
+def test_certainty_that_is_right_is_no_collapse(store: Store) -> None:
+    def right(place: Place) -> dict[str, Any]:
+        return rewards(1.0, 1.0, 0.5 * (place[2] % 2))
+
+    assert examine(store, run(store, right, entropy=lambda step: 0.5 / step**2)).findings == {}
+
+
+def test_a_run_without_entropy_says_so(store: Store) -> None:
+    expected = {"entropy_collapse": "the run does not log its entropy"}
+    assert examine(store, run(store, entropy=None)).unchecked == expected
+    assert examine(store, run(store, entropy=lambda step: None)).unchecked == expected
+
+
+def test_reward_functions_that_never_fire_are_named(store: Store) -> None:
+    def silent(place: Place) -> dict[str, Any]:
+        paid = good(place)
+        scores = paid["rewards"] | {"strict_format": 0.0, "by_value": None}
+        return {"rewards": scores}
+
+    sentence, evidence = only(examine(store, run(store, silent)), "silent_rewards")
+    assert sentence == ("Look at what strict_format and by_value ask for: not one of 640 completions earned anything there.")
+    assert evidence[0].shows == "among the best paid (2.50), nothing from strict_format and by_value"
+
+
+def test_a_penalty_fires_too(store: Store) -> None:
+    def penalised(place: Place) -> dict[str, Any]:
+        return {"rewards": good(place)["rewards"] | {"xml_count": -0.1 * (place == (3, 0, 0))}}
+
+    assert examine(store, run(store, penalised)).findings == {}
+
+
+def test_a_step_whose_scalars_are_still_to_come_is_no_gap(store: Store) -> None:
+    job_id = run(store, steps=MIN_STEPS)
+    store.add_rollouts(job_id, [rollout(place, good(place)) for place in [(11, 0, 0), (11, 0, 1), (11, 0, 2)]])
+    assert examine(store, job_id) == Health(11, {}, {})
+
+
+def test_what_could_not_be_scored_takes_no_part(store: Store) -> None:
+    def unscored(place: Place) -> dict[str, Any]:
+        nothing = {"rewards": dict.fromkeys(("correctness", "soft_correctness", "integer")), "total": None}
+        return nothing if place[2] == 0 or place[0] in (2, 39) else {}
+
+    assert examine(store, run(store, unscored)).findings == {}
+
+
+def test_every_signal_has_its_name_and_title() -> None:
+    assert [(name, bool(signal.title), bool(signal.find.__doc__)) for name, signal in SIGNALS.items()] == [
+        (signal.name, True, True) for signal in SIGNALS.values()
+    ]
