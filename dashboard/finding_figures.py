@@ -13,7 +13,7 @@ from dashboard import theme
 from dashboard.figures import quiet
 
 _NAMED = 3
-"""So many of the largest topics, and of the most isolated ones of some size, have their names in the figure."""
+"""So many of the largest topics have their names in the figure, and the island; more would cover each other."""
 
 _TICKS = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
 """Of an axis with logarithms."""
@@ -92,8 +92,7 @@ def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.F
 
 def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
     """Every cluster by its size and by how much it lies by itself, the most striking ones named."""
-    sizeable = topics.topics[: max(_NAMED, len(topics.topics) // 3)]
-    striking = {topic.number for topic in sorted(sizeable, key=lambda topic: -topic.isolation)[:_NAMED]}
+    striking = {topics.island.number}
     striking |= {topic.number for topic in topics.topics[:_NAMED]}
     figure = go.Figure(
         go.Scatter(

@@ -130,7 +130,15 @@ def test_checkpoints_are_recorded_and_there(finished: Job, store: Store) -> None
 def test_show_prints_the_runs_facts_as_json(finished: Job, training: Run) -> None:
     shown: dict[str, Any] = json.loads(training("show", finished.id, "--json").stdout)
     assert shown["status"] == "finished"
-    assert set(shown["evaluations"]["after"]) == {"hard", "soft", "integer", "soft_format", "strict_format", "intervals", "tokens"}
+    assert set(shown["evaluations"]["after"]) == {
+        "hard",
+        "soft",
+        "integer",
+        "soft_format",
+        "strict_format",
+        "intervals",
+        "tokens",
+    }
     assert shown["config"]["max_steps"] == 3
     listed = json.loads(training("list", "--json").stdout)
     assert finished.id in [run["run_id"] for run in listed]

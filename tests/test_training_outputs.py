@@ -1,6 +1,6 @@
 """What the command line says of evaluations."""
 
-from training.outputs import comparison_facts, comparison_lines, evaluation_facts, evaluation_lines
+from training.outputs import comparison_facts, comparison_lines, evaluation_facts, evaluation_lines, evaluation_size
 from training.rewards import score_completion
 from training.store import Evaluation, EvaluationItem
 
@@ -47,3 +47,8 @@ def test_a_run_is_compared_problem_by_problem_once_it_has_both() -> None:
     lines = list(comparison_lines([BEFORE, AFTER]))
     assert lines[0] == "Before against after, problem by problem"
     assert "    Gained: test-1, test-2" in lines
+
+
+def test_problems_are_counted_and_not_their_completions() -> None:
+    assert evaluation_size(BEFORE) == "3 test problems"
+    assert evaluation_size(evaluation("test", {"test-0": ["5", "6"]})) == "1 test problem, 2 completions"

@@ -29,6 +29,7 @@ from training.outputs import (
     counterfactual_lines,
     evaluation_facts,
     evaluation_lines,
+    evaluation_size,
     health_lines,
 )
 from training.problems import load_problems
@@ -182,7 +183,7 @@ def _show(options: argparse.Namespace) -> int:
         if facts["latest"].get(name) is not None:
             print(f"  {name:<34} {facts['latest'][name]:.3g}")
     for evaluation in evaluations:
-        print(f"Evaluation {evaluation.label}, {len(evaluation.items):,} {evaluation.split} problems")
+        print(f"Evaluation {evaluation.label}, {evaluation_size(evaluation)}")
         print(*evaluation_lines(evaluation), sep="\n")
     for line in comparison_lines(evaluations):
         print(line)

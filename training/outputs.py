@@ -31,6 +31,14 @@ def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = N
     return facts
 
 
+def evaluation_size(evaluation: Evaluation) -> str:
+    """How much was evaluated: `100 test problems`, `8 test problems, 16 completions`."""
+    problems = len({item.problem_id for item in evaluation.items})
+    noun = "problem" if problems == 1 else "problems"
+    several = f", {len(evaluation.items):,} completions" if len(evaluation.items) > problems else ""
+    return f"{problems:,} {evaluation.split} {noun}{several}"
+
+
 def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> Iterator[str]:
     """The article's table; then, where there are several completions a problem, pass@k and majority@k; then by steps."""
     yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
@@ -43,7 +51,7 @@ def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = N
         for row in scores_by_steps(evaluation, steps):
             name = "unknown" if row.steps is None else f"{row.steps} steps"
             figures = ", ".join(f"{s.title.lower()} {s.value:.3f} ({s.low:.3f} to {s.high:.3f})" for s in row.scores.values())
-            yield f"  {name:<10} {row.problems:>6,} problems  {figures}"
+            yield f"  {name:<10} {row.problems:>6,} {'problem ' if row.problems == 1 else 'problems'}  {figures}"
 
 
 def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:

@@ -113,7 +113,11 @@ def _render_build(
         return
     failed = job is not None and job.status in ("failed", "lost")
     if job is not None and failed:
-        render_error("The map could not be built.", job.reason)
+        problem = f"The map of {name} could not be built."
+        if kind == "primary":
+            render_error(problem, job.reason)
+        else:  # what stands below is another map, and whole
+            st.caption(plain(f"{problem} {job.reason}"))
     minutes = max(1, round(problems / _MAP_PROBLEMS_PER_S / 60))
     pressed = st.button(
         "Try again" if failed else label,

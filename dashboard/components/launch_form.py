@@ -16,7 +16,7 @@ from dashboard.components.errors import render_error
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.config import RunConfig
-from training.curation import list_subsets
+from training.curation import list_subsets, subset_ids
 from training.rewards import REWARDS
 
 _OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
@@ -65,7 +65,8 @@ def render_subset_choice(state: State) -> Mapping[str, str]:
     if not reference:
         return {"subset": ""}
     subset = subsets[reference]
-    st.caption(plain(f"From {subset.source}: {subset.how}."))
+    trainable = sum(problem_id.startswith("train-") for problem_id in subset_ids(data.store(), subset))
+    st.caption(plain(f"From {subset.source}: {subset.how}. {count(trainable, 'train problem')} of them; test is left whole."))
     return {"subset": reference, "source": subset.source}
 
 

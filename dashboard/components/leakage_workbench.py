@@ -85,7 +85,9 @@ def _render_below(pairs: Sequence[LeakagePair]) -> None:
     counts = Counter(pair.kind for pair in pairs)
     grave = ", ".join(f"{counts[kind]:,} {kind}" for kind in PAIR_KINDS if counts[kind] and kind != "topic")
     if grave:
-        st.caption(f"Below the threshold lie {grave}; choose the kind and lower the threshold to see them.")
+        st.caption(
+            f"Below the threshold lie pairs of graver kinds: {grave}. Choose the kind and lower the threshold to see them."
+        )
 
 
 def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[tuple[str, str], bool], state: State) -> None:
@@ -113,7 +115,7 @@ def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[
         hide_index=True,
         height=320,
         column_config={
-            "verdict": st.column_config.TextColumn(width="small", help="Pairs above the threshold are dropped unless kept."),
+            "verdict": st.column_config.TextColumn(width=110, help="Pairs above the threshold are dropped unless kept."),
             "kind": st.column_config.TextColumn(width="small"),
             "cosine": st.column_config.NumberColumn(format="%.3f", width="small"),
             "3-grams": st.column_config.NumberColumn(format="%.2f", width="small", help="Jaccard index of the word 3-grams."),

@@ -30,7 +30,7 @@ def render_controls(shown: Exploration, state: State) -> None:
     with view:
         _render_view(shown.atlas, state)
     search.text_input(
-        "Search", placeholder="apples, or “how many are left”", **state.bind(State.query, Keys.QUERY), icon=":material/search:"
+        "Search", placeholder="years old, or “each day”", **state.bind(State.query, Keys.QUERY), icon=":material/search:"
     )
     mode.selectbox(
         "Read as",
@@ -104,7 +104,8 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if phrases:
             passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
-            st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.", width="content")
+            hint = " Search by meaning finds what is told in other words." if state.query and not shown.passing.any() else ""
+            st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
             st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
         if state.selected:
             st.caption(f"{len(state.selected):,} on the map selected.", width="content")
