@@ -340,7 +340,7 @@ def _kept_rows(problem_set: ProblemSet, reference: str | None, home: Home) -> Se
     if reference is None:
         return range(len(problem_set.problems))
     store = Store.open(home.store_url)
-    kept = set(subset_ids(store, matching_subset(store, reference, problem_set)))
+    kept = set(subset_ids(store, matching_subset(store, reference, problem_set.whole)))
     return [row for row, problem in enumerate(problem_set.problems) if problem.id in kept]
 
 

@@ -119,7 +119,8 @@ def map_sample(problem_set: ProblemSet, limit: int = MAP_LIMIT) -> ProblemSet:
         return problem_set
     rows = np.sort(np.random.default_rng(SAMPLE_SEED).choice(total, limit, replace=False))
     notice = f"The map shows a random {limit:,} of {total:,} problems; training uses all of them."
-    return replace(problem_set, problems=tuple(problem_set.problems[row] for row in rows), notice=notice)
+    problems = tuple(problem_set.problems[row] for row in rows)
+    return replace(problem_set, problems=problems, notice=notice, sampled_from=problem_set)
 
 
 def build_atlas(

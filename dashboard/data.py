@@ -26,7 +26,7 @@ from dashboard.colourings import Colouring
 from dashboard.curves import Curve, curve_figure, scalar_frame
 from dashboard.web_files import WebFiles
 from training import curation, hub
-from training.errors import SourceError
+from training.errors import ModelError, SourceError
 from training.home import Home
 from training.problems import Problem, ProblemSet, load_problems
 from training.store import Store
@@ -105,12 +105,11 @@ def problems_by_id(source: str) -> Mapping[str, Problem]:
 
 
 def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
-    """The map of a problem set as far as it is built, `None` before there is anything to show.
-
-    Raises:
-        ModelError: the embedding model is unknown on this machine.
-    """
-    built = built_stages(problems, parameters)
+    """The map of a problem set as far as it is built, `None` before there is anything to show."""
+    try:
+        built = built_stages(problems, parameters)
+    except ModelError:  # not on this machine, so nothing was built with it; a build fetches it or says why it cannot
+        return None
     return _atlas(problems.content_hash, parameters, built, problems) if built else None
 
 

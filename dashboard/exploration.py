@@ -13,7 +13,7 @@ from analysis.search import SearchError
 from dashboard import data, filters
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
 from dashboard.state import State
-from training.curation import SubsetError, find_subset, subset_ids
+from training.curation import SubsetError, matching_subset, subset_ids
 
 NEAREST_MEANINGS = 50
 """Problems that a search by meaning finds."""
@@ -62,7 +62,8 @@ class Exploration:
 def explore(atlas: Atlas, state: State) -> Exploration:
     """Apply the session's filters, search, selection and colouring to a map."""
     titles = data.cluster_titles(atlas)
-    state.clusters = tuple(label for label in state.clusters if label in titles)
+    if titles:  # before clusters are built, what a link asks for waits
+        state.clusters = tuple(label for label in state.clusters if label in titles)
     frame, colouring = _coloured(data.frame(atlas), titles, state)
     found, cosines, problem = _search(atlas, state)
     if cosines is not None:
@@ -70,7 +71,7 @@ def explore(atlas: Atlas, state: State) -> Exploration:
     subset = None
     if state.subset:
         try:
-            subset = subset_ids(data.store(), find_subset(data.store(), state.subset))
+            subset = subset_ids(data.store(), matching_subset(data.store(), state.subset, atlas.problem_set.whole))
         except SubsetError as error:
             problem = str(error)
     selected = None

@@ -23,6 +23,8 @@ HEAVY = (
     "sentence_transformers",
     "wandb",
     "ray",
+    "scipy",
+    "openvino",
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analysis.atlas import AtlasParameters, build_atlas, stage_keys
+from analysis.atlas import AtlasParameters, build_atlas, map_sample, stage_keys
 from analysis.cache import Cache
 from dashboard import data
 from tests.app_testing import run_app, words
@@ -231,6 +231,42 @@ def test_a_link_to_a_subset_that_is_not_there_says_so(open_app: Open) -> None:
     test = open_app(subset="gone@1")
     assert not test.exception
     assert "There is no subset 'gone@1'" in words(test).replace("\\", "")
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_subset_of_other_data_is_not_applied(open_app: Open) -> None:
+    open_app()
+    curation.save_subset(data.store(), "demo's", load_problems("demo"), ["train-3"], "")
+    test = open_app(subset="demo's@1")
+    assert "was taken from other data than mine holds now" in words(test)
+    assert len(problems_in_table(test)) == 50
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_model_that_is_not_there_keeps_the_usual_map_and_says_why_it_cannot_be_built(open_app: Open, source: Path) -> None:
+    test = open_app(model="no-such-model")
+    assert not test.exception
+    assert "no map with the model no-such-model yet" in words(test)
+    assert len(problems_in_table(test)) == 50
+    job, _ = data.store().create_job("build", "map of mine", spec(source, AtlasParameters(model="no-such-model")))
+    data.store().end(job.id, "failed", "The model cannot be fetched. Check the name.")
+    assert "The model cannot be fetched. Check the name." in words(open_app(model="no-such-model"))
+
+
+def test_a_subset_of_a_sampled_map_can_be_trained_on(
+    open_app: Open, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = map_sample(load_problems(str(source)), limit=20)
+    monkeypatch.setattr(data, "map_sample", lambda problems: map_sample(problems, limit=20))
+    cache = Cache(tmp_path / "home" / "cache" / "atlas")
+    build_atlas(sample, AtlasParameters(), cache, lambda progress: None, FakeEmbedder())
+    test = open_app()
+    next(field for field in test.text_input if field.label == "Name").input("of the sample")
+    next(button for button in test.button if button.label == "Save subset").click().run()
+    (subset,) = curation.list_subsets(data.store())
+    assert subset.size == 20
+    restricted = curation.restrict(load_problems(str(source)), data.store(), subset.reference)
+    assert len(restricted.of_split("test")) == 10
 
 
 @pytest.mark.usefixtures("with_map")

@@ -74,6 +74,13 @@ class ProblemSet:
     rejected: tuple[Rejection, ...] = ()
     notice: str | None = None
     """What a person should know about how `auto` chose, if anything."""
+    sampled_from: "ProblemSet | None" = None
+    """The set that this one is a sample of, if it is one."""
+
+    @property
+    def whole(self) -> "ProblemSet":
+        """What is trained on, and what subsets are taken from: the set itself, or the one that it is a sample of."""
+        return self.sampled_from or self
 
     @cached_property
     def content_hash(self) -> str:

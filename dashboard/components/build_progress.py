@@ -24,11 +24,11 @@ _MAP_PROBLEMS_PER_S = 60
 def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     """Find the atlas to show for the session's source, and render what stands in its place or above it.
 
-    With `stand_in` the demo's atlas is shown for the source `auto` until its own has begun.
+    Until there is anything of a map with other settings, the source's usual map is shown; with `stand_in` the demo's for the
+    source `auto` until its own has begun.
 
     Raises:
         SourceError: the source cannot be read.
-        ModelError: the embedding model is unknown on this machine.
     """
     if data.needs_fetch(state.source):
         with st.container(border=True):
@@ -76,12 +76,20 @@ def _render_notice(problems: ProblemSet) -> None:
 
 
 def _render_missing(problems: ProblemSet, parameters: AtlasParameters, *, stand_in: bool) -> Atlas | None:
-    shown = data.atlas(data.problem_set("demo"), AtlasParameters()) if stand_in else None
+    usual = data.atlas(problems, AtlasParameters())
+    shown = usual or (data.atlas(data.problem_set("demo"), AtlasParameters()) if stand_in else None)
     with st.container(border=True):
         st.write(
-            f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map yet. "
-            "The map puts problems with alike wording close together; it is built in the background."
-            + (" Until then the demo's map stands here." if shown else "")
+            f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map "
+            + (f"with the model {plain(parameters.model)} yet. " if usual else "yet. ")
+            + "The map puts problems with alike wording close together; it is built in the background."
+            + (
+                " Until then the usual map stands here."
+                if usual
+                else " Until then the demo's map stands here."
+                if shown
+                else ""
+            )
         )
         _render_build(problems.source, parameters, problems.name, "Build the map", len(problems.problems))
     return shown

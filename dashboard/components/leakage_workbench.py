@@ -174,8 +174,9 @@ def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) 
         help="Which problem of a pair goes.",
     )
     side: Split = "test" if chosen == "test" else "train"
-    kept = list(without_leaks(atlas.problem_set.problems, dropped, side))
-    lost = len(atlas.problem_set.problems) - len(kept)
+    everything = atlas.problem_set.whole
+    kept = list(without_leaks(everything.problems, dropped, side))
+    lost = len(everything.problems) - len(kept)
     sizes = " and ".join(f"{sum(problem.split == split for problem in kept):,} {split}" for split in ("train", "test"))
     st.markdown(f"**Dropping {count(lost, f'{side} problem')} leaves {sizes}.**")
     with st.container(horizontal=True):
@@ -183,5 +184,5 @@ def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) 
         render_download(kept, "jsonl", name, label="Export the cleaned data")
         if st.button("Save as a subset", key="save cleaned", disabled=not lost):
             made = f"without {lost:,} {side} problems of pairs with a {how}"
-            subset = save_subset(data.store(), _CLEANED, atlas.problem_set, [problem.id for problem in kept], made)
+            subset = save_subset(data.store(), _CLEANED, everything, [problem.id for problem in kept], made)
             st.toast(plain(f"Saved as {subset.reference}. Launch offers it under “Train on”."))

@@ -14,7 +14,6 @@ from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.curation import list_subsets
-from training.errors import AtlasError
 from training.launch import submit_job
 
 _RUNS_OFFERED = 8
@@ -49,7 +48,7 @@ def render_controls(shown: Exploration, state: State) -> None:
     if shown.problem:
         render_error(shown.problem)
     if state.query.strip() and state.query_mode == MEANING and not shown.problem and MATCH not in shown.frame:
-        _render_preparing(state)
+        _render_preparing(shown.atlas.parameters.model)
     _render_narrowing(shown, state)
 
 
@@ -91,7 +90,7 @@ def _render_filters(shown: Exploration, state: State) -> None:
             format_func=lambda label: shown.titles[label],
             **state.bind(State.clusters, Keys.FILTER_CLUSTERS),
         )
-    saved = [subset.reference for subset in list_subsets(data.store(), shown.atlas.problem_set.content_hash)]
+    saved = [subset.reference for subset in list_subsets(data.store(), shown.atlas.problem_set.whole.content_hash)]
     if saved or state.subset:
         st.selectbox(
             "Subset", ["", *saved], format_func=lambda name: name or "all", **state.bind(State.subset, Keys.FILTER_SUBSET)
@@ -154,11 +153,8 @@ def _render_settings(atlas: Atlas, state: State) -> None:
 
 
 def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
-    """Switch to a map, building what is missing of it; an unknown model leaves everything as it is."""
-    try:
-        found = data.atlas(atlas.problem_set, wanted)
-    except AtlasError:
-        found = None
+    """Switch to a map, building what is missing of it; a model that is not known here yet is fetched by the build."""
+    found = data.atlas(atlas.problem_set, wanted)
     if found is None or not found.complete:
         start_build(atlas.problem_set, wanted)
     state.model, state.compare_with = wanted.model, wanted.compare_with
@@ -166,9 +162,9 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
     st.rerun()
 
 
-def _render_preparing(state: State) -> None:
+def _render_preparing(model: str) -> None:
     """The model is not ready for queries: have a job make it so."""
-    spec = {"prepare": state.model}
+    spec = {"prepare": model}
     jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
     if jobs and not jobs[0].active and jobs[0].status != "finished":
         render_error("Search by meaning is not possible now.", jobs[0].reason)
@@ -181,11 +177,11 @@ def _render_preparing(state: State) -> None:
             name="search by meaning",
             spec=spec,
             module="analysis",
-            arguments=["prepare", "--model", state.model],
+            arguments=["prepare", "--model", model],
         )
 
     def wait() -> None:
-        if data.search_is_ready(state.model):
+        if data.search_is_ready(model):
             st.rerun(scope="app")
         st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
 

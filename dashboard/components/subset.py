@@ -43,7 +43,7 @@ def _render_save(shown: Exploration, state: State) -> None:
         pressed = st.form_submit_button("Save subset", type="primary")
     if pressed:
         try:
-            subset = save_subset(data.store(), name, shown.atlas.problem_set, shown.ids, described(shown, state))
+            subset = save_subset(data.store(), name, shown.atlas.problem_set.whole, shown.ids, described(shown, state))
         except SubsetError as error:
             render_error(error.problem, error.remedy)
         else:
@@ -92,7 +92,7 @@ def file_name(title: str) -> str:
 
 def _saved(shown: Exploration, state: State) -> Subset:
     """The subset that holds exactly the current problems: one that is saved already, or a new one."""
-    for subset in list_subsets(data.store(), shown.atlas.problem_set.content_hash):
+    for subset in list_subsets(data.store(), shown.atlas.problem_set.whole.content_hash):
         if subset.size == len(shown.ids) and list(subset_ids(data.store(), subset)) == shown.ids:
             return subset
-    return save_subset(data.store(), _UNNAMED, shown.atlas.problem_set, shown.ids, described(shown, state))
+    return save_subset(data.store(), _UNNAMED, shown.atlas.problem_set.whole, shown.ids, described(shown, state))
