@@ -147,3 +147,12 @@ def page(chromium: Browser) -> Iterator[Page]:
     expect.set_options(timeout=ACTION_TIMEOUT_MS)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def explore(app: str, page: Page) -> Page:
+    """Explore on the demo, its map drawn."""
+    page.goto(app)
+    expect(page.locator(DRAG_LAYER).first).to_be_visible()
+    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === null")
+    return page

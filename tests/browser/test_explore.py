@@ -13,14 +13,6 @@ from training.home import Home
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def explore(app: str, page: Page) -> Page:
-    page.goto(app)
-    expect(page.locator(DRAG_LAYER).first).to_be_visible()
-    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === null")
-    return page
-
-
 def click_a_point(page: Page) -> None:
     page.mouse.click(*point_at(page, page.evaluate(f"{MAP}._fullData[0].customdata[0]")))
 

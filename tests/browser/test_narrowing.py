@@ -23,14 +23,6 @@ SELECTED = re.compile(r"^[\d,]+ selected, \d")
 FOUND = re.compile(r"^[\d,]+ found, \d")
 
 
-@pytest.fixture
-def explore(app: str, page: Page) -> Page:
-    page.goto(app)
-    expect(page.locator(DRAG_LAYER).first).to_be_visible()
-    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === null")
-    return page
-
-
 def standing_out(page: Page) -> set[int]:
     """Rows that the map itself shows as selected."""
     rows = page.evaluate(f"{MAP}._fullData.flatMap((t) => [...(t.selectedpoints || [])].map((index) => t.customdata[index]))")
