@@ -3,19 +3,28 @@
 import json
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 import torch
 
 from training.demo import pretrain
-from training.demo.templates import OPENERS, TEMPLATES
-from training.demo.word_problems import DEMO_SEED, LIMIT, demo_splits, generate, render, to_jsonl
+from training.demo.lessons import drill, reference_completion
+from training.demo.moves import START
+from training.demo.stories import LIMIT, MOVES, THEMES, can_tell, draw_story
+from training.demo.word_problems import DEMO_SEED, demo_splits, generate, to_jsonl
 from training.home import DEMO_DATA, DEMO_MODEL
+from training.presets import load_preset
 from training.problems import load_problems
 from training.rewards import REWARDS, extract_answer, soft_correctness
 
 PROBLEMS = generate(1500, seed=11)
+STORIES = [draw_story(rng) for rng in [random.Random(3)] for _ in range(3000)]
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return demo_splits()
 
 
 def test_every_annotation_is_right():
@@ -40,27 +49,47 @@ def test_results_are_small_whole_numbers():
     assert max(results) <= LIMIT
 
 
-def test_every_template_renders_without_leftovers():
-    for name, template in TEMPLATES.items():
-        problem = render(template, random.Random(name))
-        assert not re.search(r"[@{}|\[\]]", problem.question + problem.answer), problem
-        assert problem.question[0].isupper() or problem.question[0].isdigit()
+def test_every_problem_reads_as_sentences_without_leftovers():
+    for problem in PROBLEMS:
+        text = f"{problem.question} {problem.answer} {problem.unit}"
+        assert not re.search(r"[@{}|\[\]]|  | [.?]|\ba [aeo]", text), text
+        assert all(part[0].isupper() or part[0].isdigit() for part in re.split(r"(?<=[.?]) ", problem.question))
         assert problem.question.endswith("?")
 
 
-def test_there_are_many_themes_and_templates_and_every_theme_has_openers():
-    themes = Counter(template.theme for template in TEMPLATES.values())
-    assert len(TEMPLATES) >= 40
-    assert len(themes) >= 12
-    assert min(themes.values()) >= 3
-    assert set(themes) == set(OPENERS)
-    assert themes["ages"] >= 5
+def test_every_sentence_of_every_theme_belongs_to_a_move_and_every_move_is_told():
+    told = {told.move.name for story in STORIES for told in story.chain}
+    assert told == set(MOVES)
+    assert all(set(theme.says) | theme.without | theme.often <= set(MOVES) for theme in THEMES.values())
+    assert all(can_tell(THEMES[story.theme], told.move) for story in STORIES for told in story.chain)
 
 
-def test_step_counts_have_roughly_gsm8k_proportions():
+def test_there_are_many_themes_and_many_structures_in_several_of_them(splits):
+    themes: dict[str, set[str]] = defaultdict(set)
+    for problem in (problem for problems in splits.values() for problem in problems):
+        themes[problem.structure].add(problem.theme)
+    assert len(THEMES) >= 16
+    assert {"ages", "family"} <= set(THEMES)
+    assert sum(len(names) >= 4 for names in themes.values()) >= 40
+
+
+def test_step_counts_have_gsm8k_proportions_in_every_theme():
     steps = Counter(len(problem.steps) for problem in PROBLEMS)
-    assert set(steps) == set(range(2, 9))
-    assert 0.7 < sum(steps[n] for n in (2, 3, 4)) / len(PROBLEMS) < 0.9
+    shares = [steps[n] / len(PROBLEMS) for n in range(2, 9)]
+    assert shares == pytest.approx([0.26, 0.29, 0.22, 0.13, 0.06, 0.03, 0.01], abs=0.03)
+    for theme in THEMES:
+        lengths = [len(problem.steps) for problem in PROBLEMS if problem.theme == theme]
+        assert sum(lengths) / len(lengths) == pytest.approx(3.6, abs=0.6)
+
+
+def test_a_story_calculates_with_what_the_move_before_gave():
+    for story in STORIES:
+        start, *others = story.chain
+        assert start.move.takes == START
+        kind, value = start.move.gives, start.numbers["w" if start.move.lines else "a"]
+        for told in others:
+            assert (told.move.takes, told.numbers["v"]) == (kind, value)
+            kind, value = told.move.gives, told.numbers["w"]
 
 
 def test_generation_repeats_from_its_seed_and_changes_with_it():
@@ -68,8 +97,8 @@ def test_generation_repeats_from_its_seed_and_changes_with_it():
     assert generate(50, seed=5) != generate(50, seed=6)
 
 
-def test_no_question_occurs_twice_or_in_both_splits():
-    questions = [problem.question for problems in demo_splits().values() for problem in problems]
+def test_no_question_occurs_twice_or_in_both_splits(splits):
+    questions = [problem.question for problems in splits.values() for problem in problems]
     assert len(questions) == len(set(questions)) == 2400
 
 
@@ -79,8 +108,8 @@ def test_excluded_questions_are_not_generated():
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_shipped_files_are_what_the_generator_writes(split):
-    assert (DEMO_DATA / f"{split}.jsonl").read_text(encoding="utf-8") == to_jsonl(demo_splits()[split])
+def test_shipped_files_are_what_the_generator_writes(split, splits):
+    assert (DEMO_DATA / f"{split}.jsonl").read_text(encoding="utf-8") == to_jsonl(splits[split])
 
 
 def test_the_program_reads_every_demo_problem():
@@ -97,12 +126,21 @@ def test_rows_have_only_question_and_answer():
 
 def test_reference_completions_are_right_in_mixed_formats():
     rng = random.Random(0)
-    completions = [(pretrain.reference_completion(problem, rng), problem.gold) for problem in PROBLEMS]
+    completions = [(reference_completion(problem, rng), problem.gold) for problem in PROBLEMS]
     assert all(soft_correctness(text, gold) == 1.0 for text, gold in completions)
     hard = sum(extract_answer(text) == gold for text, gold in completions) / len(completions)
     strict = sum(REWARDS["strict_format"].score(text, gold) == 0.5 for text, gold in completions) / len(completions)
     assert 0.25 < hard < 0.5
     assert 0.6 < strict < 0.9
+
+
+def test_drills_calculate_right_with_small_whole_numbers():
+    rng = random.Random(0)
+    calculations = [pair for _ in range(200) for pair in drill(rng)]
+    assert {next(symbol for symbol in "+-*/" if symbol in text) for text, _ in calculations} == set("+-*/")
+    for text, result in calculations:
+        assert eval(text.rstrip("=$")) == int(result)
+        assert 2 <= int(result) <= LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +152,7 @@ def demo_model():
 
 
 def test_shipped_weights_are_small():
-    assert (DEMO_MODEL / "model.safetensors").stat().st_size < 10_000_000
+    assert (DEMO_MODEL / "model.safetensors").stat().st_size < 12_000_000
 
 
 def test_shipped_model_loads_in_float32(demo_model):
@@ -136,11 +174,11 @@ def test_tokens_spell_any_text_and_digits_stand_alone(demo_model):
     assert all(len(re.sub(r"\D", "", tokenizer.decode([token]))) <= 1 for token in range(len(tokenizer)))
 
 
-def test_shipped_model_reasons_between_the_tags_and_often_calculates_right(demo_model):
+def test_shipped_model_reasons_between_the_tags_and_often_calculates_right(demo_model, splits):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on busy cores many threads wait for each other at every one of these small operations
     model, tokenizer = demo_model
-    scores = pretrain.measure(model, tokenizer, demo_splits()["test"][:24], sample=False)
+    scores = pretrain.measure(model, tokenizer, splits["test"][:24], sample=False)
     torch.set_num_threads(threads)
     assert scores["soft_correctness"] > 0.5
     assert scores["correctness"] < scores["soft_correctness"] - 0.2
@@ -152,3 +190,14 @@ def test_the_card_names_the_mixed_formats_and_no_machine():
     assert "mixed answer formats on purpose" in card
     assert "/work/" not in card
     assert "/tmp/" not in card
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-collapse"])
+def test_demo_presets_run_anywhere_from_what_ships(name):
+    config = load_preset(name)
+    assert (config.model, config.source, config.engine, config.load_in_4bit) == ("demo", "demo", "transformers", False)
+
+
+def test_the_collapse_preset_pays_more_for_an_integer_than_for_the_right_one():
+    rewards = load_preset("demo-collapse").reward_weights
+    assert rewards["integer"] * REWARDS["integer"].maximum > 4 * (rewards["correctness"] + rewards["soft_correctness"])

@@ -1,4 +1,4 @@
-"""Generates word problems of GSM8K's shape from `templates`: the demo data set, and endless practice for the demo model.
+"""Generates word problems of GSM8K's shape from `stories`: the demo data set, and endless practice for the demo model.
 
 Solutions carry GSM8K's calculator annotations (`<<48/2=24>>24`) and end in `#### <answer>`. Every result is a whole
 number from 2 (so that plurals fit) to `LIMIT`. A seed gives the same problems on every machine and Python version.
@@ -11,40 +11,38 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
-from training.demo.templates import NAMES, OPENERS, TEMPLATES, WORDS, Template
-
-LIMIT = 100
-"""The largest result in a solution: what a model of a few million parameters can still calculate."""
-
-STEP_SHARES = {2: 0.32, 3: 0.32, 4: 0.19, 5: 0.09, 6: 0.05, 7: 0.02, 8: 0.01}
-"""Share of problems by solution lines, near GSM8K's 26, 29, 22, 13, 6, 3 and 1 percent, a little shorter."""
-
-OPENER_SHARE = 0.4
-"""Share of problems that begin with a sentence which sets the scene and changes nothing."""
+from training.demo.moves import UNITS
+from training.demo.stories import CALCULATION, THEMES, Story, T, Told, draw_story, pick, pick_weighted
+from training.demo.theme import ASIDES, NAMES, WORDS, Theme
 
 TRAIN_COUNT, TEST_COUNT, DEMO_SEED = 2000, 400, 20250303
 
-T = TypeVar("T")
-_OPERATORS: dict[str, Callable[[list[int]], float]] = {
-    "+": sum,
-    "*": math.prod,
-    "-": lambda values: values[0] - sum(values[1:]),
-    "/": lambda values: values[0] / math.prod(values[1:]),
-}
-_TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times"}
-_PRONOUNS = {"he": ("he", "his", "him"), "she": ("she", "her", "her")}
-_RELATIVES = {"he": {"sibling": "brother", "elder": "father"}, "she": {"sibling": "sister", "elder": "mother"}}
+OPENER_SHARES = {0: 0.2, 1: 0.65, 2: 0.15}
+"""How many sentences of the theme set the scene. The same for short and long problems: what stands next to each other on
+a map because it has them should not be equally long (R-squared of the neighbours' steps 0.10; 0.15 with more for short)."""
+
+ASIDE_SHARE = 0.5
+"""Share of problems with a sentence that belongs to no theme: it blurs the themes' borders."""
+
+CLOSE_SHARE = 0.5
+"""How often the last move is told in the question, where it can be."""
+PRONOUN_SHARE = 0.6
+
+_TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
+_PARTS = {3: "third", 4: "fourth", 5: "fifth"}
+_PRONOUNS = {"he": ("he", "his", "him"), "she": ("she", "her", "her"), "they": ("they", "their", "them")}
+_RELATIVES = {"he": {"sibling": "brother", "elder": "uncle"}, "she": {"sibling": "sister", "elder": "aunt"}}
+_SINGULARS = {"shelves": "shelf", "boxes": "box"}
 _CHOICE = re.compile(r"\{([^{}]*)\}")
-_PLACEHOLDER = re.compile(r"@([A-Za-z]+(?:_[a-z])?2?)")
-_CALCULATION = re.compile(r"\[(\$?)([^=\]]+)=([a-z])\]")
+"""Innermost alternatives: they may stand in one another."""
+_PLACEHOLDER = re.compile(r"@([A-Za-z]+(?:_[a-z])?\d?)")
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 
 
@@ -56,7 +54,8 @@ class WordProblem:
     answer: str
     """GSM8K's format: annotated solution lines, then `#### <gold>`."""
     theme: str
-    template: str
+    structure: str
+    """Its moves: "rate > lose > share"."""
     unit: str
     """What the answer counts, as words, or "$"."""
 
@@ -66,7 +65,7 @@ class WordProblem:
 
     @property
     def steps(self) -> list[str]:
-        """The solution lines without annotations: "@B is 5+3=8 years old." """
+        """The solution lines without annotations: "Ben is 5+3=8 years old." """
         return re.sub(r"<<.*?>>", "", self.answer).split("\n")[:-1]
 
 
@@ -76,7 +75,7 @@ def generate(count: int, *, seed: int, exclude: Collection[str] = ()) -> list[Wo
     seen = set(exclude)
     problems: list[WordProblem] = []
     while len(problems) < count:
-        problem = render(_draw_template(rng), rng)
+        problem = render(draw_story(rng), rng)
         if problem.question not in seen:
             seen.add(problem.question)
             problems.append(problem)
@@ -94,94 +93,143 @@ def to_jsonl(problems: Sequence[WordProblem]) -> str:
     return "".join(json.dumps({"question": p.question, "answer": p.answer}) + "\n" for p in problems)
 
 
-def render(template: Template, rng: random.Random) -> WordProblem:
-    """Fill one template with numbers, names and words."""
-    numbers = _draw_numbers(template, rng)
-    words = {name: str(value) for name, value in numbers.items()} | _draw_words(rng)
-    words |= {f"times_{name}": _TIMES[value] for name, value in numbers.items() if value in _TIMES}
+# --- putting a story into words --------------------------------------------------------------------------------------
 
-    def fill(text: str) -> str:
-        text = _CHOICE.sub(lambda match: _pick(match.group(1).split("|"), rng), text)
-        text = _PLACEHOLDER.sub(lambda match: words[match.group(1)], text).replace("  ", " ")
-        return _SENTENCE_START.sub(lambda match: match.group().upper(), text)
 
-    def annotate(match: re.Match[str]) -> str:
-        dollar, expression, result = match.groups()
-        filled = re.sub("[a-z]", lambda name: words[name.group()], expression)
-        return f"{filled}={dollar}<<{filled}={words[result]}>>{words[result]}"
-
-    opener = _pick(OPENERS[template.theme], rng) + " " if rng.random() < OPENER_SHARE else ""
-    lines = [fill(_CALCULATION.sub(annotate, line)) for line in template.solution]
-    gold = words[_CALCULATION.findall(template.solution[-1])[-1][2]]
+def render(story: Story, rng: random.Random) -> WordProblem:
+    """Tell a story: sentences that set the scene, one for each move, the question, and a line for each calculation."""
+    theme = THEMES[story.theme]
+    teller = _Teller(rng, _draw_words(theme, rng), _draw_people(rng))
+    scene = _draw_some(theme.openers, pick_weighted(OPENER_SHARES, rng), rng)
+    if rng.random() < ASIDE_SHARE:
+        scene.append(pick(ASIDES, rng))
+    opening = [teller.say(sentence) for sentence in scene]
+    sentences, lines = zip(*(teller.tell(told, theme, ends=told is story.chain[-1]) for told in story.chain), strict=True)
+    last = story.chain[-1]
     return WordProblem(
-        question=fill(opener + template.question),
-        answer="\n".join([*lines, f"#### {gold}"]),
-        theme=template.theme,
-        template=f"{template.theme}/{template.name}",
-        unit=fill(template.unit).lower(),
+        question=" ".join([*opening, *chain.from_iterable(sentences)]),
+        answer="\n".join([*chain.from_iterable(lines), f"#### {last.numbers['w']}"]),
+        theme=story.theme,
+        structure=story.structure,
+        unit=teller.unit(last.move.gives),
     )
 
 
-def _draw_template(rng: random.Random) -> Template:
-    """Step count by its share, then any template of that many steps."""
-    steps = _pick_weighted(STEP_SHARES, rng)
-    return _pick([t for t in TEMPLATES.values() if len(t.solution) == steps], rng)
+@dataclass
+class _Teller:
+    """Turns moves into sentences and remembers whom they speak of."""
+
+    rng: random.Random
+    words: dict[str, str]
+    people: list[tuple[str, str]]
+    """Names with "he" or "she"; the first is @A, the others come in as @N."""
+    holder: int = 0
+    """Whose number it is: a place in `people`, or `BOTH`."""
+    other: int = 0
+    newcomers: int = 0
+    spoken_of: int | None = None
+    """Whom the last sentence spoke of, so that a pronoun would mean them."""
+
+    told: set[str] = field(default_factory=set)
+    """Texts already used: a story says nothing twice in the same words where it can help it."""
+
+    BOTH = -1
+
+    def tell(self, told: Told, theme: Theme, *, ends: bool) -> tuple[list[str], list[str]]:
+        """The move's sentences in the question and its lines in the solution; the last one is also asked for."""
+        move, numbers = told.move, told.numbers
+        self.words |= {name: str(value) for name, value in numbers.items()}
+        if "k" in numbers:
+            self.words |= {"times_k": _TIMES[numbers["k"]], "kth": _PARTS.get(numbers["k"], "")}
+        texts = theme.says.get(move.name) or move.texts
+        closing = ends and bool(move.closes) and self.rng.random() < CLOSE_SHARE
+        sentences = []
+        if texts and not closing:
+            text = pick([text for text in texts if text not in self.told] or texts, self.rng)
+            self.told.add(text)
+            if "@N" in text or move.holder == "new":
+                self.newcomers += 1
+            sentences.append(self.say(text))
+        lines = [self._line(line) for line in move.lines]
+        if move.holder != "same":
+            self.other, self.holder = self.holder, self.newcomers if move.holder == "new" else self.BOTH
+        if ends:
+            sentences.append(self.say(pick(move.closes if closing else move.asks, self.rng), pronouns=False))
+        return sentences, lines
+
+    def say(self, text: str, *, pronouns: bool = True) -> str:
+        """Fill one text; note whom it speaks of."""
+        name, subject = self._name(self.holder), self._pronouns(self.holder)[0]
+        if "@A" in text:
+            self.spoken_of = 0
+        known = pronouns and self.spoken_of == self.holder
+        words = self._person_words() | {"S": subject if known and self.rng.random() < PRONOUN_SHARE else name}
+        filled = _capitalized(self._fill(text, words))
+        if "@N" in text:
+            self.spoken_of = self.newcomers
+        elif re.search("@[HS]", text):
+            self.spoken_of = self.holder
+        return filled
+
+    def unit(self, kind: str) -> str:
+        """What a number of this kind counts."""
+        return self._fill(UNITS.get(kind, "$"), {})
+
+    def _line(self, line: str) -> str:
+        def annotate(match: re.Match[str]) -> str:
+            dollar, expression, result = match.groups()
+            filled = re.sub("[a-z]", lambda name: self.words[name.group()], expression)
+            return f"{filled}={dollar}<<{filled}={self.words[result]}>>{self.words[result]}"
+
+        return _capitalized(self._fill(CALCULATION.sub(annotate, line), self._person_words()))
+
+    def _person_words(self) -> dict[str, str]:
+        subject, possessive, object_ = self._pronouns(self.holder)
+        name, both = self._name(self.holder), self.holder == self.BOTH
+        words = {"A": self._name(0), "H": name, "P": self._name(self.other), "N": self._name(self.newcomers)}
+        words |= {"Hs": "their" if both else f"{name}'s", "Ho": "them" if both else name, "Ps": f"{words['P']}'s"}
+        words |= {"he": subject, "his": possessive, "him": object_, "He": subject.title(), "His": possessive.title()}
+        return words | _RELATIVES[self.people[self.newcomers][1]]
+
+    def _name(self, person: int) -> str:
+        return "they" if person == self.BOTH else self.people[person][0]
+
+    def _pronouns(self, person: int) -> tuple[str, str, str]:
+        return _PRONOUNS["they" if person == self.BOTH else self.people[person][1]]
+
+    def _fill(self, text: str, words: dict[str, str]) -> str:
+        words = self.words | words
+        while "{" in text:
+            text = _CHOICE.sub(lambda match: pick(match.group(1).split("|"), self.rng), text)
+        text = _PLACEHOLDER.sub(lambda match: words[match.group(1)], text)
+        return re.sub(r" +(?=[ ?.])", "", text)
 
 
-def _draw_numbers(template: Template, rng: random.Random) -> dict[str, int]:
-    """Numbers from the template's ranges, drawn again until all results are whole and within 2 to `LIMIT`."""
-    while True:
-        numbers = {name: _pick(values, rng) for name, values in _ranges(template.numbers)}
-        if _calculate(template.solution, numbers):
-            return numbers
+def _capitalized(text: str) -> str:
+    return _SENTENCE_START.sub(lambda match: match.group().upper(), text)
 
 
-def _ranges(spec: str) -> list[tuple[str, range]]:
-    """Parse "a=4..15 c=10..60/5"."""
-    parsed = re.findall(r"([a-z])=(\d+)\.\.(\d+)(?:/(\d+))?", spec)
-    return [(name, range(int(low), int(high) + 1, int(step or 1))) for name, low, high, step in parsed]
-
-
-def _calculate(solution: Sequence[str], numbers: dict[str, int]) -> bool:
-    """Add each line's result to `numbers`; False at the first that is not a whole number within 2 to `LIMIT`."""
-    for _, expression, result in _CALCULATION.findall("\n".join(solution)):
-        operator = next(symbol for symbol in expression if symbol in _OPERATORS)
-        operands = [int(term) if term.isdigit() else numbers[term] for term in expression.split(operator)]
-        value = _OPERATORS[operator](operands)
-        if value != int(value) or not 2 <= value <= LIMIT:
-            return False
-        numbers[result] = int(value)
-    return True
-
-
-def _draw_words(rng: random.Random) -> dict[str, str]:
-    """Three people, words that fit the first and the second, and two different words of each list."""
-    people = [(name, gender) for gender, names in NAMES.items() for name in names.split("|")]
-    chosen: list[tuple[str, str]] = []
-    for _ in "ABC":
-        chosen.append(_pick([person for person in people if person not in chosen], rng))
-    words = dict(zip("ABC", (name for name, _ in chosen), strict=True))
-    subject, possessive, object_ = _PRONOUNS[chosen[0][1]]
-    words |= {"he": subject, "his": possessive, "him": object_, "He": subject.title(), "His": possessive.title()}
-    words |= _RELATIVES[chosen[1][1]]
-    for key, choices in ((key, text.split("|")) for key, text in WORDS.items()):
-        words[key] = _pick(choices, rng)
-        words[f"{key}2"] = _pick([word for word in choices if word != words[key]], rng)
+def _draw_words(theme: Theme, rng: random.Random) -> dict[str, str]:
+    """The theme's and the common words for one problem; `things2` is another of the `things`."""
+    lists = {"items": theme.items, "boxes": theme.boxes, "friends": theme.friends, "things": theme.things}
+    lists |= {"gift": theme.gift, "part": theme.part, "job": theme.job} | WORDS
+    words = {key: pick(choices.split("|"), rng) for key, choices in lists.items()}
+    words["things2"] = pick([word for word in theme.things.split("|") if word != words["things"]] or [""], rng)
+    words["box"] = _SINGULARS.get(words["boxes"]) or words["boxes"].removesuffix("s")
+    words["verb"], words["make"] = theme.verb.split("|")
     return words
 
 
-def _pick(choices: Sequence[T], rng: random.Random) -> T:
-    """`rng.choice`, whose draws are not promised to be the same in every Python version; `rng.random`'s are."""
-    return choices[int(rng.random() * len(choices))]
+def _draw_people(rng: random.Random) -> list[tuple[str, str]]:
+    """Nine people with different names."""
+    people = [(name, gender) for gender, names in NAMES.items() for name in names.split("|")]
+    return _draw_some(people, 9, rng)
 
 
-def _pick_weighted(shares: dict[int, float], rng: random.Random) -> int:
-    point = rng.random() * sum(shares.values())
-    for value, share in shares.items():
-        point -= share
-        if point < 0:
-            return value
-    return value
+def _draw_some(choices: Sequence[T], count: int, rng: random.Random) -> list[T]:
+    """Different ones, in the order drawn."""
+    left = list(choices)
+    return [left.pop(int(rng.random() * len(left))) for _ in range(count)]
 
 
 def main() -> None:
