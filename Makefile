@@ -2,15 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+INSTALL := -m pip install --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python $(INSTALL)
+UNSLOTH := .venv-unsloth
 
-.PHONY: run test bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test test-unsloth bench lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The Unsloth engine on the CPU, in an environment of its own beside .venv.
+test-unsloth: $(UNSLOTH)/.test
+	$(UNSLOTH)/bin/python -m pytest tests/unsloth_engine
 
 # SOURCE is a copy of GSM8K, HOME_DIR a home folder with its finished map; each benchmark prints its ratio.
 bench: $(VENV)/.test
@@ -19,6 +25,7 @@ bench: $(VENV)/.test
 	GRPO_ATLAS_HOME='$(HOME_DIR)' $(BIN)/python -m tests.bench.meaning_search
 	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
 	$(BIN)/python -m tests.bench.many_problems
+	$(BIN)/python -m tests.bench.ledger_overhead
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -38,6 +45,13 @@ $(VENV)/.test: $(VENV)/.run
 	$(PIP) --editable '.[test]'
 	touch $@
 
+$(UNSLOTH)/.test: pyproject.toml constraints.txt constraints-unsloth.txt
+	test -x $(UNSLOTH)/bin/python || $(PYTHON) -m venv $(UNSLOTH)
+	$(UNSLOTH)/bin/python $(INSTALL) torch==2.13.0
+	$(UNSLOTH)/bin/python $(INSTALL) --editable . 'pytest>=9'
+	$(UNSLOTH)/bin/python -m pip install --disable-pip-version-check --no-deps --requirement constraints-unsloth.txt
+	touch $@
+
 # The files in assets/ that are made by programs of this project.
 demo-data: $(VENV)/.run
 	$(BIN)/python -m training.demo.word_problems --out assets/demo-data
@@ -53,4 +67,4 @@ screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.browser.screenshots explore
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(UNSLOTH) build *.egg-info

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from training.problems import Equation, Problem
-from training.rewards import REWARDS, score_completion
+from training.rewards import BUILT_IN, REWARDS
 
 Verdict = Literal["exact", "rounded", "wrong", "unreadable"]
 VERDICTS: tuple[Verdict, ...] = ("exact", "rounded", "wrong", "unreadable")
@@ -185,8 +185,8 @@ def _missed_rewards(problem: Problem) -> list[str]:
     reasoning = "\n".join(problem.steps)
     completion = f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{problem.gold}\n</answer>\n"
     missed = []
-    for name, value in score_completion(completion, problem.gold).items():
-        reward = REWARDS[name]
+    for reward in (REWARDS[name] for name in BUILT_IN):
+        value = reward.score(completion, problem.gold)
         if value is None:
             missed.append(f"{reward.title} cannot be computed")
         elif value < reward.maximum:

@@ -8,18 +8,35 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
 import pytest
+import streamlit as st
 
 from analysis.atlas import AtlasParameters, build_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from training.home import Home
 from training.problems import load_problems
+from training.store import Store
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """An empty home folder of this test alone."""
     return Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def store(home: Home) -> Store:
+    """The run store of that home."""
+    return Store.open(home.store_url)
+
+
+@pytest.fixture
+def dashboard_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the dashboard, run in this process, read that home and remember nothing of another test's."""
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("GRPO_ATLAS_DATA", raising=False)
+    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="session")

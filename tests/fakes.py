@@ -1,12 +1,14 @@
 """Small stand-ins at the edges of unit tests."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.embed import unit_rows
+from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
+from training.store import Store
 
 
 class FakeEmbedder:
@@ -26,3 +28,10 @@ def _direction(text: str) -> NDArray[np.float64]:
     seed = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:4], "big")
     direction = np.random.default_rng(seed).normal(size=8)
     return direction / np.linalg.norm(direction)
+
+
+def record_evaluation(store: Store, job_id: str, label: str, step: int, split: str, items: Iterable[EvaluationItem]) -> None:
+    """Keep an evaluation that is complete from the start; one of equal label is replaced."""
+    evaluation = open_evaluation(store, job_id, label, step, split)
+    add_items(store, evaluation, items)
+    complete_evaluation(store, evaluation)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,9 +71,9 @@ def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, cap
     store = Store.open(in_home.store_url)
     run = store.create_job("train", "demo", {"source": "demo"})[0].id
     problems = load_problems("demo").of_split("train")[:40]
-    store.add_rollouts(
+    store.record(
         run,
-        [
+        rollouts=[
             Rollout(1, n, 0, p.id, "", {"correctness": float(len(p.steps) < 4)}, 1.0, 0.0, 1, "stop")
             for n, p in enumerate(problems)
         ],
@@ -175,23 +176,26 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 def test_ctrl_c_ends_quietly_with_130(home: Home, folder: Path) -> None:
     (folder / "train.jsonl").write_text("".join(ROW % (n, n) for n in range(20_000)))
+    store = Store.open(home.store_url)
+    job = store.create_job("build", "map", {})[0]
     build = subprocess.Popen(
-        [sys.executable, "-m", "analysis", "build", "--source", str(folder)],
+        [sys.executable, "-m", "analysis", "build", "--source", str(folder), "--job", job.id],
         env=os.environ | home.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            build.wait(timeout=8)
+        while not store.job(job.id).done:  # embedding has begun: nothing is being imported any more
+            assert build.poll() is None, build.communicate()
+            time.sleep(0.1)
         build.send_signal(signal.SIGINT)
-        output, errors = build.communicate(timeout=30)
+        output, errors = build.communicate(timeout=60)
     finally:
         build.kill()
-    assert build.returncode == 130
-    assert (output, errors) == ("", "")
-    assert not list(home.cache.rglob("*.*"))
+    assert (build.returncode, output, errors) == (130, "", "")
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("stopped", "interrupted at the terminal")
+    assert not list(home.cache.rglob("embeddings*"))
 
 
 def test_stage_times_run_from_the_first_to_the_last_report() -> None:

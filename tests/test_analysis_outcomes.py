@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from analysis.outcomes import job_outcomes, outcome
-from training.store import EvaluationItem, Rollout, Store
+from tests.fakes import record_evaluation
+from training.evaluations import EvaluationItem
+from training.store import Rollout, Store
 
 
 def rollouts(step: int, problem_id: str, right: list[float]) -> list[Rollout]:
@@ -18,9 +20,10 @@ def rollouts(step: int, problem_id: str, right: list[float]) -> list[Rollout]:
 def test_outcomes_are_means_over_a_problems_groups(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     run = store.create_job("train", "demo", {})[0].id
-    store.add_rollouts(run, [*rollouts(1, "train-1", [1, 0]), *rollouts(2, "train-1", [1, 1]), *rollouts(3, "train-2", [0, 0])])
+    met = ((1, "train-1", [1, 0]), (2, "train-1", [1, 1]), (3, "train-2", [0, 0]))
+    store.record(run, rollouts=[rollout for step, problem, scores in met for rollout in rollouts(step, problem, scores)])
     items = [EvaluationItem("test-1", "", {"correctness": 1.0}, 1), EvaluationItem("test-2", "", {"correctness": 0.0}, 1)]
-    store.add_evaluation(run, "before", 0, "test", items)
+    record_evaluation(store, run, "before", 0, "test", items)
     found = job_outcomes(store, run)
     assert list(found.columns) == ["pass_rate", "mean_reward", "reward_variance", "times_seen", "right_before"]
     assert found.loc["train-1"].tolist()[:4] == pytest.approx([0.75, 1.5, 0.5, 2])

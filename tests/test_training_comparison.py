@@ -20,8 +20,8 @@ from training.comparison import (
     pass_at_k,
     scores_by_steps,
 )
+from training.evaluations import Evaluation, EvaluationItem
 from training.intervals import wilson_interval
-from training.store import Evaluation, EvaluationItem
 
 Figure = Callable[[dict[str, list[Sample]], int], SampledScore]
 

@@ -1,24 +1,22 @@
-"""Configurations and presets: what is accepted, and what an error says."""
-
-from pathlib import Path
+"""Configurations: what is accepted, and what an error says."""
 
 import pytest
 
-from training.config import RunConfig, load_preset, parse_config, preset_description, preset_paths
+from training.config import SETTINGS, parse_config
 from training.errors import ConfigError
+from training.presets import load_preset
 
 
-@pytest.mark.parametrize("name", preset_paths())
-def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
-    assert load_preset(name).preset == name
-    assert preset_description(preset_paths()[name])
-
-
-def test_every_field_has_help_and_a_group() -> None:
-    for name, field in RunConfig.model_fields.items():
-        assert field.description, name
-        assert isinstance(field.json_schema_extra, dict)
-        assert field.json_schema_extra["group"]
+def test_every_setting_says_what_it_means_and_may_be() -> None:
+    values = load_preset("demo").model_dump()
+    for name, setting in SETTINGS.items():
+        assert setting.description.endswith("."), name
+        assert setting.group, name
+        is_number = isinstance(values[name], int | float) and not isinstance(values[name], bool)
+        assert bool(setting.limits) == is_number, name
+    assert SETTINGS["num_generations"].limits == "at least 2, at most 256"
+    assert SETTINGS["num_generations"].unit == "completions"
+    assert SETTINGS["loss_type"].choices == ("grpo", "dr_grpo", "dapo", "bnpo")
 
 
 def test_assignments_are_read_as_toml_then_as_text() -> None:
@@ -40,6 +38,9 @@ def test_assignments_are_read_as_toml_then_as_text() -> None:
         ("rewards.integer=0", "at least one reward function needs a weight"),
         ("learning_rate=nan", "learning_rate"),
         ("loss_type=ppo", "loss_type = 'ppo'"),
+        ("load_in_4bit=true", "set lora_rank"),
+        ("epsilon_high=0.1", "epsilon_high = 0.1 is below epsilon = 0.2"),
+        ("evaluation_samples=4", "set a temperature above 0"),
         ("max_steps", "is not an assignment"),
         ("model.name=1", "is not a table"),
     ],
@@ -49,25 +50,6 @@ def test_a_wrong_setting_is_named_with_value_and_remedy(assignment: str, message
         load_preset("demo", [assignment])
     assert message in str(raised.value)
     assert raised.value.remedy
-
-
-def test_a_malformed_preset_names_the_file_and_the_place(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text("max_steps = = 3\n")
-    with pytest.raises(ConfigError, match=r"mine\.toml cannot be read: .*line 1"):
-        load_preset(str(path))
-
-
-def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="Use one of demo"):
-        load_preset("nothing")
-
-
-def test_own_presets_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text('# Mine.\nmodel = "demo"\nmax_steps = 3\n')
-    assert load_preset("mine", own=tmp_path).max_steps == 3
-    assert preset_description(preset_paths(tmp_path)["mine"]) == "Mine."
-    assert "demo" in preset_paths(tmp_path)
 
 
 def test_a_stored_configuration_is_enough_to_make_it_again() -> None:

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from training.config import load_preset
 from training.counterfactuals import Change, advantages, is_flat, reweigh
 from training.errors import ConfigError, StoreError
+from training.presets import load_preset
 from training.store import Rollout, Store
 
 NAMES = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
@@ -47,11 +46,6 @@ REAL_STEP: list[list[Row]] = [
 """Step 83 of a run of the `demo` preset (TRL 1.14.2, weights of 1, scale_rewards "group"), as its ledger holds it."""
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-
-
 def ledger(groups: Sequence[Sequence[Row]], step: int = 1) -> list[Rollout]:
     return [
         Rollout(step, index, position, f"train-{index}", "text", scores(row[0]), 0.0, row[1], 30, "stop")
@@ -72,7 +66,7 @@ def of(*values: float | None, weights: dict[str, float] | None = None, scale: st
 
 def real_run(store: Store) -> str:
     job_id = store.create_job("train", "demo", load_preset("demo").model_dump())[0].id
-    store.add_rollouts(job_id, ledger(REAL_STEP, step=83))
+    store.record(job_id, rollouts=ledger(REAL_STEP, step=83))
     return job_id
 
 
@@ -105,7 +99,7 @@ def test_other_weights_say_which_rollouts_turn_and_fall_silent(store: Store) -> 
 def test_a_weight_can_wake_a_group_that_was_silent(store: Store) -> None:
     spec = load_preset("demo", ["rewards.correctness=1", "rewards.integer=-2"]).model_dump()
     job_id = store.create_job("train", "demo", spec)[0].id
-    store.add_rollouts(job_id, ledger([[((1.0, None, 0.5), 0.0), ((0.0, None, 0.0), 0.0)]]))
+    store.record(job_id, rollouts=ledger([[((1.0, None, 0.5), 0.0), ((0.0, None, 0.0), 0.0)]]))
     woken = reweigh(store, job_id, weights={"integer": 1.0})
     advantage = 0.25 / (math.sqrt(2 * 0.25**2) + 1e-4)
     assert woken.awakened == (Change(1, 0, 0, 0.0, advantage), Change(1, 0, 1, 0.0, -advantage))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from training import curation
-from training.config import load_preset
 from training.curation import Subset, SubsetError
 from training.errors import ConfigError
 from training.home import Home
 from training.launch import launch_run
+from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
 from training.store import Store
 

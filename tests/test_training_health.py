@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,6 @@ from training.store import Rollout, Store
 GROUPS, SIZE = 2, 8
 Place = tuple[int, int, int]
 """Step, group, position."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'store.db'}")
 
 
 def rewards(hard: float, soft: float, form: float) -> dict[str, Any]:
@@ -44,8 +38,8 @@ def run(
     job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
     for step in range(1, steps + 1):
         places = [(step, group, position) for group in range(GROUPS) for position in range(SIZE)]
-        store.add_rollouts(job_id, [rollout(place, good(place) | changes(place)) for place in places])
-        store.add_scalars(job_id, step, {"entropy": entropy(step)} if entropy else {"reward": 1.0})
+        store.record(job_id, rollouts=[rollout(place, good(place) | changes(place)) for place in places])
+        store.record(job_id, scalars=[(step, {"entropy": entropy(step)} if entropy else {"reward": 1.0})])
     return job_id
 
 
@@ -236,7 +230,7 @@ def test_a_penalty_fires_too(store: Store) -> None:
 
 def test_a_step_whose_scalars_are_still_to_come_is_no_gap(store: Store) -> None:
     job_id = run(store, steps=MIN_STEPS)
-    store.add_rollouts(job_id, [rollout(place, good(place)) for place in [(11, 0, 0), (11, 0, 1), (11, 0, 2)]])
+    store.record(job_id, rollouts=[rollout(place, good(place)) for place in [(11, 0, 0), (11, 0, 1), (11, 0, 2)]])
     assert examine(store, job_id) == Health(11, {}, {})
 
 

@@ -3,23 +3,20 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from training.backends import local
 from training.errors import AtlasError, BackendError, SourceError, StoreError
 from training.home import Home
-from training.jobs import StopRequested, job_process
+from training.jobs import StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
-from training.store import Job, Store
-
-
-@pytest.fixture
-def store(home: Home) -> Store:
-    return Store.open(home.store_url)
+from training.store import HEARTBEAT_S, Job, Store
 
 
 def queued(store: Store, name: str = "demo") -> Job:
@@ -84,6 +81,47 @@ def test_a_termination_signal_counts_as_a_stop_request(store: Store) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(StopRequested):
             process.check_stop()
+
+
+def test_a_job_that_is_killed_counts_as_lost_within_30_s_and_no_sooner_than_it_misses_beats(home: Home) -> None:
+    now = 1000.0
+    store = Store.open(home.store_url, clock=lambda: now)
+    job = queued(store)
+    store.start(job.id)
+    now += 3 * HEARTBEAT_S
+    assert store.job(job.id).status == "running"
+    now = 1030.0
+    assert store.job(job.id).status == "lost"
+
+
+def test_a_heart_goes_on_beating_after_the_store_failed_once(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    class Beats:
+        """Ends the heart after two beats."""
+
+        waits = 0
+
+        def wait(self, seconds: float) -> bool:
+            self.waits += 1
+            return self.waits > 2
+
+    beaten: list[str] = []
+
+    class FailsOnce:
+        def beat(self, job_id: str) -> None:
+            beaten.append(job_id)
+            if len(beaten) == 1:
+                raise sa.exc.OperationalError("UPDATE jobs", {}, sqlite3.OperationalError("database is locked"))
+
+    _beat(FailsOnce(), "demo-1", Beats())  # type: ignore[arg-type]
+    assert beaten == ["demo-1", "demo-1"]
+    assert "a heartbeat of demo-1 did not reach the run store: database is locked" in capsys.readouterr().err
+
+
+def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: Store, home: Home) -> None:
+    job = queued(store)
+    said = r"demo-1 finished \(done\), and the run store could not take that \(no such table"
+    with pytest.raises(StoreError, match=said), job_process(store, job.id), sqlite3.connect(home.root / "store.db") as database:
+        database.execute("DROP TABLE requests")
 
 
 def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, home: Home) -> None:

@@ -1,16 +1,11 @@
 """What became of each problem, by run, group and evaluation."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.fakes import record_evaluation
+from training.evaluations import EvaluationItem
 from training.ledger import evaluated_correctness, group_outcomes, problem_history
-from training.store import EvaluationItem, Rollout, Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+from training.store import Rollout, Store
 
 
 def rollouts(step: int, problem_id: str, right: list[float | None]) -> list[Rollout]:
@@ -35,9 +30,9 @@ def rollouts(step: int, problem_id: str, right: list[float | None]) -> list[Roll
 @pytest.fixture
 def run(store: Store) -> str:
     job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
-    store.add_rollouts(job_id, rollouts(1, "train-3", [1.0, 0.0, 0.0, 0.0]))
-    store.add_rollouts(job_id, rollouts(2, "train-4", [1.0, 1.0]))
-    store.add_rollouts(job_id, rollouts(3, "train-3", [1.0, 1.0, None, 1.0]))
+    store.record(job_id, rollouts=rollouts(1, "train-3", [1.0, 0.0, 0.0, 0.0]))
+    store.record(job_id, rollouts=rollouts(2, "train-4", [1.0, 1.0]))
+    store.record(job_id, rollouts=rollouts(3, "train-3", [1.0, 1.0, None, 1.0]))
     return job_id
 
 
@@ -52,10 +47,10 @@ def test_groups_have_pass_rate_reward_and_variance(store: Store, run: str) -> No
 
 def test_a_problem_has_its_history_over_runs(store: Store, run: str) -> None:
     later = store.create_job("train", "demo", {"source": "demo", "seed": 2})[0].id
-    store.add_evaluation(later, "before", 0, "test", [EvaluationItem("train-3", "text", {"correctness": 0.0}, 4)])
-    store.add_evaluation(later, "after", 9, "test", [EvaluationItem("train-3", "text", {"correctness": 1.0}, 4)])
+    record_evaluation(store, later, "before", 0, "test", [EvaluationItem("train-3", "text", {"correctness": 0.0}, 4)])
+    record_evaluation(store, later, "after", 9, "test", [EvaluationItem("train-3", "text", {"correctness": 1.0}, 4)])
     elsewhere = store.create_job("train", "demo", {"source": "/data/other"})[0].id
-    store.add_rollouts(elsewhere, rollouts(1, "train-3", [1.0]))
+    store.record(elsewhere, rollouts=rollouts(1, "train-3", [1.0]))
     newest, oldest = problem_history(store, "demo", "train-3")
     assert (newest.job_id, newest.groups, newest.evaluated) == (later, 0, {"before": 0.0, "after": 1.0})
     assert (oldest.job_id, oldest.groups, oldest.completions) == (run, 2, 8)
@@ -65,18 +60,18 @@ def test_a_problem_has_its_history_over_runs(store: Store, run: str) -> None:
 
 def test_a_run_without_hard_correctness_has_no_pass_rate(store: Store) -> None:
     job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
-    store.add_rollouts(job_id, [Rollout(1, 0, 0, "train-1", "text", {"integer": 0.5}, 0.5, 0.0, 5, "stop")])
+    store.record(job_id, rollouts=[Rollout(1, 0, 0, "train-1", "text", {"integer": 0.5}, 0.5, 0.0, 5, "stop")])
     assert group_outcomes(store, job_id)[0].pass_rate is None
 
 
 def test_evaluations_say_who_was_right(store: Store, run: str) -> None:
     items = [EvaluationItem("test-1", "", {"correctness": 1.0}, 1), EvaluationItem("test-2", "", {"correctness": None}, 1)]
-    store.add_evaluation(run, "before", 0, "test", items)
+    record_evaluation(store, run, "before", 0, "test", items)
     assert evaluated_correctness(store, run) == {"before": {"test-1": 1.0}}
 
 
 def test_several_answers_to_a_problem_count_by_their_mean(store: Store, run: str) -> None:
     items = [EvaluationItem("test-1", "", {"correctness": score}, 1) for score in (1.0, 0.0, None, 0.5)]
-    store.add_evaluation(run, "sampled", 0, "test", items)
+    record_evaluation(store, run, "sampled", 0, "test", items)
     assert evaluated_correctness(store, run) == {"sampled": {"test-1": 0.5}}
     assert problem_history(store, "demo", "test-1")[0].evaluated == {"sampled": 0.5}

@@ -16,7 +16,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["launch", "run", "list", "show", "health", "reweigh", "stop", "resume", "evaluate", "score"]
+    "command", ["launch", "preflight", "run", "list", "show", "health", "reweigh", "stop", "resume", "evaluate", "score"]
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -48,6 +48,9 @@ def test_list_of_an_empty_store_says_how_to_start(capsys: pytest.CaptureFixture[
         (["launch", "--set", "source=/nowhere"], "There is no source '/nowhere'"),
         (["launch", "--set", "evaluation_problems=100000"], "has 400 test problems"),
         (["launch", "--backend", "moon"], "There is no backend 'moon'"),
+        (["launch", "--set", "model=/no/such/model"], "There is no folder '/no/such/model'"),
+        (["launch", "--dry-run", "--set", "source=/nowhere"], "There is no source '/nowhere'"),
+        (["preflight", "--set", "max_steps=0"], "max_steps = 0"),
         (["launch", "--preset", "nothing"], "There is no preset 'nothing'"),
         (["show", "nobody-1"], "There is no run 'nobody-1'"),
         (["stop", "nobody-1"], "There is no run 'nobody-1'"),

@@ -3,11 +3,13 @@
 import random
 import re
 import time
+from typing import Any
 
 import pytest
 
 from training.config import RunConfig
-from training.rewards import ARTICLE_REWARDS, REWARDS, extract_answer, extract_number, score_completion
+from training.errors import RewardError
+from training.rewards import ARTICLE_REWARDS, REWARDS, Reward, extract_answer, extract_number, score_completion
 
 PERFECT = "<reasoning>\n48/2 = 24\n</reasoning>\n<answer>\n72\n</answer>\n"
 
@@ -16,6 +18,14 @@ def test_a_perfect_completion_reaches_every_maximum() -> None:
     scores = score_completion(PERFECT, "72")
     assert scores == {name: reward.maximum for name, reward in REWARDS.items()}
     assert sum(REWARDS[name].maximum for name in ARTICLE_REWARDS) == 4.0
+
+
+def test_without_gold_only_what_looks_at_the_completion_alone_has_a_value() -> None:
+    scores = score_completion(PERFECT, None)
+    assert {name for name, value in scores.items() if value is None} == {"correctness", "soft_correctness", "value_correctness"}
+    for name, reward in REWARDS.items():
+        if not reward.needs_gold:
+            assert scores[name] == reward.score(PERFECT, "72") == reward.score(PERFECT, "another")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,7 @@ def test_the_articles_six_come_first_and_every_reward_tells_its_source() -> None
     assert list(ARTICLE_REWARDS) == names
     assert list(REWARDS) == [*names, "value_correctness"]
     assert all(reward.description.endswith(".") for reward in REWARDS.values())
-    assert all("Source: " in (reward.score.__doc__ or "") for reward in REWARDS.values())
+    assert all("Source: " in (reward.function.__doc__ or "") for reward in REWARDS.values())
 
 
 def test_a_run_trains_on_the_articles_six_unless_it_says_otherwise() -> None:
@@ -202,3 +212,22 @@ def test_time_grows_with_the_text_and_not_faster(piece: str) -> None:
     started = time.perf_counter()
     score_completion(text, "72")
     assert time.perf_counter() - started < 30, "a quadratic pattern takes minutes"
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (ValueError("no parser"), "raised ValueError: no parser on the completion 'abc'"),
+        (float("nan"), "returned nan, which is no number up to its maximum 1,"),
+        (1.5, "returned 1.5"),
+        ("1", "returned '1'"),
+    ],
+)
+def test_a_crash_or_nonsense_never_becomes_a_score(result: object, message: str) -> None:
+    def function(completion: str, gold: str) -> Any:
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    with pytest.raises(RewardError, match=f"The reward function broken {message}"):
+        Reward("broken", "Broken", 1.0, function).score("abc", "1")

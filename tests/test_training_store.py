@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.fakes import record_evaluation
 from training import schema
 from training.errors import StoreError
-from training.store import LOST_AFTER_S, EvaluationItem, Rollout, Store
+from training.evaluations import EvaluationItem, complete_evaluations
+from training.store import LOST_AFTER_S, Rollout, Store
 
 
 class Clock:
@@ -114,10 +116,10 @@ def test_the_queue_is_in_submission_order_without_the_lost(store: Store, clock: 
 
 def test_scalars_are_read_after_a_cursor(store: Store) -> None:
     job_id = store.create_job("train", "demo", {})[0].id
-    store.add_scalars(job_id, 1, {"reward": 0.5, "kl": None})
+    store.record(job_id, scalars=[(1, {"reward": 0.5, "kl": None})])
     first = store.scalars(job_id)
     assert [(scalar.step, scalar.name, scalar.value) for scalar in first] == [(1, "reward", 0.5), (1, "kl", None)]
-    store.add_scalars(job_id, 2, {"reward": 0.6})
+    store.record(job_id, scalars=[(2, {"reward": 0.6})])
     assert [scalar.value for scalar in store.scalars(job_id, after=first[-1].seq)] == [0.6]
     assert store.last_scalar(job_id) == store.scalars(job_id)[-1].seq
 
@@ -125,7 +127,7 @@ def test_scalars_are_read_after_a_cursor(store: Store) -> None:
 def test_rollouts_come_back_as_written(store: Store) -> None:
     job_id = store.create_job("train", "demo", {})[0].id
     written = [rollout(1), rollout(1, 1), rollout(2)]
-    store.add_rollouts(job_id, written)
+    store.record(job_id, rollouts=written)
     assert store.rollouts(job_id) == written
     assert store.rollouts(job_id, step=2) == [rollout(2)]
     assert store.last_rollout_step(job_id) == 2
@@ -134,22 +136,13 @@ def test_rollouts_come_back_as_written(store: Store) -> None:
 def test_truncate_forgets_what_a_resumed_run_will_write_again(store: Store) -> None:
     job_id = store.create_job("train", "demo", {})[0].id
     for step in (1, 2, 3):
-        store.add_scalars(job_id, step, {"reward": 1.0})
-        store.add_rollouts(job_id, [rollout(step)])
+        store.record(job_id, scalars=[(step, {"reward": 1.0})])
+        store.record(job_id, rollouts=[rollout(step)])
         store.add_checkpoint(job_id, step, f"checkpoint-{step}")
     store.truncate(job_id, after_step=2)
     assert [scalar.step for scalar in store.scalars(job_id)] == [1, 2]
     assert store.last_rollout_step(job_id) == 2
     assert [checkpoint.step for checkpoint in store.checkpoints(job_id)] == [1, 2]
-
-
-def test_an_evaluation_replaces_the_one_of_equal_label(store: Store) -> None:
-    job_id = store.create_job("train", "demo", {})[0].id
-    item = EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)
-    store.add_evaluation(job_id, "before", 0, "test", [])
-    store.add_evaluation(job_id, "before", 0, "test", [item])
-    (evaluation,) = store.evaluations(job_id)
-    assert evaluation.items == (item,)
 
 
 def test_an_unknown_run_is_an_error_with_a_remedy(store: Store) -> None:
@@ -167,7 +160,7 @@ def test_many_writers_and_readers_share_one_file(tmp_path: Path) -> None:
         try:
             mine = Store.open(url)
             for step in range(20):
-                mine.add_scalars(job_id, step, {f"writer-{number}": 1.0})
+                mine.record(job_id, scalars=[(step, {f"writer-{number}": 1.0})])
                 mine.scalars(job_id)
         except BaseException as error:
             failures.append(error)
@@ -238,18 +231,27 @@ def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
 
 def test_a_store_of_the_first_version_gets_what_came_later(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    Store.open(f"sqlite:///{path}").close()
+    store = Store.open(f"sqlite:///{path}")
+    job_id = store.create_job("train", "demo", {})[0].id
+    record_evaluation(store, job_id, "before", 0, "test", [EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)])
+    store.close()
     with sqlite3.connect(path) as connection:
-        for table in ("subsets", "cluster_names", "pair_verdicts"):
+        for table in ("subsets", "cluster_names", "pair_verdicts", "run_marks", "sessions", "deleted_jobs"):
             connection.execute(f"DROP TABLE {table}")
-        for index in ("rollouts_by_problem", "evaluation_items_by_problem"):
+        for index in ("rollouts_by_problem", "evaluation_items_by_problem", "scalars_by_name", "rollouts_by_total"):
             connection.execute(f"DROP INDEX {index}")
+        connection.execute("ALTER TABLE evaluations DROP COLUMN completed_at")
+        connection.execute("ALTER TABLE jobs DROP COLUMN tracker")
         connection.execute("UPDATE schema_versions SET version = 1")
-    Store.open(f"sqlite:///{path}").close()
+    store = Store.open(f"sqlite:///{path}")
+    assert [len(evaluation.items) for evaluation in complete_evaluations(store, job_id)] == [1]
+    store.close()
 
-    def shape(database: Path) -> set[tuple[str, str]]:
+    def shape(database: Path) -> dict[str, set[tuple[str, str]]]:
+        """Table or index -> its columns with their types."""
         with sqlite3.connect(database) as connection:
-            return set(connection.execute("SELECT name, sql FROM sqlite_master"))
+            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
+            return {name: {row[1:3] for row in connection.execute(f"PRAGMA table_xinfo({name})")} for name in names}
 
     Store.open(f"sqlite:///{tmp_path / 'fresh.db'}").close()
     assert shape(path) == shape(tmp_path / "fresh.db")

@@ -13,9 +13,9 @@ import numpy as np
 
 from training.errors import AtlasError
 from training.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.evaluations import Evaluation, EvaluationItem
 from training.intervals import SEED, bootstrap_interval
 from training.rewards import REWARDS, extract_answer
-from training.store import Evaluation
 
 CORRECTNESS = ("hard", "soft")
 """The rows of the article's table that say whether an answer is right."""
@@ -249,12 +249,24 @@ def scores_by_steps(evaluation: Evaluation, steps: Mapping[str, int]) -> list[St
     Args:
         steps: problem id -> its number of steps (lines or equations of the reference solution, as the caller counts).
     """
-    groups = defaultdict(list)
+    grouped = scores_by_group(evaluation, steps)
+    return [
+        StepScores(number, *grouped[number]) for number in sorted(grouped, key=lambda number: (number is None, number or 0))
+    ]
+
+
+def scores_by_group(evaluation: Evaluation, groups: Mapping[str, int]) -> dict[int | None, tuple[int, dict[str, Score]]]:
+    """Group -> (its problems, "hard" and "soft" correctness on them with 95% intervals, as far as they can be computed).
+
+    Args:
+        groups: problem id -> a number that stands for its group; problems without one are gathered under `None`.
+    """
+    members: dict[int | None, list[EvaluationItem]] = defaultdict(list)
     for item in evaluation.items:
-        groups[steps.get(item.problem_id)].append(item)
-    rows = []
-    for number in sorted(groups, key=lambda number: (number is None, number)):
-        table = evaluation_table(replace(evaluation, items=tuple(groups[number])))
+        members[groups.get(item.problem_id)].append(item)
+    found = {}
+    for group, items in members.items():
+        table = evaluation_table(replace(evaluation, items=tuple(items)))
         scores = {key: table[key] for key in CORRECTNESS if key in table}
-        rows.append(StepScores(number, len({item.problem_id for item in groups[number]}), scores))
-    return rows
+        found[group] = len({item.problem_id for item in items}), scores
+    return found

@@ -1,13 +1,13 @@
-"""What a run is: a checked, documented `RunConfig`, the presets that fill it, and `key=value` changes to them.
+"""What a run is: a checked, documented `RunConfig`.
 
-Torch-free. Field names are TRL's where TRL has the setting. A field's description is its help text in the form.
+Torch-free. Field names are TRL's, PEFT's or transformers' where those have the setting. A field's description is its help
+text in the form, its `unit` stands beside the value, and pydantic holds its range. Presets and `key=value` changes are
+`training.presets`.
 """
 
 import difflib
-import itertools
-import tomllib
-from collections.abc import Sequence
-from pathlib import Path
+import typing
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,11 +16,14 @@ from training.errors import ConfigError
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import ARTICLE_REWARDS, REWARDS
 
-PRESETS = Path(__file__).resolve().parent / "presets"
+EngineName = Literal["transformers", "unsloth"]
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""All seven linear layers of a Llama-like block, on which the article puts its adapters."""
 
 
-def _field(group: str, description: str, default: Any, **limits: Any) -> Any:
-    return Field(default, description=description, json_schema_extra={"group": group}, **limits)
+def _field(group: str, description: str, default: Any, *, unit: str = "", **limits: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"group": group, "unit": unit}, **limits)
 
 
 class RunConfig(BaseModel):
@@ -43,33 +46,106 @@ class RunConfig(BaseModel):
     )
     system_prompt: str = _field("Prompt", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
 
-    max_steps: int = _field("Size of the run", "Optimiser steps.", 150, ge=1, le=1_000_000)
+    engine: EngineName = _field(
+        "Engine and precision",
+        "What loads the model: transformers with PEFT, or Unsloth with its faster kernels for one GPU.",
+        "transformers",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = _field(
+        "Engine and precision",
+        "Number format of the calculation and of frozen weights; weights that are trained are kept in float32. auto is "
+        "bfloat16 on a GPU that has it, float16 on another GPU, float32 on a CPU.",
+        "auto",
+    )
+    load_in_4bit: bool = _field(
+        "Engine and precision", "Keep the frozen weights in 4 bits (bitsandbytes NF4); needs LoRA and a GPU.", False
+    )
+    gradient_checkpointing: bool = _field(
+        "Engine and precision", "Calculate activations twice instead of keeping them: less memory, more time.", False
+    )
+    use_vllm: bool = _field(
+        "Engine and precision", "Generate with vLLM on the same GPU: much faster for models of a billion parameters.", False
+    )
+    vllm_gpu_memory_utilization: float = _field(
+        "Engine and precision", "Share of the GPU's memory that vLLM may take.", 0.3, gt=0, le=1
+    )
+
+    lora_rank: int = _field("Adapter (LoRA)", "Rank of the trained low-rank matrices; 0 trains every weight.", 0, ge=0, le=1024)
+    lora_alpha: int = _field("Adapter (LoRA)", "The adapter's output is multiplied by alpha / rank.", 32, gt=0, le=4096)
+    lora_dropout: float = _field("Adapter (LoRA)", "Share of the adapter's inputs set to 0.", 0.0, ge=0, lt=1)
+    lora_targets: tuple[str, ...] = _field(
+        "Adapter (LoRA)", "The layers that get an adapter, by the end of their names.", PROJECTIONS, min_length=1
+    )
+
+    max_steps: int = _field("Size of the run", "Optimiser steps.", 150, unit="steps", ge=1, le=1_000_000)
     num_generations: int = _field(
-        "Size of the run", "Completions of one problem that are compared with each other: the group size.", 8, ge=2, le=256
+        "Size of the run",
+        "Completions of one problem that are compared with each other: the group size.",
+        8,
+        unit="completions",
+        ge=2,
+        le=256,
     )
     per_device_train_batch_size: int = _field(
-        "Size of the run", "Completions in one forward and backward pass.", 32, ge=1, le=4096
+        "Size of the run", "Completions in one forward and backward pass.", 32, unit="completions", ge=1, le=4096
     )
-    gradient_accumulation_steps: int = _field("Size of the run", "Passes before the weights change.", 1, ge=1, le=1024)
-    max_completion_length: int = _field("Size of the run", "Tokens after which a completion is cut off.", 200, ge=1, le=131_072)
+    gradient_accumulation_steps: int = _field(
+        "Size of the run", "Passes before the weights change.", 1, unit="passes", ge=1, le=1024
+    )
+    max_prompt_length: int = _field(
+        "Size of the run",
+        "Problems whose prompt is longer are left out of training; 0 leaves none out.",
+        0,
+        unit="tokens",
+        ge=0,
+        le=131_072,
+    )
+    max_completion_length: int = _field(
+        "Size of the run", "Length at which a completion is cut off.", 200, unit="tokens", ge=1, le=131_072
+    )
 
-    temperature: float = _field("Sampling and loss", "Sampling temperature of the completions.", 1.0, gt=0, le=10)
+    temperature: float = _field("Sampling", "Sampling temperature of the training completions.", 1.0, gt=0, le=10)
+    top_p: float = _field(
+        "Sampling",
+        "Sample among the likeliest tokens that together have this probability.",
+        1.0,
+        gt=0,
+        le=1,
+    )
+    top_k: int = _field(
+        "Sampling", "Sample among this many likeliest tokens; 0 among all.", 0, unit="tokens", ge=0, le=1_000_000
+    )
+
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = _field(
+        "Loss",
+        "How token losses are averaged: in each completion, then over them (grpo); over a constant length (dr_grpo); over all "
+        "tokens of the whole batch (dapo) or of each device's (bnpo).",
+        "dapo",
+    )
     beta: float = _field(
-        "Sampling and loss",
+        "Loss",
         "Weight of the KL term that holds the policy to its start; 0 needs no reference model.",
         0.0,
         ge=0,
         le=100,
     )
-    epsilon: float = _field("Sampling and loss", "Clipping range of the probability ratio.", 0.2, gt=0, lt=1)
-    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = _field(
-        "Sampling and loss", "How token losses are averaged.", "dapo"
+    epsilon: float = _field("Loss", "Clipping range of the probability ratio.", 0.2, gt=0, lt=1)
+    epsilon_high: float = _field("Loss", "Clipping range above 1, as in DAPO; 0 for the same as epsilon.", 0.0, ge=0, lt=10)
+    num_iterations: int = _field("Loss", "Optimiser passes over each generated batch.", 1, unit="passes", ge=1, le=64)
+    importance_sampling_level: Literal["token", "sequence"] = _field(
+        "Loss", "Whether the probability ratio is of each token, or of the whole completion as in GSPO.", "token"
     )
     scale_rewards: Literal["group", "batch", "none"] = _field(
-        "Sampling and loss", "Whose standard deviation divides the advantages.", "group"
+        "Loss", "Whose standard deviation divides the advantages.", "group"
     )
+    mask_truncated_completions: bool = _field("Loss", "Learn nothing from completions that were cut off.", False)
 
-    learning_rate: float = _field("Optimiser", "Peak learning rate of AdamW.", 5e-6, gt=0, le=1)
+    optim: Literal["adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = _field(
+        "Optimiser",
+        "AdamW in 32 bits, fused for GPUs, or with 8-bit state (bitsandbytes), paged to the CPU's memory.",
+        "adamw_torch",
+    )
+    learning_rate: float = _field("Optimiser", "Peak learning rate.", 5e-6, gt=0, le=1)
     lr_scheduler_type: Literal["constant", "linear", "cosine"] = _field(
         "Optimiser", "Course of the learning rate after warm-up.", "cosine"
     )
@@ -77,7 +153,7 @@ class RunConfig(BaseModel):
     weight_decay: float = _field("Optimiser", "AdamW's weight decay.", 0.0, ge=0, le=1)
     adam_beta1: float = _field("Optimiser", "AdamW's first moment decay.", 0.9, ge=0, lt=1)
     adam_beta2: float = _field("Optimiser", "AdamW's second moment decay.", 0.999, ge=0, lt=1)
-    max_grad_norm: float = _field("Optimiser", "Gradients are clipped to this norm.", 1.0, gt=0)
+    max_grad_norm: float = _field("Optimiser", "Gradients are clipped to this norm.", 1.0, gt=0, le=1e6)
 
     rewards: dict[str, float] = _field(
         "Rewards",
@@ -86,18 +162,39 @@ class RunConfig(BaseModel):
     )
 
     evaluation_problems: int = _field(
-        "Evaluation and checkpoints", "Test problems to evaluate before and after training; 0 evaluates nothing.", 0, ge=0
+        "Evaluation",
+        "Test problems to evaluate, the first of the split; 0 evaluates nothing.",
+        0,
+        unit="problems",
+        ge=0,
+        le=10_000_000,
+    )
+    evaluate_before: bool = _field("Evaluation", "Evaluate the model as it starts.", True)
+    evaluate_after: bool = _field("Evaluation", "Evaluate the trained model.", True)
+    evaluation_steps: int = _field(
+        "Evaluation", "Evaluate also whenever this many steps are done; 0 never.", 0, unit="steps", ge=0, le=1_000_000
     )
     evaluation_temperature: float = _field(
-        "Evaluation and checkpoints", "Sampling temperature of evaluations; 0 takes the likeliest token.", 0.0, ge=0, le=10
+        "Evaluation", "Sampling temperature of evaluations; 0 takes the likeliest token.", 0.0, ge=0, le=10
     )
+    evaluation_samples: int = _field(
+        "Evaluation", "Completions of each problem, for pass@k and majority@k.", 1, unit="completions", ge=1, le=256
+    )
+
     save_steps: int = _field(
-        "Evaluation and checkpoints", "Steps between checkpoints; the last step is always saved.", 50, ge=1
+        "Checkpoints and records",
+        "Steps between checkpoints; the last step is always saved.",
+        50,
+        unit="steps",
+        ge=1,
+        le=1_000_000,
     )
-    save_total_limit: int = _field("Evaluation and checkpoints", "Checkpoints kept.", 2, ge=1)
-    seed: int = _field("Evaluation and checkpoints", "Seed of data order and sampling.", 42, ge=0, lt=2**32)
+    save_total_limit: int = _field(
+        "Checkpoints and records", "Checkpoints kept; older ones are deleted.", 2, unit="checkpoints", ge=1, le=10_000
+    )
+    seed: int = _field("Checkpoints and records", "Seed of adapter weights, data order and sampling.", 42, ge=0, lt=2**32)
     wandb: bool = _field(
-        "Evaluation and checkpoints",
+        "Checkpoints and records",
         "Also log to Weights & Biases: online with a key, else offline into the run's folder.",
         False,
     )
@@ -107,7 +204,10 @@ class RunConfig(BaseModel):
     def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
         unknown = sorted(set(rewards) - set(REWARDS))
         if unknown:
-            raise ValueError(f"there is no reward function {unknown[0]!r}; there are {', '.join(REWARDS)}")
+            raise ValueError(
+                f"there is no reward function {unknown[0]!r}; there are {', '.join(REWARDS)}, and those of the file that "
+                "GRPO_ATLAS_REWARDS names"
+            )
         if not any(rewards.values()):
             raise ValueError("at least one reward function needs a weight other than 0")
         return rewards
@@ -119,6 +219,21 @@ class RunConfig(BaseModel):
                 f"per_device_train_batch_size x gradient_accumulation_steps = {self.completions_per_step} completions a step "
                 f"cannot be divided into groups of num_generations = {self.num_generations}; "
                 f"make the batch a multiple of {self.num_generations}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _settings_that_go_together(self) -> "RunConfig":
+        if self.load_in_4bit and not self.lora_rank:
+            raise ValueError("load_in_4bit freezes the weights, so nothing is left to train; set lora_rank, to 32 say")
+        if 0 < self.epsilon_high < self.epsilon:
+            raise ValueError(
+                f"epsilon_high = {self.epsilon_high:g} is below epsilon = {self.epsilon:g}; raise it, or set it to 0"
+            )
+        if self.evaluation_samples > 1 and self.evaluation_temperature == 0:
+            raise ValueError(
+                f"evaluation_samples = {self.evaluation_samples} at evaluation_temperature = 0 would be that many times the "
+                "same completion; set a temperature above 0, for example 1"
             )
         return self
 
@@ -143,40 +258,37 @@ class RunConfig(BaseModel):
         return sum(weight * REWARDS[name].maximum for name, weight in self.reward_weights.items() if weight > 0)
 
 
-def preset_paths(own: Path | None = None) -> dict[str, Path]:
-    """Name -> file of the presets that ship with the program, and of a person's own, which win over equal names."""
-    folders = [PRESETS] if own is None else [PRESETS, own]
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+@dataclass(frozen=True)
+class Setting:
+    """What a form or a manual says of one field of `RunConfig`."""
+
+    name: str
+    group: str
+    description: str
+    unit: str
+    choices: tuple[str, ...]
+    """Its values, where there are only a few."""
+    limits: str
+    """The range of a number, as "at least 1, at most 1024" or "above 0, below 1"; empty for other fields."""
 
 
-def preset_description(path: Path) -> str:
-    """What a preset says of itself: the comment that its file begins with."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
+_LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None = None) -> RunConfig:
-    """A preset by name, or the TOML file at a path, with `key=value` assignments applied.
+def _setting(name: str) -> Setting:
+    field = RunConfig.model_fields[name]
+    extra = typing.cast(dict[str, str], field.json_schema_extra)
+    choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
+    limits = ", ".join(
+        f"{words} {getattr(limit, mark):,}"
+        for mark, words in _LIMIT_WORDS.items()
+        for limit in field.metadata
+        if hasattr(limit, mark)
+    )
+    return Setting(name, extra["group"], field.description or "", extra["unit"], choices, limits)
 
-    Values are read as TOML, and as plain text when that fails; `rewards.integer=0` reaches into the table of rewards.
 
-    Args:
-        own: the folder with a person's own presets.
-
-    Raises:
-        ConfigError: no such preset, malformed TOML, an unknown key, or a value out of range.
-    """
-    paths = preset_paths(own)
-    path = paths.get(preset) or Path(preset).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"There is no preset {preset!r}.", f"Use one of {', '.join(paths)}, or the path of a TOML file.")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"The preset {path.name} cannot be read: {error}.", "Correct the file; it must be TOML.") from error
-    for assignment in assignments:
-        _assign(values, assignment)
-    return parse_config({"preset": path.stem} | values)
+SETTINGS: dict[str, Setting] = {name: _setting(name) for name in RunConfig.model_fields}
 
 
 def parse_config(values: dict[str, Any]) -> RunConfig:
@@ -190,22 +302,6 @@ def parse_config(values: dict[str, Any]) -> RunConfig:
     except ValidationError as error:
         findings = "; ".join(_describe(finding) for finding in error.errors())
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error
-
-
-def _assign(values: dict[str, Any], assignment: str) -> None:
-    key, mark, text = assignment.partition("=")
-    if not mark or not key.strip():
-        raise ConfigError(f"{assignment!r} is not an assignment.", "Write key=value, for example max_steps=20.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.strip().split(".")
-    for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{key!r} is not a setting: {table!r} is not a table.", "See `python -m training launch --help`.")
-    values[last] = value
 
 
 def _describe(finding: Any) -> str:

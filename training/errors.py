@@ -36,5 +36,13 @@ class ModelError(AtlasError):
     """A model cannot be found, loaded or verified."""
 
 
+class CheckpointError(AtlasError):
+    """A checkpoint cannot be saved, or the one to resume from is not there or not complete."""
+
+
 class BackendError(AtlasError):
     """A backend cannot start or reach a job."""
+
+
+class RewardError(AtlasError):
+    """A reward function cannot be loaded, raised, or returned what is no score."""

@@ -5,188 +5,118 @@ Reads top to bottom: `train` is the story; below it the parts that TRL calls. Th
 """
 
 import math
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import datasets
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import GRPOConfig, GRPOTrainer
+from transformers import TrainerCallback, set_seed
 
+from training.checkpoints import checkpoint_to_resume, delete_unrecorded
 from training.config import RunConfig
-from training.engines import plain
-from training.errors import AtlasError
-from training.evaluate import evaluate_model
+from training.engines import Engine, Loaded, engine_named, hugging_face
 from training.jobs import JobProcess, StopRequested
-from training.problems import Problem, ProblemSet
-from training.prompts import chat_messages
+from training.ledger_trainer import CARRIED, Record, ledger_trainer_class
+from training.problems import ProblemSet
+from training.recorder import Recorder
 from training.rewards import REWARDS, Reward
-from training.store import Rollout, Store
-
-_CARRIED = ("problem_id", "tokens", "finish_reason")
-"""Columns that a reward function hands to TRL's log for the ledger."""
-
-
-class RewardError(AtlasError):
-    """A reward function raised; a crash never becomes a score."""
+from training.run_evaluation import EvaluationCallback, RunEvaluator, completer
+from training.store_callback import StoreCallback
+from training.training_data import TrainingData, training_data
 
 
 def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path) -> None:
     """Run or resume a training run: evaluate, train to `max_steps` or a stop request, evaluate again.
 
     Checkpoints go to `folder`. After a stop the second evaluation is left out.
+
+    Raises:
+        CheckpointError: the latest checkpoint is gone or not complete, or one cannot be saved.
+        StoreError: the store takes no more.
     """
     store, job_id = process.store, process.job.id
-    process.progress(0, config.max_steps, "loading the model")
-    model, tokenizer = plain.load_model(config.model)
-    checkpoints = [checkpoint for checkpoint in store.checkpoints(job_id) if Path(checkpoint.path).is_dir()]
-    latest = checkpoints[-1] if checkpoints else None
-    store.truncate(job_id, after_step=latest.step if latest else 0)
+    latest = checkpoint_to_resume(store, job_id)
+    begin = latest.step if latest else 0
+    store.truncate(job_id, after_step=begin)
+    delete_unrecorded(store, job_id, folder)
+    process.progress(begin, config.max_steps, "loading the model")
+    engine, loaded, data = load(config, problem_set)
 
-    if latest is None:
-        _evaluate(config, problem_set, process, model, tokenizer, "before", 0)
-    trainer = make_trainer(config, problem_set, model, tokenizer, process, folder)
-    process.progress(latest.step if latest else 0, config.max_steps, "training")
-    trainer.train(resume_from_checkpoint=latest.path if latest else None)
+    with Recorder(store, job_id) as recorder:
+        callback = StoreCallback(process, recorder, config.save_total_limit)
+        trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [callback])
+        evaluator = RunEvaluator(config, problem_set, process, completer(engine, trainer, loaded.tokenizer))
+        trainer.add_callback(EvaluationCallback(evaluator))
+        if latest is None and config.evaluate_before:
+            evaluator.evaluate("before", 0, "before training")
+        process.progress(begin, config.max_steps, "training")
+        trainer.train(resume_from_checkpoint=latest.path if latest else None)
 
     step = trainer.state.global_step
     if step < config.max_steps:
         process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved"
         raise StopRequested
-    _evaluate(config, problem_set, process, trainer.model, tokenizer, "after", step)
+    if config.evaluate_after:
+        evaluator.evaluate("after", step, "after training")
     process.progress(step, config.max_steps, "done")
-    process.reason = f"all {step} steps done"
+    left_out = f", {data.left_out:,} problems left out for their prompts' length" if data.left_out else ""
+    process.reason = f"all {step} steps done{left_out}"
+
+
+def load(config: RunConfig, problem_set: ProblemSet) -> tuple[Engine, Loaded, TrainingData]:
+    """The engine, the model that it loaded, and what there is to train on.
+
+    Raises:
+        ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
+        ConfigError: the settings do not work together on this machine, or leave no problem to train on.
+        SourceError: there are no train problems.
+    """
+    engine = engine_named(config.engine)
+    set_seed(config.seed)  # before there is an adapter: TRL draws its first weights ahead of its own seeding
+    data = training_data(config, problem_set, hugging_face.load_tokenizer(config.model))
+    if data.left_out:
+        print(f"{data.left_out:,} problems left out: prompts of more than {config.max_prompt_length:,} tokens", flush=True)
+    return engine, engine.load_for_training(config, data.max_length), data
 
 
 def make_trainer(
-    config: RunConfig, problem_set: ProblemSet, model: Any, tokenizer: Any, process: JobProcess, folder: Path
-) -> "LedgerTrainer":
-    """TRL's trainer with the article's rewards, the ledger, and the callback that links it to the store."""
+    config: RunConfig,
+    engine: Engine,
+    loaded: Loaded,
+    data: TrainingData,
+    folder: Path,
+    record: Record,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Any:
+    """The engine's GRPOTrainer with the run's rewards; every step's rollouts go to `record`, checkpoints to `folder`."""
     carrier, *others = config.reward_weights
-    return LedgerTrainer(
-        model=model,
-        processing_class=tokenizer,
-        args=_trl_config(config, folder),
-        train_dataset=_dataset(problem_set.of_split("train"), config.system_prompt),
+    trainer_class, config_class = engine.trainer_classes()
+    ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
+    trainer = ledger_trainer_class(trainer_class)(
+        model=loaded.model,
+        processing_class=loaded.tokenizer,
+        peft_config=loaded.adapter,
+        args=_trl_config(config, config_class, data.max_length, folder),
+        train_dataset=data.rows,
         reward_funcs=[
-            _trl_reward(REWARDS[carrier], _carry(config.max_completion_length, tokenizer.eos_token_id)),
+            _trl_reward(REWARDS[carrier], _carry(config.max_completion_length, ends)),
             *(_trl_reward(REWARDS[name]) for name in others),
         ],
-        callbacks=[StoreCallback(process)],
-        record=lambda rollouts: process.store.add_rollouts(process.job.id, rollouts),
+        callbacks=list(callbacks),
+        record=record,
     )
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            # TRL keeps the adapter of a 4-bit model in bfloat16, in which small updates are lost.
+            parameter.data = parameter.data.float()
+    return trainer
 
 
-class LedgerTrainer(GRPOTrainer):
-    """GRPOTrainer that hands every generation batch to `record`, whole, before learning from it.
-
-    TRL's own completion log keeps only the last batch of each logging step. When `_generate_and_score_completions`
-    returns, its deques hold exactly the batch just generated, gathered over all processes, in dataset order: rows of one
-    group stand together.
-    """
-
-    def __init__(self, *args: Any, record: Callable[[list[Rollout]], None], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._record = record
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        if self.model.training and self.accelerator.is_main_process:
-            self._record(self._last_rollouts())
-        return batch
-
-    def _last_rollouts(self) -> list[Rollout]:
-        logs = self._logs
-        weights = dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
-        ids, tokens, reasons = (logs["extra"][column] for column in _CARRIED)
-        rollouts = []
-        for row, completion in enumerate(logs["completion"]):
-            rewards = {name: _number(logs["rewards"][name][row]) for name in weights}
-            scored = [weights[name] * value for name, value in rewards.items() if value is not None]
-            rollouts.append(
-                Rollout(
-                    step=self.state.global_step + 1,
-                    group_index=row // self.num_generations,
-                    position=row % self.num_generations,
-                    problem_id=ids[row],
-                    completion=completion,
-                    rewards=rewards,
-                    total=sum(scored) if scored else None,
-                    advantage=logs["advantages"][row],
-                    tokens=tokens[row],
-                    finish_reason=reasons[row],
-                )
-            )
-        return rollouts
-
-
-class StoreCallback(TrainerCallback):
-    """Writes each step's scalars, progress and checkpoints to the store, and obeys stop requests."""
-
-    def __init__(self, process: JobProcess) -> None:
-        self._process = process
-
-    @property
-    def _store(self) -> Store:
-        return self._process.store
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self._process.stop_requested():
-            control.should_save = True
-            control.should_training_stop = True
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
-        if logs is None or "train_runtime" in logs:
-            return
-        values = {name: _number(value) for name, value in logs.items() if value is None or isinstance(value, int | float)}
-        self._store.add_scalars(self._process.job.id, state.global_step, values)
-        self._process.progress(state.global_step, state.max_steps, "training")
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        path = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
-        self._store.add_checkpoint(self._process.job.id, state.global_step, str(path))
-
-
-def _evaluate(
-    config: RunConfig, problem_set: ProblemSet, process: JobProcess, model: Any, tokenizer: Any, label: str, step: int
-) -> None:
-    problems = problem_set.of_split("test")[: config.evaluation_problems]
-    if not problems:
-        return
-
-    def report(done: int) -> None:
-        process.progress(step, config.max_steps, f"evaluating {label} training: {done:,} of {len(problems):,} problems")
-        process.check_stop()
-
-    report(0)
-    items = evaluate_model(
-        model,
-        tokenizer,
-        problems,
-        system_prompt=config.system_prompt,
-        max_completion_length=config.max_completion_length,
-        temperature=config.evaluation_temperature,
-        report=report,
-    )
-    process.store.add_evaluation(process.job.id, label, step, "test", items)
-
-
-def _trl_config(config: RunConfig, folder: Path) -> GRPOConfig:
-    if config.wandb:
-        os.environ["WANDB_DIR"] = str(folder)
-        if not os.environ.get("WANDB_API_KEY"):
-            os.environ["WANDB_MODE"] = "offline"
+def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: Path) -> Any:
+    """The engine's GRPOConfig; settings that are not named here keep TRL's defaults."""
     on_gpu = torch.cuda.is_available()
-    return GRPOConfig(
+    dtype = hugging_face.calculation_dtype(config.precision)
+    trl_config = config_class(
         output_dir=str(folder),
         max_steps=config.max_steps,
         num_generations=config.num_generations,
@@ -194,11 +124,22 @@ def _trl_config(config: RunConfig, folder: Path) -> GRPOConfig:
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        use_vllm=config.use_vllm,
+        vllm_mode="colocate",
+        vllm_gpu_memory_utilization=config.vllm_gpu_memory_utilization,
+        vllm_max_model_length=max_length if config.use_vllm else None,
+        num_iterations=config.num_iterations,
+        importance_sampling_level=config.importance_sampling_level,
+        mask_truncated_completions=config.mask_truncated_completions,
         beta=config.beta,
         epsilon=config.epsilon,
+        epsilon_high=config.epsilon_high or config.epsilon,  # given, or Unsloth takes 0.28
         loss_type=config.loss_type,
         scale_rewards=config.scale_rewards,
         reward_weights=list(config.reward_weights.values()),
+        optim=config.optim,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
         warmup_steps=math.ceil(config.warmup_ratio * config.max_steps),
@@ -207,24 +148,17 @@ def _trl_config(config: RunConfig, folder: Path) -> GRPOConfig:
         adam_beta2=config.adam_beta2,
         max_grad_norm=config.max_grad_norm,
         save_steps=config.save_steps,
-        save_total_limit=config.save_total_limit,
         seed=config.seed,
         logging_steps=1,
         report_to="wandb" if config.wandb else "none",
         use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=on_gpu,
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16,
+        gradient_checkpointing=config.gradient_checkpointing,
         disable_tqdm=True,
     )
-
-
-def _dataset(problems: tuple[Problem, ...], system_prompt: str) -> datasets.Dataset:
-    return datasets.Dataset.from_list(
-        [
-            {"prompt": chat_messages(problem.question, system_prompt), "problem_id": problem.id, "gold": problem.gold}
-            for problem in problems
-        ]
-    )
+    trl_config.scale_rewards = config.scale_rewards  # again, because Unsloth turns it off with dr_grpo
+    return trl_config
 
 
 def _trl_reward(reward: Reward, carry: Callable[..., None] | None = None) -> Callable[..., list[float | None]]:
@@ -233,39 +167,25 @@ def _trl_reward(reward: Reward, carry: Callable[..., None] | None = None) -> Cal
     def score(completions: list[Any], gold: list[str], **columns: Any) -> list[float | None]:
         if carry is not None:
             carry(**columns)
-        return [_score(reward, completion[0]["content"], answer) for completion, answer in zip(completions, gold, strict=True)]
+        return [reward.score(completion[0]["content"], answer) for completion, answer in zip(completions, gold, strict=True)]
 
     score.__name__ = reward.name
     return score
 
 
-def _score(reward: Reward, completion: str, gold: str) -> float | None:
-    try:
-        return reward.score(completion, gold)
-    except Exception as error:
-        raise RewardError(
-            f"The reward function {reward.name} raised {type(error).__name__}: {error} on the completion {completion[:200]!r}.",
-            "Mend the function, or set its weight to 0.",
-        ) from error
-
-
-def _carry(max_completion_length: int, eos_token_id: int) -> Callable[..., None]:
+def _carry(max_completion_length: int, ends: Sequence[int]) -> Callable[..., None]:
     """Hands each row's problem id, token count and finish reason to TRL's log, where the ledger reads them."""
 
     def carry(
         problem_id: list[str], completion_ids: list[list[int]], log_extra: Callable[[str, list[Any]], None], **_: Any
     ) -> None:
-        cut = [len(ids) >= max_completion_length and ids[-1] != eos_token_id for ids in completion_ids]
+        cut = [len(ids) >= max_completion_length and ids[-1] not in ends for ids in completion_ids]
         values: tuple[list[Any], ...] = (
             problem_id,
             [len(ids) for ids in completion_ids],
             ["length" if was_cut else "stop" for was_cut in cut],
         )
-        for column, rows in zip(_CARRIED, values, strict=True):
+        for column, rows in zip(CARRIED, values, strict=True):
             log_extra(column, rows)
 
     return carry
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

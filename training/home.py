@@ -26,6 +26,16 @@ class Home:
     store_url: str
     data: Path | None
     """The folder that the source `auto` tries first (`GRPO_ATLAS_DATA`)."""
+    rewards: Path | None = None
+    """The file with a person's own reward functions (`GRPO_ATLAS_REWARDS`)."""
+    folders: tuple[Path, ...] = ()
+    """Further folders from which a page may name models and problems (`GRPO_ATLAS_FOLDERS`, separated as in PATH)."""
+
+    @property
+    def allowed(self) -> tuple[Path, ...]:
+        """The folders from which a page may name models and problems."""
+        own = (self.root, ASSETS) if self.data is None else (self.root, ASSETS, self.data)
+        return (*own, *self.folders)
 
     @property
     def cache(self) -> Path:
@@ -46,18 +56,18 @@ class Home:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Home":
-        """Read `GRPO_ATLAS_HOME`, `GRPO_ATLAS_STORE` and `GRPO_ATLAS_DATA`, and make sure the home can be written.
+        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS` and `_FOLDERS`, and make sure the home can be written.
 
         Raises:
             HomeError: the home folder cannot be made or written.
         """
-        configured = environ.get("GRPO_ATLAS_HOME")
-        root = Path(configured).expanduser().absolute() if configured else Path(platformdirs.user_data_dir("grpo-atlas"))
-        data = environ.get("GRPO_ATLAS_DATA")
+        root = _path(environ.get("GRPO_ATLAS_HOME")) or Path(platformdirs.user_data_dir("grpo-atlas"))
         home = cls(
             root=root,
             store_url=environ.get("GRPO_ATLAS_STORE") or f"sqlite:///{root / 'store.db'}",
-            data=Path(data).expanduser().absolute() if data else None,
+            data=_path(environ.get("GRPO_ATLAS_DATA")),
+            rewards=_path(environ.get("GRPO_ATLAS_REWARDS")),
+            folders=tuple(filter(None, map(_path, environ.get("GRPO_ATLAS_FOLDERS", "").split(os.pathsep)))),
         )
         home._prepare()
         return home
@@ -65,7 +75,10 @@ class Home:
     def environment(self) -> dict[str, str]:
         """The variables that make another process use this home."""
         variables = {"GRPO_ATLAS_HOME": str(self.root), "GRPO_ATLAS_STORE": self.store_url}
-        return variables | ({"GRPO_ATLAS_DATA": str(self.data)} if self.data else {})
+        paths = {"GRPO_ATLAS_DATA": self.data, "GRPO_ATLAS_REWARDS": self.rewards}
+        if self.folders:
+            variables["GRPO_ATLAS_FOLDERS"] = os.pathsep.join(map(str, self.folders))
+        return variables | {name: str(path) for name, path in paths.items() if path}
 
     def _prepare(self) -> None:
         try:
@@ -79,3 +92,7 @@ class Home:
                 f"The home folder {self.root} cannot be written ({error.strerror or error}).",
                 "Set GRPO_ATLAS_HOME to a folder that you may write to.",
             ) from error
+
+
+def _path(configured: str | None) -> Path | None:
+    return Path(configured).expanduser().absolute() if configured else None

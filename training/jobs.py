@@ -5,15 +5,18 @@ goes to the log.
 """
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from training.backends.local import worker_name
 from training.errors import AtlasError, StoreError
-from training.store import HEARTBEAT_S, Job, Store
+from training.store import HEARTBEAT_S, Job, Status, Store, root_cause
 
 
 class StopRequested(Exception):
@@ -28,7 +31,8 @@ class JobProcess:
         self.job = job
         self.reason = ""
         """Why the job ended, if it has something to say."""
-        self._signalled = False
+        self.signalled = False
+        """Whether a SIGTERM asked the job to stop."""
 
     def begin(self) -> None:
         """The job's turn has come; until then it counts as queued."""
@@ -40,7 +44,7 @@ class JobProcess:
 
     def stop_requested(self) -> bool:
         """Whether the store, or a SIGTERM, asks the job to stop."""
-        return self._signalled or self.store.stop_requested(self.job.id)
+        return self.signalled or self.store.stop_requested(self.job.id)
 
     def check_stop(self) -> None:
         """Raise `StopRequested` if the job was asked to stop."""
@@ -48,7 +52,7 @@ class JobProcess:
             raise StopRequested
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._signalled = True
+        self.signalled = True
 
 
 @contextmanager
@@ -70,18 +74,18 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     heart.start()
     try:
         yield process
-        store.end(job_id, "finished", process.reason or "done")
+        _end(store, job_id, "finished", process.reason or "done")
     except StopRequested:
-        store.end(job_id, "stopped", process.reason or "stopped on request")
+        _end(store, job_id, "stopped", process.reason or "stopped on request")
     except KeyboardInterrupt:
-        store.end(job_id, "stopped", "interrupted at the terminal")
+        _end(store, job_id, "stopped", "interrupted at the terminal")
         raise
     except AtlasError as error:
-        store.end(job_id, "failed", str(error))
+        _end(store, job_id, "failed", str(error))
         raise
     except Exception as error:
         traceback.print_exc()
-        store.end(job_id, "failed", f"{type(error).__name__}: {error}")
+        _end(store, job_id, "failed", f"{type(error).__name__}: {error}")
         raise AtlasError(f"{job_id} failed: {type(error).__name__}: {error}.", "Its log has the details.") from error
     finally:
         ended.set()
@@ -91,4 +95,18 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
 
 def _beat(store: Store, job_id: str, ended: threading.Event) -> None:
     while not ended.wait(HEARTBEAT_S):
-        store.beat(job_id)
+        try:
+            store.beat(job_id)
+        except SQLAlchemyError as error:
+            # The next beat may get through; a heart that stops for good would make a living job count as lost.
+            print(f"a heartbeat of {job_id} did not reach the run store: {root_cause(error)}", file=sys.stderr)
+
+
+def _end(store: Store, job_id: str, status: Status, reason: str) -> None:
+    try:
+        store.end(job_id, status, reason)
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"{job_id} {status} ({reason}), and the run store could not take that ({root_cause(error)}).",
+            "Check that the database is there, writable and has room; the run shows as lost until it is resumed.",
+        ) from error

@@ -4,10 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from training.backends import Backend, local
+from training.checkpoints import checkpoint_to_resume
 from training.config import RunConfig
 from training.curation import find_subset, restrict
 from training.errors import AtlasError, BackendError, ConfigError
+from training.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
 from training.home import Home
+from training.preflight import Preflight, preflight
+from training.preflight.calibration import Calibration, calibrate
 from training.problems import ProblemSet, load_problems
 from training.store import Job, JobKind, Store
 
@@ -51,22 +55,87 @@ def submit_job(
     return job.id
 
 
-def launch_run(store: Store, home: Home, config: RunConfig, backend: str = local.NAME) -> str:
-    """Check what can be checked without torch, then queue a training run; return its id.
+def prepare_run(store: Store, home: Home, config: RunConfig) -> tuple[RunConfig, ProblemSet]:
+    """The configuration with its source and subset named exactly, and the problems that it is for.
 
     Raises:
         SourceError: the run's problems cannot be loaded.
         SubsetError: its subset is not there or belongs to other data.
-        ConfigError: the source has fewer train problems than a step needs, or too few test problems to evaluate.
-        BackendError: the backend cannot start it.
     """
-    problem_set = load_problems(config.source, home)
+    return narrow_run(store, config, load_problems(config.source, home))
+
+
+def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tuple[RunConfig, ProblemSet]:
+    """`prepare_run` for a source that is loaded already.
+
+    Raises:
+        SubsetError: the run's subset is not there or belongs to other data.
+    """
     exactly = {"source": problem_set.source}
     if config.subset:
         exactly["subset"] = find_subset(store, config.subset).reference
         problem_set = restrict(problem_set, store, exactly["subset"])
-    _check_size(config, problem_set)
-    spec = config.model_copy(update=exactly).model_dump(mode="json")
+    return config.model_copy(update=exactly), problem_set
+
+
+def check_run(
+    store: Store, home: Home, config: RunConfig, problem_set: ProblemSet, backend: str = local.NAME, *, ask_hub: bool = True
+) -> Preflight:
+    """`preflight` for the machine of a backend.
+
+    Raises:
+        BackendError: there is no such backend.
+    """
+    return preflight(config, problem_set, store, backend_named(backend, home).machine(), ask_hub=ask_hub)
+
+
+def calibrate_run(
+    store: Store, home: Home, config: RunConfig, problem_set: ProblemSet, report: Callable[[str], None]
+) -> Calibration:
+    """Measure a run's first steps in this process, when no other job waits for this machine's accelerator.
+
+    Leaves nothing in the store.
+
+    Raises:
+        ModelError, ConfigError: as the run itself would.
+    """
+    told = False
+
+    def tell_once() -> None:
+        nonlocal told
+        if not told:
+            report("waiting for the accelerator")
+        told = True
+
+    with local.accelerator(home, store, None, tell_once):
+        return calibrate(config, problem_set, report)
+
+
+def launch_run(
+    store: Store,
+    home: Home,
+    config: RunConfig,
+    backend: str = local.NAME,
+    tell: Callable[[Preflight], None] = lambda found: None,
+) -> str:
+    """Check what can be checked without torch, then queue a training run; return its id.
+
+    Args:
+        tell: given what the checks found, before the run is refused or queued.
+
+    Raises:
+        SourceError: the run's problems cannot be loaded.
+        SubsetError: its subset is not there or belongs to other data.
+        ConfigError: the run is certain to fail, say for want of problems, of the model's files or of a package.
+        BackendError: the backend cannot start it.
+    """
+    config, problem_set = prepare_run(store, home, config)
+    found = check_run(store, home, config, problem_set, backend)
+    tell(found)
+    for finding in found.errors:
+        if finding.certain:
+            raise ConfigError(finding.text, finding.remedy)
+    spec = config.model_dump(mode="json")
     return submit_job(
         store,
         home,
@@ -80,11 +149,14 @@ def launch_run(store: Store, home: Home, config: RunConfig, backend: str = local
     )
 
 
-def resume_run(store: Store, home: Home, job_id: str) -> str:
-    """Go on with a stopped, failed or lost run from its latest checkpoint.
+def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -> str:
+    """Go on with a stopped, failed or lost run from its latest checkpoint, or from that of a step.
+
+    Choosing one forgets what the run did after it, later checkpoints included; step 0 is the run's beginning.
 
     Raises:
         ConfigError: it is not a training run.
+        CheckpointError: the checkpoint is not there or not complete.
         StoreError: the run is active or finished.
         BackendError: the run counts as lost, but its process is alive.
     """
@@ -96,9 +168,54 @@ def resume_run(store: Store, home: Home, job_id: str) -> str:
         raise BackendError(
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
+    if job.backend == local.NAME:
+        checkpoint_to_resume(store, job_id, step)
     job = store.requeue(job_id)
+    if step is not None:
+        store.truncate(job_id, after_step=step)
     _start(store, runner, job, ["-m", "training", "run", "--job", job.id])
     return job.id
+
+
+def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
+    """Measure a model in a detached process; return the job's id.
+
+    Where a job measures exactly this, its id is returned and nothing starts; one that was stopped, failed or lost half way
+    goes on with what it has.
+
+    Raises:
+        SourceError: the spec's problems cannot be loaded, or its split is empty.
+        BackendError: the process cannot be started, or the job counts as lost, but its process is alive.
+    """
+    problems = evaluated_problems(spec, load_problems(spec.source, home))
+    runner = backend_named(local.NAME, home)
+    before = measured_before(store, spec)
+    if before is not None and before.status == "lost" and runner.status(before) == "alive":
+        raise BackendError(
+            f"The process of {before.id} ({before.worker}) is still alive.", "Wait for it, or end it and then go on."
+        )
+    job, waits = open_job(store, spec, len(problems))
+    if waits:
+        _start(store, runner, job, ["-m", "training", "evaluate", "--job", job.id])
+    return job.id
+
+
+def stop_run(store: Store, home: Home, job_id: str) -> str:
+    """Ask a job to end at its next step, with a checkpoint; return what comes of it, in words.
+
+    A queued one whose process is gone, or never came up, ends at once.
+
+    Raises:
+        StoreError: there is no such job, or it has already ended or is lost.
+    """
+    job = store.job(job_id)
+    if job.status == "queued" and (not job.worker or backend_named(job.backend, home).status(job) == "gone"):
+        store.withdraw(job_id)
+        return f"{job_id} was taken out of the queue."
+    store.request_stop(job_id)
+    if job.status == "queued":
+        return f"{job_id} was asked to leave the queue."
+    return f"{job_id} was asked to stop; it ends at its next step with a checkpoint."
 
 
 def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:
@@ -107,17 +224,3 @@ def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:
     except AtlasError as error:
         store.end(job.id, "failed", str(error))
         raise
-
-
-def _check_size(config: RunConfig, problem_set: ProblemSet) -> None:
-    train, test = len(problem_set.of_split("train")), len(problem_set.of_split("test"))
-    if train < config.groups_per_step:
-        raise ConfigError(
-            f"A step needs {config.groups_per_step} problems, {problem_set.name} has {train} in its train split.",
-            "Make the batch smaller or use a larger source.",
-        )
-    if config.evaluation_problems > test:
-        raise ConfigError(
-            f"evaluation_problems = {config.evaluation_problems}, but {problem_set.name} has {test} test problems.",
-            f"Set evaluation_problems to at most {test}.",
-        )

@@ -93,7 +93,7 @@ def evaluated_correctness(store: Store, job_id: str) -> dict[str, dict[str, floa
     query = (
         sa.select(evaluations.c.label, evaluation_items.c.problem_id, evaluation_items.c.rewards)
         .join(evaluation_items, evaluation_items.c.evaluation == evaluations.c.seq)
-        .where(evaluations.c.job_id == job_id)
+        .where(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
         .order_by(evaluations.c.seq, evaluation_items.c.seq)
     )
     found: dict[str, dict[str, list[float]]] = {}
@@ -127,6 +127,6 @@ def _evaluated(problem_id: str) -> sa.Select:
     return (
         sa.select(evaluations.c.job_id, evaluations.c.label, evaluation_items.c.rewards)
         .join(evaluations, evaluation_items.c.evaluation == evaluations.c.seq)
-        .where(evaluation_items.c.problem_id == problem_id)
+        .where(evaluation_items.c.problem_id == problem_id, evaluations.c.completed_at.is_not(None))
         .order_by(evaluations.c.seq)
     )

@@ -7,8 +7,8 @@ from typing import Any
 from training.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
 from training.counterfactuals import Counterfactual
 from training.evaluate import evaluation_table
+from training.evaluations import Evaluation
 from training.health import MIN_STEPS, SIGNALS, Health
-from training.store import Evaluation
 
 _IDS_SHOWN = 10
 """Problems that a line names of a list; the facts name all."""

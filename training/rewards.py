@@ -4,14 +4,17 @@ The six of `ARTICLE_REWARDS` are those of the article "LLM Reinforcement Learnin
 it builds on, quirks included; a variant that closes a hole of theirs stands beside them under its own name.
 A reward function takes one completion and the problem's gold answer and returns a number, or `None` where it cannot be
 computed. Every one takes time in proportion to the text. Weights belong to the run configuration; the values here are
-unweighted.
+unweighted. A person's own functions join the registry through `training.own_rewards`.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
+
+from training.errors import RewardError
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
 
@@ -148,13 +151,37 @@ class Reward:
     title: str
     maximum: float
     """The highest value the function can return, unweighted."""
-    score: Callable[[str, str], float | None]
+    function: Callable[[str, str], float | None]
     """(completion, gold) -> value, or `None` where it cannot be computed."""
+    needs_gold: bool = True
+    """Whether the value depends on the gold answer; one that only looks at the completion can do without."""
 
     @property
     def description(self) -> str:
         """The function's own first sentence, shown as help."""
-        return (self.score.__doc__ or "").strip().split("\n")[0]
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    def score(self, completion: str, gold: str) -> float | None:
+        """The function's value for a completion; a crash never becomes a score.
+
+        Raises:
+            RewardError: the function raised, or returned what is no finite number up to its maximum.
+        """
+        try:
+            value = self.function(completion, gold)
+        except Exception as error:
+            raise self._error(f"raised {type(error).__name__}: {error}", completion) from error
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or not math.isfinite(value) or value > self.maximum:
+            raise self._error(f"returned {value!r}, which is no number up to its maximum {self.maximum:g},", completion)
+        return float(value)
+
+    def _error(self, what: str, completion: str) -> RewardError:
+        return RewardError(
+            f"The reward function {self.name} {what} on the completion {completion[:200]!r}.",
+            "Mend the function, or set its weight to 0.",
+        )
 
 
 REWARDS: dict[str, Reward] = {
@@ -162,18 +189,24 @@ REWARDS: dict[str, Reward] = {
     for reward in (
         Reward("correctness", "Hard correctness", 1.0, correctness),
         Reward("soft_correctness", "Soft correctness", 1.0, soft_correctness),
-        Reward("integer", "Integer", 0.5, integer),
-        Reward("strict_format", "Strict format", 0.5, strict_format),
-        Reward("soft_format", "Soft format", 0.5, soft_format),
-        Reward("xml_count", "XML tag count", 0.5, xml_count),
+        Reward("integer", "Integer", 0.5, integer, needs_gold=False),
+        Reward("strict_format", "Strict format", 0.5, strict_format, needs_gold=False),
+        Reward("soft_format", "Soft format", 0.5, soft_format, needs_gold=False),
+        Reward("xml_count", "XML tag count", 0.5, xml_count, needs_gold=False),
         Reward("value_correctness", "Value correctness", 1.0, value_correctness),
     )
 }
+
+BUILT_IN = tuple(REWARDS)
+"""The names of the functions that ship with the program."""
 
 ARTICLE_REWARDS = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
 """The article's six, which a run trains on unless it says otherwise; together at most 4.0."""
 
 
-def score_completion(completion: str, gold: str) -> dict[str, float | None]:
-    """Every registered reward of one completion, by name, unweighted."""
-    return {name: reward.score(completion, gold) for name, reward in REWARDS.items()}
+def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:
+    """Every registered reward of one completion, by name, unweighted; without gold, `None` for those that need it."""
+    return {
+        name: None if gold is None and reward.needs_gold else reward.score(completion, gold or "")
+        for name, reward in REWARDS.items()
+    }

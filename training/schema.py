@@ -34,6 +34,7 @@ jobs = sa.Table(
     sa.Column("done", sa.Float, nullable=False, server_default="0"),
     sa.Column("total", sa.Float, nullable=False, server_default="0"),
     sa.Column("worker", sa.String, nullable=False, server_default=""),
+    sa.Column("tracker", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("started_at", sa.Float),
     sa.Column("ended_at", sa.Float),
@@ -51,6 +52,7 @@ scalars = sa.Table(
     sa.Column("value", sa.Float),
     sa.Column("time", sa.Float, nullable=False),
     sa.Index("scalars_by_job", "job_id", "seq"),
+    sa.Index("scalars_by_name", "job_id", "name", "step", "value"),
     sqlite_autoincrement=True,
 )
 
@@ -70,6 +72,7 @@ rollouts = sa.Table(
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Column("finish_reason", sa.String, nullable=False),
     sa.Index("rollouts_by_step", "job_id", "step"),
+    sa.Index("rollouts_by_total", "job_id", "total"),
     sa.Index("rollouts_by_problem", "problem_id"),
     sqlite_autoincrement=True,
 )
@@ -94,6 +97,7 @@ evaluations = sa.Table(
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("split", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("completed_at", sa.Float),
     sa.UniqueConstraint("job_id", "label"),
     sqlite_autoincrement=True,
 )
@@ -121,6 +125,32 @@ checkpoints = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.UniqueConstraint("job_id", "step"),
     sqlite_autoincrement=True,
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sqlite_autoincrement=True,
+)
+
+run_marks = sa.Table(
+    "run_marks",
+    METADATA,
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("archived", sa.Boolean, nullable=False),
+)
+
+deleted_jobs = sa.Table(
+    "deleted_jobs",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("deleted_at", sa.Float, nullable=False),
 )
 
 subsets = sa.Table(
@@ -163,14 +193,30 @@ Migration = Callable[[sa.Connection], None]
 def _add_curation(connection: sa.Connection) -> None:
     """What people decide about a data set, and finding a problem's history quickly."""
     METADATA.create_all(connection, tables=[subsets, cluster_names, pair_verdicts])
-    for table, name in ((rollouts, "rollouts_by_problem"), (evaluation_items, "evaluation_items_by_problem")):
-        next(index for index in table.indexes if index.name == name).create(connection)
+    _add_index(connection, rollouts, "rollouts_by_problem")
+    _add_index(connection, evaluation_items, "evaluation_items_by_problem")
 
 
-VERSION = 2
+def _add_index(connection: sa.Connection, table: sa.Table, name: str) -> None:
+    next(index for index in table.indexes if index.name == name).create(connection)
+
+
+def _add_completion_and_keeping(connection: sa.Connection) -> None:
+    """Evaluations that are being made, which were written whole before; what runs are kept by; finding a curve quickly."""
+    connection.execute(sa.text("ALTER TABLE evaluations ADD COLUMN completed_at FLOAT"))
+    connection.execute(evaluations.update().values(completed_at=evaluations.c.created_at))
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN tracker TEXT NOT NULL DEFAULT ''"))
+    METADATA.create_all(connection, tables=[sessions, run_marks, deleted_jobs])
+    started = sa.select(jobs.c.id, jobs.c.started_at, jobs.c.ended_at).where(jobs.c.started_at.is_not(None))
+    connection.execute(sessions.insert().from_select(["job_id", "started_at", "ended_at"], started))
+    _add_index(connection, scalars, "scalars_by_name")
+    _add_index(connection, rollouts, "rollouts_by_total")
+
+
+VERSION = 3
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
-MIGRATIONS: Mapping[int, Migration] = {2: _add_curation}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_keeping}
 """version -> what changes a database of the version before into it."""
 
 

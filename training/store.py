@@ -8,7 +8,7 @@ Contract
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
@@ -49,6 +49,8 @@ class Job:
     total: float
     worker: str
     """`host:pid` of the job's process, empty before it starts."""
+    tracker: str
+    """Where the run is also on record: a Weights & Biases URL, or the folder of an offline one; else empty."""
     created_at: float
     started_at: float | None
     ended_at: float | None
@@ -98,25 +100,12 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class EvaluationItem:
-    """One evaluated problem."""
+class Progress:
+    """How far a job is, and what it does."""
 
-    problem_id: str
-    completion: str
-    rewards: dict[str, float | None]
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One pass of a model over a split."""
-
-    label: str
-    """"before", "after", or the name given to it."""
-    step: int
-    split: str
-    created_at: float
-    items: tuple[EvaluationItem, ...]
+    done: float
+    total: float
+    message: str
 
 
 @dataclass(frozen=True)
@@ -153,7 +142,7 @@ class Store:
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             shown = url if "@" not in url else url.split("@")[-1]
             raise StoreError(
-                f"The run store {shown} cannot be opened ({_root_cause(error)}).",
+                f"The run store {shown} cannot be opened ({root_cause(error)}).",
                 "Check GRPO_ATLAS_STORE, and that the database is there and writable.",
             ) from error
         if found > schema.VERSION:
@@ -186,13 +175,14 @@ class Store:
     ) -> tuple[Job, bool]:
         """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
 
-        The id is the name with the next free number, as in "demo-7".
+        The id is the name with the next number, as in "demo-7"; a deleted job's is not given again.
         """
         with self._writer.begin() as connection:
-            for job in self._select_jobs(connection, schema.jobs.c.kind == kind):
-                if job.active and job.spec == spec:
-                    return job, False
-            taken = connection.scalars(sa.select(schema.jobs.c.id).where(schema.jobs.c.id.like(f"{name}-%"))).all()
+            twin = self._active_twin(connection, kind, spec)
+            if twin is not None:
+                return twin, False
+            ids = sa.union_all(sa.select(schema.jobs.c.id), sa.select(schema.deleted_jobs.c.id)).subquery()
+            taken = connection.scalars(sa.select(ids.c.id).where(ids.c.id.like(f"{name}-%"))).all()
             numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in taken) if end.isdigit()]
             now = self._clock()
             job_id = f"{name}-{max(numbers, default=0) + 1}"
@@ -201,6 +191,11 @@ class Store:
                 schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
             )
             return self._job(connection, job_id), True
+
+    def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+        """The active job of equal kind and spec, which `create_job` would return."""
+        with self._reader.connect() as connection:
+            return self._active_twin(connection, kind, spec)
 
     def job(self, job_id: str) -> Job:
         """The job as it stands now."""
@@ -227,19 +222,48 @@ class Store:
     def start(self, job_id: str) -> None:
         """The job's turn has come."""
         now = self._clock()
-        self._update(job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
+        with self._writer.begin() as connection:
+            self._end_session(connection, job_id, self._job(connection, job_id).heartbeat_at)
+            self._set(connection, job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
+            connection.execute(schema.sessions.insert().values(job_id=job_id, started_at=now))
 
     def progress(self, job_id: str, done: float, total: float, message: str) -> None:
         """Record how far the job is and what it does; counts as a heartbeat."""
         self._update(job_id, done=done, total=total, message=message, heartbeat_at=self._clock())
+
+    def set_tracker(self, job_id: str, tracker: str) -> None:
+        """Record where else the run is on record."""
+        self._update(job_id, tracker=tracker)
 
     def end(self, job_id: str, status: Status, reason: str) -> None:
         """Record how and why the job ended."""
         now = self._clock()
         with self._writer.begin() as connection:
             self._set(connection, job_id, status=status, reason=reason, message="", ended_at=now, heartbeat_at=now)
-            handled = schema.requests.update().where(schema.requests.c.job_id == job_id, schema.requests.c.handled_at.is_(None))
-            connection.execute(handled.values(handled_at=now))
+            self._end_session(connection, job_id, now)
+            self._handle_requests(connection, job_id, now)
+
+    def withdraw(self, job_id: str) -> None:
+        """End a queued job that has no process; should one come up after all, it finds a request to stop.
+
+        Raises:
+            StoreError: the job is not queued.
+        """
+        with self._writer.begin() as connection:
+            job = self._job(connection, job_id)
+            if job.status != "queued":
+                raise StoreError(f"{job_id} is {job.status}.", "Only queued jobs can be withdrawn; stop a running one.")
+            now = self._clock()
+            connection.execute(schema.requests.insert().values(job_id=job_id, kind="stop", created_at=now))
+            self._set(
+                connection,
+                job_id,
+                status="stopped",
+                reason="taken out of the queue",
+                message="",
+                ended_at=now,
+                heartbeat_at=now,
+            )
 
     def requeue(self, job_id: str) -> Job:
         """Queue a job again that was stopped, failed or lost, keeping its id.
@@ -252,6 +276,8 @@ class Store:
             if job.status not in ("stopped", "failed", "lost"):
                 raise StoreError(f"{job_id} is {job.status} and cannot be resumed.", "Only stopped, failed and lost runs can.")
             now = self._clock()
+            self._end_session(connection, job_id, job.heartbeat_at)
+            self._handle_requests(connection, job_id, now)
             self._set(connection, job_id, status="queued", reason="", message="", worker="", ended_at=None, heartbeat_at=now)
             return self._job(connection, job_id)
 
@@ -281,11 +307,35 @@ class Store:
 
     # What a run leaves behind
 
-    def add_scalars(self, job_id: str, step: int, values: dict[str, float | None]) -> None:
-        """Append one step's values."""
+    def record(
+        self,
+        job_id: str,
+        *,
+        rollouts: Iterable[Rollout] = (),
+        scalars: Iterable[tuple[int, Mapping[str, float | None]]] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        """Write what steps leave behind, whole or not at all, in training order.
+
+        Writing it again replaces it: rollouts by step, scalars by step and name. So nobody sees a step's scalars before
+        its rollouts, and a step is never there twice.
+
+        Args:
+            scalars: (step, values by name).
+            progress: counts as a heartbeat.
+        """
         now = self._clock()
-        rows = [{"job_id": job_id, "step": step, "name": name, "value": value, "time": now} for name, value in values.items()]
-        self._insert(schema.scalars, rows)
+        rows = [{"job_id": job_id} | asdict(rollout) for rollout in rollouts]
+        with self._writer.begin() as connection:
+            if rows:
+                table = schema.rollouts
+                again = table.c.step.in_({row["step"] for row in rows})
+                connection.execute(table.delete().where(table.c.job_id == job_id, again))
+                connection.execute(table.insert(), rows)
+            for step, values in scalars:
+                self._replace_scalars(connection, job_id, step, values, now)
+            if progress is not None:
+                self._set(connection, job_id, **asdict(progress), heartbeat_at=now)
 
     def scalars(self, job_id: str, after: int = 0) -> list[Scalar]:
         """The values with a sequence number above `after`, in order."""
@@ -298,10 +348,6 @@ class Store:
         """The sequence number of the newest value, 0 when there is none: equal numbers mean equal values."""
         with self._reader.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(schema.scalars.c.seq)).where(schema.scalars.c.job_id == job_id)) or 0
-
-    def add_rollouts(self, job_id: str, rollouts: Iterable[Rollout]) -> None:
-        """Append rollouts in training order."""
-        self._insert(schema.rollouts, [{"job_id": job_id} | asdict(rollout) for rollout in rollouts])
 
     def rollouts(self, job_id: str, step: int | None = None) -> list[Rollout]:
         """The rollouts of one step, or of all, in training order."""
@@ -321,9 +367,9 @@ class Store:
             )
 
     def truncate(self, job_id: str, after_step: int) -> None:
-        """Forget scalars, rollouts and checkpoints beyond a step, so that a resumed run writes each step once."""
+        """Forget everything beyond a step, so that a resumed run writes each step once."""
         with self._writer.begin() as connection:
-            for table in (schema.scalars, schema.rollouts, schema.checkpoints):
+            for table in (schema.scalars, schema.rollouts, schema.checkpoints, schema.evaluations):
                 connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step > after_step))
 
     def add_checkpoint(self, job_id: str, step: int, path: str) -> None:
@@ -333,6 +379,12 @@ class Store:
             connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step == step))
             connection.execute(table.insert().values(job_id=job_id, step=step, path=path, created_at=self._clock()))
 
+    def forget_checkpoint(self, job_id: str, step: int) -> None:
+        """Take a checkpoint off the record, before its folder is deleted."""
+        table = schema.checkpoints
+        with self._writer.begin() as connection:
+            connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step == step))
+
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
         """The run's checkpoints, oldest first."""
         table = schema.checkpoints
@@ -340,36 +392,10 @@ class Store:
         with self._reader.connect() as connection:
             return [Checkpoint(row.step, row.path, row.created_at) for row in connection.execute(query)]
 
-    def add_evaluation(self, job_id: str, label: str, step: int, split: str, items: Iterable[EvaluationItem]) -> None:
-        """Record an evaluation with its problems; the same label again replaces the earlier one."""
-        table = schema.evaluations
-        with self._writer.begin() as connection:
-            connection.execute(table.delete().where(table.c.job_id == job_id, table.c.label == label))
-            values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": self._clock()}
-            key = connection.execute(table.insert().values(values).returning(table.c.seq)).scalar_one()
-            rows = [{"evaluation": key} | asdict(item) for item in items]
-            if rows:
-                connection.execute(schema.evaluation_items.insert(), rows)
-
-    def evaluations(self, job_id: str) -> list[Evaluation]:
-        """The run's evaluations, oldest first, each with its problems."""
-        table, item_table = schema.evaluations, schema.evaluation_items
-        query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.seq)
-        with self._reader.connect() as connection:
-            found = []
-            for row in connection.execute(query).all():
-                items = connection.execute(
-                    sa.select(item_table).where(item_table.c.evaluation == row.seq).order_by(item_table.c.seq)
-                )
-                parsed = tuple(EvaluationItem(item.problem_id, item.completion, item.rewards, item.tokens) for item in items)
-                found.append(Evaluation(row.label, row.step, row.split, row.created_at, parsed))
-            return found
-
-    def last_evaluation(self, job_id: str) -> int:
-        """The sequence number of the newest evaluation, 0 when there is none."""
-        query = sa.select(sa.func.max(schema.evaluations.c.seq)).where(schema.evaluations.c.job_id == job_id)
-        with self._reader.connect() as connection:
-            return connection.scalar(query) or 0
+    def _active_twin(self, connection: sa.Connection, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+        table = schema.jobs
+        found = self._select_jobs(connection, (table.c.kind == kind) & table.c.status.in_(_ACTIVE))
+        return next((job for job in found if job.active and job.spec == spec), None)
 
     def _job(self, connection: sa.Connection, job_id: str) -> Job:
         found = self._select_jobs(connection, schema.jobs.c.id == job_id)
@@ -398,10 +424,22 @@ class Store:
         if changed.rowcount == 0:
             self._job(connection, job_id)
 
-    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    def _end_session(self, connection: sa.Connection, job_id: str, ended_at: float) -> None:
+        table = schema.sessions
+        connection.execute(table.update().where(table.c.job_id == job_id, table.c.ended_at.is_(None)).values(ended_at=ended_at))
+
+    def _handle_requests(self, connection: sa.Connection, job_id: str, now: float) -> None:
+        table = schema.requests
+        connection.execute(table.update().where(table.c.job_id == job_id, table.c.handled_at.is_(None)).values(handled_at=now))
+
+    def _replace_scalars(
+        self, connection: sa.Connection, job_id: str, step: int, values: Mapping[str, float | None], now: float
+    ) -> None:
+        table = schema.scalars
+        connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step == step, table.c.name.in_(list(values))))
+        rows = [{"job_id": job_id, "step": step, "name": name, "value": value, "time": now} for name, value in values.items()]
         if rows:
-            with self._writer.begin() as connection:
-                connection.execute(table.insert(), rows)
+            connection.execute(table.insert(), rows)
 
 
 def _configure_sqlite(engine: sa.Engine) -> None:
@@ -421,5 +459,6 @@ def _configure_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
 
-def _root_cause(error: Exception) -> str:
+def root_cause(error: Exception) -> str:
+    """What the database itself said, in one line."""
     return str(getattr(error, "orig", None) or error).split("\n")[0]

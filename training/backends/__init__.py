@@ -1,13 +1,37 @@
 """Where jobs run. A backend starts a job's process, shows its log and can end it; what the job does is in the store."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from training.store import Job
+from training.preflight.devices import Machine
+from training.store import Job, Store
+
+
+@dataclass(frozen=True)
+class BackendState:
+    """Whether a run submitted now would begin at once."""
+
+    kind: Literal["free", "busy", "unreachable"]
+    running: tuple[str, ...] = ()
+    """Ids of the jobs that hold the backend."""
+    waiting: tuple[str, ...] = ()
+    """Ids of the jobs that wait for their turn, in order."""
+    reason: str = ""
+    """Why it is unreachable."""
 
 
 class Backend(Protocol):
     """What every backend can do. Methods may be called from any process that has the store."""
+
+    title: str
+    """What people call it."""
+
+    def state(self, store: Store) -> BackendState:
+        """Whether it takes a run now."""
+
+    def machine(self) -> Machine | None:
+        """The machine that its jobs run on, as it is now; `None` where it cannot be looked at from here."""
 
     def submit(self, job: Job, command: Sequence[str]) -> None:
         """Start `python <command>` for a queued job.

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from training.backends import BackendState
 from training.errors import BackendError
 from training.home import Home
+from training.preflight.devices import Machine, this_machine
 from training.store import Job, JobKind, Store
 
 NAME = "local"
@@ -32,8 +34,22 @@ _POLL_S = 0.5
 class LocalBackend:
     """See `training.backends.Backend`."""
 
+    title = "This machine"
+
     def __init__(self, home: Home) -> None:
         self._home = home
+
+    def state(self, store: Store) -> BackendState:
+        runs = self._home.runs
+        if not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
+            return BackendState("unreachable", reason=f"The folder {runs} cannot be written.")
+        active = [job for job in store.jobs() if job.backend == NAME and job.kind in ACCELERATOR_KINDS and job.active]
+        running = tuple(job.id for job in reversed(active) if job.status != "queued")
+        waiting = tuple(job.id for job in reversed(active) if job.status == "queued")
+        return BackendState("busy" if active else "free", running, waiting)
+
+    def machine(self) -> Machine:
+        return this_machine(self._home.runs)
 
     def submit(self, job: Job, command: Sequence[str]) -> None:
         folder = job_folder(self._home, job.id)
@@ -88,10 +104,11 @@ def worker_name() -> str:
 
 
 @contextmanager
-def accelerator(home: Home, store: Store, job: Job, check: Callable[[], None]) -> Iterator[None]:
+def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], None]) -> Iterator[None]:
     """Hold this machine's accelerator for a job, waiting until the jobs submitted before it have had their turn.
 
     Args:
+        job: `None` for what is no job; its turn comes when none waits.
         check: called while waiting; raises to give up (a stop request).
     """
     with (home.locks / "accelerator.lock").open("a") as lock:
@@ -101,9 +118,9 @@ def accelerator(home: Home, store: Store, job: Job, check: Callable[[], None]) -
         yield
 
 
-def _is_next(store: Store, job: Job) -> bool:
+def _is_next(store: Store, job: Job | None) -> bool:
     queue = store.queue(NAME, ACCELERATOR_KINDS)
-    return not queue or queue[0].seq >= job.seq
+    return not queue or (job is not None and queue[0].seq >= job.seq)
 
 
 def _try_lock(descriptor: int) -> bool:

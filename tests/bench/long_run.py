@@ -1,0 +1,102 @@
+"""How long the page of a long run takes: 100,000 steps opened, a poll, a zoom, and pages of 1,000,000 rollouts.
+
+    python -m tests.bench.long_run
+
+Writes a store of about 1.3 GB to a temporary folder. Times are of the data and figures, without Streamlit and browser.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dashboard import curves, figures
+from dashboard.thinning import Window
+from training.presets import load_preset
+from training.rollout_pages import Asked, Key, examine_sampled, rollout_page
+from training.scalar_series import RunSeries, series_names
+from training.schema import rollouts, scalars
+from training.store import Rollout, Store
+
+STEPS = 100_000
+ROLLOUTS = 1_000_000
+GROUP, GROUPS = 8, 2
+_TEXT = "<reasoning>\nThe shop sold 48 apples and then half as many in May, so it is {} more, and {} in all\n</reasoning>"
+_OTHERS = ("kl", "entropy", "loss", "grad_norm", "learning_rate", "step_time", "completions/mean_length", "num_tokens")
+
+
+def timed(title: str, action: Callable[[], object]) -> None:
+    """Print how long an action takes, by the clock and in processor time."""
+    start, cpu = time.perf_counter(), time.process_time()
+    action()
+    print(f"{title:<58} {time.perf_counter() - start:7.3f} s, {time.process_time() - cpu:7.3f} s of processor time", flush=True)
+
+
+def fill(store: Store, run_id: str, names: list[str]) -> None:
+    """The run's scalars and rollouts, written in bulk."""
+    generator = np.random.default_rng(0)
+    with store.writing() as connection:
+        for first in range(1, STEPS + 1, 2_000):
+            values = generator.random((2_000, len(names)))
+            rows = [
+                {"job_id": run_id, "step": first + row, "name": name, "value": value, "time": 0.0}
+                for row, of_step in enumerate(values.tolist())
+                for name, value in zip(names, of_step, strict=True)
+            ]
+            connection.execute(scalars.insert(), rows)
+    a_step = GROUP * GROUPS
+    with store.writing() as connection:
+        for first in range(0, ROLLOUTS, 20_000):
+            connection.execute(rollouts.insert(), [_row(run_id, generator, first + i, a_step) for i in range(20_000)])
+
+
+def _row(run_id: str, generator: np.random.Generator, number: int, a_step: int) -> dict[str, object]:
+    """The rollout of that number, counted over the run."""
+    right = float(generator.random() < 0.5)
+    step, group, position = 1 + number // a_step, number % a_step // GROUP, number % GROUP
+    rewards = {"correctness": right, "soft_correctness": 1.0, "integer": 0.5}
+    text = _TEXT.format(number, right)
+    return {"job_id": run_id} | vars(Rollout(step, group, position, "train-1", text, rewards, 2.0 + right, 0.1, 40, "stop"))
+
+
+def bench(folder: Path) -> None:
+    """Fill a store, then time what the page does."""
+    config = load_preset("demo", [f"max_steps={STEPS}"])
+    names = sorted({*_OTHERS, *(name for curve in curves.run_curves(config, _OTHERS) for name in curve.names)})
+    store = Store.open(f"sqlite:///{folder / 'store.db'}")
+    run_id = store.create_job("train", "long", {"bench": 1})[0].id
+    timed(f"filling: {STEPS:,} steps of {len(names)} scalars, {ROLLOUTS:,} rollouts", lambda: fill(store, run_id, names))
+
+    series = RunSeries(run_id)
+
+    def draw(window: Window | None = None) -> None:
+        series.update(store)
+        for curve in curves.run_curves(config, series_names(store, run_id)):
+            known = {name: series.get(store, name) for name in curve.names}
+            figures.spec(curves.curve_figure(known, curve, max_steps=STEPS, view="v", window=window, weight=0.6))
+
+    timed("opening the curves for the first time", draw)
+    timed("drawing them all again", draw)
+    store.record(run_id, scalars=[(STEPS + 1, dict.fromkeys(names, 0.5))])
+    timed("a poll that finds a new step", draw)
+    timed("zooming to 1,000 steps", lambda: draw((50_000.0, 51_000.0)))
+
+    def page(asked: Asked, after: Key | None = None) -> Callable[[], object]:
+        return lambda: rollout_page(store, run_id, asked, after)
+
+    middle = ROLLOUTS // 2
+    timed("the latest rollouts", page(Asked()))
+    timed("a page in the middle", page(Asked(), (1 + middle // (GROUP * GROUPS), middle)))
+    timed("the best, in the middle of equal totals", page(Asked(order="best"), (3.0, middle)))
+    timed("wrong ones", page(Asked(verdict="wrong")))
+    timed("a text that is nowhere, one look", page(Asked(text="nowhere")))
+    timed("a text that is nowhere, the best first", page(Asked(text="nowhere", order="best")))
+    timed("the rollouts of one step", lambda: store.rollouts(run_id, store.last_rollout_step(run_id)))
+    timed("the health signals", lambda: examine_sampled(store, run_id, STEPS))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        bench(Path(temporary))

@@ -1,0 +1,142 @@
+"""Deleting runs, with a real store and real folders; a deletion that is killed leaves a run whole or gone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.fakes import record_evaluation
+from training import schema
+from training.__main__ import main
+from training.backends.local import job_folder
+from training.deletion import belongings_of, delete_job, finish_deletions
+from training.errors import StoreError
+from training.evaluations import EvaluationItem
+from training.home import Home
+from training.run_marks import Marks, set_marks
+from training.store import Rollout, Store
+
+
+@pytest.fixture
+def store(home: Home) -> Store:
+    return Store.open(home.store_url, lambda: 1000.0)  # time stands still: no run counts as lost, however slow the machine
+
+
+@pytest.fixture
+def run_id(store: Store, home: Home) -> str:
+    """A finished run that has something of everything."""
+    job_id = store.create_job("train", "demo", {"seed": 1})[0].id
+    store.start(job_id)
+    rollout = Rollout(1, 0, 0, "train-0", "a", {"correctness": 1.0}, 1.0, 0.5, 3, "stop")
+    store.record(job_id, rollouts=[rollout], scalars=[(1, {"reward": 1.0}), (2, {"reward": 2.0})])
+    record_evaluation(store, job_id, "before", 0, "test", [EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)])
+    set_marks(store, job_id, Marks(("a",)))
+    checkpoint = job_folder(home, job_id) / "checkpoint-2"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "model.safetensors").write_bytes(b"x" * 1000)
+    store.add_checkpoint(job_id, 2, str(checkpoint))
+    store.end(job_id, "finished", "done")
+    return job_id
+
+
+def rows(store: Store) -> dict[str, int]:
+    """Table -> its rows, of the tables that have some."""
+    with store.reading() as connection:
+        counts = {
+            table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+            for table in schema.METADATA.sorted_tables
+        }
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_what_goes_is_told_before(store: Store, home: Home, run_id: str) -> None:
+    found = belongings_of(store, home, run_id)
+    assert (found.steps, found.completions, found.evaluations, found.checkpoints, found.size_bytes) == (2, 1, 1, 1, 1000)
+
+
+def test_a_deleted_run_leaves_neither_rows_nor_files_and_its_id_is_not_given_again(
+    store: Store, home: Home, run_id: str
+) -> None:
+    delete_job(store, home, run_id)
+    assert rows(store) == {"schema_versions": 1, "deleted_jobs": 1}
+    assert list(home.runs.iterdir()) == []
+    assert store.create_job("train", "demo", {"seed": 1})[0].id == "demo-2"
+
+
+def test_other_runs_stay(store: Store, home: Home, run_id: str) -> None:
+    other = store.create_job("train", "demo", {"seed": 2})[0].id
+    job_folder(home, other).mkdir()
+    store.record(other, scalars=[(1, {"reward": 1.0})])
+    delete_job(store, home, run_id)
+    assert [job.id for job in store.jobs()] == [other]
+    assert len(store.scalars(other)) == 1
+    assert job_folder(home, other).is_dir()
+
+
+def test_an_active_run_is_not_deleted(store: Store, home: Home) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    with pytest.raises(StoreError, match="is queued and cannot be deleted"):
+        delete_job(store, home, job_id)
+    store.start(job_id)
+    with pytest.raises(StoreError, match="Stop it first"):
+        delete_job(store, home, job_id)
+    assert store.job(job_id).status == "running"
+
+
+class Killed(BaseException):
+    """Stands for the process's end: nothing in the program catches it."""
+
+
+def test_a_deletion_killed_before_the_rows_went_leaves_the_run_whole(
+    store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = store.writing
+
+    @contextmanager
+    def killed_at_the_end() -> Iterator[sa.Connection]:
+        with writing() as connection:
+            yield connection
+            raise Killed
+
+    before = rows(store)
+    monkeypatch.setattr(store, "writing", killed_at_the_end)
+    with pytest.raises(Killed):
+        delete_job(store, home, run_id)
+    assert not job_folder(home, run_id).exists()
+    monkeypatch.undo()
+    finish_deletions(store, home)
+    assert rows(store) == before
+    assert (job_folder(home, run_id) / "checkpoint-2" / "model.safetensors").is_file()
+    assert [path.name for path in home.runs.iterdir()] == [run_id]
+
+
+def test_a_deletion_killed_after_the_rows_went_is_finished(
+    store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, **options: bool) -> None:
+        raise Killed
+
+    monkeypatch.setattr("training.deletion.shutil.rmtree", killed)
+    with pytest.raises(Killed):
+        delete_job(store, home, run_id)
+    monkeypatch.undo()
+    assert len(list(home.runs.iterdir())) == 1
+    finish_deletions(store, home)
+    assert list(home.runs.iterdir()) == []
+    assert store.jobs() == []
+
+
+def test_the_command_line_says_what_would_go_and_deletes_with_yes(
+    store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    assert main(["delete", run_id]) == 1
+    assert "2 steps, 1 completion, 1 evaluation, 1 checkpoint; a folder of 0.0 MB" in capsys.readouterr().out
+    assert store.job(run_id).status == "finished"
+    assert main(["delete", run_id, "--yes"]) == 0
+    assert store.jobs() == []
+    assert main(["delete", run_id, "--yes"]) == 2
+    assert "There is no run" in capsys.readouterr().err

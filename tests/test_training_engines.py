@@ -1,0 +1,264 @@
+"""Engines: what they load and train, for real with transformers, PEFT and TRL on the demo model."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of, whole_and_resumed
+from training.config import EngineName, RunConfig
+from training.engines import ENGINES, PACKAGES, engine_named, hugging_face, install_command, missing_packages
+from training.errors import ConfigError, ModelError
+from training.grpo import _trl_config, load
+from training.home import Home
+
+LORA = tiny(lora_rank=4, lora_targets=("q_proj", "down_proj"))
+
+
+@pytest.fixture(autouse=True)
+def length_is_rewarded() -> Iterator[None]:
+    with rewarding_length():
+        yield
+
+
+@pytest.fixture(scope="module")
+def adapter_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, torch.Tensor]]:
+    """A trainer after two LoRA steps, and the base weights as they were before."""
+    home = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path_factory.mktemp("home"))})
+    with rewarding_length():
+        trainer = trainer_of(LORA, home)
+        before = {name: value.clone() for name, value in trainer.model.state_dict().items() if "lora_" not in name}
+        trainer.train()
+    return trainer, before
+
+
+@pytest.fixture(scope="module")
+def checkpoint(adapter_run: tuple[Any, Any]) -> Path:
+    return Path(adapter_run[0].args.output_dir) / "checkpoint-2"
+
+
+def test_every_engine_of_the_configuration_has_a_module_and_an_install_command() -> None:
+    assert set(ENGINES) == set(PACKAGES) == set(get_args(EngineName))
+    assert all(importlib.util.find_spec(module) for module in ENGINES.values())
+    assert {install_command(engine) for engine in ENGINES} == {"pip install .", "pip install '.[gpu]'"}
+
+
+def test_an_unknown_engine_is_an_error_that_names_those_there_are() -> None:
+    for ask in (engine_named, missing_packages, install_command):
+        with pytest.raises(ConfigError, match=r"no engine 'jax'\. Use one of transformers, unsloth"):
+            ask("jax")
+
+
+def test_a_page_may_ask_what_an_engine_needs_without_torch() -> None:
+    code = "import sys, training.engines as e; print(e.missing_packages('transformers')); print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split("\n")[:2] == ["()", "False"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("unsloth") is not None, reason="Unsloth is installed")
+def test_an_engine_that_is_not_installed_says_what_installs_it() -> None:
+    assert missing_packages("unsloth") == ("unsloth",)
+    with pytest.raises(ModelError, match=r"pip install '\.\[gpu\]'"):
+        engine_named("unsloth")
+
+
+def test_lora_trains_the_adapter_and_nothing_else(adapter_run: tuple[Any, dict[str, torch.Tensor]]) -> None:
+    trainer, before = adapter_run
+    weights = trainer.model.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in before.items())
+    trained = {name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad}
+    assert {name.split(".lora_")[0].rpartition(".")[2] for name in trained} == {"q_proj", "down_proj"}
+    assert all(weights[name].abs().sum() > 0 for name in weights if "lora_B" in name)
+
+
+def test_a_lora_checkpoint_holds_the_adapter_alone(checkpoint: Path) -> None:
+    assert (checkpoint / "adapter_model.safetensors").stat().st_size < 200_000
+    assert not (checkpoint / "model.safetensors").exists()
+    adapter = json.loads((checkpoint / "adapter_config.json").read_text())
+    assert (adapter["r"], adapter["lora_alpha"], sorted(adapter["target_modules"])) == (4, 32.0, ["down_proj", "q_proj"])
+
+
+def test_a_resumed_lora_run_goes_on_as_if_it_had_not_stopped(home: Home) -> None:
+    whole, resumed = whole_and_resumed(LORA, home)
+    assert resumed == [rollout for rollout in whole if rollout.step > 2]
+    assert len(resumed) == 8
+
+
+def test_an_adapter_folder_is_evaluated_on_its_base_model(adapter_run: tuple[Any, Any], checkpoint: Path) -> None:
+    trained = adapter_run[0].model
+    model, tokenizer = hugging_face.load_model(str(checkpoint))
+    assert not model.training
+    ids = tokenizer("Three boxes hold 12 apples.", return_tensors="pt")
+    with torch.inference_mode():
+        loaded = model(**ids).logits
+        expected = trained.eval()(**ids).logits
+        with trained.disable_adapter():
+            base = trained(**ids).logits
+    torch.testing.assert_close(loaded, expected)
+    assert not torch.allclose(loaded, base)
+
+
+def test_an_adapter_whose_base_is_gone_says_which(checkpoint: Path, tmp_path: Path) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    adapter = json.loads((checkpoint / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps(adapter | {"base_model_name_or_path": "/no/such/base"}))
+    with pytest.raises(ModelError, match="'/no/such/base' cannot be loaded"):
+        hugging_face.load_model(str(tmp_path))
+
+
+def test_a_run_does_not_start_from_an_adapter(checkpoint: Path) -> None:
+    with pytest.raises(ModelError, match="holds only an adapter of the model"):
+        load(tiny(model=str(checkpoint)), few_problems())
+
+
+def test_an_unknown_target_names_the_layers_that_the_model_has() -> None:
+    with pytest.raises(ModelError, match=r"no layer 'qkv'; its layers are down_proj, embed_tokens, gate_proj, k_proj"):
+        load(tiny(lora_rank=4, lora_targets=("q_proj", "qkv")), few_problems())
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "calculated"),
+    [
+        ({}, torch.float32, torch.float32),
+        ({"precision": "bfloat16"}, torch.float32, torch.bfloat16),
+        ({"precision": "bfloat16", "lora_rank": 4}, torch.bfloat16, torch.bfloat16),
+    ],
+)
+def test_weights_that_are_trained_are_kept_in_float32(
+    changes: dict[str, Any], kept: torch.dtype, calculated: torch.dtype, home: Home
+) -> None:
+    config = tiny(**changes)
+    trainer = trainer_of(config, home)
+    assert {p.dtype for p in trainer.model.parameters() if p.requires_grad} == {torch.float32}
+    assert trainer.model.get_input_embeddings().weight.dtype == kept
+    assert hugging_face.calculation_dtype(config.precision) == calculated
+    assert (trainer.args.bf16, trainer.args.fp16) == (calculated == torch.bfloat16, False)
+
+
+def test_float16_needs_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="precision = float16 needs a GPU"):
+        load(tiny(precision="float16"), few_problems())
+
+
+def test_auto_is_what_the_device_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for has_bfloat16, expected in ((True, torch.bfloat16), (False, torch.float16)):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, found=has_bfloat16: found)
+        assert hugging_face.calculation_dtype("auto") == expected
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_four_bits_without_bitsandbytes_say_what_installs_it() -> None:
+    with pytest.raises(ModelError, match=r"bitsandbytes.* Install it with pip install '\.\[gpu\]'"):
+        load(tiny(load_in_4bit=True, lora_rank=4), few_problems())
+
+
+def test_four_bits_and_vllm_need_unsloth() -> None:
+    with pytest.raises(ConfigError, match="Set engine=unsloth"):
+        load(tiny(load_in_4bit=True, lora_rank=4, use_vllm=True), few_problems())
+
+
+CHANGED = {
+    "num_generations": 3,
+    "per_device_train_batch_size": 6,
+    "gradient_accumulation_steps": 5,
+    "max_completion_length": 77,
+    "temperature": 0.7,
+    "top_p": 0.9,
+    "top_k": 40,
+    "num_iterations": 2,
+    "importance_sampling_level": "sequence",
+    "mask_truncated_completions": True,
+    "beta": 0.04,
+    "epsilon": 0.1,
+    "epsilon_high": 0.3,
+    "loss_type": "bnpo",
+    "scale_rewards": "batch",
+    "optim": "adamw_torch_fused",
+    "learning_rate": 1e-4,
+    "lr_scheduler_type": "linear",
+    "weight_decay": 0.1,
+    "adam_beta1": 0.8,
+    "adam_beta2": 0.95,
+    "max_grad_norm": 0.2,
+    "max_steps": 9,
+    "save_steps": 4,
+    "seed": 7,
+    "gradient_checkpointing": True,
+}
+"""Settings that carry TRL's or transformers' own name, each other than its default."""
+
+
+def test_settings_reach_trl_under_their_own_names(tmp_path: Path) -> None:
+    config = RunConfig(model="demo", **CHANGED)
+    trl_config = _trl_config(config, engine_named("transformers").trainer_classes()[1], 300, tmp_path)
+    for name, value in CHANGED.items():
+        assert getattr(RunConfig(model="demo"), name) != value, f"{name} is not changed"
+        assert getattr(trl_config, name) == value, name
+
+
+def test_an_upper_clipping_range_of_0_is_the_lower_one(tmp_path: Path) -> None:
+    trl_config = _trl_config(tiny(epsilon=0.1), engine_named("transformers").trainer_classes()[1], 300, tmp_path)
+    assert trl_config.epsilon_high == 0.1
+
+
+def test_every_token_that_the_model_declares_ends_a_completion() -> None:
+    model, tokenizer = hugging_face.load_model("demo")
+    assert hugging_face.eos_token_ids(model, tokenizer) == [1]
+    for declared, expected in (([1, 9], [1, 9]), (9, [1, 9]), (None, [1])):
+        model.generation_config.eos_token_id = declared
+        assert hugging_face.eos_token_ids(model, tokenizer) == expected
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_completing_leaves_the_model_in_its_mode(training: bool) -> None:
+    model, tokenizer = hugging_face.load_model("demo")
+    model.train(training)
+    question = [{"role": "user", "content": "How many is 2 and 3?"}]
+    first, second = hugging_face.complete(model, tokenizer, [question, question], 12, 0.0)
+    assert first == second
+    assert 0 < first[1] <= 12
+    assert model.training is training
+
+
+def test_equal_seeds_begin_with_equal_adapters(home: Home) -> None:
+    first, second, other = (
+        {name: value for name, value in trainer_of(config, home).model.state_dict().items() if "lora_A" in name}
+        for config in (LORA, LORA, LORA.model_copy(update={"seed": 7}))
+    )
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert not any(torch.equal(value, other[name]) for name, value in first.items())
+
+
+def test_gradient_checkpointing_changes_no_gradient(home: Home) -> None:
+    norms = []
+    for checkpointing in (False, True):
+        trainer = trainer_of(LORA.model_copy(update={"max_steps": 1, "gradient_checkpointing": checkpointing}), home)
+        trainer.train()
+        norms.append(next(log["grad_norm"] for log in trainer.state.log_history if "grad_norm" in log))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-5)
+    assert norms[0] > 0
+
+
+def test_a_models_own_sampling_habits_do_not_change_an_evaluation() -> None:
+    model, tokenizer = hugging_face.load_model("demo")
+    prompt = [[{"role": "user", "content": "Ada has 4 apples. She buys 3 more. How many apples does she have?"}]]
+    plain = hugging_face.complete(model, tokenizer, prompt, 24, 0.0)
+    model.generation_config.repetition_penalty = 5.0
+    assert hugging_face.complete(model, tokenizer, prompt, 24, 0.0) == plain
+
+
+def test_weights_that_are_cut_short_are_an_error_that_says_so(tmp_path: Path) -> None:
+    for file in Path(hugging_face.resolve_model("demo")).iterdir():
+        whole = file.read_bytes()
+        (tmp_path / file.name).write_bytes(whole[:1000] if file.suffix == ".safetensors" else whole)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        hugging_face.load_model(str(tmp_path))

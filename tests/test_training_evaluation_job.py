@@ -1,0 +1,142 @@
+"""Measuring a model outside a run: equal specs, several samples, and a job that goes on where it was stopped."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from training import evaluation_job
+from training.backends.local import LocalBackend
+from training.engines import Message
+from training.errors import ConfigError, SourceError, StoreError
+from training.evaluate import BATCH_SIZE
+from training.evaluation_job import (
+    EvaluationSpec,
+    evaluated_problems,
+    evaluation_spec,
+    measure,
+    open_job,
+    queued_measurement,
+)
+from training.evaluations import complete_evaluations
+from training.home import Home
+from training.launch import launch_evaluation
+from training.problems import ProblemSet, load_problems
+from training.store import Store
+
+SETTINGS = {"split": "test", "fraction": 1.0, "temperature": 0.0, "samples": 1, "max_completion_length": 40}
+
+
+@pytest.fixture
+def demo() -> ProblemSet:
+    return load_problems("demo")
+
+
+@pytest.fixture
+def spec(demo: ProblemSet) -> EvaluationSpec:
+    return evaluation_spec("demo", demo, **SETTINGS | {"fraction": 0.25})
+
+
+def test_several_samples_need_a_temperature(demo: ProblemSet) -> None:
+    with pytest.raises(ConfigError, match="4 samples at temperature 0 would be 4 times the same completion"):
+        evaluation_spec("demo", demo, **SETTINGS | {"samples": 4})
+
+
+def test_a_share_of_a_split_is_measured_and_an_empty_split_is_an_error(demo: ProblemSet, spec: EvaluationSpec) -> None:
+    assert evaluated_problems(spec, demo) == demo.of_split("test")[:100]
+    with pytest.raises(SourceError, match="has no test problems"):
+        evaluated_problems(spec, replace(demo, problems=demo.of_split("train")))
+
+
+def test_a_model_whose_weights_changed_is_another_spec(demo: ProblemSet, tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.touch()
+    first = evaluation_spec(str(tmp_path), demo, **SETTINGS)
+    assert evaluation_spec(str(tmp_path), demo, **SETTINGS) == first
+    os.utime(weights, ns=(0, weights.stat().st_mtime_ns + 1))
+    assert evaluation_spec(str(tmp_path), demo, **SETTINGS) != first
+
+
+def test_what_was_measured_before_a_stop_is_not_measured_again(
+    store: Store, home: Home, demo: ProblemSet, spec: EvaluationSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = evaluated_problems(spec, demo)
+    asked: list[str] = []
+
+    def complete(prompts: Sequence[list[Message]], length: int, temperature: float) -> list[tuple[str, int]]:
+        if not asked:
+            store.request_stop(store.jobs("evaluate")[0].id)
+        asked.extend(prompt[-1]["content"] for prompt in prompts)
+        return [("<answer>5</answer>", 9) for _ in prompts]
+
+    monkeypatch.setattr(evaluation_job, "_completer", lambda spec: complete)
+    job, _ = open_job(store, spec, len(problems))
+    assert measure(store, home, job, spec, problems) is None
+    assert (store.job(job.id).status, store.job(job.id).done) == ("stopped", BATCH_SIZE)
+    assert complete_evaluations(store, job.id) == []
+
+    again, waits = open_job(store, spec, len(problems))
+    assert (again.id, again.done, waits) == (job.id, BATCH_SIZE, True)
+    evaluation = measure(store, home, again, spec, problems)
+    assert evaluation is not None
+    assert asked == [problem.question for problem in problems]
+    assert [item.problem_id for item in evaluation.items] == [problem.id for problem in problems]
+    assert store.job(job.id).status == "finished"
+    assert open_job(store, spec, len(problems))[0].id != job.id, "a finished one is measured anew"
+
+
+def test_what_is_being_measured_is_not_measured_twice(store: Store, spec: EvaluationSpec) -> None:
+    job, waits = open_job(store, spec, 100)
+    assert waits
+    assert open_job(store, spec, 100) == (job, False)
+
+
+def test_a_setting_out_of_range_is_named(demo: ProblemSet) -> None:
+    with pytest.raises(ConfigError, match="temperature = 11"):
+        evaluation_spec("demo", demo, **SETTINGS | {"temperature": 11})
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(LocalBackend, "submit", lambda self, job, command: commands.append(command))
+    return commands
+
+
+def test_launching_an_evaluation_starts_one_process_and_a_stopped_one_goes_on(
+    store: Store, home: Home, spec: EvaluationSpec, submitted: list[list[str]]
+) -> None:
+    job_id = launch_evaluation(store, home, spec)
+    assert launch_evaluation(store, home, spec) == job_id
+    command = ["-m", "training", "evaluate", "--job", job_id]
+    assert submitted == [command]
+    assert (store.job(job_id).status, store.job(job_id).total) == ("queued", 100)
+
+    store.end(job_id, "stopped", "stopped on request")
+    assert launch_evaluation(store, home, spec) == job_id
+    assert submitted == [command, command]
+
+
+def test_the_process_of_an_evaluation_reads_all_that_it_measures_from_the_store(
+    store: Store, home: Home, demo: ProblemSet, submitted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = evaluation_spec("demo", demo, **SETTINGS | {"fraction": 0.01, "system_prompt": "Count."})
+    asked: list[Message] = []
+
+    def complete(prompts: Sequence[list[Message]], length: int, temperature: float) -> list[tuple[str, int]]:
+        asked.extend(prompts[0])
+        return [("<answer>5</answer>", 9) for _ in prompts]
+
+    monkeypatch.setattr(evaluation_job, "_completer", lambda spec: complete)
+    job_id = launch_evaluation(store, home, spec)
+    assert measure(store, home, *queued_measurement(store, home, job_id)) is not None
+    assert store.job(job_id).status == "finished"
+    assert [turn["content"] for turn in asked] == ["Count.", demo.of_split("test")[0].question]
+
+
+def test_a_training_run_is_no_evaluation(store: Store, home: Home) -> None:
+    run = store.create_job("train", "demo", {})[0]
+    with pytest.raises(StoreError, match="is no evaluation"):
+        queued_measurement(store, home, run.id)

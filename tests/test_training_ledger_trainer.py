@@ -1,0 +1,60 @@
+"""The ledger against what TRL generates, for real on the demo model: every generation batch once, whole, at its step."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of
+from training.home import Home
+from training.store import Rollout
+
+
+@pytest.fixture(autouse=True)
+def length_is_rewarded() -> Iterator[None]:
+    with rewarding_length():
+        yield
+
+
+def ledger_of(home: Home, **changes: Any) -> tuple[list[list[Rollout]], Any]:
+    """The batches that a run handed over, and its trainer."""
+    batches: list[list[Rollout]] = []
+    trainer = trainer_of(tiny(**changes), home, batches.append)
+    trainer.train()
+    return batches, trainer
+
+
+def test_a_generation_batch_that_serves_two_steps_is_in_the_ledger_once(home: Home) -> None:
+    batches, trainer = ledger_of(home, max_steps=4, num_iterations=2)
+    assert trainer.state.global_step == 4
+    assert [sorted({rollout.step for rollout in batch}) for batch in batches] == [[1], [3]]
+    assert [len(batch) for batch in batches] == [4, 4]
+    logged = {log["step"]: log for log in trainer.state.log_history if "reward" in log}
+    for batch in batches:
+        assert logged[batch[0].step]["reward"] == pytest.approx(sum(rollout.total for rollout in batch) / 4)
+
+
+def test_accumulated_passes_learn_from_one_generation_batch(home: Home) -> None:
+    config = tiny(per_device_train_batch_size=2, gradient_accumulation_steps=3, num_generations=3)
+    batches, _ = ledger_of(home, per_device_train_batch_size=2, gradient_accumulation_steps=3, num_generations=3)
+    assert [(len(batch), {rollout.step for rollout in batch}) for batch in batches] == [(6, {1}), (6, {2})]
+    trained = {problem.id for problem in few_problems().of_split("train")}
+    for batch in batches:
+        assert len(batch) == config.completions_per_step
+        groups = Counter((rollout.group_index, rollout.problem_id) for rollout in batch)
+        assert list(groups.values()) == [3] * config.groups_per_step
+        assert {problem for _, problem in groups} <= trained
+        assert [rollout.position for rollout in batch] == [0, 1, 2] * config.groups_per_step
+
+
+def test_advantages_are_those_of_the_group(home: Home) -> None:
+    (batch,), _ = ledger_of(home, max_steps=1, num_generations=4, scale_rewards="none")
+    mean = sum(rollout.total for rollout in batch) / 4
+    assert [rollout.advantage for rollout in batch] == pytest.approx([rollout.total - mean for rollout in batch], abs=1e-5)
+    assert any(rollout.advantage for rollout in batch)
+
+
+def test_a_completion_at_the_length_limit_was_cut_off(home: Home) -> None:
+    (batch,), _ = ledger_of(home, max_steps=1)
+    assert {(rollout.tokens, rollout.finish_reason) for rollout in batch} == {(12, "length")}

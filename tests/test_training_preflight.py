@@ -1,0 +1,260 @@
+"""Preflight: each finding when its reason is there and only then, without torch; what `launch` refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.__main__ import main
+from training.config import RunConfig
+from training.errors import ConfigError
+from training.home import Home
+from training.launch import launch_run
+from training.preflight import Preflight, preflight
+from training.preflight.devices import Gpu, Machine, parse_gpus, visible_gpus
+from training.preflight.settings import pays_for_right
+from training.presets import load_preset
+from training.problems import ProblemSet, load_problems
+from training.rewards import REWARDS
+from training.store import Store
+
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "wandb")
+
+CPU = Machine(gpus=(), memory_gib=16, disk_free_gib=100, has_cuda_torch=False)
+A100 = Machine(gpus=(Gpu("A100", 80, 8.0),), memory_gib=128, disk_free_gib=1000, has_cuda_torch=True)
+T4 = Machine(gpus=(Gpu("T4", 15, 7.5),), memory_gib=16, disk_free_gib=100, has_cuda_torch=True)
+
+
+@pytest.fixture(scope="module")
+def demo() -> ProblemSet:
+    return load_problems("demo")
+
+
+def check(demo: ProblemSet, store: Store, machine: Machine | None = CPU, **settings: Any) -> Preflight:
+    return preflight(configured(**settings), demo, store, machine)
+
+
+def configured(**settings: Any) -> RunConfig:
+    return RunConfig.model_validate(load_preset("demo").model_dump() | settings)
+
+
+def told(found: Preflight, about: str) -> str:
+    """Severity and text of the one finding about a setting, "" when there is none."""
+    findings = [finding for finding in found.findings if finding.about == about]
+    assert len(findings) <= 1
+    return f"{findings[0].severity}: {findings[0].text}" if findings else ""
+
+
+def test_nothing_speaks_against_the_demo(demo: ProblemSet, store: Store) -> None:
+    assert not [finding for finding in check(demo, store).findings if finding.severity != "note"]
+
+
+def test_neither_checking_nor_printing_imports_torch_or_transformers(home: Home) -> None:
+    script = "import sys\nfrom training.__main__ import main\n"
+    script += "status = main(['preflight', '--set', 'temperature=0.1'])\n"
+    script += f"print([name for name in {HEAVY} if name in sys.modules], status)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=home.environment() | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "warning" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "about", "says"),
+    [
+        ({"per_device_train_batch_size": 32_000 // 8}, "source", ""),
+        ({"evaluation_problems": 401}, "evaluation_problems", "error: evaluation_problems = 401, but Demo has 400 test"),
+        ({"evaluate_before": False, "evaluate_after": False}, "evaluation_problems", "note: evaluation_problems = 100, but no"),
+        ({"max_completion_length": 512}, "max_completion_length", "error: max_completion_length = 512 fills the model's"),
+        ({"max_completion_length": 500}, "max_completion_length", "warning: The longest prompt has"),
+        ({"max_prompt_length": 5}, "max_prompt_length", "error: max_prompt_length = 5 leaves no problem"),
+        ({"max_prompt_length": 10_000}, "max_prompt_length", ""),
+        ({"temperature": 0.2}, "temperature", "warning: At temperature = 0.2"),
+        ({"top_k": 1}, "top_k", "error: top_k = 1 always takes the likeliest token"),
+        ({"learning_rate": 2e-4}, "learning_rate", "warning: learning_rate = 0.0002 is high"),
+        ({"learning_rate": 2e-4, "lora_rank": 8}, "learning_rate", ""),
+        ({"lora_rank": 8, "lora_targets": ("query",)}, "lora_targets", "error: lora_targets: the model has no layer 'query'"),
+        ({"lora_rank": 8, "lora_targets": ("self_attn.q_proj",)}, "lora_targets", ""),
+        ({"max_steps": 10_000}, "max_steps", "warning: 10,000 steps meet each of the 2,000 train problems 20 times"),
+        ({"max_steps": 20, "save_steps": 50}, "save_steps", "note: save_steps = 50 is above max_steps = 20"),
+        ({"evaluation_steps": 100}, "evaluation_steps", "note: evaluation_steps = 100 leaves no evaluation between"),
+        ({"model": "/nowhere"}, "model", "error: There is no folder '/nowhere'"),
+        ({"model": "someone/unknown"}, "model", "error: The model 'someone/unknown' is not in the Hub's cache"),
+    ],
+)
+def test_a_setting_is_told_when_it_should_be(
+    demo: ProblemSet, store: Store, settings: dict[str, Any], about: str, says: str
+) -> None:
+    found = told(check(demo, store, **settings), about)
+    assert found.startswith(says) if says else not found
+
+
+@pytest.mark.parametrize(
+    ("rewards", "says"),
+    [
+        ({"correctness": 1, "strict_format": 1, "soft_format": 1}, ""),
+        ({"strict_format": 1, "integer": 1}, "warning: No reward pays for a right answer"),
+        ({"correctness": -1}, "warning: A reward punishes a right answer"),
+        ({"correctness": 0.5, "xml_count": 2}, "warning: A wrong answer in the right form can earn 1"),
+        ({"correctness": 1, "integer": -1}, "warning: integer -1: what earns these functions is punished"),
+    ],
+)
+def test_weights_are_held_against_what_the_functions_pay_for(
+    demo: ProblemSet, store: Store, rewards: dict[str, float], says: str
+) -> None:
+    found = told(check(demo, store, rewards=rewards), "rewards")
+    assert found.startswith(says) if says else not found
+
+
+def test_the_articles_weights_are_not_complained_of(demo: ProblemSet, store: Store) -> None:
+    assert not told(check(demo, store), "rewards")
+
+
+def test_only_the_correctness_functions_pay_for_a_right_answer() -> None:
+    assert [name for name, reward in REWARDS.items() if pays_for_right(reward)] == [
+        "correctness",
+        "soft_correctness",
+        "value_correctness",
+    ]
+
+
+def test_settings_that_need_a_gpu_are_told_together_where_there_is_none(demo: ProblemSet, store: Store) -> None:
+    settings: dict[str, Any] = {"load_in_4bit": True, "lora_rank": 8, "optim": "adamw_8bit"}
+    text = "load_in_4bit = true and optim = adamw_8bit need a GPU"
+    assert any(text in finding.text and not finding.certain for finding in check(demo, store, **settings).errors)
+    assert not any("GPU" in finding.text for finding in check(demo, store, A100, **settings).findings)
+
+
+def test_a_gpu_without_bfloat16_is_told_and_one_with_it_not(demo: ProblemSet, store: Store) -> None:
+    assert told(check(demo, store, T4, precision="bfloat16"), "precision").startswith("warning: T4 (compute capability 7.5)")
+    assert not told(check(demo, store, A100, precision="bfloat16"), "precision")
+
+
+def test_a_torch_for_cpus_beside_a_gpu_is_told(demo: ProblemSet, store: Store) -> None:
+    machine = Machine(A100.gpus, 128, 1000, has_cuda_torch=False)
+    assert "the installed torch is a build for CPUs" in told(check(demo, store, machine), "device")
+
+
+def test_a_big_model_on_a_cpu_is_told_with_the_order_of_its_time(demo: ProblemSet, store: Store) -> None:
+    found = check(demo, store, model="Qwen/Qwen2.5-1.5B")
+    assert "a step with 1.5 billion parameters" in told(found, "device")
+
+
+def test_memory_beyond_the_gpu_names_the_largest_part_and_what_makes_it_smaller(demo: ProblemSet, store: Store) -> None:
+    found = check(demo, store, T4, model="Qwen/Qwen2.5-3B")
+    assert told(found, "memory").startswith("error: T4 has 15.0 GiB, and the run takes at least ")
+    tight = check(demo, store, T4, model="Qwen/Qwen2.5-0.5B", max_completion_length=400)
+    assert told(tight, "memory").startswith("warning: T4 has 15.0 GiB, and the run takes an estimated ")
+    remedy = next(finding.remedy for finding in tight.findings if finding.about == "memory")
+    assert "per_device_train_batch_size" in remedy
+    assert not told(check(demo, store, A100, model="Qwen/Qwen2.5-0.5B"), "memory")
+
+
+def test_a_model_whose_weights_must_be_fetched_still_has_its_memory_estimated(demo: ProblemSet, store: Store) -> None:
+    found = check(demo, store, A100, model="meta-llama/Llama-3.1-8B-Instruct").memory
+    assert found is not None
+    assert found.parameters == 8_030_261_248
+
+
+def test_checkpoints_beyond_the_free_disk_are_an_error(demo: ProblemSet, store: Store) -> None:
+    machine = Machine((), 64, 0.1, has_cuda_torch=False)
+    assert told(check(demo, store, machine), "disk") == ""  # two of 24 MiB
+    assert told(check(demo, store, machine, save_steps=10, save_total_limit=5), "disk").startswith("error: 6 checkpoints")
+    assert told(check(demo, store, machine, save_steps=25, save_total_limit=9), "disk").startswith("warning: 4 checkpoints")
+
+
+def test_packages_that_are_missing_are_told_with_the_command(
+    demo: ProblemSet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("vllm", "unsloth") else object())
+    found = check(demo, store, A100, engine="unsloth", use_vllm=True, lora_rank=8)
+    assert told(found, "engine").startswith("error: engine = unsloth and use_vllm = true need unsloth, vllm")
+    assert "pip install" in found.errors[0].remedy
+
+
+def test_an_engine_that_cannot_combine_settings_says_so(demo: ProblemSet, store: Store) -> None:
+    settings: dict[str, Any] = {"use_vllm": True, "load_in_4bit": True, "lora_rank": 8}
+    texts = [finding.text for finding in check(demo, store, A100, **settings).errors]
+    assert any("cannot generate from load_in_4bit" in text for text in texts)
+
+
+def test_wandb_without_a_key_logs_offline(
+    demo: ProblemSet, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    assert told(check(demo, store, wandb=True), "wandb").startswith("note: There is no key")
+    monkeypatch.setenv("WANDB_API_KEY", "key")
+    assert not told(check(demo, store, wandb=True), "wandb")
+
+
+def test_another_machine_is_not_judged_by_this_one(demo: ProblemSet, store: Store) -> None:
+    found = check(demo, store, None, model="/nowhere", use_vllm=True, optim="adamw_8bit")
+    assert [(finding.about, finding.certain) for finding in found.errors] == [("model", False)]
+
+
+def test_findings_come_in_order_of_severity(demo: ProblemSet, store: Store) -> None:
+    severities = [finding.severity for finding in check(demo, store, top_k=1, learning_rate=1e-3, save_steps=500).findings]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert set(severities) == {"error", "warning", "note"}
+
+
+def test_launch_refuses_what_is_certain_and_tells_the_rest(home: Home, store: Store) -> None:
+    seen: list[Preflight] = []
+    with pytest.raises(ConfigError, match="the model has no layer 'query'"):
+        launch_run(store, home, configured(lora_rank=8, lora_targets=("query",), temperature=0.1), tell=seen.append)
+    assert told(seen[0], "temperature")
+    assert store.jobs() == []
+
+
+def test_a_dry_run_prints_the_same_as_preflight_and_starts_nothing(
+    home: Home, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_HOME", str(home.root))
+    assert main(["preflight"]) == 0
+    printed = capsys.readouterr().out
+    assert "Peak" in printed
+    assert "no earlier run" in printed
+    assert main(["launch", "--dry-run"]) == 0
+    assert capsys.readouterr().out == printed
+    assert main(["launch", "--dry-run", "--json", "--set", "top_k=1"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["findings"][0]["about"] == "top_k"
+    assert facts["memory"]["peak_gib"] > facts["memory"]["parts"][0]["gib"]
+    assert facts["expectation"]["completions"] == 3200
+    assert store.jobs() == []
+
+
+def test_gpus_are_read_from_what_nvidia_smi_prints() -> None:
+    listing = "NVIDIA A100-SXM4-40GB, 40960, 8.0\nTesla T4, 15360, 7.5\nbroken, [N/A], [N/A]\n"
+    assert parse_gpus(listing) == (Gpu("NVIDIA A100-SXM4-40GB", 40.0, 8.0), Gpu("Tesla T4", 15.0, 7.5))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "seen"), [(None, ["A", "B"]), ("", []), ("1", ["B"]), ("1,0", ["B", "A"]), ("-1", []), ("0,7,1", ["A"])]
+)
+def test_gpus_that_cuda_visible_devices_hides_are_not_there(
+    chosen: str | None, seen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'A, 1024, 8.0'\necho 'B, 1024, 8.0'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    environ = {} if chosen is None else {"CUDA_VISIBLE_DEVICES": chosen}
+    assert [gpu.name for gpu in visible_gpus(environ)] == seen
+
+
+def test_a_broken_nvidia_smi_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nexit 9\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert visible_gpus({}) == ()

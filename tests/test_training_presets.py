@@ -1,0 +1,73 @@
+"""Presets: each that ships loads, resolves and explains itself; a person's own stand beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from training.errors import ConfigError
+from training.presets import PRESETS, load_preset, preset_description, preset_paths, preset_text
+
+SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def test_the_shipped_presets_are_those_that_the_readme_names() -> None:
+    readme = (PRESETS.parent.parent / "README.md").read_text(encoding="utf-8")
+    assert [name for name in SHIPPED if f"`{name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_resolves_and_explains_itself(name: str, tmp_path: Path) -> None:
+    config = load_preset(name)
+    assert config.preset == name
+    description = preset_description(preset_paths()[name])
+    assert description.endswith(".")
+
+    explained = tmp_path / f"{name}.toml"
+    explained.write_text(preset_text(config, description), encoding="utf-8")
+    assert load_preset(str(explained)) == config
+    assert preset_description(explained) == description
+    assert "# Completions of one problem that are compared with each other: the group size. (at least 2, at most 256" in (
+        explained.read_text(encoding="utf-8")
+    )
+
+
+def test_the_articles_preset_has_the_articles_settings() -> None:
+    config = load_preset("article-llama-3.1-8b")
+    assert (config.model, config.engine, config.load_in_4bit) == ("meta-llama/Llama-3.1-8B-Instruct", "unsloth", True)
+    assert (config.lora_rank, config.lora_alpha, len(config.lora_targets)) == (32, 32, 7)
+    assert (config.learning_rate, config.lr_scheduler_type, config.warmup_ratio) == (5e-6, "cosine", 0.1)
+    assert (config.adam_beta1, config.adam_beta2, config.weight_decay) == (0.9, 0.99, 0.1)
+    assert (config.optim, config.max_grad_norm) == ("paged_adamw_8bit", 0.1)
+    assert (config.num_generations, config.gradient_accumulation_steps) == (8, 2)
+    assert (config.max_completion_length, config.max_steps) == (200, 350)
+    assert config.maximum_reward == 4.0
+    assert config.system_prompt.endswith(
+        "You must put your reasoning between the <reasoning> tags and answer between the <answer> tags."
+    )
+    seen = config.groups_per_step * config.max_steps / 7473
+    assert 0.05 < seen < 0.1, "the article says: less than a tenth of an epoch"
+
+
+def test_models_of_half_one_and_a_half_and_three_billion_parameters_have_presets() -> None:
+    models = {load_preset(name).model for name in SHIPPED}
+    assert {f"Qwen/Qwen2.5-{size}-Instruct" for size in ("0.5B", "1.5B", "3B")} < models
+    assert load_preset("r1-zero-qwen2.5-1.5b").model == "Qwen/Qwen2.5-1.5B", "a base model, not an instruct one"
+
+
+def test_a_malformed_preset_names_the_file_and_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("max_steps = = 3\n")
+    with pytest.raises(ConfigError, match=r"mine\.toml cannot be read: .*line 1"):
+        load_preset(str(path))
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"Use one of .*demo, .*or the path of a TOML file"):
+        load_preset("nothing")
+
+
+def test_own_presets_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('# Mine.\nmodel = "demo"\nmax_steps = 3\n')
+    assert load_preset("mine", own=tmp_path).max_steps == 3
+    assert preset_description(preset_paths(tmp_path)["mine"]) == "Mine."
+    assert "demo" in preset_paths(tmp_path)

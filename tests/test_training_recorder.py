@@ -1,0 +1,205 @@
+"""The ledger's writer, on a real SQLite file; a gate stands in for a slow store."""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from training.errors import StoreError
+from training.recorder import Recorder
+from training.store import Progress, Rollout, Store
+
+
+class GatedStore(Store):
+    """Takes nothing while its gate is closed, and remembers the steps of each transaction."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.gate = threading.Event()
+        self.asked = threading.Event()
+        self.transactions: list[list[int]] = []
+
+    def record(self, job_id: str, **given: Any) -> None:
+        self.asked.set()
+        assert self.gate.wait(30)
+        self.transactions.append([rollout.step for rollout in given["rollouts"]])
+        super().record(job_id, **given)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> Store:
+    return Store.open(url)
+
+
+@pytest.fixture
+def run_id(store: Store) -> str:
+    return store.create_job("train", "demo", {})[0].id
+
+
+@pytest.fixture
+def slow(url: str) -> GatedStore:
+    return GatedStore.open(url)  # type: ignore[return-value]
+
+
+def rollout(step: int, position: int = 0) -> Rollout:
+    return Rollout(step, 0, position, "train-3", "5", {"correctness": 1.0}, 1.0, 0.0, 9, "stop")
+
+
+def hand_over(recorder: Recorder, step: int) -> None:
+    recorder.add_rollouts([rollout(step, 0), rollout(step, 1)])
+    recorder.add_scalars(step, {"reward": 1.0, "kl": None}, Progress(step, 10, "training"))
+
+
+def test_everything_handed_over_is_in_the_store_in_order(store: Store, run_id: str) -> None:
+    with Recorder(store, run_id) as recorder:
+        for step in range(1, 11):
+            hand_over(recorder, step)
+    assert [(r.step, r.position) for r in store.rollouts(run_id)] == [(step, n) for step in range(1, 11) for n in (0, 1)]
+    assert [(s.step, s.name, s.value) for s in store.scalars(run_id)[-2:]] == [(10, "reward", 1.0), (10, "kl", None)]
+    assert len(store.scalars(run_id)) == 20
+    assert (store.job(run_id).done, store.job(run_id).total) == (10, 10)
+
+
+def test_a_flush_makes_what_was_handed_over_visible_to_others(store: Store, run_id: str, url: str) -> None:
+    with Recorder(store, run_id) as recorder:
+        hand_over(recorder, 1)
+        recorder.flush()
+        assert len(Store.open(url).rollouts(run_id)) == 2
+        assert len(Store.open(url).scalars(run_id)) == 2
+
+
+def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(slow: GatedStore, run_id: str) -> None:
+    with Recorder(slow, run_id) as recorder:
+        hand_over(recorder, 1)
+        assert slow.asked.wait(30)
+        for step in (2, 3, 4):
+            hand_over(recorder, step)
+        assert slow.transactions == []
+        slow.gate.set()
+    assert slow.transactions == [[1, 1], [2, 2, 3, 3, 4, 4]]
+
+
+def test_a_step_waits_when_the_store_is_that_many_steps_behind(slow: GatedStore, run_id: str) -> None:
+    with Recorder(slow, run_id, capacity_steps=2) as recorder:
+        hand_over(recorder, 1)
+        hand_over(recorder, 2)
+        third = threading.Thread(target=hand_over, args=(recorder, 3))
+        third.start()
+        third.join(0.2)
+        assert third.is_alive()
+        slow.gate.set()
+        third.join(30)
+    assert slow.last_rollout_step(run_id) == 3
+
+
+def hand_over_many(recorder: Recorder) -> None:
+    for step in range(1, 10_000):
+        hand_over(recorder, step)
+
+
+def crash_after_a_step(recorder: Recorder) -> None:
+    hand_over(recorder, 1)
+    raise ZeroDivisionError
+
+
+def break_store(store: Store) -> None:
+    """Take the store's tables away behind its back, as a database that was replaced."""
+    assert store._reader.url.database is not None
+    with sqlite3.connect(store._reader.url.database) as connection:
+        connection.execute("DROP TABLE rollouts")
+
+
+def test_a_store_that_fails_stops_the_run_at_its_next_hand_over(store: Store, run_id: str) -> None:
+    break_store(store)
+    with pytest.raises(StoreError, match=rf"took no more of {run_id} \(no such table"), Recorder(store, run_id) as recorder:
+        hand_over_many(recorder)
+
+
+def test_a_failed_write_surfaces_at_a_flush_and_at_the_end(store: Store, run_id: str) -> None:
+    break_store(store)
+    recorder = Recorder(store, run_id)
+    recorder.__enter__()
+    hand_over(recorder, 1)
+    with pytest.raises(StoreError, match="no such table"):
+        recorder.flush()
+    with pytest.raises(StoreError, match="no such table"):
+        recorder.__exit__(None, None, None)
+
+
+def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStore, run_id: str) -> None:
+    break_store(slow)
+    outcome: list[BaseException] = []
+
+    def wait_for_room(recorder: Recorder) -> None:
+        try:
+            hand_over(recorder, 2)
+        except StoreError as error:
+            outcome.append(error)
+
+    recorder = Recorder(slow, run_id, capacity_steps=1)
+    recorder.__enter__()
+    hand_over(recorder, 1)
+    waiting = threading.Thread(target=wait_for_room, args=(recorder,))
+    waiting.start()
+    slow.gate.set()
+    waiting.join(30)
+    assert len(outcome) == 1
+    with pytest.raises(StoreError):
+        recorder.__exit__(None, None, None)
+
+
+def test_a_run_that_crashes_leaves_its_last_steps_on_record_and_its_own_error(store: Store, run_id: str) -> None:
+    with pytest.raises(ZeroDivisionError), Recorder(store, run_id) as recorder:
+        crash_after_a_step(recorder)
+    assert store.last_rollout_step(run_id) == 1
+
+
+def test_a_crash_is_not_hidden_by_a_store_that_fails_too(store: Store, run_id: str) -> None:
+    break_store(store)
+    with pytest.raises(ZeroDivisionError) as raised, Recorder(store, run_id) as recorder:
+        crash_after_a_step(recorder)
+    assert "not on record either" in raised.value.__notes__[0]
+
+
+def test_a_stop_request_is_known_after_the_next_write(store: Store, run_id: str) -> None:
+    store.start(run_id)
+    with Recorder(store, run_id) as recorder:
+        assert not recorder.stop_requested
+        store.request_stop(run_id)
+        hand_over(recorder, 1)
+    assert recorder.stop_requested
+
+
+def test_an_idle_recorder_looks_for_a_stop_request(store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.recorder._LOOK_S", 0.01)
+    store.start(run_id)
+    with Recorder(store, run_id) as recorder:
+        store.request_stop(run_id)
+        for _ in range(3000):
+            if recorder.stop_requested:
+                break
+            threading.Event().wait(0.01)
+    assert recorder.stop_requested
+
+
+def test_writing_a_step_again_changes_nothing(store: Store, run_id: str) -> None:
+    for _ in range(2):
+        store.record(run_id, rollouts=[rollout(1), rollout(1, 1)], scalars=[(1, {"reward": 1.0}), (2, {"reward": 2.0})])
+    store.record(run_id, scalars=[(2, {"eval_reward": 3.0})])
+    assert store.rollouts(run_id) == [rollout(1), rollout(1, 1)]
+    assert [(s.step, s.name) for s in store.scalars(run_id)] == [(1, "reward"), (2, "reward"), (2, "eval_reward")]
+
+
+def test_a_record_is_written_whole_or_not_at_all(store: Store, run_id: str) -> None:
+    nameless: Any = {None: 1.0}
+    with pytest.raises(sa.exc.IntegrityError):
+        store.record(run_id, rollouts=[rollout(1)], scalars=[(1, nameless)])
+    assert store.rollouts(run_id) == []

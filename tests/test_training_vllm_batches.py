@@ -1,0 +1,70 @@
+"""Evaluations through vLLM, against a stand-in for the package, which needs a GPU: what is asked of it."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from training.engines.vllm_batches import load_completer
+from training.errors import ModelError
+from training.home import DEMO_MODEL
+
+
+class FakeVllm:
+    """Records what the model was loaded with and what was asked."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, Any] = {}
+        self.asked: dict[str, Any] = {}
+
+    def modules(self) -> dict[str, ModuleType]:
+        vllm, lora, request = ModuleType("vllm"), ModuleType("vllm.lora"), ModuleType("vllm.lora.request")
+        vars(vllm).update(LLM=self._load, SamplingParams=lambda **settings: settings)
+        vars(request).update(LoRARequest=lambda name, number, path: path)
+        return {"vllm": vllm, "vllm.lora": lora, "vllm.lora.request": request}
+
+    def _load(self, **settings: Any) -> SimpleNamespace:
+        self.loaded = settings
+        return SimpleNamespace(chat=self._chat)
+
+    def _chat(self, messages: list[Any], sampling: dict[str, Any], **settings: Any) -> list[SimpleNamespace]:
+        self.asked = sampling | settings
+        return [SimpleNamespace(outputs=[SimpleNamespace(text="72", token_ids=(7, 2, 1))]) for _ in messages]
+
+
+@pytest.fixture
+def vllm(monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
+    fake = FakeVllm()
+    for name, module in fake.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return fake
+
+
+QUESTION = [{"role": "user", "content": "How many?"}]
+
+
+def test_prompts_are_completed_in_one_batch_with_the_temperature_and_length_asked_for(vllm: FakeVllm) -> None:
+    complete = load_completer("demo")
+    assert complete([QUESTION, QUESTION], 40, 0.5) == [("72", 3), ("72", 3)]
+    assert (vllm.loaded["model"], vllm.loaded["enable_lora"]) == (str(DEMO_MODEL), False)
+    assert (vllm.asked["temperature"], vllm.asked["max_tokens"], vllm.asked["lora_request"]) == (0.5, 40, None)
+
+
+def test_an_adapter_is_put_on_its_base_model(vllm: FakeVllm, tmp_path: Path) -> None:
+    for file in DEMO_MODEL.glob("*token*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "chat_template.jinja").write_bytes((DEMO_MODEL / "chat_template.jinja").read_bytes())
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": str(DEMO_MODEL), "r": 4, "task_type": "CAUSAL_LM"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(adapter))
+    load_completer(str(tmp_path))([QUESTION], 40, 0.0)
+    assert (vllm.loaded["model"], vllm.loaded["enable_lora"]) == (str(DEMO_MODEL), True)
+    assert vllm.asked["lora_request"] == str(tmp_path)
+
+
+def test_without_vllm_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(ModelError, match=r"pip install '\.\[gpu\]'"):
+        load_completer("demo")

@@ -1,0 +1,80 @@
+"""What a page may name: the models and the sources of problems that whoever started the dashboard allows.
+
+Loading a model or a file runs and shows what is in it, so a folder typed into a page must lie in one of `Home.allowed`.
+Command lines are not held to it: who has a shell may read what they like. Nothing here reads a file's content.
+"""
+
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from training import schema
+from training.errors import AtlasError, ModelError, SourceError
+from training.home import Home
+from training.store import Store
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+"""owner/name, as the Hugging Face Hub allows it."""
+
+_NAMED_SOURCES = ("auto", "demo", "hub")
+_REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it (several are separated by a colon)."
+
+
+def allowed_model(name: str, store: Store, home: Home) -> str:
+    """The model as it may be loaded: "demo", a Hub name, or an absolute folder, links followed.
+
+    Folders are those of recorded checkpoints, and those in `Home.allowed`. A name that reads like one of the Hub is one,
+    whatever lies in the working folder.
+
+    Raises:
+        ModelError: a page may not name it, or its folder is not there.
+    """
+    name = name.strip()
+    if name == "demo" or (_HUB_NAME.fullmatch(name) and ".." not in name and "--" not in name):
+        return name
+    if not _is_path(name):
+        raise ModelError(f"{name!r} is not a model's name.", 'Use "demo", a Hub name such as owner/name, or a folder.')
+    folder = _resolve(name, ModelError)
+    if not _is_checkpoint(store, name) and not _lies_in(folder, home):
+        raise ModelError(f"A page may not load a model from {name!r}.", _REMEDY)
+    if not folder.is_dir():
+        raise ModelError(f"There is no folder {name!r}.", "Check the path; a model's folder holds its config.json.")
+    return str(folder)
+
+
+def allowed_source(source: str, home: Home) -> str:
+    """The source as it may be read: auto, demo, hub, or an absolute path, links followed.
+
+    Raises:
+        SourceError: a page may not name it.
+    """
+    source = source.strip()
+    if source in _NAMED_SOURCES:
+        return source
+    path = _resolve(source, SourceError)
+    if not source or not _lies_in(path, home):
+        raise SourceError(f"A page may not read problems from {source!r}.", _REMEDY)
+    return str(path)
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", "~", "."))
+
+
+def _resolve(name: str, error: type[AtlasError]) -> Path:
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as found:  # a loop of links, an unknown ~user, a null character
+        raise error(f"{name!r} is not a path.", "Check its spelling.") from found
+
+
+def _lies_in(path: Path, home: Home) -> bool:
+    return any(path.is_relative_to(folder.resolve()) for folder in home.allowed)
+
+
+def _is_checkpoint(store: Store, path: str) -> bool:
+    """Whether a run's process recorded exactly this path; a cluster's checkpoints lie outside the home."""
+    table = schema.checkpoints
+    with store.reading() as connection:
+        return connection.scalar(sa.select(table.c.seq).where(table.c.path == path).limit(1)) is not None

@@ -1,0 +1,336 @@
+"""What the commands of `python -m training` do; the parsing of their options is `training.__main__`.
+
+Each takes its parsed options and returns the exit status.
+"""
+
+import argparse
+import json
+import sys
+import textwrap
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from training import launch
+from training.adversarial import check_cases, print_bench
+from training.backends import local
+from training.config import parse_config
+from training.counterfactuals import reweigh
+from training.curation import restrict
+from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, finish_deletions
+from training.engines import engine_named
+from training.errors import SourceError, StoreError
+from training.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.evaluations import complete_evaluations
+from training.health import MIN_STEPS, examine
+from training.home import Home
+from training.jobs import job_process
+from training.outputs import (
+    comparison_facts,
+    comparison_lines,
+    counterfactual_lines,
+    evaluation_facts,
+    evaluation_lines,
+    evaluation_size,
+    health_lines,
+)
+from training.own_rewards import register_own_rewards
+from training.preflight import Preflight
+from training.preflight.calibration import with_calibration
+from training.preflight.text import preflight_facts, preflight_lines
+from training.presets import load_preset, preset_description, preset_paths, preset_text
+from training.problems import load_problems
+from training.report import report_html
+from training.rewards import score_completion
+from training.store import Job, Store
+from training.tracking import tracked
+
+_WAIT_POLL_S = 0.5
+
+
+def launch_run(options: argparse.Namespace) -> int:
+    """Start a run; with `--wait` follow it to its end: 1 unless it finished."""
+    if options.dry_run:
+        return check_run(options)
+    home, store = _open()
+    config = load_preset(options.preset, options.assignments, home.presets)
+    run_id = launch.launch_run(store, home, config, options.backend, _tell)
+    print(json.dumps({"run_id": run_id}) if options.json else f"run_id: {run_id}", flush=True)
+    return _wait(store, run_id) if options.wait else 0
+
+
+def check_run(options: argparse.Namespace) -> int:
+    """Print what preflight finds: 1 with errors."""
+    home, store = _open()
+    config, problem_set = launch.prepare_run(store, home, load_preset(options.preset, options.assignments, home.presets))
+    found = launch.check_run(store, home, config, problem_set, options.backend)
+    measured = None
+    if getattr(options, "calibrate", False) and not found.errors:
+        measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))
+        found = with_calibration(config, found, measured)
+    if options.json:
+        print(json.dumps(preflight_facts(config, found, measured), indent=2))
+    else:
+        print(*preflight_lines(config, problem_set.name, found, measured), sep="\n")
+    return 1 if found.errors else 0
+
+
+def _tell(found: Preflight) -> None:
+    """Errors that are not certain, and warnings; notes are for `preflight`."""
+    for finding in found.findings:
+        if finding.severity != "note" and not finding.certain:
+            print(f"{finding.severity}: {finding.text} {finding.remedy}", file=sys.stderr)
+
+
+def show_presets(options: argparse.Namespace) -> int:
+    """Print the presets, or one of them whole."""
+    own = Home.from_environment().presets
+    paths = preset_paths(own)
+    if options.preset is not None:
+        config = load_preset(options.preset, own=own)
+        print(preset_text(config, preset_description(paths.get(options.preset) or Path(options.preset))), end="")
+        return 0
+    for name, path in paths.items():
+        print(f"{name}\n{textwrap.indent(textwrap.fill(preset_description(path), 96), '    ')}")
+    return 0
+
+
+def run_training(options: argparse.Namespace) -> int:
+    """Be the training process of a queued run."""
+    home, store = _open()
+    with job_process(store, options.job) as process, local.accelerator(home, store, process.job, process.check_stop):
+        process.check_stop()
+        process.begin()
+        process.progress(process.job.done, process.job.total, "starting")
+        config = parse_config(process.job.spec)
+        engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
+        from training.grpo import train
+
+        problem_set = load_problems(config.source, home)
+        if config.subset:
+            problem_set = restrict(problem_set, store, config.subset)
+        folder = local.job_folder(home, process.job.id)
+        with tracked(config, store, process.job, folder):
+            train(config, problem_set, process, folder)
+    return 0
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """Print the runs, newest first."""
+    _, store = _open()
+    runs = store.jobs("train")
+    if options.json:
+        print(json.dumps([_job_facts(run) for run in runs], indent=2))
+        return 0
+    if not runs:
+        print("No runs yet. `python -m training launch --preset demo` starts one.")
+    for run in runs:
+        print(f"{run.id:<24} {run.status:<9} step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """Print one run, or the end of its log."""
+    home, store = _open()
+    run = store.job(options.run)
+    if options.log:
+        print(launch.backend_named(run.backend, home).logs(run), end="")
+        return 0
+    evaluations = complete_evaluations(store, run.id)
+    facts = _job_facts(run) | {
+        "config": run.spec,
+        "latest": _latest_scalars(store, run.id),
+        "evaluations": {evaluation.label: evaluation_facts(evaluation) for evaluation in evaluations},
+        "comparison": comparison_facts(evaluations),
+        "checkpoints": [asdict(checkpoint) for checkpoint in store.checkpoints(run.id)],
+    }
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    print(f"{run.id}  {run.status}  step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+    if run.tracker:
+        print(f"  Weights & Biases: {run.tracker}")
+    for name in (
+        "reward",
+        "step_time",
+        *(key for key in facts["latest"] if key.startswith("rewards/") and key.endswith("/mean")),
+    ):
+        if facts["latest"].get(name) is not None:
+            print(f"  {name:<34} {facts['latest'][name]:.3g}")
+    for evaluation in evaluations:
+        print(f"Evaluation {evaluation.label}, {evaluation_size(evaluation)}")
+        print(*evaluation_lines(evaluation), sep="\n")
+    for line in comparison_lines(evaluations):
+        print(line)
+    for checkpoint in store.checkpoints(run.id):
+        print(f"Checkpoint of step {checkpoint.step:,}: {checkpoint.path}")
+    return 0
+
+
+def show_health(options: argparse.Namespace) -> int:
+    """Print what deserves a look in a run."""
+    _, store = _open()
+    health = examine(store, options.run)
+    if options.json:
+        print(json.dumps({"run_id": options.run, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
+    else:
+        print(*health_lines(health), sep="\n")
+    return 0
+
+
+def reweigh_run(options: argparse.Namespace) -> int:
+    """Print what other weights would have made of a run's advantages."""
+    _, store = _open()
+    found = reweigh(store, options.run, dict(options.weight) or None, options.scale_rewards)
+    if options.json:
+        print(json.dumps({"run_id": options.run} | asdict(found), indent=2))
+    else:
+        print(*counterfactual_lines(found), sep="\n")
+    return 0
+
+
+def stop_run(options: argparse.Namespace) -> int:
+    """Ask a run to stop."""
+    home, store = _open()
+    told = launch.stop_run(store, home, options.run)
+    if options.force:
+        run = store.job(options.run)
+        launch.backend_named(run.backend, home).stop(run)
+    print(told)
+    if options.wait:
+        _wait(store, options.run)
+    return 0
+
+
+def resume_run(options: argparse.Namespace) -> int:
+    """Go on with a run from a checkpoint."""
+    home, store = _open()
+    print(f"run_id: {launch.resume_run(store, home, options.run, options.checkpoint)}")
+    return 0
+
+
+def delete_run(options: argparse.Namespace) -> int:
+    """Delete an ended run, or say what would go."""
+    home, store = _open()
+    finish_deletions(store, home)
+    run = store.job(options.run)
+    check_deletable(home, run)
+    print(f"{run.id}: {belongings_line(belongings_of(store, home, run.id))}")
+    if not options.yes:
+        print("Nothing was deleted. With --yes all of it goes, for good.")
+        return 1
+    delete_job(store, home, run.id)
+    print("deleted")
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a model here and now, or be the process of a queued measurement: 1 if it was stopped."""
+    home, store = _open()
+    if options.job:
+        return 0 if measure(store, home, *queued_measurement(store, home, options.job)) else 1
+    problem_set = load_problems(options.source, home)
+    settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
+    spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
+    problems = evaluated_problems(spec, problem_set)
+    job, waits = open_job(store, spec, len(problems))
+    if not waits:
+        raise StoreError(f"{job.id} is measuring exactly this.", f"See it with `python -m training show {job.id}`.")
+    if job.done:
+        print(f"going on with {job.id}, {job.done:,.0f} of {len(problems):,} problems are done", file=sys.stderr)
+    evaluation = measure(store, home, job, spec, problems)
+    if evaluation is None:
+        print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
+        return 1
+    ended = store.job(job.id)
+    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
+    steps = {problem.id: len(problem.steps) for problem in problems}
+    if options.json:
+        facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
+        print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
+    else:
+        tokens = sum(item.tokens for item in evaluation.items)
+        print(f"{spec.model} on {len(problems):,} {spec.split} problems of {problem_set.name}, kept as {job.id}")
+        print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
+        print(*evaluation_lines(evaluation, steps), sep="\n")
+    return 0
+
+
+def write_report(options: argparse.Namespace) -> int:
+    """Write a run as one HTML file."""
+    home, store = _open()
+    text = report_html(store, home, options.run)
+    try:
+        options.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SourceError(
+            f"{options.out} cannot be written ({error.strerror}).", "Name a file in a folder that is there."
+        ) from error
+    print(f"{options.out}: {len(text.encode()):,} bytes")
+    return 0
+
+
+def score(options: argparse.Namespace) -> int:
+    """Score completions: 1 if a shipped one scores unexpectedly."""
+    if options.adversarial:
+        return 0 if print_bench(check_cases()) else 1
+    try:
+        text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{options.jsonl} cannot be read ({error}).", "Give a JSON Lines file in UTF-8.") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            completion, answer = _completion_row(line, f"{options.jsonl}:{number}")
+            print(json.dumps({"rewards": score_completion(completion, answer)}))
+    return 0
+
+
+def _completion_row(line: str, place: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+        completion, answer = row["completion"], row["answer"]
+        if not isinstance(completion, str) or not isinstance(answer, str):
+            raise TypeError("both must be text")
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SourceError(f'{place} is not {{"completion", "answer"}} ({error}).', "Mend the line.") from error
+    return completion, answer
+
+
+def _open() -> tuple[Home, Store]:
+    home = Home.from_environment()
+    register_own_rewards(home.rewards)
+    return home, Store.open(home.store_url)
+
+
+def _wait(store: Store, run_id: str) -> int:
+    """Follow a run on standard error until it ends; 0 if it finished."""
+    shown = ""
+    while (run := store.job(run_id)).active:
+        line = f"{run.status}: step {run.done:,.0f} of {run.total:,.0f} {run.message}".rstrip()
+        if line != shown:
+            print(line, file=sys.stderr)
+            shown = line
+        time.sleep(_WAIT_POLL_S)
+    print(f"{run.status}: {run.reason}", file=sys.stderr)
+    return 0 if run.status == "finished" else 1
+
+
+def _job_facts(job: Job) -> dict[str, Any]:
+    return {
+        "run_id": job.id,
+        "status": job.status,
+        "reason": job.reason,
+        "message": job.message,
+        "step": int(job.done),
+        "max_steps": int(job.total),
+        "backend": job.backend,
+        "tracker": job.tracker,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+    }
+
+
+def _latest_scalars(store: Store, job_id: str) -> dict[str, float | None]:
+    return {scalar.name: scalar.value for scalar in store.scalars(job_id)}

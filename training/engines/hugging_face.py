@@ -1,0 +1,285 @@
+"""The transformers engine: models and tokenizers by transformers, adapters by PEFT, 4 bits by bitsandbytes.
+
+Also what any engine shares: how numbers are kept, which tokens end a completion, and plain batched generation. Evaluations
+outside a run load every model here, whichever engine trained it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils import logging
+
+from training.config import RunConfig
+from training.engines import Loaded, Message, install_command
+from training.errors import ConfigError, ModelError
+from training.home import DEMO_MODEL
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_ADAPTER_FILE = "adapter_config.json"
+_LINEAR_LAYERS = (torch.nn.Linear, torch.nn.Embedding)
+_REMEDY = 'Use "demo", a local folder, or check the network.'
+
+
+def resolve_model(name: str) -> str:
+    """The Hub name or folder behind a configured model; "demo" is the one that ships with the program."""
+    return str(DEMO_MODEL) if name == "demo" else str(Path(name).expanduser())
+
+
+def calculation_dtype(precision: str) -> torch.dtype:
+    """The number format of a run's calculation, "auto" decided for this machine.
+
+    Raises:
+        ConfigError: float16 without a GPU; accelerate would train in float32 and say nothing.
+    """
+    on_gpu = torch.cuda.is_available()
+    if precision == "float16" and not on_gpu:
+        raise ConfigError("precision = float16 needs a GPU.", "Use float32 or bfloat16 on a CPU.")
+    if precision != "auto":
+        return _DTYPES[precision]
+    if not on_gpu:
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def weights_dtype(config: RunConfig) -> torch.dtype:
+    """The number format in which the base model's weights are kept.
+
+    Weights that are trained stay in float32 (the calculation is cast): at a learning rate of 5e-6 an update is mostly
+    smaller than the spacing of bfloat16, and would be lost. Frozen ones are kept as they are calculated with.
+
+    Raises:
+        ConfigError: as `calculation_dtype`.
+    """
+    calculated = calculation_dtype(config.precision)
+    return calculated if config.lora_rank else torch.float32
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a model, padding on the left as generation needs it.
+
+    Raises:
+        ModelError: neither the Hub nor the disk has it, or it has no chat template.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
+    except (OSError, ValueError) as error:
+        raise _cannot_load(name, error) from error
+    return ready_tokenizer(tokenizer, name)
+
+
+def ready_tokenizer(tokenizer: Any, name: str) -> Any:
+    """A tokenizer set up for batched chat prompts.
+
+    Raises:
+        ModelError: it has no chat template.
+    """
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"The model {name!r} has no chat template.", "Use an instruct model, or add a template to its tokenizer."
+        )
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(name: str) -> tuple[Any, Any]:
+    """(model, tokenizer) for evaluation by Hub name, folder, checkpoint, adapter folder, or "demo".
+
+    An adapter folder, such as a checkpoint of a LoRA run, is put on the model that it was trained on.
+
+    Raises:
+        ModelError: neither the Hub nor the disk has the model or its adapter's base, or it has no chat template.
+    """
+    tokenizer = load_tokenizer(name)
+    dtype = calculation_dtype("auto")
+    base = adapter_base(name)
+    if base is None:
+        model = _load_weights(name, dtype=dtype)
+    else:
+        from peft import PeftModel
+
+        try:
+            model = PeftModel.from_pretrained(_load_weights(base, dtype=dtype), resolve_model(name))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _cannot_load(name, error) from error
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    return model, tokenizer
+
+
+def load_for_training(config: RunConfig, max_length: int) -> Loaded:
+    """A run's model and tokenizer, with the adapter that TRL is to put on the model.
+
+    Args:
+        max_length: the longest prompt and completion together, in tokens; this engine needs no telling.
+
+    Raises:
+        ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
+        ConfigError: the settings do not work together on this machine.
+    """
+    refuse_adapter(config.model)
+    if config.load_in_4bit and config.use_vllm:
+        raise ConfigError(
+            "use_vllm = true cannot generate from load_in_4bit = true with engine = transformers: TRL cannot hand 4-bit "
+            "weights to vLLM (huggingface/trl issue 4973).",
+            "Set engine=unsloth, or one of the two to false.",
+        )
+    tokenizer = load_tokenizer(config.model)
+    options: dict[str, Any] = {"dtype": weights_dtype(config)}
+    if config.load_in_4bit:
+        options["quantization_config"] = _four_bits(calculation_dtype(config.precision))
+        if torch.cuda.is_available():
+            options["device_map"] = {"": torch.cuda.current_device()}
+    model = _load_weights(config.model, **options)
+    return Loaded(model, tokenizer, _adapter(config, model) if config.lora_rank else None)
+
+
+def trainer_classes() -> tuple[type, type]:
+    """TRL's GRPOTrainer and GRPOConfig."""
+    import trl
+
+    return trl.GRPOTrainer, trl.GRPOConfig
+
+
+def complete(
+    model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+) -> list[tuple[str, int]]:
+    """(completion, tokens) a prompt, in one batch; the end-of-turn token counts, padding does not.
+
+    The model generates in evaluation mode and is left in the mode in which it was.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        return generate(model, tokenizer, prompts, max_new_tokens, temperature)
+    finally:
+        model.train(was_training)
+
+
+def generate(
+    model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+) -> list[tuple[str, int]]:
+    """As `complete`, in the mode in which the model is."""
+    inputs = tokenizer.apply_chat_template(
+        list(prompts), add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+    ).to(model.device)
+    ends = eos_token_ids(model, tokenizer)
+    sampling: dict[str, Any] = {"do_sample": False}
+    if temperature:
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=ends,
+            repetition_penalty=1.0,  # not what the model's own files say: Qwen2.5's would change the likeliest token
+            **sampling,
+        )
+    rows = output[:, inputs["input_ids"].shape[1] :].tolist()
+    return [_decode(tokenizer, row, ends) for row in rows]
+
+
+def eos_token_ids(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends a completion: the tokenizer's, and those that the model declares (Llama 3 has three)."""
+    declared = model.generation_config.eos_token_id
+    found = declared if isinstance(declared, list) else [] if declared is None else [declared]
+    return [*found] if tokenizer.eos_token_id in found else [tokenizer.eos_token_id, *found]
+
+
+def check_targets(model: Any, targets: Sequence[str]) -> None:
+    """Raise `ModelError` unless the model has a layer for every name; PEFT would leave the missing ones out silently."""
+    layers = {name.rpartition(".")[2]: name for name, module in model.named_modules() if isinstance(module, _LINEAR_LAYERS)}
+    names = [name for name, module in model.named_modules() if isinstance(module, _LINEAR_LAYERS)]
+    missing = [target for target in targets if not any(name == target or name.endswith(f".{target}") for name in names)]
+    if missing:
+        raise ModelError(
+            f"lora_targets: the model has no layer {missing[0]!r}; its layers are {', '.join(sorted(layers))}.",
+            "Name layers that it has.",
+        )
+
+
+def refuse_adapter(name: str) -> None:
+    """Raise `ModelError` if a run is to start from an adapter folder."""
+    base = adapter_base(name)
+    if base is not None:
+        raise ModelError(
+            f"{name!r} holds only an adapter of the model {base!r}, and a run starts from a whole model.",
+            "Train the base model, or resume the run that made the adapter.",
+        )
+
+
+def _load_weights(name: str, **options: Any) -> Any:
+    logging.disable_progress_bar()
+    try:
+        return AutoModelForCausalLM.from_pretrained(resolve_model(name), **options)
+    except ImportError as error:
+        raise ModelError(f"The model {name!r} cannot be loaded: {first_line(error)}", _install_remedy()) from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _cannot_load(name, error) from error
+
+
+def adapter_base(name: str) -> str | None:
+    """The model that an adapter folder belongs to; None for whole models and Hub names."""
+    folder = Path(resolve_model(name))
+    if not (folder / _ADAPTER_FILE).is_file():
+        return None
+    from peft import PeftConfig
+
+    try:
+        base = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+    except (OSError, ValueError, TypeError) as error:
+        raise _cannot_load(name, error) from error
+    if not base:
+        raise ModelError(f"The adapter {name!r} does not name its base model.", "Add base_model_name_or_path to its config.")
+    return str(base)
+
+
+def _adapter(config: RunConfig, model: Any) -> Any:
+    from peft import LoraConfig
+
+    check_targets(model, config.lora_targets)
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=list(config.lora_targets),
+    )
+
+
+def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """QLoRA's format (Dettmers et al. 2023): NF4 with doubly quantised constants."""
+    try:
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    except ImportError as error:
+        raise ModelError(f"load_in_4bit needs bitsandbytes: {first_line(error)}", _install_remedy()) from error
+
+
+def _decode(tokenizer: Any, row: list[int], ends: Sequence[int]) -> tuple[str, int]:
+    length = next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
+    return tokenizer.decode(row[:length], skip_special_tokens=True), length
+
+
+def _cannot_load(name: str, error: Exception) -> ModelError:
+    return ModelError(f"The model {name!r} cannot be loaded: {first_line(error)}", _REMEDY)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text; libraries follow it with pages of advice."""
+    return str(error).strip().split("\n")[0]
+
+
+def _install_remedy() -> str:
+    return f"Install it with {install_command('unsloth')} in the project's folder."

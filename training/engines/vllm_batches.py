@@ -1,0 +1,40 @@
+"""Completions for evaluations from vLLM, which batches them itself; for models that a GPU of this machine holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.engines import Complete, Message
+from training.engines.hugging_face import adapter_base, first_line, load_tokenizer, resolve_model
+from training.errors import ModelError
+
+_MAX_LORA_RANK = 256
+
+
+def load_completer(name: str) -> Complete:
+    """vLLM with a model by Hub name, folder or checkpoint loaded; an adapter folder is put on its base model.
+
+    Raises:
+        ModelError: vLLM is not installed, or cannot load the model.
+    """
+    try:
+        from vllm import LLM, SamplingParams
+        from vllm.lora.request import LoRARequest
+    except ImportError as error:
+        raise ModelError(
+            f"vLLM is not there ({first_line(error)}).", "Install it with pip install '.[gpu]', or evaluate without it."
+        ) from error
+    load_tokenizer(name)  # its errors name what is missing
+    path = resolve_model(name)
+    base = adapter_base(name)
+    try:
+        llm = LLM(model=base or path, tokenizer=path, enable_lora=base is not None, max_lora_rank=_MAX_LORA_RANK)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"vLLM cannot load {name!r}: {first_line(error)}", "Evaluate without vLLM.") from error
+    adapter = LoRARequest(Path(path).name, 1, path) if base else None
+
+    def complete(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
+        sampling = SamplingParams(temperature=temperature, top_p=1.0, top_k=-1, max_tokens=max_new_tokens)
+        answers = llm.chat(list(prompts), sampling, lora_request=adapter, use_tqdm=False)
+        return [(answer.outputs[0].text, len(answer.outputs[0].token_ids)) for answer in answers]
+
+    return complete

@@ -1,0 +1,120 @@
+"""The process that answers the playground's questions: `python -m training.playground --model M`.
+
+One JSON line in is a `Question`; one out is its completions, or a problem and its remedy; the first line out says that the
+model is loaded. Standard output carries nothing else. The process ends with its standard input, when it was idle for
+minutes, and on a GPU as soon as a job waits for it: the accelerator is for runs.
+"""
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
+
+from training.backends import local
+from training.engines import Message
+from training.errors import AtlasError, BackendError
+from training.home import Home
+from training.playground import IDLE_S, Question
+from training.prompts import chat_messages
+from training.store import Store
+
+_POLL_S = 1.0
+_NICENESS = 5
+"""It gives way to the dashboard that asks."""
+
+Completions = Callable[[Sequence[list[Message]], int, float], list[tuple[str, int]]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Load the model, answer until there is no one to ask, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.playground", description="Answer questions from standard input.")
+    parser.add_argument("--model", required=True, help='a Hub name, a folder, or "demo"')
+    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="SECONDS", help="end after this long without a question")
+    options = parser.parse_args(arguments)
+    os.nice(_NICENESS)
+    replies = _own_stdout()
+    lines = _lines(sys.stdin)
+    try:
+        home = Home.from_environment()
+        store = Store.open(home.store_url)
+        from training.engines import hugging_face
+
+        with _gpu_if_there_is_one(home, store) as is_wanted:
+            model, tokenizer = hugging_face.load_model(options.model)
+            _say(replies, {"ready": options.model})
+            serve(lines, replies, lambda *prompt: hugging_face.complete(model, tokenizer, *prompt), options.idle, is_wanted)
+    except AtlasError as error:
+        _say(replies, {"problem": error.problem, "remedy": error.remedy})
+        return 2
+    return 0
+
+
+def serve(
+    lines: "queue.Queue[str]", replies: TextIO, complete: Completions, idle_s: float, is_wanted: Callable[[], bool]
+) -> None:
+    """Answer line by line until none came for `idle_s`, or something else wants the accelerator."""
+    last = time.monotonic()
+    while time.monotonic() - last < idle_s and not is_wanted():
+        try:
+            question = Question.model_validate_json(lines.get(timeout=min(_POLL_S, idle_s)))
+        except queue.Empty:
+            continue
+        prompt = chat_messages(question.text, question.system_prompt)
+        found = complete([prompt] * question.samples, question.max_completion_length, question.temperature)
+        _say(replies, {"completions": found})
+        last = time.monotonic()
+
+
+@contextmanager
+def _gpu_if_there_is_one(home: Home, store: Store) -> Iterator[Callable[[], bool]]:
+    """Hold the accelerator where it is a GPU; yields whether a job waits for it. A CPU is shared.
+
+    Raises:
+        BackendError: a job holds the GPU or waits for it.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        yield lambda: False
+        return
+
+    def refuse() -> NoReturn:
+        raise BackendError("A job holds this machine's GPU or waits for it.", "Ask again when it has ended.")
+
+    with local.accelerator(home, store, None, refuse):
+        yield lambda: bool(store.queue(local.NAME, local.ACCELERATOR_KINDS))
+
+
+def _own_stdout() -> TextIO:
+    """The standard output for replies alone; what libraries print goes to standard error from now on."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return replies
+
+
+def _lines(stream: TextIO) -> "queue.Queue[str]":
+    """The stream's lines as they come; the process ends at once when there are no more, even while it answers."""
+    found: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            found.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True, name="questions").start()
+    return found
+
+
+def _say(replies: TextIO, reply: dict[str, object]) -> None:
+    replies.write(json.dumps(reply) + "\n")
+    replies.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

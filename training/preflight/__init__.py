@@ -1,0 +1,125 @@
+"""What can be known of a run before it starts, without torch: findings with remedies, memory by part, what to expect.
+
+`preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
+`certain` follows from the configuration, the data and the model's files alone, and `training.launch` refuses the run for
+it; one that rests on what was seen of the hardware or the network is only told. Only `calibration` imports torch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import inf
+
+from training.config import RunConfig
+from training.errors import ModelError
+from training.preflight import machine as against_machine
+from training.preflight import settings
+from training.preflight.architecture import parse_architecture, published_architecture
+from training.preflight.devices import Machine
+from training.preflight.expectation import Expectation, expect
+from training.preflight.memory import MemoryEstimate, estimate_memory
+from training.preflight.model_files import ModelFiles, find_model, prompt_lengths
+from training.preflight.subject import LONGEST_COUNTED, SHORTEST_COUNTED, Finding, Prompts, Severity, Subject
+from training.problems import Problem, ProblemSet
+from training.store import Store
+
+_ORDER: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """All that was found."""
+
+    findings: tuple[Finding, ...]
+    """Errors first, then warnings, then notes."""
+    memory: MemoryEstimate | None
+    """`None` where the model's sizes are not known."""
+    expectation: Expectation
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings for which the run would fail or teach nothing."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def preflight(
+    config: RunConfig, problem_set: ProblemSet, store: Store, machine: Machine | None, *, ask_hub: bool = True
+) -> Preflight:
+    """Check a run without starting anything.
+
+    Args:
+        problem_set: the run's problems, its train split narrowed to the subset if there is one.
+        machine: the machine it is for (`devices.this_machine`); `None` leaves hardware, packages and disk unchecked.
+        ask_hub: whether the Hub may be asked for a model that is not on this machine, which can take seconds.
+    """
+    model, model_error = _model(config, ask_hub)
+    train, test = problem_set.of_split("train"), problem_set.of_split("test")
+    subject = Subject(
+        config=config,
+        name=problem_set.name,
+        train=train,
+        test=test,
+        model=model,
+        model_error=model_error,
+        architecture=parse_architecture(model.config) if model else published_architecture(config.model),
+        prompts=_prompts(config, train, test, model) if model else None,
+        machine=machine,
+        memory=None,
+        expectation=expect(config, len(train), store),
+    )
+    subject = replace(subject, memory=_memory(subject))
+    found = [finding for check in CHECKS for finding in check(subject)]
+    return Preflight(in_order(found), subject.memory, subject.expectation)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors first, then warnings, then notes; those of one severity as they came."""
+    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _model(config: RunConfig, ask_hub: bool) -> tuple[ModelFiles | None, ModelError | None]:
+    try:
+        return find_model(config.model, ask_hub=ask_hub), None
+    except ModelError as error:
+        return None, error
+
+
+def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
+    asked = (*train, *test[: config.evaluation_problems])
+    by_length = sorted(asked, key=lambda problem: len(problem.question), reverse=True)
+    looked_at = [*by_length[:LONGEST_COUNTED], *by_length[LONGEST_COUNTED:][-SHORTEST_COUNTED:]]
+    lengths, counted = prompt_lengths(model, [problem.question for problem in looked_at], config.system_prompt)
+    limit = config.max_prompt_length or inf
+    too_long = sum(length > limit for problem, length in zip(looked_at, lengths, strict=True) if problem.split == "train")
+    return Prompts(max(lengths, default=0), min(lengths, default=0), counted, too_long)
+
+
+def _memory(subject: Subject) -> MemoryEstimate | None:
+    if subject.architecture is None:
+        return None
+    gpus = subject.machine.gpus if subject.machine else ()
+    return estimate_memory(
+        subject.config,
+        subject.architecture,
+        prompt_tokens=subject.prompt_bound,
+        on_gpu=subject.is_on_gpu,
+        gpu_gib=gpus[0].memory_gib if gpus else None,
+    )
+
+
+CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    settings.check_sizes,
+    against_machine.check_model,
+    settings.check_adapter,
+    settings.check_together,
+    against_machine.check_packages,
+    against_machine.check_device,
+    settings.check_lengths,
+    settings.check_rewards,
+    settings.check_sampling,
+    settings.check_learning_rate,
+    against_machine.check_memory,
+    against_machine.check_disk,
+    settings.check_course,
+    settings.check_wandb,
+)
+"""In the order in which findings of one severity are told."""

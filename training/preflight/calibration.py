@@ -1,0 +1,228 @@
+"""Two real training steps and a sample of groups, measured: what `preflight --calibrate` puts in place of estimates.
+
+The trainer is the run's own, in this process, with a temporary folder and no store: it leaves nothing behind. Torch and
+TRL are imported when it begins, so that reading a calibration needs neither.
+"""
+
+import io
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from random import Random
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from training.config import RunConfig
+from training.counterfactuals import is_flat
+from training.health import CUT_SHARE, FLAT_SHARE
+from training.intervals import wilson_interval
+from training.preflight import Preflight, in_order
+from training.preflight.memory import GIB
+from training.preflight.subject import Finding
+from training.problems import ProblemSet
+from training.store import Rollout
+
+if TYPE_CHECKING:
+    from training.training_data import TrainingData
+
+BATCHES = 2
+"""Generation batches that are learnt from, a step each unless `num_iterations` says otherwise. The first holds what is done
+once, such as compiling and the optimiser's state; the second is the measurement."""
+
+SAMPLED_GROUPS = 16
+"""Groups sampled from the untrained model: enough to tell a run that is mostly without variance from one that is not."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Groups sampled from the model as the run would find it."""
+
+    groups: int
+    flat: int
+    """Without variance: every completion earned the same."""
+    all_right: int
+    """Of the flat ones, by hard correctness; 0 where the run does not reward it."""
+    all_wrong: int
+    mean_tokens: float
+    cut_share: float
+    """Of the completions, at `max_completion_length`."""
+
+    @property
+    def flat_interval(self) -> tuple[float, float]:
+        """The 95% interval of the share of groups without variance."""
+        return wilson_interval(self.flat / self.groups, self.groups)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured."""
+
+    step_time_s: float
+    """Generation included, shared out where several steps learn from one batch."""
+    generation_s: float
+    """Its part that generates and scores."""
+    tokens_a_step: float
+    """Completion tokens."""
+    peak_gib: float
+    device: str
+    """Whose memory that is: the GPU's, allocated by torch, or the process's, resident."""
+    forecast: Forecast
+
+    @property
+    def learning_s(self) -> float:
+        """The rest of the step."""
+        return self.step_time_s - self.generation_s
+
+
+def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str], None] = lambda doing: None) -> Calibration:
+    """Load the model, sample groups, take two steps.
+
+    Args:
+        problem_set: the run's problems, narrowed to its subset.
+        report: called with what is being done.
+
+    Raises:
+        ModelError, ConfigError: as a run with this configuration.
+    """
+    from training.engines import engine_named
+
+    engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
+    import torch
+
+    from training.grpo import load, make_trainer
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    report("loading the model")
+    steps = BATCHES * config.num_iterations
+    short = config.model_copy(update={"max_steps": steps, "wandb": False, "warmup_ratio": 0.0})
+    engine, loaded, data = load(short, problem_set)
+    rollouts: list[Rollout] = []
+    # Libraries print each step's figures, which are told here.
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        trainer = make_trainer(short, engine, loaded, data, Path(folder), rollouts.extend)
+        trainer.args.save_strategy = "no"
+        trainer.model.train()
+        report(f"sampling {SAMPLED_GROUPS} groups")
+        _sample_groups(trainer, data, config)
+        sampled = list(rollouts)
+        rollouts.clear()
+        report(f"taking {steps} steps")
+        times_s, generation_s = _timed_steps(trainer)
+    on_gpu = torch.cuda.is_available()
+    last_batch = [rollout for rollout in rollouts if rollout.step == rollouts[-1].step]
+    return Calibration(
+        step_time_s=fmean(times_s[-config.num_iterations :]),
+        generation_s=generation_s[-1] / config.num_iterations,
+        tokens_a_step=sum(rollout.tokens for rollout in last_batch) / config.num_iterations,
+        peak_gib=torch.cuda.max_memory_allocated() / GIB if on_gpu else _resident_gib(),
+        device=torch.cuda.get_device_name() if on_gpu else "the CPU",
+        forecast=forecast(sampled),
+    )
+
+
+def forecast(rollouts: Sequence[Rollout]) -> Forecast:
+    """What sampled groups tell; batches follow each other, so groups are told apart by problem."""
+    groups: dict[str, list[Rollout]] = defaultdict(list)
+    for rollout in rollouts:
+        groups[rollout.problem_id].append(rollout)
+    flat = [group for group in groups.values() if is_flat([rollout.total for rollout in group])]
+    right = [[rollout.rewards.get("correctness") for rollout in group] for group in flat]
+    return Forecast(
+        groups=len(groups),
+        flat=len(flat),
+        all_right=sum(all(value is not None and value > 0 for value in values) for values in right),
+        all_wrong=sum(all(value == 0 for value in values) for values in right),
+        mean_tokens=sum(rollout.tokens for rollout in rollouts) / len(rollouts),
+        cut_share=sum(rollout.finish_reason == "length" for rollout in rollouts) / len(rollouts),
+    )
+
+
+def with_calibration(config: RunConfig, found: Preflight, measured: Calibration) -> Preflight:
+    """The preflight with measurements in place of estimates, and with what they give to say."""
+    expected = found.expectation
+    answers = expected.evaluations * config.evaluation_problems * config.evaluation_samples
+    evaluation_s = expected.evaluation_s
+    if evaluation_s is None:
+        evaluation_s = answers * measured.generation_s * config.num_iterations / config.completions_per_step
+    findings = [finding for finding in found.findings if finding.about != "memory"]
+    return replace(
+        found,
+        findings=in_order([*findings, *_forecast_findings(config, measured.forecast)]),
+        expectation=replace(
+            expected,
+            basis=("two measured steps",),
+            step_time_s=measured.step_time_s,
+            tokens_a_step=measured.tokens_a_step,
+            evaluation_s=evaluation_s,
+        ),
+    )
+
+
+def _forecast_findings(config: RunConfig, sampled: Forecast) -> list[Finding]:
+    findings = []
+    if sampled.flat / sampled.groups >= FLAT_SHARE:
+        why = "right" if sampled.all_right > sampled.all_wrong else "wrong"
+        findings.append(
+            Finding(
+                "warning",
+                "problems",
+                f"{sampled.flat} of {sampled.groups} sampled groups have no variance and would teach nothing.",
+                f"Most are all {why}: train on a subset of {'harder' if why == 'right' else 'easier'} problems, raise "
+                "num_generations, or start from another model.",
+            )
+        )
+    if sampled.cut_share >= CUT_SHARE:
+        findings.append(
+            Finding(
+                "warning",
+                "max_completion_length",
+                f"{sampled.cut_share:.0%} of the sampled completions were cut off at {config.max_completion_length:,} tokens.",
+                "Raise max_completion_length.",
+            )
+        )
+    return findings
+
+
+def _sample_groups(trainer: Any, data: "TrainingData", config: RunConfig) -> None:
+    """Generation batches of the trainer's own size, over problems drawn from all; their rollouts go to its `record`."""
+    batches = ceil(SAMPLED_GROUPS / config.groups_per_step)
+    count = min(batches * config.groups_per_step, len(data.rows) // config.groups_per_step * config.groups_per_step)
+    chosen = Random(config.seed).sample(range(len(data.rows)), count)
+    for start in range(0, count, config.groups_per_step):
+        rows = [data.rows[index] for index in chosen[start : start + config.groups_per_step]]
+        trainer._generate_and_score_completions([row for row in rows for _ in range(config.num_generations)])
+
+
+def _timed_steps(trainer: Any) -> tuple[list[float], list[float]]:
+    """(seconds of each step, seconds of each generation), by wrapping what the trainer calls for them."""
+    times_s: list[float] = []
+    generation_s: list[float] = []
+    generate, log = trainer._generate_and_score_completions, trainer.log
+
+    def timed_generate(inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        began = time.perf_counter()
+        batch: dict[str, Any] = generate(inputs)
+        generation_s.append(time.perf_counter() - began)
+        return batch
+
+    def kept_log(logs: dict[str, float], *arguments: Any, **options: Any) -> None:
+        log(logs, *arguments, **options)
+        if (step_time_s := logs.get("step_time")) is not None:
+            times_s.append(step_time_s)
+
+    trainer._generate_and_score_completions, trainer.log = timed_generate, kept_log
+    trainer.train()
+    return times_s, generation_s
+
+
+def _resident_gib() -> float:
+    """The largest resident memory that this process has had; `ru_maxrss` is in KiB, on macOS in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / GIB

@@ -1,0 +1,146 @@
+"""What a run will amount to in steps, tokens and time, going by earlier runs of the same model in the store.
+
+Reads few rows: the end of each earlier run's scalars, and when its evaluations began and ended.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+import sqlalchemy as sa
+
+from training.config import RunConfig
+from training.schema import evaluation_items, evaluations
+from training.store import Job, Store
+
+EARLIER_RUNS = 3
+"""The newest ones of a kind; older ones may be of another version or machine."""
+
+MIN_STEPS = 3
+"""Shorter runs are not gone by: the first step holds what is done once, such as compiling."""
+
+LIKE_LENGTH = 2.0
+"""Runs whose greatest completion length differs by more than this factor are not gone by."""
+
+_TAIL = 3_000
+"""Scalars read of a run: TRL logs about 30 a step, so about 100 steps."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A run in numbers; `None` where no earlier run tells."""
+
+    steps: int
+    completions: int
+    epochs: float
+    """How often each train problem is met, on average."""
+    most_tokens: int
+    """If every completion were cut off."""
+    basis: tuple[str, ...]
+    """The earlier runs gone by."""
+    step_time_s: float | None
+    tokens_a_step: float | None
+    evaluations: int
+    """How many evaluations the run makes."""
+    evaluation_s: float | None
+    """Of all of them together."""
+
+    @property
+    def total_s(self) -> float | None:
+        """Training and evaluations; loading the model is left out."""
+        if self.step_time_s is None or self.evaluation_s is None:
+            return None
+        return self.steps * self.step_time_s + self.evaluation_s
+
+    @property
+    def tokens(self) -> float | None:
+        """Completion tokens of the whole training."""
+        return None if self.tokens_a_step is None else self.steps * self.tokens_a_step
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """One earlier run's figures, a completion."""
+
+    step_time_s: float
+    tokens: float | None
+    evaluated_s: float | None
+
+
+def expect(config: RunConfig, train_problems: int, store: Store) -> Expectation:
+    """The run's numbers, with those of up to `EARLIER_RUNS` like it.
+
+    Args:
+        train_problems: how many there are to train on.
+    """
+    paces = {job.id: pace for job in _like(config, store.jobs("train")) if (pace := _pace(store, job)) is not None}
+    used = dict(list(paces.items())[:EARLIER_RUNS])
+    each = config.completions_per_step
+    times = [pace.step_time_s for pace in used.values()]
+    tokens = [pace.tokens for pace in used.values() if pace.tokens is not None]
+    evaluated = [pace.evaluated_s for pace in used.values() if pace.evaluated_s is not None]
+    passes = evaluation_passes(config)
+    to_evaluate = passes * config.evaluation_problems * config.evaluation_samples
+    return Expectation(
+        steps=config.max_steps,
+        completions=config.max_steps * each // config.num_iterations,
+        epochs=config.max_steps * config.groups_per_step / config.num_iterations / max(1, train_problems),
+        most_tokens=config.max_steps * each * config.max_completion_length // config.num_iterations,
+        basis=tuple(used),
+        step_time_s=fmean(times) * each if times else None,
+        tokens_a_step=fmean(tokens) * each / config.num_iterations if tokens else None,
+        evaluations=passes,
+        evaluation_s=0.0 if not to_evaluate else fmean(evaluated) * to_evaluate if evaluated else None,
+    )
+
+
+def evaluation_passes(config: RunConfig) -> int:
+    """How many evaluations the run makes: before, after and in between; the last step has no other than the one after."""
+    if not config.evaluation_problems:
+        return 0
+    last = config.max_steps - 1 if config.evaluate_after else config.max_steps
+    between = last // config.evaluation_steps if config.evaluation_steps else 0
+    return config.evaluate_before + config.evaluate_after + between
+
+
+def _like(config: RunConfig, jobs: Iterable[Job]) -> list[Job]:
+    """Ended runs with the same model, engine and way of generating, and completions of like length; newest first."""
+    wanted = config.model_dump(mode="json")
+    same = ("model", "engine", "use_vllm", "load_in_4bit", "gradient_checkpointing", "num_iterations")
+    defaults = {name: field.default for name, field in RunConfig.model_fields.items()}
+    found = []
+    for job in jobs:
+        spec = defaults | job.spec
+        lengths = sorted((spec["max_completion_length"], config.max_completion_length))
+        alike = all(spec[name] == wanted[name] for name in same) and bool(spec["lora_rank"]) == bool(config.lora_rank)
+        if job.status in ("finished", "stopped") and alike and lengths[1] <= LIKE_LENGTH * lengths[0]:
+            found.append(job)
+    return found
+
+
+def _pace(store: Store, job: Job) -> _Pace | None:
+    scalars = store.scalars(job.id, after=max(0, store.last_scalar(job.id) - _TAIL))
+    times = [s.value for s in scalars if s.name == "step_time" and s.value is not None]
+    lengths = [s.value for s in scalars if s.name == "completions/mean_length" and s.value is not None]
+    if len(times) < MIN_STEPS:
+        return None
+    completions = int(job.spec["per_device_train_batch_size"]) * int(job.spec.get("gradient_accumulation_steps", 1))
+    return _Pace(
+        step_time_s=median(times) / completions,
+        tokens=fmean(lengths) if lengths else None,
+        evaluated_s=_seconds_an_answer(store, job.id),
+    )
+
+
+def _seconds_an_answer(store: Store, job_id: str) -> float | None:
+    """Of the run's evaluations; `None` where there is none whose beginning and end are on record."""
+    answers = sa.func.count(evaluation_items.c.seq)
+    query = (
+        sa.select(evaluations.c.created_at, evaluations.c.completed_at, answers)
+        .join(evaluation_items, evaluation_items.c.evaluation == evaluations.c.seq)
+        .where(evaluations.c.job_id == job_id, evaluations.c.completed_at > evaluations.c.created_at)
+        .group_by(evaluations.c.seq, evaluations.c.created_at, evaluations.c.completed_at)
+    )
+    with store.reading() as connection:
+        rows: Sequence[sa.Row] = connection.execute(query).all()
+    return median((ended - began) / count for began, ended, count in rows) if rows else None

@@ -1,0 +1,245 @@
+"""Checks of a run's settings against each other, its problems and its model; none looks at the machine."""
+
+from collections.abc import Iterator, Mapping
+
+from training.errors import RewardError
+from training.preflight.subject import LONGEST_COUNTED, Finding, Subject
+from training.rewards import REWARDS, Reward
+from training.tracking import has_key
+
+MANY_EPOCHS = 10
+"""Meetings with each problem from which on a run is told to watch its evaluation: a small set can be learnt by heart."""
+
+LOW_TEMPERATURE = 0.3
+"""Below it a token with probability 0.7 against one with 0.3 is drawn 94 times in 100, so a group's completions agree."""
+
+HIGH_FULL_RATE = 1e-4
+"""Learning rate of full fine-tuning; on the demo model 5e-5 taught, 2e-4 raised the reward while the answers got worse."""
+
+_WELL_FORMED = "<reasoning>\n48 + 24 = 72\n</reasoning>\n<answer>\n72\n</answer>\n"
+
+
+def check_sizes(subject: Subject) -> Iterator[Finding]:
+    """Whether there are problems enough."""
+    config = subject.config
+    if len(subject.train) < config.groups_per_step:
+        yield Finding(
+            "error",
+            "source",
+            f"A step needs {config.groups_per_step} problems, {subject.name} has {len(subject.train)} in its train split.",
+            "Make the batch smaller or use a larger source.",
+            certain=True,
+        )
+    if config.evaluation_problems > len(subject.test):
+        yield Finding(
+            "error",
+            "evaluation_problems",
+            f"evaluation_problems = {config.evaluation_problems}, but {subject.name} has {len(subject.test)} test problems.",
+            f"Set evaluation_problems to at most {len(subject.test)}.",
+            certain=True,
+        )
+
+
+def check_course(subject: Subject) -> Iterator[Finding]:
+    """Steps against problems, checkpoints and evaluations."""
+    config, epochs = subject.config, subject.expectation.epochs
+    problems = len(subject.train)
+    if epochs >= MANY_EPOCHS:
+        yield Finding(
+            "warning",
+            "max_steps",
+            f"{config.max_steps:,} steps meet each of the {problems:,} train problems {epochs:,.0f} times.",
+            "Use fewer steps or more problems, and watch the evaluation: a small set can be learnt by heart.",
+        )
+    elif epochs < 1:
+        yield Finding(
+            "note",
+            "max_steps",
+            f"{config.max_steps:,} steps meet {round(epochs * problems):,} of the {problems:,} train problems.",
+            "Raise max_steps, or groups a step, to meet them all; a run need not.",
+        )
+    if config.save_steps > config.max_steps:
+        yield Finding(
+            "note",
+            "save_steps",
+            f"save_steps = {config.save_steps} is above max_steps = {config.max_steps}: only the end is saved.",
+            "Lower save_steps, so that a run that is cut short can be resumed.",
+        )
+    if config.evaluation_problems and not subject.expectation.evaluations:
+        yield Finding(
+            "note",
+            "evaluation_problems",
+            f"evaluation_problems = {config.evaluation_problems}, but no evaluation is switched on.",
+            "Set evaluate_before or evaluate_after to true, or evaluation_problems to 0.",
+        )
+    if config.evaluation_problems and config.evaluation_steps >= config.max_steps:
+        yield Finding(
+            "note",
+            "evaluation_steps",
+            f"evaluation_steps = {config.evaluation_steps} leaves no evaluation between the first and the last step.",
+            "Lower evaluation_steps, or set it to 0.",
+        )
+
+
+def check_adapter(subject: Subject) -> Iterator[Finding]:
+    """Whether the model has the layers that are to get an adapter."""
+    architecture, config = subject.architecture, subject.config
+    if architecture is None or not architecture.exact or not config.lora_rank:
+        return
+    layers = {*architecture.projections, "embed_tokens", "lm_head"}
+    missing = [target for target in config.lora_targets if target.rpartition(".")[2] not in layers]
+    if missing:
+        yield Finding(
+            "error",
+            "lora_targets",
+            f"lora_targets: the model has no layer {missing[0]!r}.",
+            f"Name layers that it has: {', '.join(sorted(layers))}.",
+            certain=True,
+        )
+
+
+def check_together(subject: Subject) -> Iterator[Finding]:
+    """Settings that the engine cannot combine."""
+    config = subject.config
+    if config.use_vllm and config.load_in_4bit and config.engine == "transformers":
+        yield Finding(
+            "error",
+            "use_vllm",
+            "use_vllm = true cannot generate from load_in_4bit = true with engine = transformers.",
+            "Set engine=unsloth, or one of the two to false.",
+            certain=True,
+        )
+
+
+def check_lengths(subject: Subject) -> Iterator[Finding]:
+    """Prompts and completions against the positions that the model was made for."""
+    config, prompts = subject.config, subject.prompts
+    if prompts is None:
+        return
+    context = subject.architecture.context if subject.architecture else 0
+    bound = subject.prompt_bound
+    how = "" if prompts.counted else "about "
+    if context and config.max_completion_length >= context:
+        yield Finding(
+            "error",
+            "max_completion_length",
+            f"max_completion_length = {config.max_completion_length:,} fills the model's {context:,} positions alone.",
+            f"Set it to at most {max(1, context - bound):,}.",
+            certain=True,
+        )
+    elif context and bound + config.max_completion_length > context:
+        yield Finding(
+            "warning",
+            "max_completion_length",
+            f"The longest prompt has {how}{bound:,} tokens; with completions of {config.max_completion_length:,} it goes "
+            f"beyond the {context:,} positions that the model was made for.",
+            f"Set max_completion_length to at most {max(1, context - bound):,}, or leave long prompts out with "
+            "max_prompt_length.",
+        )
+    if prompts.counted and 0 < config.max_prompt_length < prompts.shortest:
+        yield Finding(
+            "error",
+            "max_prompt_length",
+            f"max_prompt_length = {config.max_prompt_length:,} leaves no problem to train on: the shortest prompt has "
+            f"{prompts.shortest:,} tokens.",
+            "Raise it, or set it to 0 to leave none out.",
+            certain=True,
+        )
+    elif prompts.left_out:
+        most = "At least " if prompts.left_out >= LONGEST_COUNTED else ""
+        yield Finding(
+            "note",
+            "max_prompt_length",
+            f"{most}{prompts.left_out:,} train problems have a prompt of more than {config.max_prompt_length:,} tokens and "
+            "are left out.",
+            f"Raise max_prompt_length to {prompts.longest:,} to keep them all.",
+        )
+
+
+def check_rewards(subject: Subject) -> Iterator[Finding]:
+    """Weights against what the functions pay for."""
+    config = subject.config
+    weights = config.reward_weights
+    right = sum(weight * REWARDS[name].maximum for name, weight in weights.items() if pays_for_right(REWARDS[name]))
+    form = sum(
+        weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and not pays_for_right(REWARDS[name])
+    )
+    if right <= 0:
+        does = "punishes" if right < 0 else "pays for"
+        yield Finding(
+            "warning",
+            "rewards",
+            f"{'A reward' if right < 0 else 'No reward'} {does} a right answer: the weights are {_listed(weights)}.",
+            "Give correctness, soft_correctness or value_correctness a weight above 0.",
+        )
+    elif form > right:
+        yield Finding(
+            "warning",
+            "rewards",
+            f"A wrong answer in the right form can earn {form:g}, being right no more than {right:g} on top of it.",
+            "Raise the weights of the correctness functions, or lower the others.",
+        )
+    negative = {name: weight for name, weight in weights.items() if weight < 0}
+    if negative and right > 0:
+        yield Finding(
+            "warning",
+            "rewards",
+            f"{_listed(negative)}: what earns these functions is punished.",
+            "Make the weight positive, unless that is meant.",
+        )
+
+
+def pays_for_right(reward: Reward) -> bool:
+    """Whether a function tells a right answer from a wrong one of the same form; one that fails is taken to."""
+    try:
+        right, wrong = reward.score(_WELL_FORMED, "72"), reward.score(_WELL_FORMED, "73")
+    except RewardError:
+        return True
+    return right != wrong
+
+
+def _listed(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+
+
+def check_sampling(subject: Subject) -> Iterator[Finding]:
+    """Whether a group's completions can differ."""
+    config = subject.config
+    if config.top_k == 1:
+        yield Finding(
+            "error",
+            "top_k",
+            "top_k = 1 always takes the likeliest token, so all completions of a group are equal and nothing is learnt.",
+            "Set top_k to 0, or well above 1.",
+        )
+    elif config.temperature < LOW_TEMPERATURE:
+        yield Finding(
+            "warning",
+            "temperature",
+            f"At temperature = {config.temperature:g} most completions of a group agree, and a group that agrees teaches "
+            "nothing.",
+            "Raise it, to 1 say; `preflight --calibrate` forecasts the share of groups without variance.",
+        )
+
+
+def check_learning_rate(subject: Subject) -> Iterator[Finding]:
+    """The rate of full fine-tuning."""
+    config = subject.config
+    if not config.lora_rank and config.learning_rate > HIGH_FULL_RATE:
+        yield Finding(
+            "warning",
+            "learning_rate",
+            f"learning_rate = {config.learning_rate:g} is high for training every weight.",
+            "Take 5e-5 or less; on the demo model 2e-4 raised the reward while the answers got worse. Or train an adapter.",
+        )
+
+
+def check_wandb(subject: Subject) -> Iterator[Finding]:
+    """Where the run is logged to."""
+    if subject.config.wandb and not has_key():
+        yield Finding(
+            "note",
+            "wandb",
+            "There is no key for Weights & Biases, so it logs offline, into the run's folder.",
+            "Set WANDB_API_KEY or call `wandb login` to log online, or send the folder later with `wandb sync`.",
+        )

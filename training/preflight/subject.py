@@ -1,0 +1,79 @@
+"""What the checks before a launch read, and what they say."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from training.config import RunConfig
+from training.errors import ModelError
+from training.preflight.architecture import Architecture
+from training.preflight.devices import Machine
+from training.preflight.expectation import Expectation
+from training.preflight.memory import MemoryEstimate
+from training.preflight.model_files import ModelFiles
+from training.problems import Problem
+
+Severity = Literal["error", "warning", "note"]
+
+LONGEST_COUNTED = 200
+"""Questions whose tokens are counted: the longest by characters, among which the longest prompt is."""
+
+SHORTEST_COUNTED = 20
+"""The same at the other end, among which the shortest prompt is."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know before the launch."""
+
+    severity: Severity
+    """"error": the run would fail or teach nothing; "warning": it may; "note": good to know."""
+    about: str
+    """The setting, or the part of the machine."""
+    text: str
+    remedy: str
+    certain: bool = False
+    """Whether it follows from configuration, data and the model's files alone."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """How long the prompts are."""
+
+    longest: int
+    shortest: int
+    counted: bool
+    """Whether tokens were counted, or estimated from characters."""
+    left_out: int
+    """Train problems, of those counted, whose prompt is longer than `max_prompt_length`."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the checks read."""
+
+    config: RunConfig
+    name: str
+    """The problem set's."""
+    train: tuple[Problem, ...]
+    test: tuple[Problem, ...]
+    model: ModelFiles | None
+    model_error: ModelError | None
+    architecture: Architecture | None
+    prompts: Prompts | None
+    machine: Machine | None
+    """`None` where the run is to go to another machine."""
+    memory: MemoryEstimate | None
+    expectation: Expectation
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether the run would use a GPU; another machine than this is taken to have one."""
+        return self.machine is None or self.machine.gpu is not None
+
+    @property
+    def prompt_bound(self) -> int:
+        """The longest prompt that is trained on, in tokens; its limit where the prompts could not be looked at."""
+        limit = self.config.max_prompt_length
+        if self.prompts is None:
+            return limit
+        return min(self.prompts.longest, limit) if limit else self.prompts.longest

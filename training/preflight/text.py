@@ -1,0 +1,117 @@
+"""Preflight as the command line gives it: facts for `--json`, lines for people."""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from training.config import RunConfig
+from training.preflight import Preflight
+from training.preflight.calibration import Calibration
+from training.preflight.expectation import Expectation
+from training.preflight.memory import MemoryEstimate, Part
+from training.preflight.subject import Finding
+
+_WIDTH = 110
+_INDENT = " " * 11
+
+
+def preflight_facts(config: RunConfig, found: Preflight, measured: Calibration | None = None) -> dict[str, Any]:
+    """Everything that was found, for programs."""
+    facts: dict[str, Any] = {"config": config.model_dump(mode="json"), "findings": [asdict(one) for one in found.findings]}
+    if found.memory is not None:
+        facts["memory"] = asdict(found.memory) | {"peak_gib": found.memory.peak_gib, "dominant": found.memory.dominant.name}
+    if measured is not None:
+        facts["calibration"] = asdict(measured)
+        facts["calibration"]["forecast"]["flat_interval"] = measured.forecast.flat_interval
+    expected = found.expectation
+    return facts | {"expectation": asdict(expected) | {"tokens": expected.tokens, "total_s": expected.total_s}}
+
+
+def preflight_lines(
+    config: RunConfig, problem_set: str, found: Preflight, measured: Calibration | None = None
+) -> Iterator[str]:
+    """The run in a line, the findings, memory by part, what to expect, and what was measured."""
+    yield (
+        f"{config.preset or 'run'}: {config.model} on {problem_set}, {config.max_steps:,} steps of "
+        f"{config.groups_per_step} x {config.num_generations} completions"
+    )
+    for finding in found.findings:
+        yield from finding_lines(finding)
+    if not found.findings:
+        yield "Nothing speaks against it."
+    if found.memory is not None:
+        yield from memory_lines(found.memory)
+    if measured is not None:
+        yield from calibration_lines(config, found, measured)
+    yield from expectation_lines(found.expectation)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """What was found, and below it the remedy."""
+    yield textwrap.fill(f"  {finding.severity:<8} {finding.text}", _WIDTH, subsequent_indent=_INDENT)
+    yield textwrap.fill(finding.remedy, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+
+
+def memory_lines(memory: MemoryEstimate) -> Iterator[str]:
+    """The parts, always there first, and the peak."""
+    yield "Memory, an estimate with every completion at its greatest length"
+    for part in memory.parts:
+        yield f"  {part.name:<19} {_gib(part):>10}  {part.how}"
+    yield f"  {'Peak':<19} {memory.peak_gib:>6.2f} GiB  while {memory.peak_phase}; the largest part: {memory.dominant.name}"
+
+
+def calibration_lines(config: RunConfig, found: Preflight, measured: Calibration) -> Iterator[str]:
+    """Estimate and measurement side by side, then what sampled groups forecast."""
+    most = config.completions_per_step * config.max_completion_length // config.num_iterations
+    estimate = "unknown" if found.memory is None else f"{found.memory.peak_gib:.2f} GiB"
+    split = f"{seconds(measured.generation_s)} generating, {seconds(measured.learning_s)} learning"
+    sampled = measured.forecast
+    share, (low, high) = sampled.flat / sampled.groups, sampled.flat_interval
+    yield f"{'Measured on ' + measured.device:<31} {'estimate':>15} {'measured':>10}"
+    yield f"  {'Peak memory':<29} {estimate:>15} {measured.peak_gib:>6.2f} GiB"
+    yield f"  {'Tokens a step':<29} {f'at most {most:,}':>15} {measured.tokens_a_step:>10,.0f}"
+    yield f"  {'Time a step':<29} {'':>15} {seconds(measured.step_time_s):>10}  {split}"
+    yield f"Forecast from {sampled.groups} groups of the model as it is"
+    yield (
+        f"  {sampled.flat} of {sampled.groups} without variance, {share:.0%} (95% interval {low:.0%} to {high:.0%}): "
+        f"{sampled.all_right} all right, {sampled.all_wrong} all wrong"
+    )
+    cut = f"{sampled.cut_share:.0%} cut off at {config.max_completion_length:,}"
+    yield f"  {sampled.mean_tokens:,.0f} tokens a completion, {cut}"
+
+
+def _gib(part: Part) -> str:
+    return f"{part.gib:.2f} GiB" if part.gib >= 0.1 else f"{part.gib * 1024:.1f} MiB"
+
+
+def expectation_lines(expected: Expectation) -> Iterator[str]:
+    """Completions, tokens and time."""
+    yield "What to expect"
+    tokens = f"at most {expected.most_tokens:,}" if expected.tokens is None else f"about {expected.tokens:,.0f}"
+    met = f"each train problem is met {expected.epochs:.2g} times on average"
+    yield f"  {expected.completions:,} completions, {tokens} tokens; {met}"
+    if expected.step_time_s is None:
+        yield "  Time: no earlier run like this to go by; `preflight --calibrate` measures two steps."
+        return
+    steps = f"{expected.steps:,} steps of {seconds(expected.step_time_s)}"
+    if expected.evaluation_s is None:
+        training = seconds(expected.steps * expected.step_time_s)
+        yield f"  Time: {steps}, {training}, and {_evaluations(expected)} of unknown length"
+    elif expected.evaluations:
+        each = seconds(expected.evaluation_s / expected.evaluations)
+        yield f"  Time: {seconds(expected.total_s or 0)}: {steps} and {_evaluations(expected)} of {each}"
+    else:
+        yield f"  Time: {seconds(expected.total_s or 0)}: {steps}"
+    yield f"  Going by {', '.join(expected.basis)}."
+
+
+def _evaluations(expected: Expectation) -> str:
+    return f"{expected.evaluations} evaluation{'' if expected.evaluations == 1 else 's'}"
+
+
+def seconds(value_s: float) -> str:
+    """A length of time: `1.3 s`, `12 min`, `3.5 h`."""
+    if value_s < 120:
+        return f"{value_s:.1f} s" if value_s < 10 else f"{value_s:.0f} s"
+    return f"{value_s / 60:.0f} min" if value_s < 7200 else f"{value_s / 3600:.1f} h"

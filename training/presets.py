@@ -1,0 +1,136 @@
+"""Presets: run configurations by name, as TOML files that ship with the program or stand in a person's home.
+
+A preset may be changed by `key=value` assignments. What a setting means and may be is `training.config`.
+"""
+
+import itertools
+import os
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from training.config import SETTINGS, RunConfig, parse_config
+from training.errors import ConfigError
+
+PRESETS = Path(__file__).resolve().parent / "presets"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+def preset_paths(own: Path | None = None) -> dict[str, Path]:
+    """Name -> file of the presets that ship with the program, and of a person's own, which win over equal names."""
+    folders = [PRESETS] if own is None else [PRESETS, own]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
+def preset_description(path: Path) -> str:
+    """What a preset says of itself: the comment that its file begins with."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
+
+
+def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None = None) -> RunConfig:
+    """A preset by name, or the TOML file at a path, with `key=value` assignments applied.
+
+    Values are read as TOML, and as plain text when that fails; `rewards.integer=0` reaches into the table of rewards.
+
+    Args:
+        own: the folder with a person's own presets.
+
+    Raises:
+        ConfigError: no such preset, malformed TOML, an unknown key, or a value out of range.
+    """
+    paths = preset_paths(own)
+    path = paths.get(preset) or Path(preset).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"There is no preset {preset!r}.", f"Use one of {', '.join(paths)}, or the path of a TOML file.")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"The preset {path.name} cannot be read: {error}.", "Correct the file; it must be TOML.") from error
+    for assignment in assignments:
+        _assign(values, assignment)
+    return parse_config({"preset": path.stem} | values)
+
+
+def save_preset(config: RunConfig, name: str, folder: Path, description: str = "", *, overwrite: bool = False) -> Path:
+    """Keep a configuration as a person's own preset; the file is there whole or not at all.
+
+    Args:
+        folder: the one with a person's own presets.
+        description: one line, what the preset is for.
+        overwrite: whether an own preset of that name may be replaced.
+
+    Raises:
+        ConfigError: the name cannot be a file's or is taken, or the folder cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"A preset cannot be named {name!r}.",
+            "Use 1 to 60 letters, digits, dots, dashes and underscores, with a letter or digit first.",
+        )
+    if name in preset_paths():
+        raise ConfigError(f"{name} ships with the program.", "Choose another name.")
+    path = folder / f"{name}.toml"
+    if path.exists() and not overwrite:
+        raise ConfigError(f"There is a preset {name} already.", "Choose another name, or say that it is to be replaced.")
+    line = "".join(letter for letter in " ".join(description.split()) if letter.isprintable())
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        partial.write_text(preset_text(config, line), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(
+            f"The preset {name} cannot be saved in {folder} ({error.strerror or error}).", "Free some space or mend its rights."
+        ) from error
+    return path
+
+
+def preset_text(config: RunConfig, description: str = "") -> str:
+    """A configuration as a preset file, every setting with its value and, as a comment, what it means and may be."""
+    return "\n".join(_preset_lines(config, description)) + "\n"
+
+
+def _preset_lines(config: RunConfig, description: str) -> Iterator[str]:
+    yield from _comment(description)
+    for group, settings in itertools.groupby(list(SETTINGS.values())[1:], key=lambda setting: setting.group):
+        yield from ("", f"# {group}")
+        for setting in settings:
+            bounds = f"one of {', '.join(setting.choices)}" if setting.choices else setting.limits
+            unit = f" {setting.unit}" if setting.unit and bounds else ""
+            value = config.model_dump(mode="json")[setting.name]
+            yield ""
+            yield from _comment(setting.description + (f" ({bounds}{unit})" if bounds else ""))
+            # A table would swallow the settings after it, so that of the rewards stands in one line.
+            table = isinstance(value, dict)
+            yield f"{setting.name} = {_inline_table(value)}" if table else tomli_w.dumps({setting.name: value}).rstrip()
+
+
+def _inline_table(values: dict[str, Any]) -> str:
+    return "{ " + ", ".join(tomli_w.dumps({name: value}).strip() for name, value in values.items()) + " }"
+
+
+def _comment(text: str) -> Iterator[str]:
+    return (f"# {line}" for line in textwrap.wrap(text, 118))
+
+
+def _assign(values: dict[str, Any], assignment: str) -> None:
+    key, mark, text = assignment.partition("=")
+    if not mark or not key.strip():
+        raise ConfigError(f"{assignment!r} is not an assignment.", "Write key=value, for example max_steps=20.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, last = key.strip().split(".")
+    for table in tables:
+        values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{key!r} is not a setting: {table!r} is not a table.", "See `python -m training launch --help`.")
+    values[last] = value
