@@ -1,19 +1,39 @@
 """Figures of a run: its scalars go in, plotly figures and the headline numbers come out. Nothing here knows Streamlit."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from dashboard import figures, theme
+from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
 from training.rewards import REWARDS
-from training.store import Scalar
+from training.scalar_series import EMPTY, Series
 
 _EDGE_STEPS = 5
 """Steps that the first and the latest figures are averaged over: one step's mean is noise."""
 _BAND = "rgba(0,114,178,0.18)"
+_RAW_OPACITY = 0.4
+"""Of the values as logged, behind a smoothed line."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of several lines of a small multiple."""
+
+    name: str
+    """The scalar's name in TRL's log."""
+    title: str
+    colour: str
+    maximum: float = 1.0
+    """What the values are divided by."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +43,18 @@ class Curve:
     key: str
     title: str
     name: str
-    """The scalar's name in TRL's log."""
+    """The scalar's name in TRL's log; the first one's where there are several lines."""
     maximum: float | None = None
     """Drawn as a line where the value has one."""
     band: str | None = None
     """The scalar whose value is the standard deviation around this one."""
+    lines: tuple[Line, ...] = ()
+    """What is drawn instead of the one scalar; their titles stand below the figure's, each in its line's colour."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scalars that the figure needs."""
+        return tuple(line.name for line in self.lines) or (self.name, *((self.band,) if self.band else ()))
 
 
 @dataclass(frozen=True)
@@ -41,16 +68,45 @@ class Headline:
     is_share: bool = False
 
 
-def run_curves(config: RunConfig) -> list[Curve]:
-    """The total and each reward function that is trained on, then what tells whether learning goes on."""
+_MACHINERY = (
+    Curve("kl", "KL divergence from the reference model, nats", "kl"),
+    Curve("entropy", "Entropy of the next token, nats", "entropy"),
+    Curve("clip", "Clipped tokens, share", "clip_ratio/region_mean"),
+    Curve("cut_off", "Completions cut off, share", "completions/clipped_ratio", maximum=1.0),
+    Curve("learning_rate", "Learning rate", "learning_rate"),
+    Curve("grad_norm", "Gradient norm", "grad_norm"),
+    Curve("loss", "Loss", "loss"),
+    Curve("step_time", "Step time, seconds", "step_time"),
+)
+"""Shown where the run logs them."""
+
+SYSTEM_CURVES = (
+    Curve("cpu", "Processor time of the run, cores", "system/cpu_cores"),
+    Curve("memory", "Memory of the run, GiB", "system/memory_gib"),
+    Curve("machine_memory", "Memory in use on the machine, share", "system/machine_memory", maximum=1.0),
+    Curve("gpu", "GPU at work, share of time", "system/gpu", maximum=1.0),
+    Curve("gpu_memory", "GPU memory in use, GiB", "system/gpu_memory_gib"),
+)
+"""What `training.resources` records, as far as a run has it."""
+
+
+def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
+    """The total, format against skill, each reward function that is trained on, then what tells whether learning goes on.
+
+    Args:
+        names: the scalars that the run logs.
+    """
     rewards = [
         Curve(name, REWARDS[name].title, reward_scalar(name), maximum=REWARDS[name].maximum) for name in config.reward_weights
     ]
+    against = _format_against_skill(config)
     return [
         Curve("reward", "Total reward", "reward", maximum=config.maximum_reward, band="reward_std"),
+        *([against] if len(against.lines) > 1 else []),
+        Curve("zero_variance", "Groups without variance, share", "frac_reward_zero_std", maximum=1.0),
         *rewards,
         Curve("length", "Completion length, tokens", "completions/mean_length", maximum=config.max_completion_length),
-        Curve("zero_variance", "Groups without variance, share", "frac_reward_zero_std", maximum=1.0),
+        *(curve for curve in _MACHINERY if curve.name in names),
     ]
 
 
@@ -59,69 +115,205 @@ def reward_scalar(name: str) -> str:
     return f"rewards/{name}/mean"
 
 
-def scalar_frame(scalars: Iterable[Scalar]) -> pd.DataFrame:
-    """One row a step, one column a scalar; missing values are NaN."""
-    rows: dict[int, dict[str, float | None]] = {}
-    for scalar in scalars:
-        rows.setdefault(scalar.step, {})[scalar.name] = scalar.value
-    return pd.DataFrame.from_dict(rows, orient="index", dtype=float).sort_index()
+def _format_against_skill(config: RunConfig) -> Curve:
+    """Training reward, format and correctness as shares of what each can reach at most: do they rise together?"""
+    orange, green, sky = theme.TOPICS[1], theme.TOPICS[0], theme.TOPICS[3]
+    looks = {"strict_format": ("format", orange), "correctness": ("hard", green), "soft_correctness": ("soft", sky)}
+    lines = [
+        Line(reward_scalar(name), title, colour, REWARDS[name].maximum)
+        for name, (title, colour) in looks.items()
+        if name in config.reward_weights
+    ]
+    total = Line("reward", "reward", theme.TRAIN, config.maximum_reward)
+    return Curve("against", "Format against skill, share of maximum", "reward", lines=(total, *lines))
 
 
-def curve_figure(frame: pd.DataFrame, curve: Curve, *, max_steps: int, view: str) -> go.Figure:
-    """One curve over the run's whole length, so that every figure of a run has the same axis from its first step on."""
-    figure = go.Figure()
-    values = frame[curve.name].dropna() if curve.name in frame else pd.Series(dtype=float)
-    steps = values.index.to_list()
-    spread = frame[curve.band].reindex(values.index).fillna(0.0) if curve.band in frame else 0.0 * values
-    low, high = (values - spread).to_list(), (values + spread).to_list()
+def smoothed(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """(S,) exponential moving average, `weight` being the share of the past, corrected for its start as TensorBoard does."""
+    if not weight or not len(values):
+        return values
+    means: NDArray[np.float64] = pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
+    return means
+
+
+def curve_figure(
+    series: Mapping[str, Series],
+    curve: Curve,
+    *,
+    max_steps: int,
+    view: str,
+    weight: float = 0.0,
+    window: Window | None = None,
+) -> go.Figure:
+    """One curve over the run's whole length, so that every figure of a run has the same axis from its first step on.
+
+    Args:
+        series: of `curve.names`.
+        weight: of the past in smoothed lines, 0 for none.
+        window: the steps in view, `None` for the whole run; within it thinning begins anew.
+    """
+    traces: list[dict[str, Any]] = []
+    shown: list[NDArray[np.float64]] = [np.zeros(0)]
     if curve.band:
-        figure.add_trace(
-            go.Scatter(
-                x=steps + steps[::-1], y=high + low[::-1], fill="toself", fillcolor=_BAND, line={"width": 0}, hoverinfo="skip"
-            )
-        )
-    figure.add_trace(
-        go.Scatter(
-            x=steps,
-            y=values.to_list(),
-            mode="lines+markers" if len(values) < 3 else "lines",
-            line={"color": theme.TRAIN, "width": 1.8},
-            hovertemplate="step %{x}: %{y:.3g}<extra></extra>",
-        )
-    )
-    if curve.maximum is not None:
-        figure.add_hline(y=curve.maximum, line={"color": theme.QUIET, "width": 1, "dash": "dot"})
-    figures.quiet(figure, view=view)
-    figure.update_layout(showlegend=False, margin={"l": 36, "r": 18, "t": 28, "b": 32})
-    figure.update_layout(title={"text": curve.title, "x": 0, "xref": "paper", "y": 0.98, "font": {"size": 13}})
-    figure.update_xaxes(range=[0, max(max_steps, 1)], title={"text": "step", "standoff": 2})
-    top = max([curve.maximum or 0.0, *values, *high], default=1.0)
-    figure.update_yaxes(range=[min([0.0, *low]), 1.05 * top or 1.0], nticks=4)
-    return figure
+        traces.append(_band(series, curve, weight, window, shown))
+    for line in curve.lines or (Line(curve.name, curve.title, theme.TRAIN),):
+        traces += _line_traces(series.get(line.name, EMPTY), line, weight, window, shown)
+    values = _value_range(np.concatenate(shown), curve.maximum, zoomed=window is not None)
+    return go.Figure(traces, _layout(curve, max_steps, f"{view} {window}", window, values))
 
 
-def headlines(frame: pd.DataFrame, config: RunConfig) -> list[Headline]:
+def points_drawn(series: Series, window: Window | None) -> tuple[int, int]:
+    """How many points of a series a figure shows, and how many there are in view."""
+    there = len(series[0][in_window(series[0], window)])
+    return min(there, POINTS), there
+
+
+def headlines(series: Mapping[str, Series], config: RunConfig) -> list[Headline]:
     """Total reward, hard and soft correctness, format and groups without variance, as far as the run has them."""
     shares = {"correctness": "Hard correctness", "soft_correctness": "Soft correctness", "soft_format": "Soft format"}
-    found = [_headline(frame, "reward", "Total reward")]
+    found = [_headline(series, "reward", "Total reward")]
     found += [
-        _headline(frame, reward_scalar(name), title, scale=1 / REWARDS[name].maximum)
+        _headline(series, reward_scalar(name), title, scale=1 / REWARDS[name].maximum)
         for name, title in shares.items()
         if name in config.reward_weights
     ]
-    found.append(_headline(frame, "frac_reward_zero_std", "Groups without variance", scale=1.0))
+    found.append(_headline(series, "frac_reward_zero_std", "Groups without variance", scale=1.0))
     return [headline for headline in found if headline is not None]
 
 
-def step_time_s(frame: pd.DataFrame) -> float | None:
+def headline_names(config: RunConfig) -> list[str]:
+    """The scalars that the headlines need."""
+    return ["reward", "frac_reward_zero_std", *(reward_scalar(name) for name in config.reward_weights)]
+
+
+def step_time_s(series: Series) -> float | None:
     """Seconds a step, generation included: the median of the latest steps."""
-    return float(frame["step_time"].dropna().tail(2 * _EDGE_STEPS).median()) if "step_time" in frame and len(frame) else None
+    return float(np.median(series[1][-2 * _EDGE_STEPS :])) if len(series[1]) else None
 
 
-def _headline(frame: pd.DataFrame, name: str, title: str, scale: float | None = None) -> Headline | None:
-    values = frame[name].dropna() * (scale or 1.0) if name in frame else pd.Series(dtype=float)
-    if values.empty:
+def _headline(series: Mapping[str, Series], name: str, title: str, scale: float | None = None) -> Headline | None:
+    values = series.get(name, EMPTY)[1] * (scale or 1.0)
+    if not len(values):
         return None
-    latest = float(values.tail(_EDGE_STEPS).mean())
-    change = latest - float(values.head(_EDGE_STEPS).mean()) if len(values) > _EDGE_STEPS else None
+    latest = float(values[-_EDGE_STEPS:].mean())
+    change = latest - float(values[:_EDGE_STEPS].mean()) if len(values) > _EDGE_STEPS else None
     return Headline(title, latest, change, is_share=scale is not None)
+
+
+def _line_traces(
+    series: Series, line: Line, weight: float, window: Window | None, shown: list[NDArray[np.float64]]
+) -> list[dict[str, Any]]:
+    """The line; smoothed, with the values as logged faintly behind it."""
+    part = in_window(series[0], window)
+    steps = series[0][part]
+    looks = [(smoothed(series[1], weight)[part] / line.maximum, 1.0)]
+    if weight:
+        looks.insert(0, (series[1][part] / line.maximum, _RAW_OPACITY))
+    traces = []
+    for values, opacity in looks:
+        kept = thinned(steps, values)
+        shown.append(values[kept])
+        what = "" if opacity == 1.0 and not weight else ", smoothed" if opacity == 1.0 else ", as logged"
+        traces.append(
+            {
+                "type": "scatter",
+                "x": _compact(steps[kept]),
+                "y": _compact(values[kept]),
+                "name": line.title,
+                "mode": "lines+markers" if len(kept) < 3 else "lines",
+                "line": {"color": line.colour, "width": 1.8 if opacity == 1.0 else 1.0},
+                "opacity": opacity,
+                "hovertemplate": f"{line.title}, step %{{x}}: %{{y:.3g}}{what}<extra></extra>",
+            }
+        )
+    return traces
+
+
+def _band(
+    series: Mapping[str, Series], curve: Curve, weight: float, window: Window | None, shown: list[NDArray[np.float64]]
+) -> dict[str, Any]:
+    """One standard deviation on either side, at the points where the line is drawn."""
+    steps, means = series.get(curve.name, EMPTY)
+    spread = _at(steps, series.get(curve.band or "", EMPTY))
+    part = in_window(steps, window)
+    steps, means, spread = steps[part], smoothed(means, weight)[part], smoothed(spread, weight)[part]
+    kept = thinned(steps, means)
+    low, high = means[kept] - spread[kept], means[kept] + spread[kept]
+    shown += [low, high]
+    around = steps[kept]
+    return {
+        "type": "scatter",
+        "x": _compact(np.concatenate([around, around[::-1]])),
+        "y": _compact(np.concatenate([high, low[::-1]])),
+        "fill": "toself",
+        "fillcolor": _BAND,
+        "line": {"width": 0},
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _at(steps: NDArray[np.int64], series: Series) -> NDArray[np.float64]:
+    """The series' values at these steps, 0 where it has none."""
+    found = np.zeros(len(steps))
+    if len(series[0]):
+        places = np.minimum(np.searchsorted(series[0], steps), len(series[0]) - 1)
+        matching = series[0][places] == steps
+        found[matching] = series[1][places[matching]]
+    return found
+
+
+def _compact(values: NDArray[Any]) -> NDArray[Any]:
+    """As the browser gets them, in binary: seven digits are enough, more are only weight on the way."""
+    return values.astype(np.int32 if values.dtype.kind == "i" else np.float32)
+
+
+@cache
+def _quiet_layout() -> dict[str, Any]:
+    layout: dict[str, Any] = figures.quiet(go.Figure()).to_dict()["layout"]
+    return layout
+
+
+def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, values: Sequence[float]) -> dict[str, Any]:
+    """In one piece: plotly takes 40 ms for what is changed bit by bit, and a run has twenty figures a second."""
+    quiet = _quiet_layout()
+    named = ", ".join(f'<span style="color:{line.colour}"><b>{line.title}</b></span>' for line in curve.lines)
+    below = {"text": named, "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+    maximum = 1.0 if curve.lines else curve.maximum
+    axes = {"xref": "x domain", "x0": 0, "x1": 1, "y0": maximum, "y1": maximum}
+    at_most = {"type": "line", **axes, "line": {"color": theme.QUIET, "width": 1, "dash": "dot"}}
+    return {
+        **quiet,
+        "uirevision": view,
+        "showlegend": False,
+        "dragmode": "zoom",
+        "margin": {"l": 36, "r": 18, "t": 44 if named else 28, "b": 32},
+        "title": {"text": curve.title, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top", "font": {"size": 13}},
+        "annotations": [below | {"showarrow": False, "font": {"size": 11}, "borderpad": 0}] if named else [],
+        "shapes": [] if maximum is None else [at_most],
+        "xaxis": {
+            **quiet["xaxis"],
+            "range": list(window or (0, max(max_steps, 1))),
+            "title": {"text": "step", "standoff": 2},
+            "tickformat": ",d",
+        },
+        "yaxis": {
+            **quiet["yaxis"],
+            "range": list(values),
+            "nticks": 4,
+            "fixedrange": True,
+            "exponentformat": "e",
+            "minexponent": 4,
+            "separatethousands": True,
+        },
+    }
+
+
+def _value_range(values: NDArray[np.float64], maximum: float | None, *, zoomed: bool) -> Sequence[float]:
+    """From zero to the maximum; of a part of the run, just what is to be seen there."""
+    if zoomed and len(values) and values.min() < values.max():
+        room = 0.06 * float(values.max() - values.min())
+        return [float(values.min()) - room, float(values.max()) + room]
+    top = max(chain([maximum or 0.0], values.tolist()), default=1.0)
+    return [min(chain([0.0], values.tolist())), 1.05 * top or 1.0]

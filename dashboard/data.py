@@ -6,7 +6,7 @@ bound; nothing that changes while a job runs is cached.
 
 import fcntl
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,11 +23,17 @@ from analysis.encoder import TextEncoder
 from analysis.outcomes import job_outcomes
 from dashboard import atlas_figure, figures
 from dashboard.colourings import Colouring
-from dashboard.curves import Curve, curve_figure, scalar_frame
 from dashboard.web_files import WebFiles
 from training import curation, hub
+from training.config import RunConfig
 from training.errors import ModelError, SourceError
+from training.evaluations import Evaluation, last_evaluation, read_evaluation
 from training.home import Home
+from training.launch import backend_named, check_run
+from training.own_rewards import register_own_rewards
+from training.playground import Playground
+from training.preflight import Preflight
+from training.preflight.devices import Machine
 from training.problems import Problem, ProblemSet, load_problems
 from training.store import Store
 
@@ -37,8 +43,15 @@ _MAPS = 4
 _RUNS = 8
 """Runs whose curves are kept in memory."""
 
+_EVALUATIONS = 16
+"""Evaluations kept in memory; one of 1,319 problems takes about 2 MB."""
+
 _QUERIES = 64
 """Searches whose results are kept in memory."""
+
+_CHECKS = 32
+_CHECKED_S = 60
+"""Preflights kept in memory, and for how long: with every setting that is changed there is another."""
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -49,8 +62,17 @@ def home() -> Home:
 
     Raises:
         HomeError: the home folder cannot be written.
+        RewardError: the file with one's own reward functions cannot be used.
     """
-    return Home.from_environment()
+    found = Home.from_environment()
+    _own_rewards(found.rewards)
+    return found
+
+
+@st.cache_resource
+def _own_rewards(path: Path | None) -> None:
+    """Once in the life of the dashboard: a changed file needs a new start."""
+    register_own_rewards(path)
 
 
 def store() -> Store:
@@ -148,7 +170,7 @@ def cluster_titles(shown: Atlas) -> Mapping[int, str]:
 
 def outcomes(job_id: str) -> pd.DataFrame:
     """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
-    return _outcomes(job_id, store().last_scalar(job_id), store().last_evaluation(job_id))
+    return _outcomes(job_id, store().last_scalar(job_id), last_evaluation(store(), job_id))
 
 
 def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool_]:
@@ -173,6 +195,20 @@ def meaning_matches(shown: Atlas, query: str) -> NDArray[np.float32] | None:
     """
     encoder = _encoder(shown.parameters.model, search.encoder_stamp(shown.parameters.model, home()))
     return None if encoder is None else _meaning_matches(*_identity(shown), query, shown, encoder)
+
+
+def evaluation(key: int) -> Evaluation:
+    """A complete evaluation by the key of its heading, for reading only.
+
+    Raises:
+        StoreError: it was measured anew or deleted meanwhile.
+    """
+    return _evaluation(home().store_url, key)
+
+
+def playground() -> Playground:
+    """The process that answers questions, of all sessions together."""
+    return _playground(home())
 
 
 def web_files() -> WebFiles:
@@ -209,14 +245,29 @@ def steps_spec(shown: Atlas, current: NDArray[np.bool_] | None, outlined: tuple[
     return _steps_spec(*_identity(shown), rows, outlined, shown, current)
 
 
-def scalars_of(run_id: str) -> pd.DataFrame:
-    """`curves.scalar_frame` of a run, for reading only; made anew when a step was logged."""
-    return _scalars(run_id, store().last_scalar(run_id))
+def train_steps_spec(problems: ProblemSet, subset: str, ids: Set[str] | None) -> figures.Spec:
+    """The steps of a subset's train problems against all, or of all alone; see `figures.counts_figure`.
+
+    Args:
+        subset: its reference, which never means other problems.
+        ids: of the subset's problems, `None` for all.
+    """
+    return _train_steps_spec(problems.content_hash, subset, problems, ids)
 
 
-def curve_spec(run_id: str, curve: Curve, max_steps: int) -> figures.Spec:
-    """A run's curve, ready for the browser; made anew when a step was logged."""
-    return _curve_spec(run_id, store().last_scalar(run_id), curve, max_steps)
+def preflight_of(config: RunConfig, problems: ProblemSet, backend: str) -> Preflight:
+    """`training.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
+
+    Args:
+        config: its source and subset named exactly, see `training.launch.narrow_run`.
+        problems: the run's, already narrowed to its subset.
+    """
+    return _preflight(config.model_dump_json(), _stamp(config.source), backend, config, problems)
+
+
+def machine_of(backend: str) -> Machine | None:
+    """The machine of a backend, as it was within the last minute."""
+    return _machine(backend)
 
 
 def _identity(shown: Atlas) -> tuple[str, AtlasParameters, int]:
@@ -273,6 +324,16 @@ def _cluster_table(content_hash: str, parameters: AtlasParameters, stages: int, 
 @st.cache_resource(show_spinner=False, max_entries=_RUNS)
 def _outcomes(job_id: str, last_scalar: int, last_evaluation: int) -> pd.DataFrame:
     return job_outcomes(store(), job_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_EVALUATIONS)
+def _evaluation(store_url: str, key: int) -> Evaluation:
+    return read_evaluation(store(), key)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _playground(home: Home) -> Playground:
+    return Playground(home)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_QUERIES)
@@ -366,14 +427,22 @@ def _hash_of(values: "pd.Series[Any]") -> str:
     return hashlib.sha256(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes()).hexdigest()
 
 
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _scalars(run_id: str, last_scalar: int) -> pd.DataFrame:
-    return scalar_frame(store().scalars(run_id))
+@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
+def _train_steps_spec(content_hash: str, subset: str, _problems: ProblemSet, _ids: Set[str] | None) -> figures.Spec:
+    train = [problem for problem in _problems.problems if problem.split == "train"]
+    everything = pd.DataFrame({"split": "train", "steps": [len(problem.steps) for problem in train]})
+    chosen = None if _ids is None else everything[[problem.id in _ids for problem in train]]
+    return figures.spec(figures.counts_figure(chosen, everything, "steps", unit="steps"))
 
 
-@st.cache_resource(show_spinner=False, max_entries=16 * _RUNS, hash_funcs={Curve: repr})
-def _curve_spec(run_id: str, last_scalar: int, curve: Curve, max_steps: int) -> figures.Spec:
-    return figures.spec(curve_figure(_scalars(run_id, last_scalar), curve, max_steps=max_steps, view=f"{run_id} {curve.key}"))
+@st.cache_resource(show_spinner=False, max_entries=_CHECKS, ttl=_CHECKED_S)
+def _preflight(config: str, stamp: Stamp, backend: str, _config: RunConfig, _problems: ProblemSet) -> Preflight:
+    return check_run(store(), home(), _config, _problems, backend, ask_hub=False)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl=_CHECKED_S)
+def _machine(backend: str) -> Machine | None:
+    return backend_named(backend, home()).machine()
 
 
 def _stamp(source: str) -> Stamp:

@@ -5,7 +5,7 @@ the page that shows it. Widgets with a key of their own take it from `Keys`; one
 `State.bind`, so that the field alone says what is chosen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, get_args, overload
 
@@ -13,6 +13,10 @@ import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
 from dashboard.filters import MODES, Filters
+from dashboard.launch_changes import Changes, parse_changes, write_changes
+from dashboard.run_rows import RunFilter
+from training.prompts import SYSTEM_PROMPT
+from training.rollout_pages import Asked, Key, Level, Order, Verdict
 
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
@@ -50,14 +54,70 @@ class Keys(StrEnum):
     FAILURES = "failures"
     EXPORT = "export"
     LAUNCH_SUBSET = "launch_subset_choice"
-    PRESET = "preset"
+    LAUNCH_PANEL = "launch_panel"
+    LAUNCH_BACKEND = "launch_backend_choice"
+    LAUNCH_HISTOGRAM = "launch_histogram"
+    PRESET_NAME = "preset_name"
+    PRESET_PURPOSE = "preset_purpose"
+    PRESET_OVERWRITE = "preset_overwrite"
+    BENCH_EXAMPLE = "bench_example"
+    BENCH_PROBLEM = "bench_problem_choice"
+    BENCH_COMPLETION = "bench_completion_text"
+    BENCH_GOLD = "bench_gold_text"
     RUN_TABLE = "run_table"
+    RUN_SEARCH = "run_search_text"
+    RUN_STATUSES = "run_statuses_choice"
+    RUN_TAGS = "run_tags_choice"
+    RUN_ARCHIVED = "run_archived_choice"
+    RUN_MARKS = "run_marks"
+    COMPARED = "compared_choice"
+    COMPARED_CURVES = "compared_curves_choice"
+    COMPARED_CHART = "compared_chart"
+    SMOOTHING = "smoothing_choice"
+    CURVE_AXIS = "curve_axis_choice"
+    RUN_TABS = "run_tabs"
+    WHOLE_RUN = "whole_run"
+    BROWSE = "browse_choice"
     FOLLOW = "follow"
     STEP = "step"
     GROUP = "group"
+    GROUP_PART = "group_part"
+    DIFFERENCES = "differences_choice"
+    ROLLOUT_TEXT = "rollout_text_text"
+    ROLLOUT_VERDICT = "rollout_verdict_choice"
+    ROLLOUT_REWARD = "rollout_reward_choice"
+    ROLLOUT_LEVEL = "rollout_level_choice"
+    ROLLOUT_ORDER = "rollout_order_choice"
+    EVIDENCE = "evidence"
+    CHECKPOINT = "checkpoint"
     STOP = "stop"
     RESUME = "resume"
+    DUPLICATE = "duplicate"
     EVALUATED_RUN = "evaluated_run"
+    EVALUATE_PART = "evaluate_part_choice"
+    EVALUATIONS = "evaluations_choice"
+    COMPARE_BASE = "compare_base_choice"
+    COMPARE_AGAINST = "compare_against_choice"
+    ARTICLE = "article_choice"
+    MEASURES_CHART = "measures_chart"
+    CHANGE_MEASURE = "change_measure_choice"
+    CHANGE_KIND = "change_kind_choice"
+    CHANGES = "changes"
+    TO_MAP = "to_map"
+    STEPS_SCORES = "steps_scores"
+    CLUSTER_SCORES = "cluster_scores"
+    SAMPLES_CHART = "samples_chart"
+    MEASURE_MODEL = "measure_model"
+    MEASURE_CHECKPOINT = "measure_checkpoint"
+    PLAY_MODEL = "play_model_choice"
+    PLAY_CHECKPOINT = "play_checkpoint"
+    PLAY_PROBLEM = "play_problem"
+    PLAY_QUESTION = "play_question_text"
+    PLAY_GOLD = "play_gold_text"
+    PLAY_SYSTEM = "play_system_text"
+    PLAY_TEMPERATURE = "play_temperature_choice"
+    PLAY_SAMPLES = "play_samples_choice"
+    PLAY_LENGTH = "play_length_choice"
 
 
 def _joined(values: Sequence[object]) -> str:
@@ -81,6 +141,10 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
+def _choice(literal: Any) -> Callable[[str], Any]:
+    return _one_of(*get_args(literal))
+
+
 def _within(low: Number, high: Number, kind: Callable[[str], Number]) -> Callable[[str], Number]:
     def parse(text: str) -> Number:
         number = kind(text)
@@ -89,6 +153,13 @@ def _within(low: Number, high: Number, kind: Callable[[str], Number]) -> Callabl
         return number
 
     return parse
+
+
+def _range(text: str) -> tuple[float, ...]:
+    first, last = (float(part) for part in _texts(text))
+    if not 0 <= first < last:
+        raise ValueError(text)
+    return first, last
 
 
 class Field(Generic[Value]):
@@ -172,8 +243,82 @@ class State:
 
     run: Field[str] = Field("", url="run")
     """The id of the run shown, empty for the list of runs."""
+    run_search: Field[str] = Field("", url="find")
+    run_statuses: Field[tuple[str, ...]] = Field((), url="status", parse=_texts, write=_joined)
+    run_tags: Field[tuple[str, ...]] = Field((), url="tag", parse=_texts, write=_joined)
+    run_archived: Field[bool] = Field(False, url="archived", parse=lambda text: text == "True")
+    """Which runs the list shows."""
+    marked_runs: Field[tuple[str, ...]] = Field(())
+    """Ids of the runs chosen in the list."""
+    compared_runs: Field[tuple[str, ...]] = Field((), url="runs", parse=_texts, write=_joined)
+    """Ids of the runs that are compared, empty for the list of runs."""
+    compared_curves: Field[tuple[str, ...]] = Field((), url="curves", parse=_texts, write=_joined)
+    """Keys of the curves compared, empty for the usual ones."""
+    smoothing: Field[float] = Field(0.0, url="smooth", parse=_within(0.0, 0.99, float))
+    """The weight of the past in curves that are drawn smoothed."""
+    curve_axis: Field[str] = Field("step", url="axis", parse=_one_of("step", "time"))
+    run_tab: Field[str] = Field("", url="tab")
+    """Which part of a run is shown, empty for the first."""
+    curve_window: Field[tuple[float, ...]] = Field((), url="window", parse=_range, write=_joined)
+    """The first and the last step that a run's curves show, empty for the whole run."""
+    browse: Field[str] = Field("groups", url="browse", parse=_one_of("groups", "search"))
+    at_step: Field[int] = Field(0, url="step", parse=_within(0, 1_000_000_000, int))
+    """The training step whose completions are shown, 0 for the latest."""
+    at_group: Field[int] = Field(1, url="group", parse=_within(1, 1_000_000, int))
+    at_completion: Field[int] = Field(0, url="completion", parse=_within(0, 1_000_000, int))
+    """Which group of the step, and which completion of the group stands out (0 for none), both counted from 1."""
+    differences: Field[bool] = Field(False, url="differences", parse=lambda text: text == "True")
+    rollout_text: Field[str] = Field("", url="text")
+    rollout_verdict: Field[Verdict] = Field("", url="verdict", parse=_choice(Verdict))
+    rollout_reward: Field[str] = Field("", url="reward")
+    rollout_level: Field[Level] = Field("", url="level", parse=_choice(Level))
+    rollout_order: Field[Order] = Field("newest", url="order", parse=_choice(Order))
+    """These five are `rollout_pages.Asked`."""
+    rollout_pages: Field[tuple[Asked, tuple[Key, ...]]] = Field((Asked(), ()))
+    """What was asked, and where the pages begin that were turned to since, the present one last."""
+    viewed_run: Field[str] = Field("")
+    """The run that these were chosen for."""
+    preset: Field[str] = Field("demo", url="preset")
+    """The preset that the launch form begins with."""
+    launch_from: Field[str] = Field("", url="from")
+    """The run whose configuration the launch form begins with instead, empty for the preset."""
+    launch_changes: Field[Changes] = Field({}, url="set", parse=parse_changes, write=write_changes)
+    """What was changed in the launch form; never changed in place."""
+    launch_shelf: Field[Mapping[str, Changes]] = Field({})
+    """The changes made to other presets and runs, kept for when one comes back to them."""
     launch_subset: Field[str] = Field("", url="train_on")
-    """The subset that Launch begins with."""
+    """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
+    launch_backend: Field[str] = Field("local", url="backend")
+    """A key of `training.launch.BACKENDS`."""
+    evaluate_part: Field[str] = Field("compare", url="part", parse=_one_of("compare", "measure", "ask"))
+    evaluated: Field[str] = Field("", url="evaluated")
+    """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""
+    evaluations: Field[tuple[str, ...]] = Field((), url="evaluations", parse=_texts, write=_joined)
+    """The evaluations side by side, as `<job>:<label>`; empty for the run's own."""
+    compare_base: Field[str] = Field("", url="base")
+    compare_against: Field[str] = Field("", url="against")
+    """The two that are compared problem by problem; empty for the first and the last."""
+    article: Field[bool] = Field(False, url="article", parse=lambda text: text == "True")
+    """Whether the article's own figures stand beside."""
+    change_measure: Field[str] = Field("hard", url="measure", parse=_one_of("hard", "soft"))
+    change_kind: Field[str] = Field("gained", url="change")
+    answered: Field[str] = Field("", url="answered")
+    """The problem whose completions are shown side by side."""
+    play_model: Field[str] = Field("", url="ask")
+    """The checkpoint's folder or the model that is asked; empty for the newest checkpoint."""
+    play_question: Field[str] = Field("")
+    play_gold: Field[str] = Field("")
+    play_system: Field[str] = Field(SYSTEM_PROMPT)
+    play_temperature: Field[float] = Field(0.0)
+    play_samples: Field[int] = Field(1)
+    play_length: Field[int] = Field(200)
+    """What is asked, and how."""
+    exchange: Field[Any] = Field(None)
+    """The `training.playground.Exchange` whose answers are shown."""
+
+    bench_completion: Field[str] = Field("")
+    bench_gold: Field[str] = Field("")
+    """What the reward bench scores."""
 
     @property
     def parameters(self) -> AtlasParameters:
@@ -185,9 +330,21 @@ class State:
         """Which problems are in question."""
         return Filters(self.split, self.steps, self.clusters, self.subset, self.query, self.query_mode)
 
+    @property
+    def run_filter(self) -> RunFilter:
+        """Which runs the list shows."""
+        return RunFilter(self.run_search, self.run_statuses, self.run_tags, self.run_archived)
+
+    @property
+    def asked(self) -> Asked:
+        """Which completions of a run are looked for."""
+        return Asked(self.rollout_text, self.rollout_verdict, self.rollout_reward, self.rollout_level, self.rollout_order)
+
     def bind(self, field: "Field[Any]", key: Keys) -> dict[str, Any]:
         """The keyword arguments that make a widget show and edit a field."""
-        st.session_state[key] = field.__get__(self, State)
+        value = field.__get__(self, State)
+        # A list, as such widgets give back: a tuple would count as changed, and its callback undo what a button just did.
+        st.session_state[key] = list(value) if isinstance(value, tuple) else value
 
         def take() -> None:
             value = st.session_state[key]
@@ -221,6 +378,18 @@ class State:
     def clear_selection(self) -> None:
         """Nothing is selected on the map."""
         self.selected, self.picked = (), ()
+
+    def open_run(self, run_id: str) -> None:
+        """Begin with a run at its latest step, unless it is the one that was open before or that the address is about."""
+        if self.viewed_run not in ("", run_id):
+            chosen: tuple[Field[Any], ...] = (State.curve_window, State.at_step, State.at_group, State.at_completion)
+            for field in chosen:
+                field.__set__(self, field.default)
+        self.viewed_run = run_id
+
+    def show_all_runs(self) -> None:
+        """The list of runs leaves none out."""
+        self.run_search, self.run_statuses, self.run_tags, self.run_archived = "", (), (), True
 
     def forget_problems(self) -> None:
         """Drop what refers to problems of a source that is no longer shown."""

@@ -1,10 +1,7 @@
-"""Cards of completions and the article's table, as data."""
+"""Cards of completions."""
 
-from dashboard.components.completions import card_html
-from dashboard.components.evaluation import comparison_frame
-from training.evaluate import evaluation_table
-from training.rewards import score_completion
-from training.store import Evaluation, EvaluationItem, Rollout
+from dashboard.components.completions import card_html, differences_html
+from training.store import Rollout
 
 
 def rollout(completion: str, **changes: object) -> Rollout:
@@ -17,14 +14,6 @@ def rollout(completion: str, **changes: object) -> Rollout:
         "finish_reason": "stop",
     }
     return Rollout(**(values | changes))
-
-
-def evaluation(label: str, answers: list[str]) -> Evaluation:
-    items = [
-        EvaluationItem(f"test-{index}", f"<answer>{answer}</answer>", score_completion(f"<answer>{answer}</answer>", "5"), 3)
-        for index, answer in enumerate(answers)
-    ]
-    return Evaluation(label, 0, "test", 0.0, tuple(items))
 
 
 def test_what_a_model_writes_is_never_html() -> None:
@@ -50,12 +39,19 @@ def test_a_completion_cut_off_says_so_and_an_unscorable_one_too() -> None:
     assert "equals gold" in card
 
 
-def test_the_articles_table_has_its_rows_values_and_intervals() -> None:
-    table = evaluation_table(evaluation("before", ["5", "$5", "6", "7"]))
-    assert (table["hard"].value, table["soft"].value, table["integer"].value) == (0.25, 0.5, 0.375)
-    assert table["integer"].maximum == 0.5
-    assert table["hard"].low < 0.25 < table["hard"].high
-    frame = comparison_frame({"before": table, "after": evaluation_table(evaluation("after", ["5"] * 4))})
-    assert frame["measure"].tolist()[:2] == ["Hard correctness", "Soft correctness"]
-    assert frame["before"].tolist()[:2] == ["0.250", "0.500"]
-    assert frame["after"].tolist()[:2] == ["1.000", "1.000"]
+def test_differences_mark_words_against_the_best_and_nothing_of_them_is_html() -> None:
+    shown = differences_html("<answer>\n<b>5</b> apples\n</answer>", "<answer>\n6 apples\n</answer>")
+    assert shown.startswith('<span class="tag">&lt;answer&gt;</span>\n<del>6</del>')
+    assert "&lt;b&gt;5&lt;/b&gt;" in shown.replace("</ins>", "").replace("<ins>", "")
+    assert " apples\n" in shown
+    assert "<b>" not in shown
+
+
+def test_equal_and_very_long_completions_are_shown_without_differences() -> None:
+    assert differences_html("5 apples", "5 apples") == "5 apples"
+    assert differences_html("one " * 5_000, "two " * 5_000) == "one " * 5_000
+
+
+def test_a_card_may_stand_out_and_say_where_it_stands() -> None:
+    card = card_html(rollout("5"), "5", {"correctness": 1.0}, 1.0, title="step <1>", marked=True)
+    assert card.startswith('<div class="rollout marked"><div class="note">step &lt;1&gt;</div>')

@@ -1,11 +1,13 @@
 """Figures of a run from its scalars."""
 
-import pandas as pd
+import numpy as np
 import pytest
 
 from dashboard import curves
-from training.config import RunConfig, load_preset
-from training.store import Scalar
+from dashboard.thinning import POINTS, in_window, thinned
+from training.config import RunConfig
+from training.presets import load_preset
+from training.scalar_series import Series
 
 
 @pytest.fixture
@@ -13,55 +15,112 @@ def config() -> RunConfig:
     return load_preset("demo", ["max_steps=20"])
 
 
-def scalars(name: str, values: list[float | None]) -> list[Scalar]:
-    return [Scalar(seq, seq, name, value, 0.0) for seq, value in enumerate(values, start=1)]
+def series(values: list[float]) -> Series:
+    return np.arange(1, len(values) + 1), np.array(values)
 
 
-def test_a_frame_has_a_row_a_step_and_a_column_a_scalar() -> None:
-    frame = curves.scalar_frame([*scalars("reward", [1.0, 2.0]), *scalars("kl", [None, 0.5])])
-    assert frame.index.tolist() == [1, 2]
-    assert frame["reward"].tolist() == [1.0, 2.0]
-    assert pd.isna(frame["kl"].iloc[0])
+def curve(config: RunConfig, key: str, *names: str) -> curves.Curve:
+    return next(found for found in curves.run_curves(config, names) if found.key == key)
 
 
 def test_the_total_stands_first_then_every_reward_that_is_trained_on(config: RunConfig) -> None:
     few = config.model_copy(update={"rewards": {"soft_format": 0.5, "correctness": 2.0, "integer": 0.0}})
-    shown = curves.run_curves(few)
-    assert [curve.key for curve in shown[:3]] == ["reward", "correctness", "soft_format"]
+    shown = curves.run_curves(few, ())
+    assert [found.key for found in shown] == ["reward", "against", "zero_variance", "correctness", "soft_format", "length"]
     assert shown[0].maximum == 2.0 * 1.0 + 0.5 * 0.5
 
 
+def test_only_what_the_run_logs_of_the_machinery_is_shown(config: RunConfig) -> None:
+    assert "kl" not in {found.key for found in curves.run_curves(config, ("entropy", "grad_norm"))}
+    assert {"entropy", "grad_norm"} <= {found.key for found in curves.run_curves(config, ("entropy", "grad_norm"))}
+
+
 def test_a_curve_spans_the_whole_run_with_its_maximum_and_band(config: RunConfig) -> None:
-    frame = curves.scalar_frame([*scalars("reward", [1.0, 2.0, 3.0]), *scalars("reward_std", [0.5, 0.5, 0.5])])
-    figure = curves.curve_figure(frame, curves.run_curves(config)[0], max_steps=20, view="v")
+    known = {"reward": series([1.0, 2.0, 3.0]), "reward_std": series([0.5, 0.5, 0.5])}
+    figure = curves.curve_figure(known, curve(config, "reward"), max_steps=20, view="v")
     band, line = figure.data
     assert list(line.x) == [1, 2, 3]
     assert list(line.y) == [1.0, 2.0, 3.0]
     assert list(band.y) == [1.5, 2.5, 3.5, 2.5, 1.5, 0.5]
     assert tuple(figure.layout.xaxis.range) == (0, 20)
     assert figure.layout.shapes[0].y0 == 4.0
-    assert figure.layout.uirevision == "v"
+    assert figure.layout.uirevision == "v None"
+
+
+def test_format_and_skill_are_shares_of_their_maximum_on_one_axis(config: RunConfig) -> None:
+    known = {curves.reward_scalar("strict_format"): series([0.25, 0.5]), "reward": series([1.0, 2.0])}
+    figure = curves.curve_figure(known, curve(config, "against"), max_steps=20, view="v")
+    total, strict_format, *correctness = figure.data
+    assert list(total.y) == [0.25, 0.5]
+    assert list(strict_format.y) == [0.5, 1.0]
+    assert [len(trace.x) for trace in correctness] == [0, 0]
+    assert all(word in figure.layout.annotations[0].text for word in ("reward", "format", "hard", "soft"))
 
 
 def test_a_curve_without_values_is_an_empty_figure(config: RunConfig) -> None:
-    figure = curves.curve_figure(pd.DataFrame(), curves.run_curves(config)[0], max_steps=20, view="v")
+    figure = curves.curve_figure({}, curve(config, "reward"), max_steps=20, view="v")
     assert [len(trace.x) for trace in figure.data] == [0, 0]
 
 
+def test_smoothing_is_the_moving_average_of_tensorboard() -> None:
+    values, weight = [1.0, 5.0, 2.0], 0.6
+    expected, last = [], 0.0
+    for count, value in enumerate(values, start=1):
+        last = weight * last + (1 - weight) * value
+        expected.append(last / (1 - weight**count))
+    assert curves.smoothed(np.array(values), weight) == pytest.approx(expected)
+    assert curves.smoothed(np.array(values), 0.0).tolist() == values
+
+
+def test_a_smoothed_curve_has_the_values_as_logged_behind_it(config: RunConfig) -> None:
+    known = {"frac_reward_zero_std": series([0.0, 1.0, 0.0])}
+    behind, line = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20, view="v", weight=0.9).data
+    assert list(behind.y) == [0.0, 1.0, 0.0]
+    assert behind.opacity < line.opacity
+    assert max(line.y) < 1.0
+
+
+def test_a_long_curve_is_thinned_with_its_peak_and_is_exact_when_zoomed(config: RunConfig) -> None:
+    values = np.sin(np.arange(20_000) / 900)
+    values[12_345] = 9.0
+    known = {"frac_reward_zero_std": (np.arange(1, 20_001), values)}
+    whole = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20_000, view="v").data[0]
+    assert len(whole.x) == POINTS
+    assert max(whole.y) == 9.0
+    assert curves.points_drawn(known["frac_reward_zero_std"], None) == (POINTS, 20_000)
+    window = (12_300.0, 12_400.0)
+    figure = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20_000, view="v", window=window)
+    assert list(figure.data[0].x) == list(range(12_299, 12_402))
+    assert tuple(figure.layout.xaxis.range) == window
+    assert curves.points_drawn(known["frac_reward_zero_std"], window) == (103, 103)
+
+
+def test_thinning_keeps_short_curves_and_the_ends_of_long_ones() -> None:
+    steps = np.arange(5_000)
+    assert thinned(steps[:10], steps[:10] * 1.0).tolist() == list(range(10))
+    kept = thinned(steps, np.cos(steps / 50.0), most=100)
+    assert (kept[0], kept[-1]) == (0, 4_999)
+    assert (np.diff(kept) > 0).all()
+    assert len(kept) <= 100
+
+
+def test_a_window_beyond_the_run_has_its_last_step_at_most() -> None:
+    assert np.arange(10)[in_window(np.arange(10), (50.0, 60.0))].tolist() == [9]
+    assert in_window(np.empty(0, np.int64), (1.0, 2.0)) == slice(0, 1)
+
+
 def test_headlines_compare_the_latest_steps_with_the_first(config: RunConfig) -> None:
-    frame = curves.scalar_frame(
-        [*scalars("reward", [1.0] * 5 + [3.0] * 5), *scalars(curves.reward_scalar("soft_format"), [0.25] * 10)]
-    )
-    total, soft_format = curves.headlines(frame, config)
+    known = {"reward": series([1.0] * 5 + [3.0] * 5), curves.reward_scalar("soft_format"): series([0.25] * 10)}
+    total, soft_format = curves.headlines(known, config)
     assert (total.value, total.change) == (3.0, 2.0)
     assert (soft_format.title, soft_format.value, soft_format.is_share) == ("Soft format", 0.5, True)
 
 
 def test_headlines_of_the_first_steps_have_no_change(config: RunConfig) -> None:
-    (total,) = curves.headlines(curves.scalar_frame(scalars("reward", [1.0, 2.0])), config)
+    (total,) = curves.headlines({"reward": series([1.0, 2.0])}, config)
     assert total.change is None
 
 
 def test_step_time_is_the_median_so_that_a_first_slow_step_does_not_count() -> None:
-    assert curves.step_time_s(curves.scalar_frame(scalars("step_time", [30.0, 1.0, 1.0]))) == 1.0
-    assert curves.step_time_s(pd.DataFrame()) is None
+    assert curves.step_time_s(series([30.0, 1.0, 1.0])) == 1.0
+    assert curves.step_time_s(series([])) is None

@@ -14,10 +14,11 @@ from analysis.atlas import AtlasParameters, build_atlas, map_sample, stage_keys
 from analysis.cache import Cache
 from dashboard import data
 from tests.app_testing import run_app, words
-from tests.fakes import FakeEmbedder
+from tests.fakes import FakeEmbedder, record_evaluation
 from training import curation
+from training.evaluations import EvaluationItem
 from training.problems import load_problems
-from training.store import EvaluationItem, Rollout, Store
+from training.store import Rollout, Store
 
 Open = Callable[..., AppTest]
 
@@ -283,10 +284,13 @@ def test_outcomes_of_runs_can_colour_the_map_and_stand_beside_the_problem(open_a
     store = data.store()
     run = store.create_job("train", "demo", {"source": str(source)})[0].id
     scores = [1.0, 0.0, 0.0, 0.0]
-    store.add_rollouts(
-        run, [Rollout(1, 0, n, "train-4", "", {"correctness": score}, score, 0.0, 5, "stop") for n, score in enumerate(scores)]
+    store.record(
+        run,
+        rollouts=[
+            Rollout(1, 0, n, "train-4", "", {"correctness": score}, score, 0.0, 5, "stop") for n, score in enumerate(scores)
+        ],
     )
-    store.add_evaluation(run, "before", 0, "test", [EvaluationItem("train-4", "", {"correctness": 0.0}, 5)])
+    record_evaluation(store, run, "before", 0, "test", [EvaluationItem("train-4", "", {"correctness": 0.0}, 5)])
     test = open_app(problem="train-4", colour=f"pass_rate:{run}")
     assert not test.exception
     assert test.query_params["colour"] == f"pass_rate:{run}"

@@ -1,8 +1,9 @@
 """A group of completions side by side: what the model wrote, what was read from it, and what it was worth."""
 
+import difflib
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -13,6 +14,9 @@ from training.rewards import REWARDS, extract_answer
 from training.store import Rollout
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
+_WORD = re.compile(r"\s+|</?(?:reasoning|answer)>|\w+(?:[.,]\w+)*|[^\w\s]")
+_COMPARED_WORDS = 800
+"""Longer completions are not compared word by word: that takes time in proportion to the square."""
 
 _STYLE = (
     f"""<style>
@@ -24,6 +28,9 @@ _STYLE = (
   display: flex; flex-direction: column; }
 .rollout pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .78rem; line-height: 1.35;
   margin: .5rem 0 0; max-height: 15rem; overflow-y: auto; background: none; padding: 0; flex-grow: 1; }
+.rollout.marked { outline: 2px solid currentColor; }
+.rollout ins { text-decoration: underline; text-underline-offset: 2px; background: rgba(230,159,0,.22); }
+.rollout del { opacity: .55; }
 .rollout .tag { color: var(--quiet); font-weight: 700; }
 .rollout .head { display: flex; justify-content: space-between; gap: .6rem; margin-bottom: .3rem; align-items: baseline; }
 .rollout .answer { font-weight: 600; overflow-wrap: anywhere; }
@@ -38,53 +45,141 @@ _STYLE = (
 )
 
 
-def render_group(rollouts: Sequence[Rollout], problem: Problem | None, weights: Mapping[str, float]) -> None:
+def render_group(
+    rollouts: Sequence[Rollout],
+    problem: Problem | None,
+    weights: Mapping[str, float],
+    *,
+    marked: int | None = None,
+    best: str | None = None,
+) -> None:
     """The question once, then a card for each completion.
 
     Args:
-        rollouts: one group.
+        rollouts: of one group.
         problem: the group's problem, `None` when the source no longer has it.
         weights: of the reward functions the run trains on.
+        marked: the position of the completion that stands out.
+        best: the completion that the others are compared with word by word.
     """
-    if problem is None:
-        st.caption(f"Problem {plain(rollouts[0].problem_id)} is not in the source any more.")
-    else:
-        st.text(problem.question)
-        st.caption(f"{plain(problem.id)} · {count(len(problem.steps), 'step')} · gold **{plain(problem.gold)}**")
+    render_question(rollouts[0].problem_id, problem)
     gold = problem.gold if problem else None
     span = max(1.0, *(abs(rollout.advantage) for rollout in rollouts))
-    cards = "".join(card_html(rollout, gold, weights, span) for rollout in rollouts)
-    st.html(f'{_STYLE}<div class="rollouts">{cards}</div>')
+    cards = (card_html(rollout, gold, weights, span, marked=rollout.position == marked, best=best) for rollout in rollouts)
+    st.html(cards_html(cards))
 
 
-def card_html(rollout: Rollout, gold: str | None, weights: Mapping[str, float], span: float) -> str:
+def render_question(problem_id: str, problem: Problem | None) -> None:
+    """What was asked; `None` when the source no longer has it."""
+    if problem is None:
+        st.caption(f"Problem {plain(problem_id)} is not in the source any more.")
+        return
+    st.text(problem.question)
+    st.caption(f"{plain(problem.id)} · {count(len(problem.steps), 'step')} · gold **{plain(problem.gold)}**")
+
+
+def card_html(
+    rollout: Rollout,
+    gold: str | None,
+    weights: Mapping[str, float],
+    span: float,
+    *,
+    title: str = "",
+    marked: bool = False,
+    best: str | None = None,
+) -> str:
     """One completion as HTML, everything from data or model escaped.
 
     Args:
         span: the largest absolute advantage in the group, the full width of a bar.
+        title: plain text above the card's content.
+        marked: whether the card stands out.
+        best: the completion to show the differences to.
     """
-    answer = extract_answer(rollout.completion)
+    total = "not scorable" if rollout.total is None else f"{rollout.total:.3g}"
+    rows = (
+        reward_rows(rollout.rewards, weights)
+        + f'<div class="row"><span>Total</span><span></span><span>{total}</span></div>'
+        + f'<div class="row advantage"><span>Advantage</span>{_signed_bar(rollout.advantage, span)}'
+        + f"<span>{rollout.advantage:+.2f}</span></div>"
+    )
+    cut_off = rollout.finish_reason == "length"
+    return completion_card(
+        rollout.completion, gold, rows, rollout.tokens, cut_off=cut_off, title=title, marked=marked, best=best
+    )
+
+
+def completion_card(
+    completion: str,
+    gold: str | None,
+    rows: str,
+    tokens: int,
+    *,
+    cut_off: bool = False,
+    title: str = "",
+    marked: bool = False,
+    best: str | None = None,
+) -> str:
+    """The card of one completion as HTML: the answer read from it against gold, rows of figures, the text.
+
+    Args:
+        rows: HTML, as of `reward_rows`.
+        title: plain text above the card's content.
+        marked: whether the card stands out.
+        best: the completion to show the differences to.
+    """
+    answer = extract_answer(completion)
     shown = answer if len(answer) <= 60 else answer[:59] + "…"
     verdict = "" if gold is None else "equals gold" if answer == gold else f"gold {gold}"
-    cut = ", cut off" if rollout.finish_reason == "length" else ""
-    rows = "".join(_reward_row(name, rollout.rewards.get(name)) for name in weights)
-    total = "not scorable" if rollout.total is None else f"{rollout.total:.3g}"
-    body = _TAG.sub(r'<span class="tag">\1</span>', html.escape(rollout.completion))
+    cut = ", cut off" if cut_off else ""
+    body = tagged_html(completion) if best is None else differences_html(completion, best)
+    above = f'<div class="note">{html.escape(title)}</div>' if title else ""
     return (
-        f'<div class="rollout"><div class="head"><span class="answer">{html.escape(shown) or "no answer"}</span>'
+        f'<div class="{"rollout marked" if marked else "rollout"}">{above}'
+        f'<div class="head"><span class="answer">{html.escape(shown) or "no answer"}</span>'
         f'<span class="note">{html.escape(verdict)}</span></div>{rows}'
-        f'<div class="row"><span>Total</span><span></span><span>{total}</span></div>'
-        f'<div class="row advantage"><span>Advantage</span>{_signed_bar(rollout.advantage, span)}'
-        f"<span>{rollout.advantage:+.2f}</span></div>"
-        f'<pre>{body}</pre><div class="note">{count(rollout.tokens, "token")}{cut}</div></div>'
+        f'<pre>{body}</pre><div class="note">{count(tokens, "token")}{cut}</div></div>'
     )
+
+
+def cards_html(cards: Iterable[str]) -> str:
+    """Cards side by side, with their style."""
+    return f'{_STYLE}<div class="rollouts">{"".join(cards)}</div>'
+
+
+def tagged_html(text: str) -> str:
+    """Text as HTML with the tags of the format highlighted."""
+    return _TAG.sub(r'<span class="tag">\1</span>', html.escape(text))
+
+
+def differences_html(text: str, best: str) -> str:
+    """Text as HTML: words that the best completion has not are underlined, words that only it has are struck out."""
+    words, others = _WORD.findall(text), _WORD.findall(best)
+    if text == best or max(len(words), len(others)) > _COMPARED_WORDS:
+        return tagged_html(text)
+    parts = []
+    for kind, start, end, from_word, to_word in difflib.SequenceMatcher(None, others, words, autojunk=False).get_opcodes():
+        gone, new = "".join(others[start:end]), "".join(words[from_word:to_word])
+        if kind == "equal":
+            parts.append(tagged_html(new))
+            continue
+        if gone.strip():
+            parts.append(f"<del>{tagged_html(gone)}</del>")
+        parts.append(f"<ins>{tagged_html(new)}</ins>" if new.strip() else new)
+    return "".join(parts)
+
+
+def reward_rows(rewards: Mapping[str, float | None], names: Iterable[str]) -> str:
+    """A bar for each of the rewards named, as HTML."""
+    return "".join(_reward_row(name, rewards.get(name)) for name in names)
 
 
 def _reward_row(name: str, value: float | None) -> str:
     reward = REWARDS[name]
     share = 0.0 if value is None else min(1.0, max(0.0, value / reward.maximum))
     bar = f'<div class="track"><div class="bar" style="left:0;width:{share:.1%}"></div></div>'
-    return f'<div class="row"><span>{reward.title}</span>{bar}<span>{"none" if value is None else f"{value:.3g}"}</span></div>'
+    figure = "none" if value is None else f"{value:.3g}"
+    return f'<div class="row"><span>{html.escape(reward.title)}</span>{bar}<span>{figure}</span></div>'
 
 
 def _signed_bar(value: float, span: float) -> str:

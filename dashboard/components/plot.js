@@ -1,9 +1,9 @@
 // A plotly figure that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
 // (Streamlit's own chart element is made anew whenever its figure changes, and takes no clicks while the lasso is on.)
 // `data`: plotly_url, and nothing else to have it loaded ahead; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
-// height (CSS); alt; selectable, clickable; selected (bits of rows), answers (the last report that `selected` takes in);
+// height (CSS); alt; selectable, clickable, zoomable; selected (bits of rows), answers (the last report that `selected` takes in);
 // chosen (row or null).
-// Reports {selected: {rows: bits, report: n}} and {clicked: customdata}. A map's customdata are rows.
+// Reports {selected: {rows: bits, report: n}}, {clicked: customdata} and {zoomed: {range: [from, to] or null}}. A map's customdata are rows.
 
 const views = (globalThis.grpoAtlasViews ??= new Map());
 const files = (globalThis.grpoAtlasFiles ??= new Map());
@@ -305,6 +305,13 @@ function returnToView(layout, view, kind) {
   }
 }
 
+// The page answers with a figure of just that part, in which every point is there.
+function reportZoom(box, event) {
+  if (!box.atlas.zoomable) return;
+  const range = event["xaxis.range"] ?? [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+  if (range.every(Number.isFinite)) box.atlas.tell("zoomed", { range });
+}
+
 function listen(box) {
   box.on("plotly_selected", (event) => {
     if (event && !box.atlas.redrawing) report(box, event.points.map((point) => point.customdata));
@@ -314,9 +321,13 @@ function listen(box) {
     const clicked = event.points[0].customdata;
     if (clicked !== undefined) box.atlas.tell("clicked", clicked);
   });
+  box.on("plotly_doubleclick", () => box.atlas.zoomable && box.atlas.tell("zoomed", { range: null }));
   box.on("plotly_hover", (event) => showText(box, event.points[0]));
   box.on("plotly_unhover", () => hideText(box));
-  box.on("plotly_relayout", () => keepView(box));
+  box.on("plotly_relayout", (event) => {
+    keepView(box);
+    reportZoom(box, event);
+  });
   box.on("plotly_relayouting", () => {
     hideText(box);
     placeOver(box);
@@ -346,8 +357,9 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
   if (kind !== "still") returnToView(layout, data.view, kind);
   const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
   Object.assign(atlas, { kind, view: data.view, revision: data.figure.revision });
-  await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, CONFIGS[kind]));
-  if (isNew && (data.selectable || data.clickable)) listen(box);
+  const config = data.zoomable ? { ...CONFIGS[kind], doubleClick: false } : CONFIGS[kind]; // the page knows the whole
+  await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, config));
+  if (isNew && (data.selectable || data.clickable || data.zoomable)) listen(box);
 }
 
 async function drawOverlay(box, data) {
@@ -402,6 +414,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   box.setAttribute("aria-label", data.alt);
   frame.classList.toggle("atlas-clickable", data.clickable && !data.selectable);
   box.atlas.tell = setTriggerValue;
+  box.atlas.zoomable = data.zoomable;
   box.atlas.resize ??= new ResizeObserver(() => fit(box));
   box.atlas.resize.observe(box);
   const follow = (event) => {

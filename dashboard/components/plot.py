@@ -72,6 +72,7 @@ def render_plot(
     chosen: int | None = None,
     on_selected: Callable[[list[int]], None] | None = None,
     on_clicked: Callable[[Any], None] | None = None,
+    on_zoomed: Callable[[tuple[float, float] | None], None] | None = None,
 ) -> None:
     """Draw a figure; with `on_selected` it is a map, whose points' `customdata` are rows.
 
@@ -89,6 +90,7 @@ def render_plot(
         on_selected: called with the rows inside a lasso or box, an empty list when the selection is undone. What the page
             then passes as `selected` is shown, whatever it made of them.
         on_clicked: called with the `customdata` of what was clicked: a map's row, a histogram's category.
+        on_zoomed: called with the part of the x axis that a curve was zoomed to, `None` for all of it again.
 
     Raises:
         HomeError: the files cannot be written.
@@ -106,6 +108,11 @@ def render_plot(
         if clicked is not None and on_clicked is not None:
             on_clicked(clicked)
 
+    def take_zoom() -> None:
+        zoomed = st.session_state[key].get("zoomed")
+        if zoomed is not None and on_zoomed is not None:
+            on_zoomed(None if zoomed["range"] is None else (zoomed["range"][0], zoomed["range"][1]))
+
     data = {
         "plotly_url": _plotly_url(),
         "figure": _reference(spec, files),
@@ -116,11 +123,14 @@ def render_plot(
         "alt": alt,
         "selectable": on_selected is not None,
         "clickable": on_clicked is not None,
+        "zoomable": on_zoomed is not None,
         "selected": bits_of(selected),
         "answers": st.session_state.get(reports, 0),
         "chosen": chosen,
     }
-    _component()(key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click)
+    _component()(
+        key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click, on_zoomed_change=take_zoom
+    )
 
 
 def preload_plotly() -> None:

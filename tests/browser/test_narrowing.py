@@ -17,8 +17,8 @@ from training.problems import load_problems
 
 pytestmark = pytest.mark.browser
 
-LEFT = ((0.1, 0.1), (0.45, 0.1), (0.45, 0.9), (0.1, 0.9), (0.1, 0.14))
-RIGHT = ((0.4, 0.1), (0.9, 0.1), (0.9, 0.9), (0.4, 0.9), (0.4, 0.14))
+LEFT = ((0.1, 0.1), (0.55, 0.1), (0.55, 0.9), (0.1, 0.9), (0.1, 0.14))
+RIGHT = ((0.35, 0.1), (0.9, 0.1), (0.9, 0.9), (0.35, 0.9), (0.35, 0.14))
 SELECTED = re.compile(r"^[\d,]+ selected, \d")
 FOUND = re.compile(r"^[\d,]+ found, \d")
 

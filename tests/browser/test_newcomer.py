@@ -12,7 +12,7 @@ from training.store import Store
 pytestmark = pytest.mark.browser
 
 RUN_TIMEOUT_MS = 240_000
-CURVE_POINTS = "() => document.querySelector('.st-key-curve-reward .js-plotly-plot')?.data.at(-1).x.length ?? 0"
+CURVE_POINTS = "() => document.querySelector('.st-key-curve-reward .js-plotly-plot')?._fullData?.at(-1)?.x.length ?? 0"
 
 
 def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
@@ -27,10 +27,11 @@ def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
 
         page.get_by_role("link", name="Launch").click()
         page.get_by_role("button", name="Launch the run").click()
-        expect(page.get_by_role("heading", name="demo-1")).to_be_visible()
+        expect(page.get_by_text("demo-1", exact=True)).to_be_visible()
         page.wait_for_function(f"({CURVE_POINTS})() >= 2", timeout=RUN_TIMEOUT_MS)
         seen = page.evaluate(CURVE_POINTS)
         page.wait_for_function(f"({CURVE_POINTS})() > {seen}", timeout=RUN_TIMEOUT_MS)
+        page.get_by_role("tab", name="Completions").click()
         expect(page.get_by_text("Advantage").first).to_be_visible()
     finally:
         stop(dashboard)

@@ -1,0 +1,114 @@
+"""The tables that compare runs: settings that differ, final and best values, evaluations. Nothing here knows Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.comparison_figures import Panel, RunCurve
+from training.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.evaluations import Evaluation
+
+WINDOW_STEPS = 5
+"""Steps that a final value, and a highest or lowest one, is the mean of: one step's mean is noise."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one evaluation came to."""
+
+    label: str
+    step: int
+    problems: int
+    table: Mapping[str, Score]
+    """`training.evaluate.evaluation_table`."""
+
+
+def differing_settings(specs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a setting that is not the same in all runs, one column a run; empty where a run has no such setting.
+
+    Args:
+        specs: run id -> its resolved configuration; each reward's weight counts as a setting.
+    """
+    flat = {run_id: _flat(spec) for run_id, spec in specs.items()}
+    names = dict.fromkeys(name for settings in flat.values() for name in settings)
+    rows = [{"setting": name} | {run_id: settings.get(name, "") for run_id, settings in flat.items()} for name in names]
+    return pd.DataFrame(
+        [row for row in rows if len({row[run_id] for run_id in flat}) > 1], columns=["setting", *flat], dtype=object
+    )
+
+
+def final_and_best(panels: Sequence[Panel]) -> pd.DataFrame:
+    """One row a curve and run: the mean of the last steps, the highest and lowest mean of as many, and the step they end at."""
+    rows = [
+        {"curve": panel.curve.title, "run": run_id} | _extremes(curve)
+        for panel in panels
+        for run_id, curve in panel.runs.items()
+        if len(curve.values)
+    ]
+    return pd.DataFrame(rows, columns=["curve", "run", "final", "highest", "highest at step", "lowest", "lowest at step"])
+
+
+def scores_of(evaluation: Evaluation) -> Scores:
+    """What an evaluation came to."""
+    problems = len({item.problem_id for item in evaluation.items})
+    return Scores(evaluation.label, evaluation.step, problems, evaluation_table(evaluation))
+
+
+def evaluation_rows(evaluated: Mapping[str, Sequence[Scores]]) -> pd.DataFrame:
+    """One row an evaluation, by run id: the article's five measures, each with its 95% interval."""
+    rows = []
+    for run_id, evaluations in evaluated.items():
+        for found in evaluations:
+            row: dict[str, object] = {"run": run_id, "evaluation": found.label, "step": found.step, "problems": found.problems}
+            for score in found.table.values():
+                row |= {score.title: score.value, f"{score.title}, low": score.low, f"{score.title}, high": score.high}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shown_evaluations(rows: pd.DataFrame) -> pd.DataFrame:
+    """`evaluation_rows` for reading: each measure and its interval in one cell."""
+    shown = rows[["run", "evaluation", "step", "problems"]].copy()
+    for title, _ in ARTICLE_TABLE.values():
+        if title in rows:
+            shown[title] = [
+                "" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+                for value, low, high in zip(rows[title], rows[f"{title}, low"], rows[f"{title}, high"], strict=True)
+            ]
+    return shown
+
+
+def _flat(spec: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": _written(weight) for inner, weight in value.items()}
+        else:
+            found[name] = _written(value)
+    return found
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_written, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _extremes(curve: RunCurve) -> dict[str, float]:
+    """Over running means of `WINDOW_STEPS` steps, or of all while there are fewer."""
+    window = min(WINDOW_STEPS, len(curve.values))
+    means = np.convolve(curve.values, np.full(window, 1 / window), mode="valid")
+    high, low = int(means.argmax()), int(means.argmin())
+    ends = curve.steps[window - 1 :]
+    return {
+        "final": float(means[-1]),
+        "highest": float(means[high]),
+        "highest at step": int(ends[high]),
+        "lowest": float(means[low]),
+        "lowest at step": int(ends[low]),
+    }

@@ -1,0 +1,162 @@
+"""The head of a run's page: where it stands, what can be done with it, its five figures, what a person keeps with it."""
+
+import gzip
+import json
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Literal
+
+import streamlit as st
+
+from dashboard import curves, data, run_data
+from dashboard.components.errors import boundary, render_error
+from dashboard.components.run_marks import render_marks
+from dashboard.state import Keys, State
+from dashboard.text import duration, percent, plain, significant
+from training.config import RunConfig
+from training.launch import resume_run, stop_run
+from training.rollout_pages import rollout_lines
+from training.store import Job, Status
+
+HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
+_GZIP_LEVEL = 4
+_Color = Literal["gray", "blue", "orange", "green", "red"]
+_BADGES: dict[Status, tuple[_Color, str]] = {
+    "queued": ("gray", ":material/hourglass_empty:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "stopping": ("orange", ":material/pause:"),
+    "stopped": ("gray", ":material/stop:"),
+    "finished": ("green", ":material/check:"),
+    "failed": ("red", ":material/error:"),
+    "lost": ("red", ":material/help:"),
+}
+
+
+def render_status(status: Status) -> None:
+    """A status as a coloured badge with its word."""
+    color, icon = _BADGES[status]
+    st.badge(status, color=color, icon=icon)
+
+
+def render_header(run: Job, config: RunConfig) -> None:
+    """Where the run stands, its buttons and its figures."""
+    names = [*curves.headline_names(config), "step_time"]
+    series = run_data.series_of(run.id, names)
+    status, progress, actions = st.columns([1.1, 4, 5.9], vertical_alignment="center")
+    with status:
+        render_status(run.status)
+    progress.progress(run.fraction, text=plain(progress_line(run, curves.step_time_s(series["step_time"]))))
+    with actions, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        _render_actions(run)
+    _render_tracker(run.tracker)
+    if run.status in ("failed", "lost"):
+        render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
+    _render_headlines(curves.headlines(series, config))
+
+
+def progress_line(run: Job, step_time_s: float | None) -> str:
+    """Step, pace and time left; of a run that has ended, why and how long it took."""
+    parts = [f"step {run.done:,.0f} of {run.total:,.0f}"]
+    if step_time_s:
+        parts.append(f"{significant(step_time_s)} s a step")
+    if run.active:
+        if step_time_s and run.message == "training":
+            parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
+        parts.append("waiting for its turn" if run.status == "queued" else run.message)
+    else:
+        parts.append(run.reason)
+        if run.started_at and run.ended_at:
+            parts.append(f"took {duration(run.ended_at - run.started_at)}")
+    return ", ".join(part for part in parts if part)
+
+
+def _render_actions(run: Job) -> None:
+    if run.active:
+        stopping = run.status == "stopping"
+        if st.button("Stop", key=Keys.STOP, disabled=stopping, help="Ends the run at its next step, with a checkpoint."):
+            with boundary():
+                stop_run(data.store(), data.home(), run.id)
+                st.rerun()
+    elif run.status != "finished" and st.button(
+        "Resume", key=Keys.RESUME, type="primary", help="Goes on from the latest checkpoint."
+    ):
+        with boundary():
+            resume_run(data.store(), data.home(), run.id)
+            st.rerun()
+    if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
+        State().launch_from, State().launch_changes = run.id, {}
+        st.switch_page("app_pages/launch.py", query_params={"from": run.id})
+    with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
+        render_marks(run)
+    with st.popover("Download", icon=":material/download:"):
+        _render_downloads(run.id)
+
+
+def _render_downloads(run_id: str) -> None:
+    """Each file is made when it is asked for."""
+    files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
+        ("Curves, CSV", "scalars.csv.gz", lambda: _gzipped(scalar_lines(run_id))),
+        ("Completions, JSON lines", "rollouts.jsonl.gz", lambda: _gzipped(rollout_lines(data.store(), run_id))),
+        ("Evaluations, JSON", "evaluations.json.gz", lambda: _gzipped(evaluation_json(run_id))),
+    )
+    for label, name, make in files:
+        st.download_button(
+            label,
+            make,
+            file_name=f"{run_id}-{name}",
+            mime="application/gzip",
+            key=f"download {name}",
+            on_click="ignore",
+            width="stretch",
+        )
+    st.caption("Compressed with gzip, which pandas reads as it is.")
+
+
+def scalar_lines(run_id: str) -> Iterator[bytes]:
+    """Every scalar as a line of CSV, a column each for step, name, value and time."""
+    yield b"step,name,value,time\n"
+    for scalar in data.store().scalars(run_id):
+        value = "" if scalar.value is None else repr(scalar.value)
+        yield f"{scalar.step},{scalar.name},{value},{scalar.time!r}\n".encode()
+
+
+def evaluation_json(run_id: str) -> Iterator[bytes]:
+    """The complete evaluations, every answer with its rewards."""
+    yield json.dumps([asdict(evaluation) for evaluation in run_data.evaluations_of(run_id)], ensure_ascii=False).encode()
+
+
+def _gzipped(lines: Iterator[bytes]) -> bytes:
+    """A file of the lines; only what is compressed is ever in memory."""
+    with tempfile.TemporaryFile() as file:
+        with gzip.open(file, "wb", compresslevel=_GZIP_LEVEL) as packed:
+            packed.writelines(lines)
+        file.seek(0)
+        return file.read()
+
+
+def _render_tracker(tracker: str) -> None:
+    """Where the run is on record besides here."""
+    if tracker.startswith(("https://", "http://")):
+        st.link_button("Weights & Biases", tracker, icon=":material/open_in_new:")
+    elif tracker:
+        st.caption("Also logged for Weights & Biases, offline. This uploads it:")
+        st.code(f"wandb sync {shlex.quote(tracker)}", language="bash")
+
+
+def _render_headlines(found: list[curves.Headline]) -> None:
+    if not found:
+        return
+    for column, headline in zip(st.columns(len(found)), found, strict=True):
+        value = percent(headline.value) if headline.is_share else significant(headline.value)
+        column.metric(headline.title, value, _change(headline), delta_color="off", delta_arrow="off", help=HEADLINE_HELP)
+
+
+def _change(headline: curves.Headline) -> str | None:
+    """`+0.26`, `−13 points`; nothing for no change."""
+    if not headline.change:
+        return None
+    size = abs(headline.change)
+    amount = f"{significant(round(100 * size, 1))} points" if headline.is_share else significant(size)
+    return f"{'+' if headline.change > 0 else '−'}{amount}"

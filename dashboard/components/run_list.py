@@ -1,0 +1,177 @@
+"""The list of runs: what it shows, the table that keeps its selection while it polls, the queue, and what can be done."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.components.errors import boundary
+from dashboard.components.run_marks import render_keeping, render_tags_and_note
+from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
+from dashboard.state import Keys, State
+from dashboard.text import count, plain
+from training.errors import AtlasError
+from training.launch import stop_run
+from training.overview import reward_sparklines
+from training.run_marks import all_marks, known_tags
+from training.sessions import sessions_of
+from training.store import Job, Status
+
+_LISTED = 1000
+"""The newest jobs that are looked through."""
+_BUSY_POLL_S = 2.0
+_IDLE_POLL_S = 5.0
+_ROW_PX = 33
+_ROWS_SHOWN = 14
+_NAMED = 4
+_STATUS_COLOURS: dict[Status, str] = {
+    "queued": "gray",
+    "running": "blue",
+    "stopping": "orange",
+    "stopped": "gray",
+    "finished": "green",
+    "failed": "red",
+    "lost": "red",
+}
+
+
+def render_list(state: State) -> None:
+    """Filters, the runs, newest first, the queue, and what can be done with the runs that are chosen."""
+    jobs = data.store().jobs("train", _LISTED)
+    if not jobs:
+        st.write("A run trains a model on your problems with GRPO; its curves and completions appear here as it learns.")
+        if st.button("Launch a run", type="primary"):
+            st.switch_page("app_pages/launch.py")
+        return
+    _render_filters(state)
+    busy = any(job.active for job in jobs)
+    poll_s = _BUSY_POLL_S if busy else _IDLE_POLL_S
+    st.fragment(_render_live, run_every=poll_s)(state, state.marked_runs)
+    shown = {run.id: run for run in matching_runs(jobs, all_marks(data.store()), state.run_filter)}
+    with boundary():
+        _render_actions(state, [shown[run_id] for run_id in state.marked_runs if run_id in shown])
+    st.fragment(_render_queue, run_every=poll_s)()
+
+
+def _render_filters(state: State) -> None:
+    search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
+    search.text_input(
+        "Search",
+        placeholder="Run, preset, model, tag or note",
+        icon=":material/search:",
+        **state.bind(State.run_search, Keys.RUN_SEARCH),
+    )
+    statuses.multiselect(
+        "Status", list(get_args(Status)), placeholder="All", **state.bind(State.run_statuses, Keys.RUN_STATUSES)
+    )
+    found = sorted({*known_tags(data.store()), *state.run_tags}, key=str.casefold)
+    tags.multiselect("Tags", found, placeholder="All", **state.bind(State.run_tags, Keys.RUN_TAGS))
+    archived.toggle(
+        "Archived too", help="Also list the runs that were archived.", **state.bind(State.run_archived, Keys.RUN_ARCHIVED)
+    )
+
+
+def _render_live(state: State, chosen_before: tuple[str, ...]) -> None:
+    with boundary():
+        runs = data.store().jobs("train", _LISTED)
+        marks = all_marks(data.store())
+        shown = matching_runs(runs, marks, state.run_filter)
+        _render_table(state, shown)
+        hidden = len(runs) - len(shown)
+        st.caption(count(len(shown), "run") + (f", {hidden:,} more are filtered out or archived" if hidden else ""))
+        if not shown and st.button("Show all runs", on_click=state.show_all_runs):
+            st.rerun(scope="app")
+    if state.marked_runs != chosen_before:
+        st.rerun(scope="app")
+
+
+def _render_table(state: State, runs: Sequence[Job]) -> None:
+    ids = [run.id for run in runs]
+    # Rows are chosen by their place, so a table with other rows, or in another order, is another table.
+    key = f"{Keys.RUN_TABLE} {hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
+
+    def choose() -> None:
+        state.marked_runs = tuple(ids[place] for place in st.session_state[key]["selection"]["rows"])
+
+    if not runs:
+        return
+    store = data.store()
+    table = run_table(runs, all_marks(store, ids), reward_sparklines(store, ids), sessions_of(store, ids))
+    st.dataframe(
+        table,
+        key=key,
+        height=_ROW_PX * (min(len(runs), _ROWS_SHOWN) + 1) + 2,
+        row_height=_ROW_PX,
+        on_select=choose,
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(run_id) for run_id in state.marked_runs if run_id in ids]}},
+        hide_index=True,
+        column_config=_columns(sorted({tag for tags in table["tags"] for tag in tags})),
+        alt=f"The list of {count(len(runs), 'run')}: {', '.join(f'{run.id} {run.status}' for run in runs[:10])}",
+    )
+
+
+def _columns(tags: Sequence[str]) -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "run": column.TextColumn(width=150, pinned=True),
+        "status": column.MultiselectColumn(
+            width=90, options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), disabled=True
+        ),
+        "progress": column.ProgressColumn(width=100, format="%d%%", min_value=0, max_value=100),
+        "reward": column.LineChartColumn(
+            width=120, y_min=0, y_max=1, help="Total reward by step, from 0 to the highest that the run can reach."
+        ),
+        "steps": column.TextColumn(width=90),
+        "took": column.TextColumn(width=90, help="Time at work; pauses before a resume are left out."),
+        "tags": column.MultiselectColumn(width=130, options=list(tags), color="auto", disabled=True),
+        "note": column.TextColumn(width=220),
+        "launched": column.DatetimeColumn(width=110, format="D MMM HH:mm"),
+        "backend": column.TextColumn(width=70),
+        "model": column.TextColumn(width=130),
+        "how it stands": column.TextColumn(width=260),
+    }
+
+
+def _render_queue() -> None:
+    with boundary():
+        queue = queue_of(data.store().jobs(limit=_LISTED))
+        if queue:
+            st.subheader("Queue", anchor=False)
+        for waiting in queue:
+            _render_waiting(waiting)
+
+
+def _render_waiting(waiting: Waiting) -> None:
+    job_id = waiting.job.id
+
+    def cancel() -> None:
+        try:
+            st.toast(plain(stop_run(data.store(), data.home(), job_id)))
+        except AtlasError as error:  # it has had its turn, or is gone
+            st.toast(plain(str(error)))
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(f"{waiting.position}. **{plain(job_id)}** waits {plain(waiting.waits_for)}", width="stretch")
+        st.button("Cancel", key=f"{Keys.RUN_TABLE} cancel {job_id}", help="It can be resumed later.", on_click=cancel)
+
+
+def _render_actions(state: State, runs: Sequence[Job]) -> None:
+    if not runs:
+        st.caption("Choose a row to open, tag, archive or delete its run; choose several to compare them.")
+        return
+    more = f" and {len(runs) - _NAMED} more" if runs[_NAMED:] else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(plain(", ".join(run.id for run in runs[:_NAMED]) + more), anchor=False, width="content")
+        if len(runs) == 1 and st.button("Open", type="primary", icon=":material/open_in_full:"):
+            state.run = runs[0].id
+            st.rerun()
+        compare = f"Compare {count(len(runs), 'run')}"
+        if len(runs) > 1 and st.button(compare, type="primary", icon=":material/compare_arrows:"):
+            state.compared_runs = tuple(run.id for run in runs)
+            st.rerun()
+        render_keeping(runs)
+    if len(runs) == 1:
+        render_tags_and_note(runs[0])

@@ -1,0 +1,90 @@
+"""Which evaluations there are, under names for people: a run's own, and those of checkpoints and models measured alone.
+
+Nothing here knows Streamlit, and nothing reads completions.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.evaluations import Heading
+from training.prompts import SYSTEM_PROMPT
+from training.store import Job
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One complete evaluation as people choose it."""
+
+    heading: Heading
+    title: str
+    """`demo-1 before`, `evaluate-3: demo-1, step 50`."""
+    subject: str
+    """The run whose model was measured; the job itself where that was no run's."""
+    source: str
+    """The problems' source; evaluations of other sources have nothing to compare."""
+    settings: str
+    """How completions were drawn, so that a difference in that is not taken for one in skill."""
+
+    @property
+    def id(self) -> str:
+        """As the address names it."""
+        return f"{self.heading.job_id}:{self.heading.label}"
+
+
+def catalogue(
+    headings: Iterable[Heading], jobs: Mapping[str, Job], checkpoints: Mapping[str, tuple[str, int]]
+) -> list[Measured]:
+    """Every evaluation whose job is known: runs before models measured alone, newest first, those of a job as they were made.
+
+    Args:
+        checkpoints: folder -> (run, step), to tell whose model was measured.
+    """
+    found = [_measured(heading, jobs[heading.job_id], checkpoints) for heading in headings if heading.job_id in jobs]
+    return sorted(found, key=lambda measured: _order(jobs[measured.heading.job_id]))
+
+
+def model_title(model: str, checkpoints: Mapping[str, tuple[str, int]]) -> str:
+    """A model's name for people: `demo-1, step 50` for a checkpoint, the last two parts of another folder."""
+    if model in checkpoints:
+        run, step = checkpoints[model]
+        return f"{run}, step {step:,}"
+    return "/".join(Path(model).parts[-2:]) if model.startswith("/") else model
+
+
+def default_ids(entries: Sequence[Measured], job_id: str) -> tuple[str, ...]:
+    """A job's first and last evaluation: before and after of a finished run, the one of a model."""
+    own = [measured.id for measured in entries if measured.heading.job_id == job_id]
+    return tuple(dict.fromkeys((own[0], own[-1]))) if own else ()
+
+
+def short_titles(entries: Sequence[Measured]) -> dict[str, str]:
+    """Id -> title; what all share, one run, is left out: `before`, `step 50`, `after`."""
+    if len({measured.heading.job_id for measured in entries}) == 1 and len(entries) > 1:
+        return {measured.id: _label(measured.heading) for measured in entries}
+    return {measured.id: measured.title for measured in entries}
+
+
+def _order(job: Job) -> tuple[bool, int]:
+    return job.kind == "evaluate", -job.seq
+
+
+def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, int]]) -> Measured:
+    source = str(job.spec.get("source", ""))
+    if job.kind != "evaluate":
+        return Measured(heading, f"{job.id} {_label(heading)}", job.id, source, _settings(job.spec, "evaluation_"))
+    model = str(job.spec.get("model", ""))
+    subject = checkpoints[model][0] if model in checkpoints else job.id
+    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, source, _settings(job.spec, ""))
+
+
+def _label(heading: Heading) -> str:
+    return f"step {heading.step:,}" if heading.label.startswith("step-") else heading.label
+
+
+def _settings(spec: Mapping[str, object], prefix: str) -> str:
+    temperature, samples = spec.get(f"{prefix}temperature", 0), spec.get(f"{prefix}samples", 1)
+    drawn = "the likeliest token each time" if temperature == 0 else f"temperature {temperature:g}"
+    each = "" if samples == 1 else f", {samples} completions a problem"
+    prompt = "" if spec.get("system_prompt", SYSTEM_PROMPT) == SYSTEM_PROMPT else ", another system prompt"
+    return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}"

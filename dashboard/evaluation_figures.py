@@ -1,0 +1,298 @@
+"""Tables and figures of evaluations: evaluations go in, frames and plotly figures come out. Nothing here knows Streamlit."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard import figures, theme
+from dashboard.text import shorten
+from training.comparison import SampledScore
+from training.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
+from training.evaluations import Evaluation
+from training.problems import Problem
+from training.rewards import REWARDS, extract_answer
+
+EVALUATION_COLOURS = (theme.QUIET, theme.TOPICS[0], theme.TOPICS[1], theme.TOPICS[3], theme.TOPICS[2], *theme.TOPICS[4:])
+"""The first evaluation is what the others are compared with: grey."""
+
+CHANGES = {
+    "gained": "Gained",
+    "lost": "Lost",
+    "right": "Right in both",
+    "wrong": "Wrong in both",
+    "mixed": "As often right",
+}
+"""What became of a problem between two evaluations; "mixed" only where several completions a problem were drawn."""
+
+CLUSTERS_SHOWN = 12
+SMALLEST_CLUSTER = 3
+"""Problems below which a cluster's share says nothing; it still stands in the table."""
+
+_SPREAD = 0.14
+"""How far evaluations stand apart around one measure or group, of the distance between two."""
+
+GroupScores = Mapping[int | None, tuple[int, Mapping[str, Score]]]
+"""As `training.comparison.scores_by_group` gives them."""
+
+
+def measure_frame(tables: Mapping[str, Mapping[str, Score]], *, article: bool) -> pd.DataFrame:
+    """One row a measure in the article's order: its maximum, then value and 95% interval of each evaluation in one cell.
+
+    Args:
+        tables: evaluation's title -> its table.
+        article: whether the article's own figures stand beside.
+    """
+    rows = []
+    for key, (title, reward) in ARTICLE_TABLE.items():
+        row: dict[str, object] = {"measure": title, "maximum": f"{REWARDS[reward].maximum:.1f}"}
+        row |= {name: _with_interval(table.get(key)) for name, table in tables.items()}
+        if article:
+            before, after = ARTICLE_FIGURES[key]
+            row |= {"article before": f"{before:.3f}", "article after": f"{after:.3f}"}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def measure_rows(tables: Mapping[str, Mapping[str, Score]]) -> pd.DataFrame:
+    """The same as numbers, for a file: one row an evaluation and measure."""
+    rows = [
+        {"evaluation": name, "measure": score.title, "value": score.value, "low": score.low, "high": score.high}
+        | {"maximum": score.maximum}
+        for name, table in tables.items()
+        for score in table.values()
+    ]
+    return pd.DataFrame(rows, columns=["evaluation", "measure", "value", "low", "high", "maximum"])
+
+
+def measures_figure(tables: Mapping[str, Mapping[str, Score]]) -> go.Figure:
+    """Each measure as a share of its maximum, a point and a 95% interval an evaluation."""
+    figure = go.Figure()
+    keys = list(ARTICLE_TABLE)
+    for place, (name, table) in enumerate(tables.items()):
+        rows = [(len(keys) - 1 - keys.index(key), score) for key, score in table.items()]
+        heights = [row - _offset(place, len(tables)) for row, _ in rows]
+        figure.add_trace(
+            _points(name, place, [_share(score) for _, score in rows], heights, [score.title for _, score in rows], axis="x")
+        )
+    figures.quiet(figure)
+    figure.update_layout(margin={"l": 10, "r": 12, "t": 30, "b": 36})
+    figure.update_xaxes(title={"text": "share of the maximum"}, tickformat=".0%", range=[-0.02, 1.02], showgrid=True)
+    figure.update_xaxes(gridcolor="rgba(138,148,158,0.25)")
+    titles = [ARTICLE_TABLE[key][0] for key in reversed(keys)]
+    figure.update_yaxes(tickvals=list(range(len(keys))), ticktext=titles, range=[-0.6, len(keys) - 0.4], showgrid=False)
+    return figure
+
+
+def groups_figure(scores: Mapping[str, GroupScores], names: Mapping[int | None, str], measure: str, unit: str) -> go.Figure:
+    """Correctness by the groups of the problems, in the order of `names`, a point and a 95% interval an evaluation.
+
+    Args:
+        scores: evaluation's title -> its scores by group.
+        measure: "hard" or "soft".
+    """
+    figure = go.Figure()
+    for place, (title, by_group) in enumerate(scores.items()):
+        rows = [
+            (x + _offset(place, len(scores)), by_group[group][1][measure], f"{name}, {by_group[group][0]:,} problems")
+            for x, (group, name) in enumerate(names.items())
+            if group in by_group and measure in by_group[group][1]
+        ]
+        places, shares = [x for x, _, _ in rows], [_share(score) for _, score, _ in rows]
+        figure.add_trace(_points(title, place, shares, places, [text for _, _, text in rows], axis="y"))
+    figures.quiet(figure)
+    counts = [_problems(scores, group) for group in names]
+    escaped = [html.escape(name, quote=False) for name in names.values()]
+    labels = [f"{name}<br>n = {number:,}" for name, number in zip(escaped, counts, strict=True)]
+    figure.update_xaxes(title={"text": unit}, tickvals=list(range(len(names))), ticktext=labels, range=[-0.6, len(names) - 0.4])
+    figure.update_yaxes(title={"text": ARTICLE_TABLE[measure][0].lower()}, tickformat=".0%", range=[-0.03, 1.03], showgrid=True)
+    return figure
+
+
+def clusters_figure(frame: pd.DataFrame, titles: Sequence[str]) -> go.Figure:
+    """The largest clusters, most gained at the top: a line from one evaluation's share to the other's.
+
+    Args:
+        frame: `clusters_frame` of the two.
+        titles: of the two, or of one evaluation compared with itself, which then has only its points.
+    """
+    shown = frame[frame["problems"] >= SMALLEST_CLUSTER].nlargest(CLUSTERS_SHOWN, "problems")
+    shown = shown.sort_values(["change", "before"], ignore_index=True)
+    sizes = zip(shown["cluster"], shown["problems"], strict=True)
+    names = [f"{html.escape(shorten(str(name), 30), quote=False)} ({problems:,})" for name, problems in sizes]
+    figure = go.Figure()
+    for place, ends in enumerate(zip(shown["before"], shown["after"], strict=True)):
+        line = {"color": theme.QUIET, "width": 2}
+        figure.add_trace(go.Scatter(x=ends, y=[place, place], mode="lines", line=line, hoverinfo="skip", showlegend=False))
+    for number, (title, column) in enumerate(zip(titles, ("before", "after"), strict=False)):
+        figure.add_trace(
+            go.Scatter(
+                name=html.escape(title, quote=False),
+                x=shown[column].tolist(),
+                y=list(range(len(shown))),
+                mode="markers",
+                marker={"color": EVALUATION_COLOURS[number], "size": 9},
+                customdata=shown["problems"].tolist(),
+                hovertemplate="%{x:.0%} of %{customdata:,} problems<extra></extra>",
+            )
+        )
+    figures.quiet(figure)
+    figure.update_xaxes(title={"text": "hard correctness"}, tickformat=".0%", range=[-0.03, 1.03], showgrid=True)
+    figure.update_xaxes(gridcolor="rgba(138,148,158,0.25)")
+    figure.update_yaxes(
+        tickvals=list(range(len(shown))), ticktext=names, range=[-0.6, max(len(shown), 1) - 0.4], showgrid=False
+    )
+    return figure
+
+
+def clusters_frame(base: GroupScores, against: GroupScores, titles: Mapping[int, str]) -> pd.DataFrame:
+    """One row a cluster that both evaluated, the largest first: its problems, hard correctness in both, and the change."""
+    rows = []
+    for group, (problems, scores) in base.items():
+        other = against.get(group)
+        if group is None or "hard" not in scores or other is None or "hard" not in other[1]:
+            continue
+        before, after = scores["hard"].value, other[1]["hard"].value
+        rows.append((titles.get(group, f"cluster {group}"), problems, before, after, after - before))
+    frame = pd.DataFrame(rows, columns=["cluster", "problems", "before", "after", "change"])
+    return frame.sort_values("problems", ascending=False, ignore_index=True)
+
+
+def samples_figure(sampled: Mapping[str, Sequence[SampledScore]]) -> go.Figure:
+    """pass@k (solid) and majority@k (dotted) over k on a scale of doublings, with 95% intervals.
+
+    Args:
+        sampled: evaluation's title -> `training.comparison.sampled_scores`.
+    """
+    figure = go.Figure()
+    largest = 1
+    for place, (title, scores) in enumerate(sampled.items()):
+        for kind, dash in (("pass", "solid"), ("majority", "dot")):
+            found = [score for score in scores if score.title.startswith(f"{kind}@")]
+            ks = [int(score.title.partition("@")[2]) for score in found]
+            largest = max([largest, *ks])
+            figure.add_trace(
+                go.Scatter(
+                    name=f"{kind}@k, {html.escape(title, quote=False)}",
+                    x=ks,
+                    y=[score.value for score in found],
+                    error_y=_errors([(score.value, score.low, score.high) for score in found], place),
+                    mode="lines+markers",
+                    line={"color": EVALUATION_COLOURS[place % len(EVALUATION_COLOURS)], "dash": dash, "width": 2},
+                    hovertemplate=f"{kind}@%{{x}}: %{{y:.3f}}<extra></extra>",
+                )
+            )
+    figures.quiet(figure)
+    ticks = [2**power for power in range(int(np.log2(largest)) + 1)]
+    figure.update_xaxes(title={"text": "k, completions a problem"}, type="log", tickvals=ticks, ticktext=list(map(str, ticks)))
+    figure.update_yaxes(title={"text": "share of problems"}, tickformat=".0%", range=[-0.03, 1.03])
+    return figure
+
+
+def samples_frame(sampled: Mapping[str, Sequence[SampledScore]]) -> pd.DataFrame:
+    """The same as a table: one row a figure, one column an evaluation."""
+    titles = dict.fromkeys(score.title for scores in sampled.values() for score in scores)
+    by_name = {name: {score.title: score for score in scores} for name, scores in sampled.items()}
+    return pd.DataFrame(
+        [{"figure": title} | {name: _with_interval(found.get(title)) for name, found in by_name.items()} for title in titles]
+    )
+
+
+def changes_frame(base: Evaluation, against: Evaluation, reward: str, problems: Mapping[str, Problem]) -> pd.DataFrame:
+    """One row a problem that both evaluations scored, in the order of `base`.
+
+    Returns:
+        `change` (a key of `CHANGES`), `problem`, `steps`, `gold`, the first answer in each and the share right, `question`.
+    """
+    was, now = _by_problem(base, reward), _by_problem(against, reward)
+    rows = []
+    for problem_id, (before, answer_before) in was.items():
+        if problem_id not in now:
+            continue
+        after, answer_after = now[problem_id]
+        problem = problems.get(problem_id)
+        rows.append(
+            {
+                "change": _change(before, after),
+                "problem": problem_id,
+                "steps": len(problem.steps) if problem else None,
+                "gold": problem.gold if problem else "",
+                "answer before": answer_before,
+                "answer after": answer_after,
+                "right before": before,
+                "right after": after,
+                "question": problem.question if problem else "",
+            }
+        )
+    columns = ["change", "problem", "steps", "gold", "answer before", "answer after", "right before", "right after", "question"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _by_problem(evaluation: Evaluation, reward: str) -> dict[str, tuple[float, str]]:
+    """Problem id -> (share of its scored completions that are right, the first one's answer)."""
+    maximum = REWARDS[reward].maximum
+    right: dict[str, list[bool]] = {}
+    answers: dict[str, str] = {}
+    for item in evaluation.items:
+        if (value := item.rewards.get(reward)) is not None:
+            right.setdefault(item.problem_id, []).append(value >= maximum)
+            answers.setdefault(item.problem_id, shorten(extract_answer(item.completion), 60))
+    return {problem_id: (sum(found) / len(found), answers[problem_id]) for problem_id, found in right.items()}
+
+
+def _change(before: float, after: float) -> str:
+    if before != after:
+        return "gained" if after > before else "lost"
+    return {1.0: "right", 0.0: "wrong"}.get(after, "mixed")
+
+
+def _points(
+    title: str,
+    number: int,
+    shares: Sequence[tuple[float, float, float]],
+    places: Sequence[float],
+    texts: Sequence[str],
+    axis: str,
+) -> go.Scatter:
+    """Points with intervals along `axis`, at `places` on the other one."""
+    values = [value for value, _, _ in shares]
+    along, across = ("x", "y") if axis == "x" else ("y", "x")
+    return go.Scatter(
+        name=html.escape(title, quote=False),
+        mode="markers",
+        marker={"color": EVALUATION_COLOURS[number % len(EVALUATION_COLOURS)], "size": 9},
+        customdata=[[text, f"{low:.1%} to {high:.1%}"] for text, (_, low, high) in zip(texts, shares, strict=True)],
+        hovertemplate=f"%{{customdata[0]}}: %{{{along}:.1%}} (%{{customdata[1]}})<extra></extra>",
+        **{along: values, across: list(places), f"error_{along}": _errors(shares, number)},
+    )
+
+
+def _errors(shares: Sequence[tuple[float, float, float]], number: int) -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value for value, _, high in shares],
+        "arrayminus": [value - low for value, low, _ in shares],
+        "thickness": 1.6,
+        "width": 0,
+        "color": EVALUATION_COLOURS[number % len(EVALUATION_COLOURS)],
+    }
+
+
+def _share(score: Score) -> tuple[float, float, float]:
+    return score.value / score.maximum, score.low / score.maximum, score.high / score.maximum
+
+
+def _offset(place: int, number: int) -> float:
+    """Evaluations around one place, the first uppermost or leftmost."""
+    return (place - (number - 1) / 2) * min(_SPREAD, 0.7 / max(1, number))
+
+
+def _problems(scores: Mapping[str, GroupScores], group: int | None) -> int:
+    return max(by_group[group][0] if group in by_group else 0 for by_group in scores.values())
+
+
+def _with_interval(score: Score | SampledScore | None) -> str:
+    return "" if score is None else f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"

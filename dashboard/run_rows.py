@@ -1,0 +1,126 @@
+"""The list of runs as rows: which runs it shows, what stands in each row, and the queue. Nothing here knows Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from dashboard.text import count, duration, shorten
+from training.backends import local
+from training.rewards import REWARDS
+from training.run_marks import Marks
+from training.sessions import Session, worked_s
+from training.store import Job
+
+_NOTE_CHARACTERS = 80
+_REASON_CHARACTERS = 120
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are asked for."""
+
+    search: str = ""
+    """Words that must all occur in the id, preset, model, source, tags or note."""
+    statuses: tuple[str, ...] = ()
+    """Any of them; with none, all."""
+    tags: tuple[str, ...] = ()
+    """All of them."""
+    archived: bool = False
+    """Whether archived runs are shown too."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One place in a queue."""
+
+    position: int
+    job: Job
+    waits_for: str
+
+
+def matching_runs(runs: Sequence[Job], marks: Mapping[str, Marks], asked: RunFilter) -> list[Job]:
+    """The runs that are asked for, in the order given."""
+    words = asked.search.casefold().split()
+    return [run for run in runs if _matches(run, marks.get(run.id, Marks()), asked, words)]
+
+
+def run_table(
+    runs: Sequence[Job],
+    marks: Mapping[str, Marks],
+    rewards: Mapping[str, Sequence[float]],
+    sessions: Mapping[str, Sequence[Session]],
+) -> pd.DataFrame:
+    """One row a run.
+
+    Args:
+        rewards: `overview.reward_sparklines`; shown as shares of each run's highest total.
+        sessions: `sessions.sessions_of`.
+    """
+    nothing = Marks()
+    return pd.DataFrame(
+        [_row(run, marks.get(run.id, nothing), rewards.get(run.id, ()), sessions.get(run.id, ())) for run in runs]
+    )
+
+
+def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
+    """The jobs that wait for their turn, each backend's in submission order, with what each waits for.
+
+    Args:
+        jobs: newest first.
+    """
+    found = []
+    for backend in sorted({job.backend for job in jobs}):
+        turns = [job for job in reversed(jobs) if job.backend == backend and job.kind in local.ACCELERATOR_KINDS]
+        at_work = [job for job in turns if job.status in ("running", "stopping")]
+        waiting = [job for job in turns if job.status == "queued"]
+        found += [
+            Waiting(place, job, _waits_for(job, at_work, waiting[: place - 1])) for place, job in enumerate(waiting, start=1)
+        ]
+    return found
+
+
+def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
+    if job.backend != local.NAME:
+        return "for the cluster to have room"
+    if at_work:
+        first = f"for {at_work[0].id}, step {at_work[0].done:,.0f} of {at_work[0].total:,.0f}"
+        return first + (f", and {count(len(before), 'job')} before it" if before else "")
+    if before:
+        return f"for {before[-1].id}" + (f", and {count(len(before) - 1, 'job')} before that" if before[1:] else "")
+    return "for nothing: it is starting" if not job.worker else "for this machine's accelerator"
+
+
+def _matches(run: Job, marks: Marks, asked: RunFilter, words: Sequence[str]) -> bool:
+    if marks.archived and not asked.archived:
+        return False
+    if (asked.statuses and run.status not in asked.statuses) or not set(asked.tags).issubset(marks.tags):
+        return False
+    told = (run.id, *(str(run.spec.get(name, "")) for name in ("preset", "model", "source", "subset")), *marks.tags, marks.note)
+    text = "\n".join(told).casefold()
+    return all(word in text for word in words)
+
+
+def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Session]) -> dict[str, object]:
+    maximum = _maximum_reward(run)
+    return {
+        "run": run.id,
+        "status": [run.status],
+        "progress": 100 * run.fraction,
+        "reward": [value / maximum for value in rewards] if maximum > 0 else [],
+        "steps": f"{run.done:,.0f} of {run.total:,.0f}",
+        "took": duration(worked_s(worked, run.heartbeat_at)) if worked else "",
+        "tags": list(marks.tags),
+        "note": ("Archived. " if marks.archived else "") + shorten(marks.note, _NOTE_CHARACTERS),
+        "launched": datetime.fromtimestamp(run.created_at),
+        "backend": run.backend,
+        "model": str(run.spec.get("model", "")),
+        "how it stands": shorten(run.reason or run.message, _REASON_CHARACTERS),
+    }
+
+
+def _maximum_reward(run: Job) -> float:
+    """The highest total of a run, whose reward functions need not all be known to this program."""
+    weights = run.spec.get("rewards") or {}
+    return float(sum(weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and name in REWARDS))

@@ -1,0 +1,236 @@
+"""The list of runs, its queue, and comparing runs: without a browser, on a store with made-up runs."""
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.run_rows import RunFilter, matching_runs, queue_of
+from tests.app_testing import run_app, words
+from tests.fakes import record_evaluation
+from training.backends.local import job_folder
+from training.evaluations import EvaluationItem
+from training.home import Home
+from training.presets import load_preset
+from training.run_marks import Marks, all_marks, marks_of, set_marks
+from training.store import Rollout, Store
+
+pytestmark = pytest.mark.usefixtures("dashboard_home")
+
+
+@pytest.fixture
+def store(home: Home) -> Store:
+    """Its heartbeats lie an hour ahead, so that no run counts as lost however slow the machine is."""
+    return Store.open(home.store_url, lambda: time.time() + 3600)
+
+
+def add_run(store: Store, *settings: str, steps: int = 6, ended: bool = True) -> str:
+    """A run whose reward is its step, by tenths."""
+    config = load_preset("demo", ["max_steps=8", *settings])
+    run_id = store.create_job("train", "demo", config.model_dump(mode="json"), total=8)[0].id
+    store.start(run_id)
+    store.record(
+        run_id,
+        rollouts=[Rollout(1, 0, 0, "train-0", "a", {"correctness": 1.0}, 1.0, 0.5, 3, "stop")],
+        scalars=[(step, {"reward": step / 10, "rewards/correctness/mean": step / 8}) for step in range(1, steps + 1)],
+    )
+    store.progress(run_id, steps, 8, "training")
+    if ended:
+        store.end(run_id, "finished", "done")
+    return run_id
+
+
+def queue_run(store: Store, seed: int) -> str:
+    spec = load_preset("demo", [f"seed={seed}"]).model_dump(mode="json")
+    return store.create_job("train", "demo", spec, total=8)[0].id
+
+
+@pytest.fixture
+def three_runs(store: Store) -> list[str]:
+    """demo-1 tagged, demo-2 archived, demo-3 plain."""
+    ids = [add_run(store), add_run(store, "learning_rate=1e-4"), add_run(store, "seed=7", "beta=0.5", steps=3)]
+    set_marks(store, ids[0], Marks(("baseline", "lr sweep"), "Keep for all comparisons."))
+    set_marks(store, ids[1], Marks(("lr sweep",), archived=True))
+    return ids
+
+
+def open_list(*chosen: str, **address: str) -> AppTest:
+    """The list with these runs chosen in it."""
+    test = run_app("runs", **address)
+    if chosen:
+        test.session_state["marked_runs"] = chosen
+        test.run()
+    assert not test.exception
+    return test
+
+
+def shown_ids(test: AppTest) -> list[str]:
+    return [str(run_id) for run_id in test.main.dataframe[0].value["run"]]
+
+
+def press(test: AppTest, label: str) -> AppTest:
+    return next(button for button in test.button if button.label == label).click().run()
+
+
+def test_a_row_says_how_a_run_stands_and_what_is_kept_with_it(three_runs: list[str]) -> None:
+    test = open_list()
+    row = test.main.dataframe[0].value.iloc[-1]
+    assert row["run"] == "demo-1"
+    assert list(row["status"]) == ["finished"]
+    assert (row["progress"], row["steps"]) == (75.0, "6 of 8")
+    assert row["took"].endswith(" s")
+    assert list(row["tags"]) == ["baseline", "lr sweep"]
+    assert row["note"] == "Keep for all comparisons."
+    assert list(row["reward"]) == pytest.approx([step / 40 for step in range(1, 7)])  # shares of the highest total, 4
+    assert "Choose a row" in words(test)
+
+
+def test_archived_runs_are_listed_only_when_asked_for(three_runs: list[str]) -> None:
+    assert shown_ids(open_list()) == ["demo-3", "demo-1"]
+    assert "2 runs, 1 more" in words(open_list())
+    assert shown_ids(open_list(archived="True")) == ["demo-3", "demo-2", "demo-1"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (RunFilter(search="demo-3"), ["demo-3"]),
+        (RunFilter(search="COMPARISONS keep"), ["demo-1"]),
+        (RunFilter(search="keep nothing"), []),
+        (RunFilter(tags=("lr sweep",)), ["demo-1"]),
+        (RunFilter(tags=("lr sweep",), archived=True), ["demo-2", "demo-1"]),
+        (RunFilter(tags=("lr sweep", "baseline"), archived=True), ["demo-1"]),
+        (RunFilter(statuses=("failed", "lost")), []),
+        (RunFilter(statuses=("failed", "finished")), ["demo-3", "demo-1"]),
+    ],
+)
+def test_runs_are_found_by_words_tags_and_status(
+    three_runs: list[str], store: Store, asked: RunFilter, found: list[str]
+) -> None:
+    assert [run.id for run in matching_runs(store.jobs("train"), all_marks(store), asked)] == found
+
+
+def test_an_address_says_which_runs_are_listed(three_runs: list[str]) -> None:
+    test = open_list(find="keep", tag="baseline", status="finished")
+    assert shown_ids(test) == ["demo-1"]
+    assert next(widget for widget in test.text_input if widget.label == "Search").value == "keep"
+    assert test.query_params == {"find": "keep", "tag": "baseline", "status": "finished"}
+
+
+def test_where_nothing_matches_one_button_brings_all_runs_back(three_runs: list[str]) -> None:
+    test = open_list(find="nothing of the kind")
+    assert "0 runs, 3 more" in words(test)
+    assert shown_ids(press(test, "Show all runs")) == ["demo-3", "demo-2", "demo-1"]
+
+
+def test_a_new_run_moves_the_rows_and_the_chosen_one_stays_chosen(three_runs: list[str], store: Store) -> None:
+    test = open_list("demo-1")
+    before = test.main.dataframe[0].proto
+    assert '"rows": [1]' in before.selection_default
+    add_run(store, "seed=9")
+    test.run()
+    after = test.main.dataframe[0].proto
+    assert shown_ids(test) == ["demo-4", "demo-3", "demo-1"]
+    assert '"rows": [2]' in after.selection_default
+    assert after.id != before.id
+
+
+def test_tags_and_a_note_are_kept_with_the_chosen_run(three_runs: list[str], store: Store) -> None:
+    test = open_list("demo-3")
+    tags = [widget for widget in test.multiselect if widget.label == "Tags"][-1]
+    assert tags.options == ["baseline", "lr sweep"]
+    tags.set_value(["baseline"])
+    test.text_area[0].set_value("  Second try. ")
+    press(test, "Save")
+    assert marks_of(store, "demo-3") == Marks(("baseline",), "Second try.")
+
+
+def test_an_archived_run_leaves_the_list_and_comes_back(three_runs: list[str], store: Store) -> None:
+    test = press(open_list("demo-1"), "Archive")
+    assert shown_ids(test) == ["demo-3"]
+    assert marks_of(store, "demo-1").tags == ("baseline", "lr sweep")
+    press(open_list("demo-1", archived="True"), "Unarchive")
+    assert not marks_of(store, "demo-1").archived
+
+
+def test_deleting_asks_says_what_goes_and_then_leaves_nothing(three_runs: list[str], store: Store, home: Home) -> None:
+    job_folder(home, "demo-1").mkdir()
+    (job_folder(home, "demo-1") / "log.txt").write_bytes(b"x" * 2_000_000)
+    test = press(open_list("demo-1"), "Delete")
+    assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 2.0 MB" in words(test).replace("*", "")
+    assert len(store.jobs("train")) == 3
+    press(test, "Delete 1 run")
+    assert [run.id for run in store.jobs("train")] == ["demo-3", "demo-2"]
+    assert not job_folder(home, "demo-1").exists()
+
+
+def test_an_active_run_cannot_be_deleted_from_the_list(store: Store) -> None:
+    run_id = add_run(store, ended=False)
+    test = open_list(run_id)
+    assert [button.disabled for button in test.button if button.label == "Delete"] == [True]
+
+
+def test_a_queue_is_in_order_and_says_what_each_waits_for(store: Store) -> None:
+    assert queue_of(store.jobs()) == []
+    running = add_run(store, ended=False)
+    waiting = [queue_run(store, seed) for seed in (1, 2, 3)]
+    queue = queue_of(store.jobs())
+    assert [place.job.id for place in queue] == waiting
+    assert [place.waits_for for place in queue] == [
+        f"for {running}, step 6 of 8",
+        f"for {running}, step 6 of 8, and 1 job before it",
+        f"for {running}, step 6 of 8, and 2 jobs before it",
+    ]
+    store.end(running, "finished", "done")
+    assert queue_of(store.jobs())[1].waits_for == f"for {waiting[0]}"
+
+
+def test_a_queued_run_without_a_process_is_cancelled_at_once(store: Store) -> None:
+    add_run(store, ended=False)
+    run_id = queue_run(store, 1)
+    test = press(open_list(), "Cancel")
+    assert not test.exception
+    assert (store.job(run_id).status, store.job(run_id).reason) == ("stopped", "taken out of the queue")
+    assert "Cancel" not in [button.label for button in test.button]
+
+
+def test_chosen_runs_are_compared_under_an_address_of_their_own(three_runs: list[str]) -> None:
+    test = press(open_list("demo-1", "demo-3"), "Compare 2 runs")
+    assert not test.exception
+    assert test.query_params == {"runs": "demo-1,demo-3"}
+    settings, values = (frame.value for frame in test.main.dataframe)
+    assert {"Settings that differ", "Final and best values", "Evaluations"} <= set(words(test).split("\n"))
+    first, second = (settings, values) if "setting" in settings else (values, settings)
+    assert first["setting"].tolist() == ["beta", "seed"]
+    assert set(second["run"]) == {"demo-1", "demo-3"}
+    assert press(test, "All runs").main.dataframe[0].value["run"].tolist() == ["demo-3", "demo-1"]
+
+
+def test_a_shared_comparison_keeps_its_curves_smoothing_and_axis(three_runs: list[str], store: Store) -> None:
+    items = [EvaluationItem("test-0", "72", {"correctness": 1.0, "soft_correctness": 1.0}, 3)]
+    record_evaluation(store, "demo-1", "before", 0, "test", items)
+    address = {"runs": "demo-1,demo-2", "curves": "correctness", "smooth": "0.6", "axis": "time"}
+    test = run_app("runs", **address)
+    assert not test.exception
+    assert test.query_params == address
+    said = words(test)
+    assert "Faint lines are the values as measured" in said
+    tables = [frame.value for frame in test.main.dataframe]
+    assert {tuple(table["curve"].unique()) for table in tables if "curve" in table} == {("Hard correctness",)}
+    evaluated = next(table for table in tables if "evaluation" in table)
+    assert evaluated["Hard correctness"].tolist() == ["1.000 (0.207 to 1.000)"]
+
+
+def test_a_run_that_is_gone_is_left_out_of_a_shared_comparison(three_runs: list[str]) -> None:
+    test = run_app("runs", runs="demo-1,gone-9,demo-3")
+    assert not test.exception
+    assert "There is no run gone-9" in words(test)
+    assert test.query_params == {"runs": "demo-1,demo-3"}
+
+
+def test_runs_without_a_step_are_compared_without_curves(store: Store) -> None:
+    ids = [queue_run(store, seed) for seed in (1, 2)]
+    test = run_app("runs", runs=",".join(ids))
+    assert not test.exception
+    assert "None of these runs has taken a step yet" in words(test)
+    assert "None of these runs has been evaluated" in words(test)
