@@ -4,22 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import Clock
 from training.config import RunConfig
 from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 from training.home import Home
 from training.preflight.expectation import evaluation_passes, expect
 from training.presets import load_preset
 from training.store import Store
-
-
-class Clock:
-    """Time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
@@ -46,7 +37,7 @@ def add_run(
     store.record(job.id, scalars=[(step, values) for step in range(1, steps + 1)])
     evaluation = open_evaluation(store, job.id, "before", 0, "test")
     add_items(store, evaluation, [EvaluationItem(f"test-{row}", "", {}, 1) for row in range(100)])
-    clock.now_s += evaluation_s
+    clock.now += evaluation_s
     complete_evaluation(store, evaluation)
     store.end(job.id, "finished", "done")
     return job.id

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.fakes import record_evaluation
+from tests.tiny_runs import rewarding_length, tiny
 from training import launch
 from training.backends import local
 from training.checkpoints import checkpoint_to_resume
@@ -20,25 +20,11 @@ from training.grpo import train
 from training.home import Home
 from training.jobs import job_process
 from training.problems import ProblemSet, load_problems
-from training.rewards import REWARDS, Reward
 from training.store import Rollout, Store
 from training.store_callback import StoreCallback
 
 STEPS = 6
-CONFIG = RunConfig(
-    model="demo",
-    source="demo",
-    precision="float32",
-    max_steps=STEPS,
-    num_generations=2,
-    per_device_train_batch_size=4,
-    max_completion_length=12,
-    temperature=2.0,
-    learning_rate=1e-3,
-    rewards={"integer": 1.0},
-    save_steps=2,
-    save_total_limit=3,
-)
+CONFIG = tiny(precision="float32", max_steps=STEPS, save_total_limit=3)
 """Hot sampling, a large learning rate and a reward of the length: weights, optimiser and every random number show."""
 
 Train = Callable[..., None]
@@ -54,13 +40,10 @@ class NoProcesses:
         return "gone"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order, so that equal runs are equal to the last bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(autouse=True)
+def length_is_rewarded() -> Iterator[None]:
+    with rewarding_length():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +71,6 @@ def create(store: Store, name: str) -> str:
 def training(store: Store, home: Home, problems: ProblemSet, monkeypatch: pytest.MonkeyPatch) -> Train:
     """`training(run_id, stop_at=2)` trains as the run's process until it ends, or until it is asked to stop in step 2."""
     monkeypatch.setitem(launch.BACKENDS, local.NAME, lambda _: NoProcesses())
-    monkeypatch.setitem(REWARDS, "integer", Reward("integer", "Length", 4.0, lambda completion, gold: len(completion) % 5))
 
     def run(run_id: str, config: RunConfig = CONFIG, *, stop_at: int = 0) -> None:
         def on_step_begin(callback: StoreCallback, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.fakes import Clock
 from training.home import Home
 from training.overview import POINTS, reward_sparklines
 from training.sessions import Session, elapsed_s, sessions_of, worked_s
 from training.store import Store
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

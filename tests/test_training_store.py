@@ -7,21 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.fakes import record_evaluation
+from tests.fakes import Clock, record_evaluation
 from training import schema
 from training.errors import StoreError
 from training.evaluations import EvaluationItem, complete_evaluations
 from training.store import LOST_AFTER_S, Rollout, Store
-
-
-class Clock:
-    """A time that tests set."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

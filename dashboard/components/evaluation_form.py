@@ -19,7 +19,7 @@ from training.checkpoints import recorded_checkpoints
 from training.errors import AtlasError
 from training.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.evaluations import evaluation_headings
-from training.launch import launch_evaluation
+from training.launch import launch_evaluation, stop_run
 from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
@@ -149,7 +149,7 @@ def _render_action(job: Job) -> None:
     if job.active:
         if st.button("Stop", key=key, disabled=job.status == "stopping", help="What was measured is kept."):
             with boundary():
-                data.store().request_stop(job.id)
+                stop_run(data.store(), data.home(), job.id)
                 st.rerun()
     elif job.status == "finished":
         if st.button("Compare", key=key, type="tertiary", icon=":material/balance:"):
