@@ -42,7 +42,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[test,cluster]'
 	touch $@
 
 $(UNSLOTH)/.test: pyproject.toml constraints.txt constraints-unsloth.txt
