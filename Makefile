@@ -6,7 +6,7 @@ INSTALL := -m pip install --disable-pip-version-check --constraint constraints.t
 PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
 
-.PHONY: run test test-unsloth bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -17,6 +17,11 @@ test: lint
 # The Unsloth engine on the CPU, in an environment of its own beside .venv.
 test-unsloth: $(UNSLOTH)/.test
 	$(UNSLOTH)/bin/python -m pytest tests/unsloth_engine
+
+# On a machine with a CUDA GPU, after: pip install '.[gpu,test]'
+test-gpu:
+	python -m pytest tests/gpu
+	python -m tests.gpu.measure --json measured.json
 
 # SOURCE is a copy of GSM8K, HOME_DIR a home folder with its finished map; each benchmark prints its ratio.
 bench: $(VENV)/.test

@@ -80,14 +80,20 @@ _MACHINERY = (
 )
 """Shown where the run logs them."""
 
-SYSTEM_CURVES = (
+_SYSTEM = (
     Curve("cpu", "Processor time of the run, cores", "system/cpu_cores"),
     Curve("memory", "Memory of the run, GiB", "system/memory_gib"),
     Curve("machine_memory", "Memory in use on the machine, share", "system/machine_memory", maximum=1.0),
-    Curve("gpu", "GPU at work, share of time", "system/gpu", maximum=1.0),
-    Curve("gpu_memory", "GPU memory in use, GiB", "system/gpu_memory_gib"),
 )
-"""What `training.resources` records, as far as a run has it."""
+"""What `training.resources` records."""
+
+_GPU_METRICS = {
+    "utilisation": "GPU at work, share of time",
+    "memory_gib": "GPU memory in use, GiB",
+    "power_w": "GPU power, watts",
+    "temperature_c": "GPU temperature, degrees Celsius",
+}
+"""The last part of what `training.gpu_metrics` records -> the title of its figure."""
 
 
 def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
@@ -110,6 +116,31 @@ def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
     ]
 
 
+def system_curves(names: Collection[str]) -> list[Curve]:
+    """What the run takes of its machines, as far as it was recorded; a figure of GPUs has a line for each.
+
+    Args:
+        names: the scalars that the run logs.
+    """
+    found = [curve for curve in _SYSTEM if curve.name in names]
+    gpus = sorted({name.split("/")[1] for name in names if name.startswith("gpu/")}, key=_gpu_order)
+    for metric, title in _GPU_METRICS.items():
+        logged = [gpu for gpu in gpus if f"gpu/{gpu}/{metric}" in names]
+        lines = tuple(
+            Line(f"gpu/{gpu}/{metric}", gpu, theme.TOPICS[place % len(theme.TOPICS)]) for place, gpu in enumerate(logged)
+        )
+        maximum = 1.0 if metric == "utilisation" else None
+        if lines:
+            found.append(Curve(metric, title, lines[0].name, maximum=maximum, lines=lines if len(lines) > 1 else ()))
+    return found
+
+
+def _gpu_order(label: str) -> tuple[int, ...]:
+    """By machine, then by number: `0`, `1`, `1.0`, `1.1`, as `training.gpu_metrics` names them."""
+    *machine, number = map(int, label.split("."))
+    return (*(machine or [0]), number)
+
+
 def reward_scalar(name: str) -> str:
     """TRL's name for the mean of a reward function."""
     return f"rewards/{name}/mean"
@@ -125,7 +156,7 @@ def _format_against_skill(config: RunConfig) -> Curve:
         if name in config.reward_weights
     ]
     total = Line("reward", "reward", theme.TRAIN, config.maximum_reward)
-    return Curve("against", "Format against skill, share of maximum", "reward", lines=(total, *lines))
+    return Curve("against", "Format against skill, share of maximum", "reward", maximum=1.0, lines=(total, *lines))
 
 
 def smoothed(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
@@ -158,7 +189,8 @@ def curve_figure(
         traces.append(_band(series, curve, weight, window, shown))
     for line in curve.lines or (Line(curve.name, curve.title, theme.TRAIN),):
         traces += _line_traces(series.get(line.name, EMPTY), line, weight, window, shown)
-    values = _value_range(np.concatenate(shown), curve.maximum, zoomed=window is not None)
+    maximum = None if curve.lines else curve.maximum
+    values = _value_range(np.concatenate(shown), maximum, zoomed=window is not None)
     return go.Figure(traces, _layout(curve, max_steps, f"{view} {window}", window, values))
 
 
@@ -280,7 +312,7 @@ def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, valu
     quiet = _quiet_layout()
     named = ", ".join(f'<span style="color:{line.colour}"><b>{line.title}</b></span>' for line in curve.lines)
     below = {"text": named, "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-    maximum = 1.0 if curve.lines else curve.maximum
+    maximum = curve.maximum
     axes = {"xref": "x domain", "x0": 0, "x1": 1, "y0": maximum, "y1": maximum}
     at_most = {"type": "line", **axes, "line": {"color": theme.QUIET, "width": 1, "dash": "dot"}}
     return {

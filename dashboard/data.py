@@ -25,17 +25,21 @@ from dashboard import atlas_figure, figures
 from dashboard.colourings import Colouring
 from dashboard.web_files import WebFiles
 from training import curation, hub
+from training.backends import BackendState
+from training.backends.watching import Watch
 from training.config import RunConfig
 from training.errors import ModelError, SourceError
 from training.evaluations import Evaluation, last_evaluation, read_evaluation
 from training.home import Home
 from training.launch import backend_named, check_run
+from training.launch import backend_state as backend_state_now
 from training.own_rewards import register_own_rewards
 from training.playground import Playground
 from training.preflight import Preflight
 from training.preflight.devices import Machine
 from training.problems import Problem, ProblemSet, load_problems
-from training.store import Store
+from training.reconciling import Reconciler
+from training.store import LOCAL, Store
 
 _MAPS = 4
 """Maps kept in memory; one of GSM8K takes about 30 MB."""
@@ -270,6 +274,16 @@ def machine_of(backend: str) -> Machine | None:
     return _machine(backend)
 
 
+def backend_state(name: str) -> BackendState | None:
+    """How a backend is, without waiting for one on another machine: what was last known; `None` before its first answer."""
+    return backend_state_now(name, home(), store()) if name == LOCAL else _watch(home().store_url).state(name)
+
+
+def reconcile_soon() -> None:
+    """Compare the runs with their clusters, in the background and rarely."""
+    _reconciler(home().store_url).wake()
+
+
 def _identity(shown: Atlas) -> tuple[str, AtlasParameters, int]:
     """What tells one look at an atlas from another."""
     return shown.problem_set.content_hash, shown.parameters, shown.stages
@@ -294,6 +308,17 @@ def _problem_set(source: str, stamp: Stamp) -> ProblemSet:
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)
 def _mapped_problems(content_hash: str, _found: ProblemSet) -> ProblemSet:
     return map_sample(_found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _watch(url: str) -> Watch:
+    where, rows = home(), store()
+    return Watch(lambda name: backend_state_now(name, where, rows))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _reconciler(url: str) -> Reconciler:
+    return Reconciler(store(), home())
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)

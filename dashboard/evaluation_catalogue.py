@@ -45,11 +45,11 @@ def catalogue(
 
 
 def model_title(model: str, checkpoints: Mapping[str, tuple[str, int]]) -> str:
-    """A model's name for people: `demo-1, step 50` for a checkpoint, the last two parts of another folder."""
+    """A model's name for people: `demo-1, step 50` for a checkpoint, the last two parts of another folder or URL."""
     if model in checkpoints:
         run, step = checkpoints[model]
         return f"{run}, step {step:,}"
-    return "/".join(Path(model).parts[-2:]) if model.startswith("/") else model
+    return "/".join(Path(model).parts[-2:]) if model.startswith("/") or "://" in model else model
 
 
 def default_ids(entries: Sequence[Measured], job_id: str) -> tuple[str, ...]:

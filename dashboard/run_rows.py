@@ -83,7 +83,7 @@ def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
 
 def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
     if job.backend != local.NAME:
-        return "for the cluster to have room"
+        return job.message or f"for {job.backend} to have room"
     if at_work:
         first = f"for {at_work[0].id}, step {at_work[0].done:,.0f} of {at_work[0].total:,.0f}"
         return first + (f", and {count(len(before), 'job')} before it" if before else "")

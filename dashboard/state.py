@@ -90,6 +90,7 @@ class Keys(StrEnum):
     ROLLOUT_ORDER = "rollout_order_choice"
     EVIDENCE = "evidence"
     CHECKPOINT = "checkpoint"
+    OUTPUT = "output"
     STOP = "stop"
     RESUME = "resume"
     DUPLICATE = "duplicate"
@@ -202,6 +203,8 @@ class State:
     """What `load_problems` takes: auto, demo, hub or a path."""
     source_error: Field[str] = Field("")
     """Why the source asked for last was not taken, empty when it was."""
+    store_away: Field[bool] = Field(False)
+    """Whether the run store could not be reached when the sidebar last looked."""
 
     model: Field[str] = Field(AtlasParameters.model, url="model")
     compare_with: Field[str] = Field(AtlasParameters.compare_with, url="compare")
@@ -289,7 +292,7 @@ class State:
     launch_subset: Field[str] = Field("", url="train_on")
     """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
     launch_backend: Field[str] = Field("local", url="backend")
-    """A key of `training.launch.BACKENDS`."""
+    """One of `training.launch.backend_names`."""
     evaluate_part: Field[str] = Field("compare", url="part", parse=_one_of("compare", "measure", "ask"))
     evaluated: Field[str] = Field("", url="evaluated")
     """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,21 +14,56 @@ import streamlit as st
 from analysis.atlas import AtlasParameters, build_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
+from tests.postgres import Postgres
 from training.home import Home
 from training.problems import load_problems
 from training.store import Store
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `both_databases` that use a store run on each."""
+    if metafunc.definition.get_closest_marker("both_databases") and "store_kind" in metafunc.fixturenames:
+        metafunc.parametrize("store_kind", ["sqlite", "postgres"])
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def store_kind() -> str:
+    """The database behind the test's home: sqlite, or postgres."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real Postgres of this session, from Debian's package."""
+    server = Postgres.create()
+    if server is None:
+        pytest.skip("there is no Postgres here (Debian: apt-get install postgresql)")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A store of this test alone on Postgres."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def home(tmp_path: Path, store_kind: str, request: pytest.FixtureRequest) -> Home:
     """An empty home folder of this test alone."""
-    return Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")})
+    variables = {"GRPO_ATLAS_HOME": str(tmp_path / "home")}
+    if store_kind == "postgres":
+        variables["GRPO_ATLAS_STORE"] = request.getfixturevalue("postgres_url")
+    return Home.from_environment(variables)
 
 
 @pytest.fixture
-def store(home: Home) -> Store:
+def store(home: Home) -> Iterator[Store]:
     """The run store of that home."""
-    return Store.open(home.store_url)
+    store = Store.open(home.store_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """What a run says of each problem, as columns of the map."""
 
-from pathlib import Path
-
 import pytest
 
 from analysis.outcomes import job_outcomes, outcome
 from tests.fakes import record_evaluation
 from training.evaluations import EvaluationItem
 from training.store import Rollout, Store
+
+pytestmark = pytest.mark.both_databases
 
 
 def rollouts(step: int, problem_id: str, right: list[float]) -> list[Rollout]:
@@ -17,8 +17,7 @@ def rollouts(step: int, problem_id: str, right: list[float]) -> list[Rollout]:
     ]
 
 
-def test_outcomes_are_means_over_a_problems_groups(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+def test_outcomes_are_means_over_a_problems_groups(store: Store) -> None:
     run = store.create_job("train", "demo", {})[0].id
     met = ((1, "train-1", [1, 0]), (2, "train-1", [1, 1]), (3, "train-2", [0, 0]))
     store.record(run, rollouts=[rollout for step, problem, scores in met for rollout in rollouts(step, problem, scores)])
@@ -32,8 +31,7 @@ def test_outcomes_are_means_over_a_problems_groups(tmp_path: Path) -> None:
     assert [outcome(column).title for column in found.columns][-1] == "Right in evaluation before"
 
 
-def test_a_job_that_recorded_nothing_has_no_outcomes(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+def test_a_job_that_recorded_nothing_has_no_outcomes(store: Store) -> None:
     run = store.create_job("train", "demo", {})[0].id
     assert job_outcomes(store, run).empty
     assert list(job_outcomes(store, run).columns) == []

@@ -1,9 +1,10 @@
 """Launch without a browser: presets, form, subsets, rewards, checks, and one run however often the button is pressed."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ from dashboard.components.launch_panel import backend_line
 from dashboard.launch_changes import Base, parse_changes, write_changes
 from tests.app_testing import APP, words
 from training.backends import BackendState
+from training.backends.cluster import Cluster
+from training.backends.configuration import RayConfig
 from training.backends.local import LocalBackend
 from training.config import SETTINGS, RunConfig
 from training.curation import save_subset
-from training.errors import ConfigError
+from training.errors import ConfigError, UnreachableError
 from training.home import Home
 from training.launch import launch_run
 from training.preflight.architecture import published_architecture
@@ -409,6 +412,32 @@ def test_an_unreachable_backend_says_why_and_takes_nothing(home: Home) -> None:
     assert not test.exception
     assert f"The folder {home.runs} cannot be written" in words(test)
     assert button(test, LAUNCH).disabled
+
+
+def test_a_backend_elsewhere_is_asked_behind_the_page(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.root / "backends.toml").write_text('[a100]\nkind = "ray"\naddress = "http://head:8265"\n', encoding="utf-8")
+    answer = Event()
+
+    def connect(config: RayConfig, headers: Mapping[str, str]) -> Cluster:
+        answer.wait(60)
+        raise UnreachableError("Nobody answers at head.", "Start it.")
+
+    monkeypatch.setattr("training.backends.ray._connect", connect)
+    test = open_launch(backend="a100")
+    assert not test.exception
+    assert "It is being asked how it is" in words(test)
+    assert not button(test, LAUNCH).disabled
+    answer.set()
+    while "Nobody answers at head" not in words(test):
+        test.run()
+    assert button(test, LAUNCH).disabled
+
+
+def test_a_wrong_configuration_of_backends_leaves_this_machine(home: Home) -> None:
+    (home.root / "backends.toml").write_text('[a100]\nkind = "ray"\n', encoding="utf-8")
+    test = open_launch()
+    assert "address is missing" in words(test)
+    assert not button(test, LAUNCH).disabled
 
 
 # Launching

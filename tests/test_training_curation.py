@@ -1,7 +1,6 @@
 """Subsets, cluster names and verdicts: kept in the store, tied to the data they were made from."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,12 @@ from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'store.db'}", lambda: 1000.0)
+def store(home: Home) -> Store:
+    return Store.open(home.store_url, lambda: 1000.0)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from training.home import Home
 from training.run_marks import Marks, set_marks
 from training.store import Rollout, Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def store(home: Home) -> Store:

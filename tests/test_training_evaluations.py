@@ -18,6 +18,8 @@ from training.evaluations import (
 from training.ledger import evaluated_correctness, problem_history
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 FIRST, SECOND = (EvaluationItem(f"test-{number}", "72", {"correctness": 1.0}, 3) for number in range(2))
 
 

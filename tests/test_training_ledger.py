@@ -7,6 +7,8 @@ from training.evaluations import EvaluationItem
 from training.ledger import evaluated_correctness, group_outcomes, problem_history
 from training.store import Rollout, Store
 
+pytestmark = pytest.mark.both_databases
+
 
 def rollouts(step: int, problem_id: str, right: list[float | None]) -> list[Rollout]:
     """A group whose total reward is 2 where right, 1 where wrong, none where not scorable."""
@@ -75,3 +77,8 @@ def test_several_answers_to_a_problem_count_by_their_mean(store: Store, run: str
     record_evaluation(store, run, "sampled", 0, "test", items)
     assert evaluated_correctness(store, run) == {"sampled": {"test-1": 0.5}}
     assert problem_history(store, "demo", "test-1")[0].evaluated == {"sampled": 0.5}
+
+
+def test_groups_are_counted_at_any_step(store: Store, run: str) -> None:
+    store.record(run, rollouts=rollouts(1_000_000, "train-3", [1.0]))
+    assert problem_history(store, "demo", "train-3")[0].groups == 3

@@ -16,7 +16,8 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["launch", "preflight", "run", "list", "show", "health", "reweigh", "stop", "resume", "evaluate", "score"]
+    "command",
+    ["launch", "backends", "preflight", "run", "list", "show", "health", "reweigh", "stop", "resume", "evaluate", "score"],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

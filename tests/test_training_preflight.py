@@ -258,3 +258,11 @@ def test_a_broken_nvidia_smi_is_no_gpu(tmp_path: Path, monkeypatch: pytest.Monke
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert visible_gpus({}) == ()
+
+
+def test_a_run_for_another_machine_is_told_what_may_not_be_there(store: Store, demo: ProblemSet) -> None:
+    found = preflight(configured(source="/data/problems"), demo, store, None)
+    about = [(finding.severity, finding.about) for finding in found.findings]
+    assert ("warning", "source") in about
+    assert ("note", "device") in about
+    assert found.errors == ()

@@ -14,6 +14,8 @@ from training.jobs import StopRequested, job_process
 from training.launch import stop_run
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def store(home: Home) -> Store:

@@ -1,6 +1,5 @@
-"""The ledger's writer, on a real SQLite file; a gate stands in for a slow store."""
+"""The ledger's writer, on real databases; a gate stands in for a slow store."""
 
-import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from training import schema
 from training.errors import StoreError
+from training.home import Home
 from training.recorder import Recorder
 from training.store import Progress, Rollout, Store
+
+pytestmark = pytest.mark.both_databases
 
 
 class GatedStore(Store):
@@ -30,8 +33,13 @@ class GatedStore(Store):
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'store.db'}"
+def url(home: Home) -> str:
+    return home.store_url
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
 
 
 @pytest.fixture
@@ -58,8 +66,8 @@ def hand_over(recorder: Recorder, step: int) -> None:
     recorder.add_scalars(step, {"reward": 1.0, "kl": None}, Progress(step, 10, "training"))
 
 
-def test_everything_handed_over_is_in_the_store_in_order(store: Store, run_id: str) -> None:
-    with Recorder(store, run_id) as recorder:
+def test_everything_handed_over_is_in_the_store_in_order(store: Store, run_id: str, folder: Path) -> None:
+    with Recorder(store, run_id, folder) as recorder:
         for step in range(1, 11):
             hand_over(recorder, step)
     assert [(r.step, r.position) for r in store.rollouts(run_id)] == [(step, n) for step in range(1, 11) for n in (0, 1)]
@@ -68,16 +76,18 @@ def test_everything_handed_over_is_in_the_store_in_order(store: Store, run_id: s
     assert (store.job(run_id).done, store.job(run_id).total) == (10, 10)
 
 
-def test_a_flush_makes_what_was_handed_over_visible_to_others(store: Store, run_id: str, url: str) -> None:
-    with Recorder(store, run_id) as recorder:
+def test_a_flush_makes_what_was_handed_over_visible_to_others(store: Store, run_id: str, url: str, folder: Path) -> None:
+    with Recorder(store, run_id, folder) as recorder:
         hand_over(recorder, 1)
         recorder.flush()
         assert len(Store.open(url).rollouts(run_id)) == 2
         assert len(Store.open(url).scalars(run_id)) == 2
 
 
-def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(slow: GatedStore, run_id: str) -> None:
-    with Recorder(slow, run_id) as recorder:
+def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(
+    slow: GatedStore, run_id: str, folder: Path
+) -> None:
+    with Recorder(slow, run_id, folder) as recorder:
         hand_over(recorder, 1)
         assert slow.asked.wait(30)
         for step in (2, 3, 4):
@@ -87,8 +97,8 @@ def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(s
     assert slow.transactions == [[1, 1], [2, 2, 3, 3, 4, 4]]
 
 
-def test_a_step_waits_when_the_store_is_that_many_steps_behind(slow: GatedStore, run_id: str) -> None:
-    with Recorder(slow, run_id, capacity_steps=2) as recorder:
+def test_a_step_waits_when_the_store_is_that_many_steps_behind(slow: GatedStore, run_id: str, folder: Path) -> None:
+    with Recorder(slow, run_id, folder, capacity_steps=2) as recorder:
         hand_over(recorder, 1)
         hand_over(recorder, 2)
         third = threading.Thread(target=hand_over, args=(recorder, 3))
@@ -112,29 +122,31 @@ def crash_after_a_step(recorder: Recorder) -> None:
 
 def break_store(store: Store) -> None:
     """Take the store's tables away behind its back, as a database that was replaced."""
-    assert store._reader.url.database is not None
-    with sqlite3.connect(store._reader.url.database) as connection:
-        connection.execute("DROP TABLE rollouts")
+    with store.writing() as connection:
+        schema.rollouts.drop(connection)
 
 
-def test_a_store_that_fails_stops_the_run_at_its_next_hand_over(store: Store, run_id: str) -> None:
+def test_a_store_that_fails_stops_the_run_at_its_next_hand_over(store: Store, run_id: str, folder: Path) -> None:
     break_store(store)
-    with pytest.raises(StoreError, match=rf"took no more of {run_id} \(no such table"), Recorder(store, run_id) as recorder:
+    with (
+        pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts"),
+        Recorder(store, run_id, folder) as recorder,
+    ):
         hand_over_many(recorder)
 
 
-def test_a_failed_write_surfaces_at_a_flush_and_at_the_end(store: Store, run_id: str) -> None:
+def test_a_failed_write_surfaces_at_a_flush_and_at_the_end(store: Store, run_id: str, folder: Path) -> None:
     break_store(store)
-    recorder = Recorder(store, run_id)
+    recorder = Recorder(store, run_id, folder)
     recorder.__enter__()
     hand_over(recorder, 1)
-    with pytest.raises(StoreError, match="no such table"):
+    with pytest.raises(StoreError, match="rollouts"):
         recorder.flush()
-    with pytest.raises(StoreError, match="no such table"):
+    with pytest.raises(StoreError, match="rollouts"):
         recorder.__exit__(None, None, None)
 
 
-def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStore, run_id: str) -> None:
+def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStore, run_id: str, folder: Path) -> None:
     break_store(slow)
     outcome: list[BaseException] = []
 
@@ -144,7 +156,7 @@ def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStor
         except StoreError as error:
             outcome.append(error)
 
-    recorder = Recorder(slow, run_id, capacity_steps=1)
+    recorder = Recorder(slow, run_id, folder, capacity_steps=1)
     recorder.__enter__()
     hand_over(recorder, 1)
     waiting = threading.Thread(target=wait_for_room, args=(recorder,))
@@ -156,32 +168,34 @@ def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStor
         recorder.__exit__(None, None, None)
 
 
-def test_a_run_that_crashes_leaves_its_last_steps_on_record_and_its_own_error(store: Store, run_id: str) -> None:
-    with pytest.raises(ZeroDivisionError), Recorder(store, run_id) as recorder:
+def test_a_run_that_crashes_leaves_its_last_steps_on_record_and_its_own_error(store: Store, run_id: str, folder: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Recorder(store, run_id, folder) as recorder:
         crash_after_a_step(recorder)
     assert store.last_rollout_step(run_id) == 1
 
 
-def test_a_crash_is_not_hidden_by_a_store_that_fails_too(store: Store, run_id: str) -> None:
+def test_a_crash_is_not_hidden_by_a_store_that_fails_too(store: Store, run_id: str, folder: Path) -> None:
     break_store(store)
-    with pytest.raises(ZeroDivisionError) as raised, Recorder(store, run_id) as recorder:
+    with pytest.raises(ZeroDivisionError) as raised, Recorder(store, run_id, folder) as recorder:
         crash_after_a_step(recorder)
     assert "not on record either" in raised.value.__notes__[0]
 
 
-def test_a_stop_request_is_known_after_the_next_write(store: Store, run_id: str) -> None:
+def test_a_stop_request_is_known_after_the_next_write(store: Store, run_id: str, folder: Path) -> None:
     store.start(run_id)
-    with Recorder(store, run_id) as recorder:
+    with Recorder(store, run_id, folder) as recorder:
         assert not recorder.stop_requested
         store.request_stop(run_id)
         hand_over(recorder, 1)
     assert recorder.stop_requested
 
 
-def test_an_idle_recorder_looks_for_a_stop_request(store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_recorder_looks_for_a_stop_request(
+    store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     monkeypatch.setattr("training.recorder._LOOK_S", 0.01)
     store.start(run_id)
-    with Recorder(store, run_id) as recorder:
+    with Recorder(store, run_id, folder) as recorder:
         store.request_stop(run_id)
         for _ in range(3000):
             if recorder.stop_requested:

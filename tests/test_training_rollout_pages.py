@@ -5,6 +5,8 @@ import pytest
 from training.rollout_pages import Asked, Key, examine_sampled, rollout_lines, rollout_page, step_with_rollouts
 from training.store import Rollout, Store
 
+pytestmark = pytest.mark.both_databases
+
 
 def rollout(step: int, position: int) -> Rollout:
     """Position 0 is right, 1 wrong, 2 cut off, 3 not scorable."""

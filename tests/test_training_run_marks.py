@@ -6,6 +6,8 @@ from training.errors import StoreError
 from training.run_marks import MarkError, Marks, all_marks, known_tags, marks_of, set_marks
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def run_ids(store: Store) -> list[str]:

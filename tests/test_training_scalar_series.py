@@ -5,6 +5,8 @@ import pytest
 from training.scalar_series import RunSeries, series_names
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def run_id(store: Store) -> str:

@@ -9,6 +9,8 @@ from training.overview import POINTS, reward_sparklines
 from training.sessions import Session, elapsed_s, sessions_of, worked_s
 from training.store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def clock() -> Clock:

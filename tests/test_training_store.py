@@ -1,7 +1,7 @@
-"""The store's contract, on a real SQLite file."""
+"""The store's contract, on a real SQLite file and on a real Postgres."""
 
-import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,11 @@ from tests.fakes import Clock, record_evaluation
 from training import schema
 from training.errors import StoreError
 from training.evaluations import EvaluationItem, complete_evaluations
+from training.home import Home
+from training.rollout_pages import Asked, rollout_page
 from training.store import LOST_AFTER_S, Rollout, Store
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -20,8 +24,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Store:
-    return Store.open(f"sqlite:///{tmp_path / 'store.db'}", clock)
+def store(home: Home, clock: Clock) -> Store:
+    return Store.open(home.store_url, clock)
 
 
 def rollout(step: int, position: int = 0) -> Rollout:
@@ -123,6 +127,24 @@ def test_rollouts_come_back_as_written(store: Store) -> None:
     assert store.last_rollout_step(job_id) == 2
 
 
+def test_text_of_any_characters_comes_back_and_is_found(store: Store) -> None:
+    texts = ["a null \x00 in it", "half a pair \ud83d of two", "\ufdd00000 and \ufdd0", "50%_\\ Naïve 山"]
+    job_id = store.create_job("train", "demo", {"system_prompt": "\x00"})[0].id
+    store.record(job_id, rollouts=[replace(rollout(1, place), completion=text) for place, text in enumerate(texts)])
+    assert [found.completion for found in store.rollouts(job_id)] == texts
+    assert store.job(job_id).spec == {"system_prompt": "\x00"}
+    for asked, found in (("NULL \x00", 0), ("\ud83d", 1), ("\ufdd0", 2), ("%_\\ na", 3)):
+        assert texts[found] in [r.completion for r in rollout_page(store, job_id, Asked(text=asked)).rollouts]
+
+
+def test_a_number_that_is_not_finite_is_kept_as_none(store: Store) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    odd = replace(rollout(1), rewards={"correctness": float("nan"), "integer": 0.5}, total=float("inf"))
+    store.record(job_id, rollouts=[odd], scalars=[(1, {"kl": float("inf"), "reward": float("nan")})])
+    assert store.rollouts(job_id) == [replace(odd, rewards={"correctness": None, "integer": 0.5}, total=None)]
+    assert [scalar.value for scalar in store.scalars(job_id)] == [None, None]
+
+
 def test_truncate_forgets_what_a_resumed_run_will_write_again(store: Store) -> None:
     job_id = store.create_job("train", "demo", {})[0].id
     for step in (1, 2, 3):
@@ -141,8 +163,8 @@ def test_an_unknown_run_is_an_error_with_a_remedy(store: Store) -> None:
             call("nobody")
 
 
-def test_many_writers_and_readers_share_one_file(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+def test_many_writers_and_readers_share_one_store(home: Home) -> None:
+    url = home.store_url
     job_id = Store.open(url).create_job("train", "demo", {})[0].id
     failures: list[BaseException] = []
 
@@ -184,20 +206,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_text().startswith("something else")
 
 
-def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    Store.open(url).close()
-    with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("INSERT INTO schema_versions VALUES (99, 0)")
+def test_a_newer_database_is_refused(store: Store, home: Home) -> None:
+    with store.writing() as connection:
+        connection.execute(schema.schema_versions.insert().values(version=99, applied_at=0))
     with pytest.raises(StoreError, match="schema version 99"):
-        Store.open(url)
+        Store.open(home.store_url)
 
 
-def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    Store.open(f"sqlite:///{path}").close()
-    store = Store.open(f"sqlite:///{path}")
-
+def test_a_migration_and_its_record_are_one_transaction(store: Store) -> None:
     def tag(connection: sa.Connection) -> None:
         connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN tag TEXT"))
 
@@ -206,9 +222,9 @@ def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
         raise RuntimeError("half way")
 
     def columns_and_version() -> tuple[bool, int]:
-        with sqlite3.connect(path) as connection:
-            names = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
-            return "tag" in names, connection.execute("SELECT max(version) FROM schema_versions").fetchone()[0]
+        with store.reading() as connection:
+            names = [column["name"] for column in sa.inspect(connection).get_columns("jobs")]
+            return "tag" in names, connection.scalar(sa.select(sa.func.max(schema.schema_versions.c.version)))
 
     next_version = schema.VERSION + 1
     with pytest.raises(RuntimeError), store._writer.begin() as connection:
@@ -219,29 +235,28 @@ def test_a_migration_and_its_record_are_one_transaction(tmp_path: Path) -> None:
     assert columns_and_version() == (True, next_version)
 
 
-def test_a_store_of_the_first_version_gets_what_came_later(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    store = Store.open(f"sqlite:///{path}")
+def test_a_store_of_the_first_version_gets_what_came_later(store: Store, home: Home) -> None:
+    def shape() -> dict[str, set[tuple[str, str]]]:
+        """Table or index -> its columns, with their types."""
+        with store.reading() as connection:
+            found = sa.inspect(connection)
+            columns = {name: {(c["name"], str(c["type"])) for c in found.get_columns(name)} for name in found.get_table_names()}
+            indexes = [index for name in columns for index in found.get_indexes(name)]
+            return columns | {str(index["name"]): {(str(c), "") for c in index["column_names"]} for index in indexes}
+
+    fresh = shape()
     job_id = store.create_job("train", "demo", {})[0].id
     record_evaluation(store, job_id, "before", 0, "test", [EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)])
-    store.close()
-    with sqlite3.connect(path) as connection:
+    with store.writing() as connection:
         for table in ("subsets", "cluster_names", "pair_verdicts", "run_marks", "sessions", "deleted_jobs"):
-            connection.execute(f"DROP TABLE {table}")
+            connection.exec_driver_sql(f"DROP TABLE {table}")
         for index in ("rollouts_by_problem", "evaluation_items_by_problem", "scalars_by_name", "rollouts_by_total"):
-            connection.execute(f"DROP INDEX {index}")
-        connection.execute("ALTER TABLE evaluations DROP COLUMN completed_at")
-        connection.execute("ALTER TABLE jobs DROP COLUMN tracker")
-        connection.execute("UPDATE schema_versions SET version = 1")
-    store = Store.open(f"sqlite:///{path}")
-    assert [len(evaluation.items) for evaluation in complete_evaluations(store, job_id)] == [1]
+            connection.exec_driver_sql(f"DROP INDEX {index}")
+        connection.exec_driver_sql("ALTER TABLE evaluations DROP COLUMN completed_at")
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN tracker")
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN attempt")
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 1")
     store.close()
-
-    def shape(database: Path) -> dict[str, set[tuple[str, str]]]:
-        """Table or index -> its columns with their types."""
-        with sqlite3.connect(database) as connection:
-            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
-            return {name: {row[1:3] for row in connection.execute(f"PRAGMA table_xinfo({name})")} for name in names}
-
-    Store.open(f"sqlite:///{tmp_path / 'fresh.db'}").close()
-    assert shape(path) == shape(tmp_path / "fresh.db")
+    store = Store.open(home.store_url)
+    assert [len(evaluation.items) for evaluation in complete_evaluations(store, job_id)] == [1]
+    assert shape() == fresh

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from training import commands, launch
+from training import commands
+from training.after_run import QUANTIZATIONS
 from training.backends import local
 from training.config import RunConfig
 from training.counterfactuals import Scale
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help=f"change a setting: {settings}"
         )
-        added.add_argument("--backend", default=local.NAME, help=f"where it runs: {', '.join(launch.BACKENDS)}")
+        added.add_argument("--backend", default=local.NAME, help="where it runs, as `backends` lists them (default: local)")
         added.add_argument("--json", action="store_true", help="print as JSON")
         return added
 
@@ -67,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add("run", commands.run_training, "The training process itself; `launch` and `resume` start it.")
     command.add_argument("--job", required=True, metavar="RUN", help="the queued run")
+
+    command = add("backends", commands.show_backends, "Where runs may go: each one's state, free GPUs and queue.")
+    command.add_argument("--json", action="store_true", help="print as JSON")
 
     command = add("list", commands.list_runs, "The runs, newest first.")
     command.add_argument("--json", action="store_true", help="print as JSON")
@@ -124,6 +128,38 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--vllm", action="store_true", help="generate with vLLM, on a GPU")
     command.add_argument("--job", metavar="ID", help="the process of a queued evaluation, whose settings stand in the store")
     command.add_argument("--json", action="store_true", help="print as JSON")
+
+    def add_output(
+        name: str, action: Callable[[argparse.Namespace], int], text: str, out: str = ""
+    ) -> argparse.ArgumentParser:
+        added = add(name, action, text, run=True)
+        added.add_argument("--checkpoint", type=_count, metavar="STEP", help="the checkpoint's step, the latest if not given")
+        if out:
+            added.add_argument("--out", type=Path, metavar="FOLDER", help=out)
+        return added
+
+    add_output(
+        "merge",
+        commands.merge_run,
+        "Save a run's checkpoint as a whole model with a model card: an adapter is merged into its base.",
+        out="a new folder; in the run's own if not given",
+    )
+
+    command = add_output("push", commands.push_run, "Merge a run's checkpoint and push it to the Hugging Face Hub.")
+    command.add_argument("--repository", required=True, metavar="OWNER/NAME", help="made if it is not there, private then")
+    command.add_argument("--public", action="store_true", help="make it for everybody to see")
+    command.add_argument("--yes", action="store_true", help="push without asking")
+
+    command = add_output(
+        "export",
+        commands.export_run,
+        "Save a run's checkpoint as a GGUF file for llama.cpp and Ollama, by Unsloth.",
+        out="the folder for the file; in the run's own if not given",
+    )
+    command.add_argument("--quantization", choices=QUANTIZATIONS, default=QUANTIZATIONS[0], help="the number format")
+
+    command = add("output", commands.make_output, "The process of a merge, push or export that a page has started.")
+    command.add_argument("--job", required=True, metavar="ID", help="the queued job")
 
     command = add("report", commands.write_report, "A run as one HTML file that opens anywhere.", run=True)
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")

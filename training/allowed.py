@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from training import schema
+from training.artefacts import is_url
 from training.errors import AtlasError, ModelError, SourceError
 from training.home import Home
 from training.store import Store
@@ -22,7 +23,7 @@ _REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it
 
 
 def allowed_model(name: str, store: Store, home: Home) -> str:
-    """The model as it may be loaded: "demo", a Hub name, or an absolute folder, links followed.
+    """The model as it may be loaded: "demo", a Hub name, an absolute folder, links followed, or an uploaded checkpoint's URL.
 
     Folders are those of recorded checkpoints, and those in `Home.allowed`. A name that reads like one of the Hub is one,
     whatever lies in the working folder.
@@ -32,6 +33,8 @@ def allowed_model(name: str, store: Store, home: Home) -> str:
     """
     name = name.strip()
     if name == "demo" or (_HUB_NAME.fullmatch(name) and ".." not in name and "--" not in name):
+        return name
+    if is_url(name) and _is_checkpoint(store, name):
         return name
     if not _is_path(name):
         raise ModelError(f"{name!r} is not a model's name.", 'Use "demo", a Hub name such as owner/name, or a folder.')

@@ -8,25 +8,28 @@ import json
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training import launch
+from training import after_run, launch
 from training.adversarial import check_cases, print_bench
 from training.backends import local
 from training.config import parse_config
 from training.counterfactuals import reweigh
 from training.curation import restrict
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, finish_deletions
+from training.distributed import Workers, room_for, train_on_workers
 from training.engines import engine_named
-from training.errors import SourceError, StoreError
+from training.errors import ConfigError, SourceError, StoreError
 from training.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
 from training.evaluations import complete_evaluations
 from training.health import MIN_STEPS, examine
 from training.home import Home
 from training.jobs import job_process
 from training.outputs import (
+    backend_line,
     comparison_facts,
     comparison_lines,
     counterfactual_lines,
@@ -36,11 +39,13 @@ from training.outputs import (
     health_lines,
 )
 from training.own_rewards import register_own_rewards
+from training.patience import patiently
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
 from training.preflight.text import preflight_facts, preflight_lines
 from training.presets import load_preset, preset_description, preset_paths, preset_text
 from training.problems import load_problems
+from training.reconciling import Reconciler, reconcile
 from training.report import report_html
 from training.rewards import score_completion
 from training.store import Job, Store
@@ -57,7 +62,7 @@ def launch_run(options: argparse.Namespace) -> int:
     config = load_preset(options.preset, options.assignments, home.presets)
     run_id = launch.launch_run(store, home, config, options.backend, _tell)
     print(json.dumps({"run_id": run_id}) if options.json else f"run_id: {run_id}", flush=True)
-    return _wait(store, run_id) if options.wait else 0
+    return _wait(store, home, run_id) if options.wait else 0
 
 
 def check_run(options: argparse.Namespace) -> int:
@@ -66,6 +71,8 @@ def check_run(options: argparse.Namespace) -> int:
     config, problem_set = launch.prepare_run(store, home, load_preset(options.preset, options.assignments, home.presets))
     found = launch.check_run(store, home, config, problem_set, options.backend)
     measured = None
+    if getattr(options, "calibrate", False) and options.backend != local.NAME:
+        raise ConfigError(f"Calibrating measures this machine, not {options.backend}.", "Leave out --calibrate or --backend.")
     if getattr(options, "calibrate", False) and not found.errors:
         measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))
         found = with_calibration(config, found, measured)
@@ -98,27 +105,49 @@ def show_presets(options: argparse.Namespace) -> int:
 
 def run_training(options: argparse.Namespace) -> int:
     """Be the training process of a queued run."""
-    home, store = _open()
-    with job_process(store, options.job) as process, local.accelerator(home, store, process.job, process.check_stop):
+    home, store = patiently(_open)
+    with (
+        job_process(store, options.job) as process,
+        local.accelerator(home, store, process.job, process.check_stop),
+        room_for(Workers.from_environment(), process.check_stop) as workers,
+    ):
         process.check_stop()
         process.begin()
         process.progress(process.job.done, process.job.total, "starting")
         config = parse_config(process.job.spec)
-        engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
-        from training.grpo import train
-
         problem_set = load_problems(config.source, home)
         if config.subset:
             problem_set = restrict(problem_set, store, config.subset)
         folder = local.job_folder(home, process.job.id)
+        if workers.count > 1:
+            train_on_workers(config, problem_set, process, home, folder, workers)
+            return 0
+        engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
+        from training.grpo import train
+
         with tracked(config, store, process.job, folder):
             train(config, problem_set, process, folder)
     return 0
 
 
+def show_backends(options: argparse.Namespace) -> int:
+    """Print where runs may go, each asked at the same time as the others."""
+    home, store = _open()
+    names = launch.backend_names(home)
+    with ThreadPoolExecutor(len(names)) as pool:
+        states = dict(zip(names, pool.map(lambda name: launch.backend_state(name, home, store), names), strict=True))
+    if options.json:
+        print(json.dumps([{"backend": name} | asdict(state) for name, state in states.items()], indent=2))
+        return 0
+    for name, state in states.items():
+        print(f"{name:<16} {state.kind:<11} {backend_line(state)}")
+    return 0
+
+
 def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
-    _, store = _open()
+    home, store = _open()
+    reconcile(store, home)
     runs = store.jobs("train")
     if options.json:
         print(json.dumps([_job_facts(run) for run in runs], indent=2))
@@ -126,13 +155,15 @@ def list_runs(options: argparse.Namespace) -> int:
     if not runs:
         print("No runs yet. `python -m training launch --preset demo` starts one.")
     for run in runs:
-        print(f"{run.id:<24} {run.status:<9} step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+        step = f"step {run.done:,.0f} of {run.total:,.0f}"
+        print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {run.reason or run.message}")
     return 0
 
 
 def show_run(options: argparse.Namespace) -> int:
     """Print one run, or the end of its log."""
     home, store = _open()
+    reconcile(store, home)
     run = store.job(options.run)
     if options.log:
         print(launch.backend_named(run.backend, home).logs(run), end="")
@@ -148,7 +179,7 @@ def show_run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(facts, indent=2))
         return 0
-    print(f"{run.id}  {run.status}  step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
+    print(f"{run.id}  {run.status} on {run.backend}  step {run.done:,.0f} of {run.total:,.0f}  {run.reason or run.message}")
     if run.tracker:
         print(f"  Weights & Biases: {run.tracker}")
     for name in (
@@ -199,7 +230,7 @@ def stop_run(options: argparse.Namespace) -> int:
         launch.backend_named(run.backend, home).stop(run)
     print(told)
     if options.wait:
-        _wait(store, options.run)
+        _wait(store, home, options.run)
     return 0
 
 
@@ -215,7 +246,7 @@ def delete_run(options: argparse.Namespace) -> int:
     home, store = _open()
     finish_deletions(store, home)
     run = store.job(options.run)
-    check_deletable(home, run)
+    check_deletable(store, home, run)
     print(f"{run.id}: {belongings_line(belongings_of(store, home, run.id))}")
     if not options.yes:
         print("Nothing was deleted. With --yes all of it goes, for good.")
@@ -254,6 +285,47 @@ def evaluate(options: argparse.Namespace) -> int:
         print(f"{spec.model} on {len(problems):,} {spec.split} problems of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
         print(*evaluation_lines(evaluation, steps), sep="\n")
+    return 0
+
+
+def merge_run(options: argparse.Namespace) -> int:
+    """Save a run's checkpoint as a whole model."""
+    return _make(options, "merge", out=str(options.out or ""))
+
+
+def export_run(options: argparse.Namespace) -> int:
+    """Save a run's checkpoint as a GGUF file."""
+    return _make(options, "export", out=str(options.out or ""), quantization=options.quantization)
+
+
+def push_run(options: argparse.Namespace) -> int:
+    """Push a run's checkpoint to the Hub once that is confirmed: 1 if it is not."""
+    return _make(options, "push", repository=options.repository, public=options.public)
+
+
+def _make(options: argparse.Namespace, action: after_run.Action, **settings: Any) -> int:
+    home, store = _open()
+    spec = after_run.output_spec(store, home, options.run, action, options.checkpoint, **settings)
+    if action == "push" and not options.yes and not _confirmed(spec):
+        print("Nothing was pushed.")
+        return 1
+    print(after_run.produce(store, home, after_run.open_output(store, spec), spec))
+    return 0
+
+
+def _confirmed(spec: after_run.OutputSpec) -> bool:
+    seen = "everybody can see" if spec.public else "is private unless it is there already"
+    print(f"Step {spec.step:,} of {spec.run}, merged, goes to {spec.repository} on the Hugging Face Hub, which {seen}.")
+    if not sys.stdin.isatty():
+        print("Confirm with --yes.")
+        return False
+    return input("Push? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def make_output(options: argparse.Namespace) -> int:
+    """Be the process of a queued merge, push or export."""
+    home, store = _open()
+    print(after_run.produce(store, home, *after_run.queued_output(store, options.job)))
     return 0
 
 
@@ -303,10 +375,12 @@ def _open() -> tuple[Home, Store]:
     return home, Store.open(home.store_url)
 
 
-def _wait(store: Store, run_id: str) -> int:
+def _wait(store: Store, home: Home, run_id: str) -> int:
     """Follow a run on standard error until it ends; 0 if it finished."""
     shown = ""
+    reconciler = Reconciler(store, home)
     while (run := store.job(run_id)).active:
+        reconciler.wake()
         line = f"{run.status}: step {run.done:,.0f} of {run.total:,.0f} {run.message}".rstrip()
         if line != shown:
             print(line, file=sys.stderr)

@@ -64,7 +64,7 @@ def save_subset(store: Store, name: str, problem_set: ProblemSet, problem_ids: S
     if len(ordered) < len(chosen):
         strange = next(iter(chosen.difference(ordered)))
         raise SubsetError(f"There is no problem {strange!r} in {problem_set.name}.", "Select again on the present map.")
-    with store.writing() as connection:
+    with store.writing(turn=f"subset {name}") as connection:
         newest = connection.scalar(sa.select(sa.func.max(subsets.c.version)).where(subsets.c.name == name))
         subset = Subset(
             name=name,
@@ -144,7 +144,7 @@ def name_cluster(store: Store, content_hash: str, problem_id: str, name: str) ->
     """
     table = cluster_names
     row = {"content_hash": content_hash, "problem_id": problem_id}
-    with store.writing() as connection:
+    with store.writing(turn=f"clusters {content_hash}") as connection:
         connection.execute(table.delete().where(table.c.content_hash == content_hash, table.c.problem_id == problem_id))
         if name.strip():
             connection.execute(table.insert().values(row | {"name": name.strip(), "named_at": store.now()}))
@@ -160,7 +160,7 @@ def named_clusters(store: Store, content_hash: str) -> Mapping[str, str]:
 def judge_pairs(store: Store, content_hash: str, verdicts: Mapping[Pair, bool | None]) -> None:
     """Record for leakage pairs whether to drop (`True`) or keep them; `None` takes the verdict back."""
     table = pair_verdicts
-    with store.writing() as connection:
+    with store.writing(turn=f"pairs {content_hash}") as connection:
         for (test_id, train_id), drop in verdicts.items():
             key = {"content_hash": content_hash, "test_id": test_id, "train_id": train_id}
             connection.execute(table.delete().where(*(table.c[name] == value for name, value in key.items())))

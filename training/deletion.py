@@ -1,25 +1,31 @@
-"""Deleting a run with everything that is of it: its rows in the store, and its folder with log and checkpoints.
+"""Deleting a run with everything that is of it: its rows in the store, its folder with log and checkpoints, its uploads.
 
-Whole or not at all: the folder first gets another name, then the rows go in one transaction, then the folder. If the
-process dies between, the next look (`finish_deletions`) either gives the folder its name back, because the rows are still
-there, or finishes.
+Whole or not at all: the folder first gets another name and a list of the uploads, then the rows go in one transaction, then
+uploads and folder. If the process dies between, the next look (`finish_deletions`) either gives the folder its name back,
+because the rows are still there, or finishes; so does it where the place of the uploads could not be reached.
 """
 
+import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from training import schema
+from training.artefacts import check_url, is_url, remove
 from training.backends.local import job_folder
-from training.errors import StoreError
+from training.errors import ArtefactError, StoreError
 from training.home import Home
 from training.launch import backend_named
 from training.store import Job, Store
 
 _LEAVING = ".deleted "
 """Before the name of a folder that is on its way out; no run's id begins so."""
+
+_UPLOADS = "uploads.json"
+"""In such a folder, the URLs of what is to be deleted elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +69,43 @@ def belongings_line(found: Belongings) -> str:
     return f"{words}; a folder of {found.size_bytes / 1e6:,.1f} MB"
 
 
-def check_deletable(home: Home, job: Job) -> None:
+def check_deletable(store: Store, home: Home, job: Job) -> None:
     """Raise `StoreError` while the run has a process, or may have one."""
     if job.active:
         raise StoreError(f"{job.id} is {job.status} and cannot be deleted.", "Stop it first.")
+    if any(output.active and output.spec.get("run") == job.id for output in store.jobs("output")):
+        raise StoreError(f"Something is being made of {job.id}.", "Wait for it, or stop it first.")
     if job.status == "lost" and backend_named(job.backend, home).status(job) == "alive":
         raise StoreError(f"The process of {job.id} ({job.worker}) is still alive.", "Wait for it, or end it first.")
 
 
 def delete_job(store: Store, home: Home, job_id: str) -> None:
-    """Delete a run that has ended: rows and folder. Its id is not given again.
+    """Delete a run that has ended: rows, folder and uploads. Its id is not given again.
 
     Raises:
         StoreError: there is no such run, it is active, or its folder cannot be moved.
+        ArtefactError: it has uploads, and their driver is not installed here.
     """
     finish_deletions(store, home)
     folder = job_folder(home, job_id)
     leaving = _leaving(folder)
+    uploads = _uploads(store, store.job(job_id))
+    for url in uploads:
+        check_url(url)
     with store.writing() as connection:  # nobody can resume the run meanwhile
         _lock(connection, job_id)
-        check_deletable(home, store.job(job_id))
+        check_deletable(store, home, store.job(job_id))
         try:
             if folder.is_dir():
                 folder.rename(leaving)
+            if uploads:
+                leaving.mkdir(exist_ok=True)
+                (leaving / _UPLOADS).write_text(json.dumps(uploads))
         except OSError as error:
             raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
         connection.execute(schema.deleted_jobs.insert().values(id=job_id, deleted_at=store.now()))
         connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
-    shutil.rmtree(leaving, ignore_errors=True)
+    _delete_files(leaving)
 
 
 def finish_deletions(store: Store, home: Home) -> None:
@@ -100,9 +115,29 @@ def finish_deletions(store: Store, home: Home) -> None:
         with store.writing() as connection:  # waits for a deletion that is under way
             is_there = _lock(connection, job_id)
             if is_there and not job_folder(home, job_id).exists():
+                (leaving / _UPLOADS).unlink(missing_ok=True)
                 leaving.rename(job_folder(home, job_id))
         if not is_there:
-            shutil.rmtree(leaving, ignore_errors=True)
+            _delete_files(leaving)
+
+
+def _uploads(store: Store, job: Job) -> list[str]:
+    """The folder of the run where artefacts go, as the records of its uploads tell it."""
+    found = [*(checkpoint.path for checkpoint in store.checkpoints(job.id)), job.tracker]
+    folders = {url.rpartition("/")[0] for url in found if is_url(url) and not url.startswith("http")}
+    return sorted(folder for folder in folders if folder.endswith(f"/{job.id}"))
+
+
+def _delete_files(leaving: Path) -> None:
+    """Delete a leaving folder, its uploads first; it stays while they cannot be reached."""
+    listed = leaving / _UPLOADS
+    try:
+        for url in json.loads(listed.read_text()) if listed.is_file() else ():
+            remove(url)
+    except ArtefactError as error:
+        print(f"{error} They are deleted with the next run that is.", file=sys.stderr)
+        return
+    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _lock(connection: sa.Connection, job_id: str) -> bool:

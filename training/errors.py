@@ -15,6 +15,9 @@ class AtlasError(Exception):
         self.problem = problem
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type["AtlasError"], tuple[str, str]]:
+        return type(self), (self.problem, self.remedy)  # by nature only the joined text would go to another process
+
 
 class SourceError(AtlasError):
     """A problem source cannot be found, read, or holds no usable problem."""
@@ -32,6 +35,10 @@ class StoreError(AtlasError):
     """The run store cannot be opened, or a job named does not exist or is in the wrong state."""
 
 
+class StoreAwayError(StoreError):
+    """The run store cannot be reached now; trying again later is right."""
+
+
 class ModelError(AtlasError):
     """A model cannot be found, loaded or verified."""
 
@@ -40,8 +47,24 @@ class CheckpointError(AtlasError):
     """A checkpoint cannot be saved, or the one to resume from is not there or not complete."""
 
 
+class ArtefactError(AtlasError):
+    """Files cannot be copied to or from where artefacts go, or its URL cannot be used."""
+
+
+class HubError(AtlasError):
+    """The Hugging Face Hub does not answer, or refuses; or there is no token for it."""
+
+
 class BackendError(AtlasError):
     """A backend cannot start or reach a job."""
+
+
+class UnreachableError(BackendError):
+    """A backend does not answer now; trying again later is right."""
+
+
+class WorkerError(AtlasError):
+    """A process of a run that trains on several was lost, or raised what nobody expected."""
 
 
 class RewardError(AtlasError):

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.backends import local
+from training.checkpoints import model_on_this_disk
 from training.engines import Complete
 from training.errors import ConfigError, SourceError, StoreError
 from training.evaluate import evaluate_model
@@ -133,12 +134,13 @@ def measure(store: Store, home: Home, job: Job, spec: EvaluationSpec, problems: 
 
     Raises:
         ModelError: the model cannot be loaded.
+        ArtefactError: it is an uploaded checkpoint and cannot be fetched.
     """
     with job_process(store, job.id) as process, local.accelerator(home, store, job, process.check_stop):
         process.begin()
-        evaluation = open_evaluation(store, job.id, spec.split, 0, spec.split)
+        evaluation = process.patiently(lambda: open_evaluation(store, job.id, spec.split, 0, spec.split))
         evaluate_model(
-            _completer(spec),
+            _completer(spec, home),
             problems,
             system_prompt=spec.system_prompt,
             max_completion_length=spec.max_completion_length,
@@ -146,21 +148,22 @@ def measure(store: Store, home: Home, job: Job, spec: EvaluationSpec, problems: 
             report=partial(_report, process, spec.samples, len(problems)),
             samples=spec.samples,
             done=evaluation.done,
-            keep=partial(add_items, store, evaluation),
+            keep=lambda items: process.patiently(lambda: add_items(store, evaluation, items)),
         )
-        complete_evaluation(store, evaluation)
+        process.patiently(lambda: complete_evaluation(store, evaluation))
     return next(iter(complete_evaluations(store, job.id)), None)
 
 
-def _completer(spec: EvaluationSpec) -> Complete:
+def _completer(spec: EvaluationSpec, home: Home) -> Complete:
     """What completes prompts; torch and the model are loaded here, once the accelerator is free."""
+    model = model_on_this_disk(spec.model, home)
     if spec.vllm:
         from training.engines import vllm_batches
 
-        return vllm_batches.load_completer(spec.model)
+        return vllm_batches.load_completer(model)
     from training.engines import hugging_face
 
-    return partial(hugging_face.complete, *hugging_face.load_model(spec.model))
+    return partial(hugging_face.complete, *hugging_face.load_model(model))
 
 
 def _report(process: JobProcess, samples: int, total: int, completions: int) -> None:

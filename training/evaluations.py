@@ -46,13 +46,15 @@ class Heading:
     split: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class OpenEvaluation:
     """An evaluation that is being made."""
 
     key: int
     done: tuple[EvaluationItem, ...]
     """What an earlier process had measured of it before it was killed."""
+    kept: int
+    """How many items are on record."""
 
 
 def open_evaluation(store: Store, job_id: str, label: str, step: int, split: str) -> OpenEvaluation:
@@ -60,25 +62,33 @@ def open_evaluation(store: Store, job_id: str, label: str, step: int, split: str
 
     A complete one of equal label is replaced.
     """
-    with store.writing() as connection:
+    with store.writing(turn=f"evaluations {job_id}") as connection:
         same_label = sa.and_(evaluations.c.job_id == job_id, evaluations.c.label == label)
         unfinished = sa.and_(same_label, evaluations.c.step == step, evaluations.c.completed_at.is_(None))
         key = connection.scalar(sa.select(evaluations.c.seq).where(unfinished))
         if key is not None:
-            return OpenEvaluation(key, _items(connection, key))
+            done = _items(connection, key)
+            return OpenEvaluation(key, done, len(done))
         connection.execute(evaluations.delete().where(same_label))
         values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": store.now()}
-        return OpenEvaluation(
-            connection.execute(evaluations.insert().values(values).returning(evaluations.c.seq)).scalar_one(), ()
-        )
+        key = connection.execute(evaluations.insert().values(values).returning(evaluations.c.seq)).scalar_one()
+        return OpenEvaluation(key, (), 0)
 
 
 def add_items(store: Store, evaluation: OpenEvaluation, items: Iterable[EvaluationItem]) -> None:
-    """Append what was measured; all of it or, if the process dies, none."""
+    """Append what was measured; all of it or, if the process dies, none.
+
+    Tried again after the store was away, it appends nothing that is there already.
+    """
     rows = [{"evaluation": evaluation.key} | asdict(item) for item in items]
-    if rows:
-        with store.writing() as connection:
-            connection.execute(evaluation_items.insert(), rows)
+    with store.writing() as connection:
+        counted = (
+            sa.select(sa.func.count()).select_from(evaluation_items).where(evaluation_items.c.evaluation == evaluation.key)
+        )
+        missing = rows[(connection.scalar(counted) or 0) - evaluation.kept :]
+        if missing:
+            connection.execute(evaluation_items.insert(), missing)
+    evaluation.kept += len(rows)
 
 
 def complete_evaluation(store: Store, evaluation: OpenEvaluation) -> None:

@@ -6,61 +6,109 @@ Reads top to bottom: `train` is the story; below it the parts that TRL calls. Th
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, set_seed
 
-from training.checkpoints import checkpoint_to_resume, delete_unrecorded
+from training.checkpoints import checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.config import RunConfig
 from training.engines import Engine, Loaded, engine_named, hugging_face
+from training.gpu_metrics import GpuCallback
 from training.jobs import JobProcess, StopRequested
 from training.ledger_trainer import CARRIED, Record, ledger_trainer_class
+from training.outbox import deliver_left_behind
 from training.problems import ProblemSet
+from training.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.recorder import Recorder
 from training.rewards import REWARDS, Reward
-from training.run_evaluation import EvaluationCallback, RunEvaluator, completer
+from training.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
+from training.shares import share_of
 from training.store_callback import StoreCallback
 from training.training_data import TrainingData, training_data
+from training.uploads import uploading
 
 
-def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path) -> None:
+def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:
     """Run or resume a training run: evaluate, train to `max_steps` or a stop request, evaluate again.
 
-    Checkpoints go to `folder`. After a stop the second evaluation is left out.
+    Checkpoints go to `folder`. After a stop the second evaluation is left out. Of several processes the first one calls
+    this, and the others `follow`.
 
     Raises:
         CheckpointError: the latest checkpoint is gone or not complete, or one cannot be saved.
+        ArtefactError: the checkpoint was uploaded and cannot be fetched, or `GRPO_ATLAS_ARTEFACTS` cannot be used.
         StoreError: the store takes no more.
     """
     store, job_id = process.store, process.job.id
-    latest = checkpoint_to_resume(store, job_id)
+    patiently = process.patiently
+    patiently(lambda: deliver_left_behind(store, job_id, folder))
+    latest = patiently(lambda: checkpoint_to_resume(store, job_id, folder=folder))
     begin = latest.step if latest else 0
-    store.truncate(job_id, after_step=begin)
-    delete_unrecorded(store, job_id, folder)
+    patiently(lambda: store.truncate(job_id, after_step=begin))
+    patiently(lambda: delete_unrecorded(store, job_id, folder))
+    resumed = on_this_disk(latest, folder) if latest else None
+    ranks.tell(resumed)
     process.progress(begin, config.max_steps, "loading the model")
     engine, loaded, data = load(config, problem_set)
 
-    with Recorder(store, job_id) as recorder:
-        callback = StoreCallback(process, recorder, config.save_total_limit)
-        trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [callback])
-        evaluator = RunEvaluator(config, problem_set, process, completer(engine, trainer, loaded.tokenizer))
+    recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
+    with uploading(store, job_id, config.save_total_limit) as uploads, recorder:
+        gpus = GpuCallback(ranks.gather)
+        callback = StoreCallback(process, recorder, config.save_total_limit, gpus, uploads)
+        own_share = share_of(config, ranks.count)
+        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, [gpus, callback])
+        complete = ranks.sharing(completer(engine, trainer, loaded.tokenizer))
+        evaluator = RunEvaluator(config, problem_set, process, complete)
         trainer.add_callback(EvaluationCallback(evaluator))
-        if latest is None and config.evaluate_before:
-            evaluator.evaluate("before", 0, "before training")
+        trainer.add_callback(LeadCallback(ranks))
+        with ranks.helped():
+            if latest is None and config.evaluate_before:
+                evaluator.evaluate("before", 0, "before training")
         process.progress(begin, config.max_steps, "training")
-        trainer.train(resume_from_checkpoint=latest.path if latest else None)
+        trainer.train(resume_from_checkpoint=resumed)
+        step = trainer.state.global_step
+        if uploads is not None:
+            process.progress(step, config.max_steps, "uploading the last checkpoint")
+            uploads.finish()
 
-    step = trainer.state.global_step
+    if uploads is None:
+        patiently(lambda: keep_newest(store, job_id, config.save_total_limit))
+    not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
     if step < config.max_steps:
-        process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved"
+        process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"
         raise StopRequested
-    if config.evaluate_after:
-        evaluator.evaluate("after", step, "after training")
+    with ranks.helped():
+        if config.evaluate_after:
+            evaluator.evaluate("after", step, "after training")
     process.progress(step, config.max_steps, "done")
     left_out = f", {data.left_out:,} problems left out for their prompts' length" if data.left_out else ""
-    process.reason = f"all {step} steps done{left_out}"
+    process.reason = f"all {step} steps done{left_out}{not_uploaded}"
+
+
+def follow(config: RunConfig, problem_set: ProblemSet, folder: Path, ranks: Ranks) -> None:
+    """What every process but the first does of a run on several: train along, complete its share of prompts, record nothing.
+
+    Raises:
+        AtlasError: as `train`.
+    """
+    resumed = ranks.hear()
+    engine, loaded, data = load(config, problem_set)
+    own_share = share_of(config, ranks.count)
+    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, [GpuCallback(ranks.gather)])
+    complete = completer(engine, trainer, loaded.tokenizer)
+
+    def randomness() -> AbstractContextManager[None]:
+        return preserved_randomness(config.seed + ranks.index)  # else several completions of one problem could be one
+
+    trainer.add_callback(FollowCallback(lambda: ranks.help_out(complete, randomness)))
+    if ranks.help_out(complete, randomness).stop:
+        return
+    trainer.train(resume_from_checkpoint=resumed)
+    if trainer.state.global_step == config.max_steps:
+        ranks.help_out(complete, randomness)
 
 
 def load(config: RunConfig, problem_set: ProblemSet) -> tuple[Engine, Loaded, TrainingData]:
@@ -152,6 +200,7 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
         logging_steps=1,
         report_to="wandb" if config.wandb else "none",
         use_cpu=not on_gpu,
+        ddp_backend="gloo" if torch.distributed.is_initialized() and not on_gpu else None,
         bf16=dtype == torch.bfloat16,
         fp16=dtype == torch.float16,
         gradient_checkpointing=config.gradient_checkpointing,

@@ -5,7 +5,7 @@ Read once from the environment at a process's edge and passed on; nothing here i
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -23,13 +23,16 @@ class Home:
     """The folders and addresses of one installation."""
 
     root: Path
-    store_url: str
+    store_url: str = field(repr=False)
+    """May hold a password."""
     data: Path | None
     """The folder that the source `auto` tries first (`GRPO_ATLAS_DATA`)."""
     rewards: Path | None = None
     """The file with a person's own reward functions (`GRPO_ATLAS_REWARDS`)."""
     folders: tuple[Path, ...] = ()
     """Further folders from which a page may name models and problems (`GRPO_ATLAS_FOLDERS`, separated as in PATH)."""
+    backends: Path | None = None
+    """The file that configures backends (`GRPO_ATLAS_BACKENDS`); `None` for `backends.toml` in the home."""
 
     @property
     def allowed(self) -> tuple[Path, ...]:
@@ -56,7 +59,7 @@ class Home:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Home":
-        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS` and `_FOLDERS`, and make sure the home can be written.
+        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`; make sure the home can be written.
 
         Raises:
             HomeError: the home folder cannot be made or written.
@@ -68,6 +71,7 @@ class Home:
             data=_path(environ.get("GRPO_ATLAS_DATA")),
             rewards=_path(environ.get("GRPO_ATLAS_REWARDS")),
             folders=tuple(filter(None, map(_path, environ.get("GRPO_ATLAS_FOLDERS", "").split(os.pathsep)))),
+            backends=_path(environ.get("GRPO_ATLAS_BACKENDS")),
         )
         home._prepare()
         return home
@@ -75,7 +79,7 @@ class Home:
     def environment(self) -> dict[str, str]:
         """The variables that make another process use this home."""
         variables = {"GRPO_ATLAS_HOME": str(self.root), "GRPO_ATLAS_STORE": self.store_url}
-        paths = {"GRPO_ATLAS_DATA": self.data, "GRPO_ATLAS_REWARDS": self.rewards}
+        paths = {"GRPO_ATLAS_DATA": self.data, "GRPO_ATLAS_REWARDS": self.rewards, "GRPO_ATLAS_BACKENDS": self.backends}
         if self.folders:
             variables["GRPO_ATLAS_FOLDERS"] = os.pathsep.join(map(str, self.folders))
         return variables | {name: str(path) for name, path in paths.items() if path}

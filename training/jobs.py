@@ -4,19 +4,27 @@
 goes to the log.
 """
 
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from training.backends.entry import ATTEMPT
 from training.backends.local import worker_name
-from training.errors import AtlasError, StoreError
-from training.store import HEARTBEAT_S, Job, Status, Store, root_cause
+from training.database import root_cause
+from training.errors import AtlasError, StoreAwayError, StoreError
+from training.patience import patiently
+from training.store import HEARTBEAT_S, Job, Status, Store
+
+T = TypeVar("T")
 
 
 class StopRequested(Exception):
@@ -24,7 +32,7 @@ class StopRequested(Exception):
 
 
 class JobProcess:
-    """What a job's code may tell and ask while it runs."""
+    """What a job's code may tell and ask while it runs, also while the store is away."""
 
     def __init__(self, store: Store, job: Job) -> None:
         self.store = store
@@ -36,15 +44,32 @@ class JobProcess:
 
     def begin(self) -> None:
         """The job's turn has come; until then it counts as queued."""
-        self.store.start(self.job.id)
+        self.patiently(lambda: self.store.start(self.job.id))
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """What a call to the store returns, as soon as it can be reached.
+
+        Raises:
+            StopRequested: it is away and a SIGTERM asks the job to stop.
+            StoreAwayError: it stayed away.
+        """
+        try:
+            return patiently(call, lambda: self.signalled)
+        except StoreAwayError as error:
+            if self.signalled:
+                raise StopRequested from error
+            raise
 
     def progress(self, done: float, total: float, message: str) -> None:
-        """Record how far the job is."""
-        self.store.progress(self.job.id, done, total, message)
+        """Record how far the job is; left out while the store is away, as the next one says more."""
+        with suppress(StoreAwayError):
+            self.store.progress(self.job.id, done, total, message)
 
     def stop_requested(self) -> bool:
-        """Whether the store, or a SIGTERM, asks the job to stop."""
-        return self.signalled or self.store.stop_requested(self.job.id)
+        """Whether the store, as far as it can be reached, or a SIGTERM asks the job to stop."""
+        with suppress(StoreAwayError):
+            return self.signalled or self.store.stop_requested(self.job.id)
+        return self.signalled
 
     def check_stop(self) -> None:
         """Raise `StopRequested` if the job was asked to stop."""
@@ -63,29 +88,30 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
         StoreError: the job does not wait for a process: it has one, or it has ended.
         AtlasError: what made the job fail, after it was recorded, for the terminal to print.
     """
-    job = store.job(job_id)
+    job = patiently(lambda: store.job(job_id))
     if job.status not in ("queued", "lost"):
         raise StoreError(f"{job_id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
+    _check_attempt(job)
     process = JobProcess(store, job)
     previous = signal.signal(signal.SIGTERM, process.on_signal)
     ended = threading.Event()
-    store.beat(job_id, worker=worker_name())
+    patiently(lambda: store.beat(job_id, worker=worker_name()))
     heart = threading.Thread(target=_beat, args=(store, job_id, ended), daemon=True, name="heartbeat")
     heart.start()
     try:
         yield process
-        _end(store, job_id, "finished", process.reason or "done")
+        _end(process, "finished", process.reason or "done")
     except StopRequested:
-        _end(store, job_id, "stopped", process.reason or "stopped on request")
+        _end(process, "stopped", process.reason or "stopped on request")
     except KeyboardInterrupt:
-        _end(store, job_id, "stopped", "interrupted at the terminal")
+        _end(process, "stopped", "interrupted at the terminal")
         raise
     except AtlasError as error:
-        _end(store, job_id, "failed", str(error))
+        _end(process, "failed", str(error))
         raise
     except Exception as error:
         traceback.print_exc()
-        _end(store, job_id, "failed", f"{type(error).__name__}: {error}")
+        _end(process, "failed", f"{type(error).__name__}: {error}")
         raise AtlasError(f"{job_id} failed: {type(error).__name__}: {error}.", "Its log has the details.") from error
     finally:
         ended.set()
@@ -93,19 +119,35 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
         signal.signal(signal.SIGTERM, previous)
 
 
+def _check_attempt(job: Job) -> None:
+    if int(os.environ.get(ATTEMPT, job.attempt)) != job.attempt:
+        raise StoreError(
+            f"This is attempt {os.environ[ATTEMPT]} of {job.id}, which was queued again since.",
+            f"Nothing needs to be done: attempt {job.attempt} has a process of its own.",
+        )
+
+
 def _beat(store: Store, job_id: str, ended: threading.Event) -> None:
+    missed_since = None
     while not ended.wait(HEARTBEAT_S):
         try:
             store.beat(job_id)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StoreAwayError) as error:
             # The next beat may get through; a heart that stops for good would make a living job count as lost.
-            print(f"a heartbeat of {job_id} did not reach the run store: {root_cause(error)}", file=sys.stderr)
+            if missed_since is None:
+                missed_since = time.monotonic()
+                print(f"a heartbeat of {job_id} did not reach the run store: {root_cause(error)}", file=sys.stderr, flush=True)
+        else:
+            if missed_since is not None:
+                missed_s, missed_since = time.monotonic() - missed_since, None
+                print(f"heartbeats of {job_id} reach the run store again after {missed_s:,.0f} s", file=sys.stderr, flush=True)
 
 
-def _end(store: Store, job_id: str, status: Status, reason: str) -> None:
+def _end(process: JobProcess, status: Status, reason: str) -> None:
+    job_id = process.job.id
     try:
-        store.end(job_id, status, reason)
-    except SQLAlchemyError as error:
+        patiently(lambda: process.store.end(job_id, status, reason), lambda: process.signalled)
+    except (SQLAlchemyError, StoreAwayError) as error:
         raise StoreError(
             f"{job_id} {status} ({reason}), and the run store could not take that ({root_cause(error)}).",
             "Check that the database is there, writable and has room; the run shows as lost until it is resumed.",

@@ -1,13 +1,20 @@
 """Starting, resuming and stopping jobs: the same few functions for the pages and the command lines."""
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from training.backends import Backend, local
+from training.after_run import OutputSpec
+from training.artefacts import VARIABLE
+from training.backends import Backend, BackendState, local
+from training.backends.configuration import BackendConfig, RayConfig, backends_file, load_backends
+from training.backends.ray import RayBackend
 from training.checkpoints import checkpoint_to_resume
 from training.config import RunConfig
 from training.curation import find_subset, restrict
-from training.errors import AtlasError, BackendError, ConfigError
+from training.distributed import Workers
+from training.errors import AtlasError, BackendError, ConfigError, UnreachableError
 from training.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
 from training.home import Home
 from training.preflight import Preflight, preflight
@@ -15,18 +22,42 @@ from training.preflight.calibration import Calibration, calibrate
 from training.problems import ProblemSet, load_problems
 from training.store import Job, JobKind, Store
 
-BACKENDS: dict[str, Callable[[Home], Backend]] = {local.NAME: local.LocalBackend}
+_KINDS: dict[type[BackendConfig], Callable[[str, Any, Home], Backend]] = {RayConfig: RayBackend}
+"""How a backend is made, by what configures it."""
+
+
+def backend_names(home: Home) -> tuple[str, ...]:
+    """This machine, then the backends that are configured.
+
+    Raises:
+        ConfigError: their configuration is wrong.
+    """
+    return tuple(load_backends(home))
 
 
 def backend_named(name: str, home: Home) -> Backend:
-    """The backend of that name.
+    """The backend of that name; this machine whatever the configuration holds.
 
     Raises:
         BackendError: there is none.
+        ConfigError: the configuration is wrong.
     """
-    if name not in BACKENDS:
-        raise BackendError(f"There is no backend {name!r}.", f"Use one of {', '.join(BACKENDS)}.")
-    return BACKENDS[name](home)
+    if name == local.NAME:
+        return local.LocalBackend(home)
+    known = load_backends(home)
+    if name not in known:
+        raise BackendError(
+            f"There is no backend {name!r}.", f"Use one of {', '.join(known)}, or configure it in {backends_file(home)}."
+        )
+    return _KINDS[type(known[name])](name, known[name], home)
+
+
+def backend_state(name: str, home: Home, store: Store) -> BackendState:
+    """How a backend is now; one that cannot even be made from its configuration is as good as unreachable."""
+    try:
+        return backend_named(name, home).state(store)
+    except AtlasError as error:
+        return BackendState("unreachable", reason=str(error))
 
 
 def submit_job(
@@ -85,8 +116,12 @@ def check_run(
 
     Raises:
         BackendError: there is no such backend.
+        ConfigError: GRPO_ATLAS_WORKERS, which the runs of this machine go by, is no number of processes.
     """
-    return preflight(config, problem_set, store, backend_named(backend, home).machine(), ask_hub=ask_hub)
+    runner = backend_named(backend, home)
+    workers = runner.config.workers if isinstance(runner, RayBackend) else Workers.from_environment().count
+    artefacts = runner.config.artefacts if isinstance(runner, RayBackend) else os.environ.get(VARIABLE, "").strip()
+    return preflight(config, problem_set, store, runner.machine(), ask_hub=ask_hub, workers=workers, artefacts=artefacts)
 
 
 def calibrate_run(
@@ -169,12 +204,28 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
     if job.backend == local.NAME:
-        checkpoint_to_resume(store, job_id, step)
+        checkpoint_to_resume(store, job_id, step, local.job_folder(home, job_id))
     job = store.requeue(job_id)
     if step is not None:
-        store.truncate(job_id, after_step=step)
-    _start(store, runner, job, ["-m", "training", "run", "--job", job.id])
+        store.resume_at(job_id, step)
+    _start(store, runner, job, _run_command(job))
     return job.id
+
+
+def start_again(store: Store, home: Home, job: Job) -> None:
+    """Start the process of a queued run whose first start came to nothing.
+
+    Raises:
+        UnreachableError: its backend does not answer; the run stays queued.
+        BackendError: the process cannot be started; the run is recorded as failed.
+    """
+    try:
+        backend_named(job.backend, home).submit(job, _run_command(job))
+    except UnreachableError:
+        raise
+    except AtlasError as error:
+        store.conclude(job, "failed", str(error))
+        raise
 
 
 def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
@@ -200,6 +251,19 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
     return job.id
 
 
+def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:
+    """Make something of a run's checkpoint in a detached process of this machine; return the job's id.
+
+    While a job makes exactly this, its id is returned and nothing starts.
+
+    Raises:
+        BackendError: the process cannot be started.
+    """
+    return submit_job(
+        store, home, kind="output", name=spec.action, spec=spec.model_dump(), module="training", arguments=["output"]
+    )
+
+
 def stop_run(store: Store, home: Home, job_id: str) -> str:
     """Ask a job to end at its next step, with a checkpoint; return what comes of it, in words.
 
@@ -211,11 +275,23 @@ def stop_run(store: Store, home: Home, job_id: str) -> str:
     job = store.job(job_id)
     if job.status == "queued" and (not job.worker or backend_named(job.backend, home).status(job) == "gone"):
         store.withdraw(job_id)
+        _leave_queue(job, home)
         return f"{job_id} was taken out of the queue."
     store.request_stop(job_id)
     if job.status == "queued":
         return f"{job_id} was asked to leave the queue."
     return f"{job_id} was asked to stop; it ends at its next step with a checkpoint."
+
+
+def _leave_queue(job: Job, home: Home) -> None:
+    """Free its place on a cluster; where that cannot be asked now, the job ends by itself when its turn comes."""
+    if job.backend != local.NAME:
+        with suppress(AtlasError):
+            backend_named(job.backend, home).stop(job)
+
+
+def _run_command(job: Job) -> list[str]:
+    return ["-m", "training", "run", "--job", job.id]
 
 
 def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:

@@ -109,7 +109,7 @@ def _mean(scores: list[float]) -> float | None:
 
 
 def _trained(problem_id: str) -> sa.Select:
-    steps = sa.func.count(sa.distinct(rollouts.c.step * 100_000 + rollouts.c.group_index))
+    steps = sa.func.count(sa.distinct(sa.cast(rollouts.c.step, sa.BigInteger) * 100_000 + rollouts.c.group_index))
     return (
         sa.select(
             rollouts.c.job_id,

@@ -1,9 +1,11 @@
 """Evaluations, comparisons and what the ledger tells, as the command line gives them: facts for `--json`, lines for people."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from training.backends import BackendState
 from training.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
 from training.counterfactuals import Counterfactual
 from training.evaluate import evaluation_table
@@ -78,6 +80,22 @@ def _lists(found: Comparison) -> Iterator[str]:
         if ids:
             more = f" and {len(ids) - _IDS_SHOWN:,} more (--json names all)" if len(ids) > _IDS_SHOWN else ""
             yield f"    {title}: {', '.join(ids[:_IDS_SHOWN])}{more}"
+
+
+def backend_line(found: BackendState) -> str:
+    """What a backend's state means for a run launched now, in a sentence or two."""
+    if found.kind == "unreachable":
+        since = "" if found.since is None else f" Unreachable since {time.strftime('%H:%M', time.localtime(found.since))}."
+        return found.reason + since
+    gpus = "" if found.free_gpus is None else f"{found.free_gpus:g} of {found.total_gpus:g} GPUs free. "
+    if found.kind == "free":
+        return f"{gpus}The run starts at once."
+    ahead = f"{', '.join(found.running)} {'is' if len(found.running) == 1 else 'are'} running" if found.running else ""
+    number = len(found.waiting)
+    waits = f"{number:,} {'job waits' if number == 1 else 'jobs wait'}" if number else ""
+    queue = " and ".join(part for part in (ahead, waits) if part)
+    turn = f"{queue}; the run takes its turn after that." if queue else "The run waits until there is room."
+    return f"{gpus}{found.reason + ' ' if found.reason else ''}{turn}"
 
 
 def health_lines(health: Health) -> Iterator[str]:

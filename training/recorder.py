@@ -1,51 +1,73 @@
 """The ledger's writer: takes what a training step leaves behind, writes it in a thread of its own, in the order given.
 
 The training process hands over and goes on; what has gathered since the last write is one transaction, so a step is in the
-store as soon as the store can take it, and a slow store gets several steps at once. Writes are keyed by step, so that
-writing the same steps again changes nothing.
+store as soon as the store can take it, and a slow store gets several steps at once. While the store is away, steps go to the
+run's own disk (`training.outbox`) and the run goes on; what waits there is delivered first when the store is back. Writes are
+keyed by step, so that writing the same steps again changes nothing.
 """
 
+import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
-from training.errors import StoreError
-from training.store import Progress, Rollout, Store, root_cause
+from training.database import root_cause
+from training.errors import StoreAwayError, StoreError
+from training.outbox import LIMIT_BYTES, Entry, Outbox, current_session, write
+from training.patience import LAST_TRIES_S, PATIENCE_S, Backoff
+from training.store import Checkpoint, Progress, Rollout, Store
 
 CAPACITY_STEPS = 64
 """Steps that may wait to be written before a step waits for the store.
 
-A bound on memory: 64 steps of 512 completions with 2,000 characters are 64 MiB. At a second a step it outlasts a store that
-does not answer for a minute. What waits is written before a checkpoint counts, so a crash costs no step that a checkpoint has.
+A bound on memory: 64 steps of 512 completions with 2,000 characters are 64 MiB. At a second a step it outlasts the half minute
+after which a store that does not answer counts as away. What waits is in the store or on this disk before a checkpoint
+counts, so a crash costs no step that a checkpoint has.
 """
 
 _LOOK_S = 1.0
 """How often an idle recorder looks for a stop request."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    step: int
-    rollouts: Sequence[Rollout] = ()
-    scalars: Mapping[str, float | None] | None = None
-    progress: Progress | None = None
-
-
 class Recorder:
-    """Writes one run's rollouts, scalars and progress; a context manager that has written everything when it ends.
+    """Writes one run's rollouts, scalars, progress and checkpoints; a context manager that has written all when it ends.
 
     For one thread that hands over. Every method raises `StoreError` once the store has failed, and what was handed over
     and not yet written is then not on record.
     """
 
-    def __init__(self, store: Store, job_id: str, capacity_steps: int = CAPACITY_STEPS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        job_id: str,
+        folder: Path,
+        *,
+        capacity_steps: int = CAPACITY_STEPS,
+        limit_bytes: int = LIMIT_BYTES,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Of the run's present session.
+
+        Args:
+            folder: where steps wait while the store is away, the run's own.
+            limit_bytes: how much may wait there.
+            give_up: whether there is no time to wait for a store that is away when the recorder ends.
+
+        Raises:
+            StoreAwayError: the store is away already.
+        """
         self._store = store
         self._job_id = job_id
         self._capacity_steps = capacity_steps
+        self._session = current_session(store, job_id)
+        self._outbox = Outbox(folder, self._session, limit_bytes)
+        self._backoff = Backoff()
+        self._give_up = give_up
         self._changed = threading.Condition()
-        self._unwritten: deque[_Entry] = deque()
+        self._unwritten: deque[Entry] = deque()
         self._closed = False
         self._failure: Exception | None = None
         self._stop_requested = False
@@ -58,17 +80,23 @@ class Recorder:
 
     def add_rollouts(self, rollouts: Sequence[Rollout]) -> None:
         """Hand over all rollouts of one step; waits only while `CAPACITY_STEPS` steps are unwritten."""
-        self._add(_Entry(rollouts[0].step, rollouts=rollouts))
+        self._add(Entry(rollouts[0].step, self._store.now(), rollouts=rollouts))
 
     def add_scalars(self, step: int, values: Mapping[str, float | None], progress: Progress) -> None:
         """Hand over a step's scalars, and how far the run is with it; waits like `add_rollouts`."""
-        self._add(_Entry(step, scalars=values, progress=progress))
+        self._add(Entry(step, self._store.now(), scalars=values, progress=progress))
 
-    def flush(self) -> None:
-        """Wait until everything handed over is in the store."""
+    def add_checkpoint(self, step: int, path: str) -> None:
+        """Hand over a checkpoint that is complete: it is on record after everything handed over before it."""
+        now = self._store.now()
+        self._add(Entry(step, now, checkpoint=Checkpoint(step, path, now)))
+
+    def flush(self) -> bool:
+        """Wait until everything handed over is safe; whether it is in the store, and not on this disk only."""
         with self._changed:
             self._changed.wait_for(lambda: self._failure is not None or not self._unwritten)
             self._check()
+            return self._outbox.is_empty
 
     def __enter__(self) -> "Recorder":
         self._writer.start()
@@ -81,10 +109,11 @@ class Recorder:
         self._writer.join()
         if error is None:
             self._check()
+            self._check_delivered()
         elif self._failure is not None and not isinstance(error, StoreError):
             error.add_note(f"The last steps are not on record either: {root_cause(self._failure)}")
 
-    def _add(self, entry: _Entry) -> None:
+    def _add(self, entry: Entry) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._failure is not None or self._has_room(entry.step))
             self._check()
@@ -102,10 +131,17 @@ class Recorder:
                 "Check that the database is there, writable and has room, then resume the run.",
             ) from self._failure
 
+    def _check_delivered(self) -> None:
+        if not self._outbox.is_empty and not self._give_up():
+            raise StoreAwayError(
+                f"The run store has been away for {PATIENCE_S / 60:,.0f} min; the last steps wait in {self._outbox.path}.",
+                "Bring it back and resume the run: they are delivered first.",
+            )
+
     def _run(self) -> None:
         try:
             while self._write_next():
-                self._stop_requested = self._store.stop_requested(self._job_id)
+                pass
         except Exception as error:
             with self._changed:
                 self._failure = error
@@ -115,17 +151,49 @@ class Recorder:
         """Wait a moment for entries and write those there are; False when closed and done."""
         with self._changed:
             self._changed.wait_for(lambda: self._unwritten or self._closed, _LOOK_S)
-            entries = tuple(self._unwritten)
-            if not entries:
-                return not self._closed
-        self._store.record(
-            self._job_id,
-            rollouts=[rollout for entry in entries for rollout in entry.rollouts],
-            scalars=[(entry.step, entry.scalars) for entry in entries if entry.scalars is not None],
-            progress=next((entry.progress for entry in reversed(entries) if entry.progress is not None), None),
-        )
+            entries, is_last = tuple(self._unwritten), self._closed
+        self._keep(entries)
         with self._changed:
             for _ in entries:
                 self._unwritten.popleft()
             self._changed.notify_all()
-        return True
+        if entries or not is_last:
+            return True
+        self._wait_for_delivery()
+        return False
+
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        """Write entries, and what waits before them; to this disk while the store is away."""
+        try:
+            if self._backoff.is_due:
+                self._deliver()
+                write(self._store, self._job_id, entries)
+                entries = ()
+                self._stop_requested = self._store.stop_requested(self._job_id)
+                if away_s := self._backoff.succeed():
+                    print(f"the run store is back after {away_s:,.0f} s, nothing is lost", file=sys.stderr, flush=True)
+        except StoreAwayError as error:
+            if self._backoff.fail():
+                print(f"{error.problem} Steps wait in {self._outbox.path}.", file=sys.stderr, flush=True)
+        if entries:
+            self._outbox.append(entries)
+
+    def _deliver(self) -> None:
+        if self._outbox.is_empty:
+            return
+        if current_session(self._store, self._job_id) != self._session:
+            raise StoreError(
+                f"{self._job_id} was resumed elsewhere while the run store was away from here.",
+                f"What waits in {self._outbox.path} is not delivered.",
+            )
+        self._outbox.deliver(self._store, self._job_id)
+
+    def _wait_for_delivery(self) -> None:
+        began = time.monotonic()
+
+        def is_over() -> bool:
+            return time.monotonic() - began > (LAST_TRIES_S if self._give_up() else PATIENCE_S)
+
+        while not self._outbox.is_empty and not is_over():
+            self._backoff.wait(is_over)
+            self._keep(())

@@ -1,9 +1,7 @@
-"""What a training process takes of its machine, as scalars of its steps: processor, memory and GPU."""
+"""What a training process takes of its machine, as scalars of its steps: processor and memory. GPUs are `gpu_metrics`'."""
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import psutil
 
@@ -15,7 +13,6 @@ class ResourceMeter:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
-        self._gpus = list(_gpus())
         self._at = time.monotonic()
         self._used = self._use()
 
@@ -23,18 +20,16 @@ class ResourceMeter:
         """The scalars by name.
 
         `system/cpu_cores` is processor time over time, so 2 are two cores at work; `system/memory_gib` is resident memory;
-        `system/machine_memory` the share of the machine's memory in use, by whomever. `system/gpu` is the share of time in
-        which the GPU was at work and `system/gpu_memory_gib` its memory in use, the mean and the sum over several.
+        `system/machine_memory` the share of the machine's memory in use, by whomever.
         """
         now, used = time.monotonic(), self._use()
         cpu_s = sum(seconds - self._used.get(pid, (0.0, 0))[0] for pid, (seconds, _) in used.items())
         elapsed_s, self._at, self._used = now - self._at, now, used
-        found = {
+        return {
             "system/cpu_cores": cpu_s / elapsed_s if elapsed_s > 0 else 0.0,
             "system/memory_gib": sum(size for _, size in used.values()) / _GIB,
             "system/machine_memory": psutil.virtual_memory().percent / 100,
         }
-        return found | self._gpu_use()
 
     def _use(self) -> dict[int, tuple[float, int]]:
         """Process id -> seconds of processor time so far, and bytes of resident memory."""
@@ -44,30 +39,3 @@ class ResourceMeter:
                 times = process.cpu_times()
                 found[process.pid] = (times.user + times.system, process.memory_info().rss)
         return found
-
-    def _gpu_use(self) -> dict[str, float]:
-        """Empty without an NVIDIA GPU, or without its library's Python package."""
-        if not self._gpus:
-            return {}
-        import pynvml
-
-        try:
-            busy = [pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100 for gpu in self._gpus]
-            memory = sum(pynvml.nvmlDeviceGetMemoryInfo(gpu).used for gpu in self._gpus)
-        except pynvml.NVMLError:  # some say nothing, such as a slice of a GPU
-            return {}
-        return {"system/gpu": sum(busy) / len(busy), "system/gpu_memory_gib": memory / _GIB}
-
-
-def _gpus() -> Iterator[Any]:
-    """NVML's handles of the GPUs, all those of the machine."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            yield pynvml.nvmlDeviceGetHandleByIndex(index)
-    except ImportError:
-        return
-    except pynvml.NVMLError:
-        return

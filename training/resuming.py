@@ -64,6 +64,7 @@ class ResumableTrainer(_Trainer):
         with saving(folder):
             super()._save_checkpoint(model, trial)
             self._save_held_batch(folder)
+        self.accelerator.wait_for_everyone()  # each process has files in it, and then it is put on record
 
     def _save_held_batch(self, folder: Path) -> None:
         """Keep the generation batch if more steps are to learn from it (`num_iterations`)."""
@@ -72,7 +73,13 @@ class ResumableTrainer(_Trainer):
             torch.save({"micro_step": held, "batches": self._buffered_inputs}, self._held_batch(folder))
 
     def _load_held_batch(self, folder: Path) -> None:
-        if self._held_batch(folder).exists():
+        if (saved := len(list(folder.glob("held_batch_*.pt")))) not in (0, self.args.world_size):
+            raise CheckpointError(
+                f"{folder.name} holds the rest of a generation batch for {saved} processes, and this run has "
+                f"{self.args.world_size}.",
+                f"Resume with {saved} processes, or from another checkpoint with --checkpoint.",
+            )
+        if saved:
             held = torch.load(self._held_batch(folder), map_location=self.args.device, weights_only=True)
             self._step, self._buffered_inputs = held["micro_step"], held["batches"]
 

@@ -42,7 +42,7 @@ class RunEvaluator:
         config, process = self._config, self._process
         if not self._problems:
             return
-        evaluation = open_evaluation(process.store, process.job.id, label, step, "test")
+        evaluation = process.patiently(lambda: open_evaluation(process.store, process.job.id, label, step, "test"))
 
         def report(done: int) -> None:
             of = f"{done // config.evaluation_samples:,} of {len(self._problems):,} problems"
@@ -60,9 +60,9 @@ class RunEvaluator:
                 report=report,
                 samples=config.evaluation_samples,
                 done=evaluation.done,
-                keep=lambda items: add_items(process.store, evaluation, items),
+                keep=lambda items: process.patiently(lambda: add_items(process.store, evaluation, items)),
             )
-        complete_evaluation(process.store, evaluation)
+        process.patiently(lambda: complete_evaluation(process.store, evaluation))
 
     def evaluate_step(self, step: int) -> None:
         """The evaluation of a step, if one is due there; the last step has its own, unless that is not wanted."""
@@ -75,7 +75,7 @@ class RunEvaluator:
 
     def has_step(self, step: int) -> bool:
         """Whether the evaluation of a step is complete."""
-        done = complete_evaluations(self._process.store, self._process.job.id)
+        done = self._process.patiently(lambda: complete_evaluations(self._process.store, self._process.job.id))
         return any(evaluation.label == f"step-{step}" for evaluation in done)
 
 

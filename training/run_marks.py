@@ -58,7 +58,7 @@ def set_marks(store: Store, job_id: str, marks: Marks) -> None:
     tags = list(dict.fromkeys(" ".join(tag.split()) for tag in marks.tags))
     _check(tags, marks.note)
     store.job(job_id)
-    with store.writing() as connection:
+    with store.writing(turn=f"marks {job_id}") as connection:
         connection.execute(run_marks.delete().where(run_marks.c.job_id == job_id))
         if marks != Marks():
             connection.execute(run_marks.insert().values(asdict(marks) | {"job_id": job_id, "tags": tags}))

@@ -4,13 +4,51 @@ A fresh database is made from the tables below and stamped with `VERSION`; an ex
 applied with its record in one transaction. Queries are `store.py`'s.
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from training.database import take_turn
+
 METADATA = sa.MetaData()
 
 _BIG_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+_ESCAPE = "\ufdd0"
+"""A code point that Unicode keeps free of any character."""
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufdd0]")
+_ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{4}})")
+
+
+class AnyText(sa.types.TypeDecorator[str]):
+    """Text of any characters, given back as it was: Postgres has no null character, and neither has halves of surrogate pairs.
+
+    Those are kept as U+FDD0 and four hexadecimal digits.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        if value is None or _ESCAPE not in value:
+            return value
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Finite(sa.types.TypeDecorator[float]):
+    """A number or none; what is not finite is none, as databases disagree on it."""
+
+    impl = sa.Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> float | None:
+        return value if value is None or math.isfinite(value) else None
+
 
 schema_versions = sa.Table(
     "schema_versions",
@@ -29,8 +67,8 @@ jobs = sa.Table(
     sa.Column("backend", sa.String, nullable=False),
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("status", sa.String, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
-    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("reason", AnyText, nullable=False, server_default=""),
+    sa.Column("message", AnyText, nullable=False, server_default=""),
     sa.Column("done", sa.Float, nullable=False, server_default="0"),
     sa.Column("total", sa.Float, nullable=False, server_default="0"),
     sa.Column("worker", sa.String, nullable=False, server_default=""),
@@ -39,6 +77,7 @@ jobs = sa.Table(
     sa.Column("started_at", sa.Float),
     sa.Column("ended_at", sa.Float),
     sa.Column("heartbeat_at", sa.Float, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sqlite_autoincrement=True,
 )
 
@@ -49,7 +88,7 @@ scalars = sa.Table(
     sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("name", sa.String, nullable=False),
-    sa.Column("value", sa.Float),
+    sa.Column("value", Finite),
     sa.Column("time", sa.Float, nullable=False),
     sa.Index("scalars_by_job", "job_id", "seq"),
     sa.Index("scalars_by_name", "job_id", "name", "step", "value"),
@@ -65,9 +104,9 @@ rollouts = sa.Table(
     sa.Column("group_index", sa.Integer, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("problem_id", sa.String, nullable=False),
-    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("completion", AnyText, nullable=False),
     sa.Column("rewards", sa.JSON, nullable=False),
-    sa.Column("total", sa.Float),
+    sa.Column("total", Finite),
     sa.Column("advantage", sa.Float, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Column("finish_reason", sa.String, nullable=False),
@@ -108,7 +147,7 @@ evaluation_items = sa.Table(
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
     sa.Column("evaluation", _BIG_KEY, sa.ForeignKey("evaluations.seq", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("problem_id", sa.String, nullable=False),
-    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("completion", AnyText, nullable=False),
     sa.Column("rewards", sa.JSON, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Index("evaluation_items_by_problem", "problem_id"),
@@ -121,7 +160,7 @@ checkpoints = sa.Table(
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
     sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", AnyText, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.UniqueConstraint("job_id", "step"),
     sqlite_autoincrement=True,
@@ -142,7 +181,7 @@ run_marks = sa.Table(
     METADATA,
     sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("tags", sa.JSON, nullable=False),
-    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("note", AnyText, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False),
 )
 
@@ -157,13 +196,13 @@ subsets = sa.Table(
     "subsets",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", AnyText, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("source", AnyText, nullable=False),
     sa.Column("content_hash", sa.String, nullable=False, index=True),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("problem_ids", sa.JSON, nullable=False),
-    sa.Column("how", sa.Text, nullable=False),
+    sa.Column("how", AnyText, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.UniqueConstraint("name", "version"),
     sqlite_autoincrement=True,
@@ -174,7 +213,7 @@ cluster_names = sa.Table(
     METADATA,
     sa.Column("content_hash", sa.String, primary_key=True),
     sa.Column("problem_id", sa.String, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", AnyText, nullable=False),
     sa.Column("named_at", sa.Float, nullable=False),
 )
 
@@ -213,10 +252,15 @@ def _add_completion_and_keeping(connection: sa.Connection) -> None:
     _add_index(connection, rollouts, "rollouts_by_total")
 
 
-VERSION = 3
+def _add_attempts(connection: sa.Connection) -> None:
+    """How often a job was queued, so that a cluster can tell a resumed one from the one before."""
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1"))
+
+
+VERSION = 4
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
-MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_keeping}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_keeping, 4: _add_attempts}
 """version -> what changes a database of the version before into it."""
 
 
@@ -225,8 +269,10 @@ def migrate(
 ) -> int:
     """Bring the database behind an open write transaction to `version` and return the version that it had (0: fresh).
 
-    The caller commits, so a failing migration leaves neither its changes nor its record.
+    The caller commits, so a failing migration leaves neither its changes nor its record. Processes that start together
+    take turns.
     """
+    take_turn(connection, "schema")
     if not sa.inspect(connection).has_table(schema_versions.name):
         METADATA.create_all(connection)
         connection.execute(schema_versions.insert().values(version=version, applied_at=now))

@@ -4,29 +4,35 @@ Contract
     A `Store` may be shared by threads and opened by any number of processes at once; each method is one transaction.
     Writers never wait for readers (SQLite in WAL mode; Postgres by nature). Readers follow a run by cursor: "what came
     after sequence number N". A job is written by its own process; others only put requests to it.
-    Methods that name a job raise `StoreError` when there is none.
+    Methods that name a job raise `StoreError` when there is none, and all raise `StoreAwayError` while the database cannot be
+    reached; a write that raises it may have been made or not.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
-from training import schema
-from training.errors import StoreError
+from training import database, schema
+from training.database import root_cause, shown_url, take_turn
+from training.errors import StoreAwayError, StoreError
 
 Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
-JobKind = Literal["train", "build", "evaluate"]
+JobKind = Literal["train", "build", "evaluate", "output"]
 
 HEARTBEAT_S = 5.0
 LOST_AFTER_S = 20.0
 """A job whose last heartbeat is older counts as lost: four missed beats."""
 
+LOCAL = "local"
+"""The backend whose jobs have a process from the start."""
+
 _ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
-_BUSY_TIMEOUT_S = 30
+_RESUME_AT = "resume at "
+"""Begins the kind of a request that names the step which a run was told to go on from."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Job:
     started_at: float | None
     ended_at: float | None
     heartbeat_at: float
+    attempt: int = 1
+    """How often it was queued."""
 
     @property
     def active(self) -> bool:
@@ -121,8 +129,8 @@ class Store:
     """See the module's contract."""
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
-        self._reader = engine
-        self._writer = engine.execution_options(write=True)
+        self._reader = database.reading(engine)
+        self._writer = database.writing(engine)
         self._clock = clock
 
     @classmethod
@@ -130,21 +138,24 @@ class Store:
         """Connect, and create or migrate the tables.
 
         Raises:
-            StoreError: the URL is malformed, the database cannot be reached or written, or it is newer than this program.
+            StoreAwayError: the database cannot be reached now.
+            StoreError: the URL is malformed, the database refuses us or cannot be written, or it is newer than this program.
         """
+        remedy = "Check GRPO_ATLAS_STORE, and that the database is there and writable."
         try:
-            engine = sa.create_engine(url, pool_pre_ping=True)
-            if engine.dialect.name == "sqlite":
-                _configure_sqlite(engine)
-            store = cls(engine, clock)
+            store = cls(database.connect(url), clock)
             with store._writer.begin() as connection:
                 found = schema.migrate(connection, clock())
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            shown = url if "@" not in url else url.split("@")[-1]
+        except StoreAwayError as error:
+            raise StoreAwayError(error.problem, remedy) from error
+        except (sa.exc.ArgumentError, ValueError) as error:
+            # Nor is the error's text shown: in a malformed address a password may stand anywhere.
             raise StoreError(
-                f"The run store {shown} cannot be opened ({root_cause(error)}).",
-                "Check GRPO_ATLAS_STORE, and that the database is there and writable.",
-            ) from error
+                f"The run store {shown_url(url)} cannot be opened (its address cannot be read).",
+                "Correct GRPO_ATLAS_STORE; in a password, characters such as @ are written as %40.",
+            ) from (error if "@" not in url else None)
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            raise StoreError(f"The run store {shown_url(url)} cannot be opened ({root_cause(error)}).", remedy) from error
         if found > schema.VERSION:
             raise StoreError(
                 f"The run store has schema version {found}, this program knows {schema.VERSION}.",
@@ -160,9 +171,17 @@ class Store:
         """A connection to read with, for the modules beside this one that have tables of their own."""
         return self._reader.connect()
 
-    def writing(self) -> AbstractContextManager[sa.Connection]:
-        """A transaction to write in, committed at its end."""
-        return self._writer.begin()
+    @contextmanager
+    def writing(self, turn: str = "") -> Iterator[sa.Connection]:
+        """A transaction to write in, committed at its end.
+
+        Args:
+            turn: other transactions of this name wait for its end; to be given where what is written follows from what is read.
+        """
+        with self._writer.begin() as connection:
+            if turn:
+                take_turn(connection, turn)
+            yield connection
 
     def now(self) -> float:
         """The store's clock, Unix seconds."""
@@ -171,26 +190,29 @@ class Store:
     # Jobs
 
     def create_job(
-        self, kind: JobKind, name: str, spec: dict[str, Any], *, backend: str = "local", total: float = 0
+        self, kind: JobKind, name: str, spec: dict[str, Any], *, backend: str = LOCAL, total: float = 0
     ) -> tuple[Job, bool]:
         """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
 
         The id is the name with the next number, as in "demo-7"; a deleted job's is not given again.
         """
-        with self._writer.begin() as connection:
+        with self.writing(turn="jobs") as connection:
             twin = self._active_twin(connection, kind, spec)
             if twin is not None:
                 return twin, False
-            ids = sa.union_all(sa.select(schema.jobs.c.id), sa.select(schema.deleted_jobs.c.id)).subquery()
-            taken = connection.scalars(sa.select(ids.c.id).where(ids.c.id.like(f"{name}-%"))).all()
-            numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in taken) if end.isdigit()]
             now = self._clock()
-            job_id = f"{name}-{max(numbers, default=0) + 1}"
+            job_id = self._next_id(connection, name)
             values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
             connection.execute(
                 schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
             )
             return self._job(connection, job_id), True
+
+    def _next_id(self, connection: sa.Connection, name: str) -> str:
+        ids = sa.union_all(sa.select(schema.jobs.c.id), sa.select(schema.deleted_jobs.c.id)).subquery()
+        taken = connection.scalars(sa.select(ids.c.id).where(ids.c.id.istartswith(f"{name}-", autoescape=True))).all()
+        numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in taken) if end.isdigit()]
+        return f"{name}-{max(numbers, default=0) + 1}"
 
     def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
         """The active job of equal kind and spec, which `create_job` would return."""
@@ -223,7 +245,7 @@ class Store:
         """The job's turn has come."""
         now = self._clock()
         with self._writer.begin() as connection:
-            self._end_session(connection, job_id, self._job(connection, job_id).heartbeat_at)
+            self._end_session(connection, job_id, self._hold(connection, job_id).heartbeat_at)
             self._set(connection, job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
             connection.execute(schema.sessions.insert().values(job_id=job_id, started_at=now))
 
@@ -250,7 +272,7 @@ class Store:
             StoreError: the job is not queued.
         """
         with self._writer.begin() as connection:
-            job = self._job(connection, job_id)
+            job = self._hold(connection, job_id)
             if job.status != "queued":
                 raise StoreError(f"{job_id} is {job.status}.", "Only queued jobs can be withdrawn; stop a running one.")
             now = self._clock()
@@ -272,14 +294,45 @@ class Store:
             StoreError: the job is active or finished.
         """
         with self._writer.begin() as connection:
-            job = self._job(connection, job_id)
+            job = self._hold(connection, job_id)
             if job.status not in ("stopped", "failed", "lost"):
                 raise StoreError(f"{job_id} is {job.status} and cannot be resumed.", "Only stopped, failed and lost runs can.")
             now = self._clock()
             self._end_session(connection, job_id, job.heartbeat_at)
             self._handle_requests(connection, job_id, now)
-            self._set(connection, job_id, status="queued", reason="", message="", worker="", ended_at=None, heartbeat_at=now)
+            self._set(
+                connection,
+                job_id,
+                status="queued",
+                reason="",
+                message="",
+                worker="",
+                ended_at=None,
+                heartbeat_at=now,
+                attempt=job.attempt + 1,
+            )
             return self._job(connection, job_id)
+
+    def conclude(self, seen: Job, status: Status, reason: str) -> bool:
+        """End a job that has no process, as somebody saw it; nothing happens, and False comes back, if it moved since."""
+        now = self._clock()
+        with self._writer.begin() as connection:
+            if not self._change_unmoved(connection, seen, status=status, reason=reason, message="", ended_at=now):
+                return False
+            self._end_session(connection, seen.id, seen.heartbeat_at)
+            self._handle_requests(connection, seen.id, now)
+            return True
+
+    def queue_anew(self, seen: Job) -> Job | None:
+        """Count one more attempt for a job that waits for a process; `None` if it moved since it was seen."""
+        with self._writer.begin() as connection:
+            changes = {"attempt": seen.attempt + 1, "heartbeat_at": self._clock()}
+            return self._job(connection, seen.id) if self._change_unmoved(connection, seen, **changes) else None
+
+    def note(self, seen: Job, message: str) -> None:
+        """Say what a job without a process waits for, unless it moved since it was seen; no heartbeat."""
+        with self._writer.begin() as connection:
+            self._change_unmoved(connection, seen, message=message)
 
     def request_stop(self, job_id: str) -> None:
         """Ask a job to end at its next step; asking twice changes nothing.
@@ -288,7 +341,7 @@ class Store:
             StoreError: the job has already ended or is lost.
         """
         with self._writer.begin() as connection:
-            job = self._job(connection, job_id)
+            job = self._hold(connection, job_id)
             if not job.active:
                 raise StoreError(f"{job_id} is already {job.status}.", "Only queued and running jobs can be stopped.")
             if job.status == "stopping":
@@ -314,6 +367,8 @@ class Store:
         rollouts: Iterable[Rollout] = (),
         scalars: Iterable[tuple[int, Mapping[str, float | None]]] = (),
         progress: Progress | None = None,
+        checkpoints: Iterable[Checkpoint] = (),
+        times: Mapping[int, float] | None = None,
     ) -> None:
         """Write what steps leave behind, whole or not at all, in training order.
 
@@ -323,17 +378,23 @@ class Store:
         Args:
             scalars: (step, values by name).
             progress: counts as a heartbeat.
+            checkpoints: those whose steps are not on record yet; others stay as they are.
+            times: step -> when its scalars were logged, Unix seconds; now, where it is not given.
         """
         now = self._clock()
+        times = times or {}
         rows = [{"job_id": job_id} | asdict(rollout) for rollout in rollouts]
         with self._writer.begin() as connection:
+            self._hold(connection, job_id)
             if rows:
                 table = schema.rollouts
                 again = table.c.step.in_({row["step"] for row in rows})
                 connection.execute(table.delete().where(table.c.job_id == job_id, again))
                 connection.execute(table.insert(), rows)
             for step, values in scalars:
-                self._replace_scalars(connection, job_id, step, values, now)
+                self._replace_scalars(connection, job_id, step, values, times.get(step, now))
+            for checkpoint in checkpoints:
+                self._add_new_checkpoint(connection, job_id, checkpoint)
             if progress is not None:
                 self._set(connection, job_id, **asdict(progress), heartbeat_at=now)
 
@@ -369,13 +430,30 @@ class Store:
     def truncate(self, job_id: str, after_step: int) -> None:
         """Forget everything beyond a step, so that a resumed run writes each step once."""
         with self._writer.begin() as connection:
-            for table in (schema.scalars, schema.rollouts, schema.checkpoints, schema.evaluations):
-                connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step > after_step))
+            self._truncate(connection, job_id, after_step)
+
+    def resume_at(self, job_id: str, step: int) -> None:
+        """Forget everything beyond a step that somebody chose, what waits to be delivered of an earlier process included."""
+        with self._writer.begin() as connection:
+            self._truncate(connection, job_id, step)
+            values = {"job_id": job_id, "kind": f"{_RESUME_AT}{step}", "created_at": self._clock()}
+            connection.execute(schema.requests.insert().values(values))
+
+    def chosen_step(self, job_id: str, since: float) -> int | None:
+        """The step of the last `resume_at` since then, in Unix seconds; `None` where nobody chose one."""
+        table = schema.requests
+        chosen = sa.select(table.c.kind).where(
+            table.c.job_id == job_id, table.c.kind.startswith(_RESUME_AT), table.c.created_at >= since
+        )
+        with self._reader.connect() as connection:
+            kind = connection.scalar(chosen.order_by(table.c.seq.desc()).limit(1))
+        return None if kind is None else int(kind.removeprefix(_RESUME_AT))
 
     def add_checkpoint(self, job_id: str, step: int, path: str) -> None:
         """Record a checkpoint; the same step again replaces its path."""
         table = schema.checkpoints
         with self._writer.begin() as connection:
+            self._hold(connection, job_id)
             connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step == step))
             connection.execute(table.insert().values(job_id=job_id, step=step, path=path, created_at=self._clock()))
 
@@ -403,6 +481,12 @@ class Store:
             raise StoreError(f"There is no run {job_id!r}.", "`python -m training list` shows the runs.")
         return found[0]
 
+    def _hold(self, connection: sa.Connection, job_id: str) -> Job:
+        """The job, whose row no other transaction changes until this one ends."""
+        query = sa.select(schema.jobs).where(schema.jobs.c.id == job_id).with_for_update(key_share=True)
+        row = connection.execute(query).mappings().one_or_none()
+        return self._job(connection, job_id) if row is None else self._parse_job(row)
+
     def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
         query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
         return [self._parse_job(row) for row in connection.execute(query).mappings()]
@@ -410,7 +494,9 @@ class Store:
     def _parse_job(self, row: sa.RowMapping) -> Job:
         job = Job(**cast(dict[str, Any], dict(row)))
         silent_s = self._clock() - job.heartbeat_at
-        if not job.active or silent_s <= LOST_AFTER_S:
+        # One that waits on a cluster has no process yet that could beat for it; `training.reconciling` asks the cluster.
+        waits_elsewhere = job.status == "queued" and not job.worker and job.backend != LOCAL
+        if not job.active or silent_s <= LOST_AFTER_S or waits_elsewhere:
             return job
         lost: dict[str, Any] = {"status": "lost", "reason": f"no heartbeat for {silent_s:,.0f} s: its process is gone"}
         return Job(**(dict(row) | lost))
@@ -424,6 +510,13 @@ class Store:
         if changed.rowcount == 0:
             self._job(connection, job_id)
 
+    def _change_unmoved(self, connection: sa.Connection, seen: Job, **values: Any) -> bool:
+        """Whether the job was still as seen: no heartbeat, turn or end since."""
+        table = schema.jobs
+        unmoved = (table.c.id == seen.id) & (table.c.heartbeat_at == seen.heartbeat_at) & (table.c.attempt == seen.attempt)
+        waits = unmoved & (table.c.worker == seen.worker) & table.c.status.in_(_ACTIVE)
+        return connection.execute(table.update().where(waits).values(**values)).rowcount > 0
+
     def _end_session(self, connection: sa.Connection, job_id: str, ended_at: float) -> None:
         table = schema.sessions
         connection.execute(table.update().where(table.c.job_id == job_id, table.c.ended_at.is_(None)).values(ended_at=ended_at))
@@ -431,6 +524,17 @@ class Store:
     def _handle_requests(self, connection: sa.Connection, job_id: str, now: float) -> None:
         table = schema.requests
         connection.execute(table.update().where(table.c.job_id == job_id, table.c.handled_at.is_(None)).values(handled_at=now))
+
+    def _truncate(self, connection: sa.Connection, job_id: str, after_step: int) -> None:
+        for table in (schema.scalars, schema.rollouts, schema.checkpoints, schema.evaluations):
+            connection.execute(table.delete().where(table.c.job_id == job_id, table.c.step > after_step))
+
+    def _add_new_checkpoint(self, connection: sa.Connection, job_id: str, checkpoint: Checkpoint) -> None:
+        """One that was written before may have been uploaded since, and another path with it."""
+        table = schema.checkpoints
+        known = sa.select(table.c.seq).where(table.c.job_id == job_id, table.c.step == checkpoint.step)
+        if connection.scalar(known) is None:
+            connection.execute(table.insert().values({"job_id": job_id} | asdict(checkpoint)))
 
     def _replace_scalars(
         self, connection: sa.Connection, job_id: str, step: int, values: Mapping[str, float | None], now: float
@@ -440,25 +544,3 @@ class Store:
         rows = [{"job_id": job_id, "step": step, "name": name, "value": value, "time": now} for name, value in values.items()]
         if rows:
             connection.execute(table.insert(), rows)
-
-
-def _configure_sqlite(engine: sa.Engine) -> None:
-    """WAL, foreign keys, and real transactions: writers take their lock at BEGIN, so none fails halfway as busy."""
-
-    @sa.event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @sa.event.listens_for(engine, "begin")
-    def on_begin(connection: sa.Connection) -> None:
-        mode = "IMMEDIATE" if connection.get_execution_options().get("write") else "DEFERRED"
-        connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-def root_cause(error: Exception) -> str:
-    """What the database itself said, in one line."""
-    return str(getattr(error, "orig", None) or error).split("\n")[0]

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+from training.artefacts import Artefacts
 from training.config import RunConfig
+from training.errors import AtlasError
+from training.patience import patiently
 from training.store import Job, Store
 
 _PROJECT = "grpo-atlas"
@@ -24,19 +27,31 @@ _TIMEOUT_S = 30
 def tracked(config: RunConfig, store: Store, job: Job, folder: Path) -> Iterator[None]:
     """Keep a wandb run open around a training run, if it asks for one, and store its URL or folder.
 
-    A resumed run goes on with the wandb run of the same id where that is online.
+    A resumed run goes on with the wandb run of the same id where that is online. The folder of an offline one is copied to
+    where artefacts go when the run ends, if they go anywhere.
     """
     if not config.wandb:
         yield
         return
     run = _begin(config, job, folder)
-    store.set_tracker(job.id, run.settings.sync_dir if run.offline else str(run.url))
+    tracker = run.settings.sync_dir if run.offline else str(run.url)
+    patiently(lambda: store.set_tracker(job.id, tracker))
     failed = True
     try:
         yield
         failed = False
     finally:
         run.finish(exit_code=int(failed))
+        if run.offline:
+            _upload(store, job, Path(run.settings.sync_dir))
+
+
+def _upload(store: Store, job: Job, folder: Path) -> None:
+    try:
+        if (artefacts := Artefacts.from_environment()) is not None:
+            store.set_tracker(job.id, artefacts.upload(job.id, folder))
+    except AtlasError as error:  # the folder is still there, and stands in the store
+        print(f"The offline run for Weights & Biases stays in {folder}: {error}", file=sys.stderr)
 
 
 def _begin(config: RunConfig, job: Job, folder: Path) -> Any:

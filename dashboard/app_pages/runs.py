@@ -1,5 +1,7 @@
 """Runs: the list of runs, one of them live, or several compared."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from dashboard import data
@@ -11,6 +13,7 @@ from dashboard.components.style import render_title
 from dashboard.state import State
 from dashboard.text import plain
 from training.deletion import finish_deletions
+from training.errors import StoreAwayError
 
 
 def render_heading(caption: str) -> None:
@@ -27,7 +30,7 @@ def leave() -> None:
 
 
 state = State()
-with boundary():
+with boundary(), suppress(StoreAwayError):  # what follows says so
     finish_deletions(data.store(), data.home())
 if state.run:
     render_heading(plain(state.run))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data
-from dashboard.components.errors import render_error
+from dashboard.components.errors import bounded, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
@@ -138,6 +138,7 @@ def _render_build(
         st.rerun()
 
 
+@bounded
 def _follow_build(job_id: str, source: str, parameters: AtlasParameters, shown_stages: int) -> None:
     """Progress of one build; when a stage is done, the whole page is made again with what is new."""
     job = data.store().job(job_id)

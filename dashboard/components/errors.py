@@ -1,12 +1,16 @@
 """Expected errors as text on the page, in place of the part that failed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
 
 import streamlit as st
 
 from dashboard.text import plain
 from training.errors import AtlasError
+
+_P = ParamSpec("_P")
 
 
 @contextmanager
@@ -16,6 +20,17 @@ def boundary() -> Iterator[None]:
         yield
     except AtlasError as error:
         render_error(error.problem, error.remedy)
+
+
+def bounded(render: Callable[_P, None]) -> Callable[_P, None]:
+    """`render` within a boundary: for what is drawn again by itself, without the page around it."""
+
+    @wraps(render)
+    def render_within(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        with boundary():
+            render(*args, **kwargs)
+
+    return render_within
 
 
 def render_error(problem: str, remedy: str = "") -> None:

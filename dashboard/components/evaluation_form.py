@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
 from dashboard.components.sidebar import job_line
@@ -115,6 +115,7 @@ def _render_start(spec: EvaluationSpec) -> None:
             st.rerun()
 
 
+@bounded
 def _render_jobs(was_active: bool) -> None:
     jobs = data.store().jobs("evaluate", limit=_SHOWN)
     if was_active and not any(job.active for job in jobs):

@@ -3,7 +3,7 @@
 Launching is idempotent: while an equal run is active the store gives that one back, so a double click starts one run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -20,15 +20,16 @@ from dashboard.components.launch_subset import problems_of, settings_of
 from dashboard.components.launch_toml import render_toml
 from dashboard.launch_changes import Base
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
 from training.config import RunConfig, parse_config
 from training.errors import AtlasError
-from training.launch import BACKENDS, backend_named, launch_run, narrow_run
+from training.launch import backend_named, backend_names, launch_run, narrow_run
+from training.outputs import backend_line
 from training.preflight import Preflight
 from training.problems import ProblemSet
-from training.store import Job
+from training.store import LOCAL, Job
 
 _POLL_S = 2.0
 _ABOUT_PROBLEMS = ("source", "evaluation_problems", "max_steps", "max_prompt_length")
@@ -95,21 +96,42 @@ def _check(base: Base, state: State) -> _Checked:
 
 def _render_backend(state: State) -> bool:
     """Where the run goes; whether it can be reached."""
-    if state.launch_backend not in BACKENDS:
+    try:
+        titles = {name: backend_named(name, data.home()).title for name in backend_names(data.home())}
+    except AtlasError as error:
+        render_error(error.problem, error.remedy)
+        titles = {LOCAL: backend_named(LOCAL, data.home()).title}
+    if state.launch_backend not in titles:
         state.launch_backend = State.launch_backend.default
-    titles = {name: backend_named(name, data.home()).title for name in BACKENDS}
     st.selectbox(
         "Where to run",
-        list(BACKENDS),
+        list(titles),
         format_func=titles.__getitem__,
         **state.bind(State.launch_backend, Keys.LAUNCH_BACKEND),
     )
-    st.fragment(_render_backend_state, run_every=_POLL_S)(state.launch_backend)
-    return _backend_state(state.launch_backend).kind != "unreachable"
+    chosen = state.launch_backend
+    is_away = _is_away(data.backend_state(chosen))
+    st.fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)
+    return not is_away
 
 
-def _render_backend_state(backend: str) -> None:
-    found = _backend_state(backend)
+def _render_backend_states(chosen: str, titles: Mapping[str, str], was_away: bool) -> None:
+    """The chosen one's, then the others' in a line each. What the button may do follows when it comes or goes."""
+    found = data.backend_state(chosen)
+    _render_backend_state(found)
+    for name in titles:
+        if name != chosen:
+            other = data.backend_state(name)
+            shown = "is being asked" if other is None else f"{other.kind}: {plain(backend_line(other))}"
+            st.caption(f"{plain(titles[name])}: {shown}")
+    if _is_away(found) != was_away:
+        st.rerun()
+
+
+def _render_backend_state(found: BackendState | None) -> None:
+    if found is None:
+        st.markdown(":gray-badge[:material/hourglass_empty: asking] It is being asked how it is.")
+        return
     colour, icon = {
         "free": ("green", ":material/check_circle:"),
         "busy": ("orange", ":material/hourglass_top:"),
@@ -118,23 +140,8 @@ def _render_backend_state(backend: str) -> None:
     st.markdown(f":{colour}-badge[{icon} {found.kind}] {plain(backend_line(found))}")
 
 
-def _backend_state(backend: str) -> BackendState:
-    return backend_named(backend, data.home()).state(data.store())
-
-
-def backend_line(found: BackendState) -> str:
-    """What the state means for a run launched now."""
-    if found.kind == "unreachable":
-        return found.reason
-    if found.kind == "free":
-        return "The run starts at once."
-    ahead = f"{_and(found.running)} {'is' if len(found.running) == 1 else 'are'} running" if found.running else ""
-    waits = f"{count(len(found.waiting), 'job')} {'waits' if len(found.waiting) == 1 else 'wait'}" if found.waiting else ""
-    return f"{' and '.join(part for part in (ahead, waits) if part)}; the run takes its turn after that."
-
-
-def _and(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def _is_away(found: BackendState | None) -> bool:
+    return found is not None and found.kind == "unreachable"
 
 
 def _render_launch(checked: _Checked, state: State) -> None:

@@ -10,8 +10,10 @@ import streamlit as st
 
 from dashboard import data, run_data
 from dashboard.components.errors import boundary
+from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
 from dashboard.text import plain
+from training.artefacts import is_url
 from training.checkpoints import missing_files
 from training.config import RunConfig
 from training.evaluate import evaluation_table
@@ -38,24 +40,28 @@ def render_checkpoints(run: Job, config: RunConfig) -> None:
             jobs = [job for job in measuring if job.spec.get("model") == checkpoint.path]
             _render_checkpoint(run, config, checkpoint, jobs)
     st.caption(f"The newest {config.save_total_limit:,} are kept.")
+    render_outputs(run, known)
 
 
 def _render_checkpoint(run: Job, config: RunConfig, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:
     facts, figures, actions = st.columns([2, 4, 5], vertical_alignment="center")
-    size = run_data.folder_size(Path(checkpoint.path))
+    elsewhere = is_url(checkpoint.path)
+    size = None if elsewhere else run_data.folder_size(Path(checkpoint.path))
     with facts:
         saved = time.strftime("%d %b %H:%M", time.localtime(checkpoint.created_at))
         st.markdown(f"**Step {checkpoint.step:,}**")
         st.caption(f"{saved}, {_state(checkpoint, size)}")
     with figures:
         _render_evaluations(run, checkpoint, jobs)
-    if size is None or missing_files(checkpoint):
+    if not elsewhere and (size is None or missing_files(checkpoint)):
         return
     with actions, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         _render_actions(run, config, checkpoint, size)
 
 
 def _state(checkpoint: Checkpoint, size: int | None) -> str:
+    if is_url(checkpoint.path):
+        return plain(f"uploaded ({checkpoint.path.partition('://')[0]})")
     if size is None:
         return "its folder is not there any more"
     missing = missing_files(checkpoint)
@@ -91,7 +97,7 @@ def evaluation_line(evaluation: Evaluation) -> str:
     return f"{problems:,} {evaluation.split} problems: {', '.join(figures)}"
 
 
-def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: int) -> None:
+def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: int | None) -> None:
     key = f"{Keys.CHECKPOINT} {checkpoint.step}"
     if not run.active and run.status != "finished":
         with st.popover("Resume from here"):
@@ -105,9 +111,12 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
         with boundary():
             _evaluate(config, checkpoint)
             st.rerun()
-    if size > _LARGEST_DOWNLOAD:
+    if size is None or size > _LARGEST_DOWNLOAD:
         with st.popover("Download"):
-            st.caption(f"{readable_size(size)} are too much for a download from a page. Copy the folder:")
+            uploaded = "It lies where the run's artefacts go, complete with its manifest:"
+            st.caption(
+                uploaded if size is None else f"{readable_size(size)} are too much for a download from a page. Copy the folder:"
+            )
             st.code(checkpoint.path, language=None)
     else:
         st.download_button(

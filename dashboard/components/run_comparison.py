@@ -16,7 +16,7 @@ from dashboard.comparison_tables import (
     final_and_best,
     shown_evaluations,
 )
-from dashboard.components.errors import render_error
+from dashboard.components.errors import bounded, render_error
 from dashboard.components.plot import render_plot
 from dashboard.curves import Curve, run_curves
 from dashboard.figures import spec
@@ -92,6 +92,7 @@ def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
     )
 
 
+@bounded
 def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State) -> None:
     panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.curve_axis) for run_id in run_ids}) for curve in curves]
     panels = [Panel(panel.curve, {name: run for name, run in panel.runs.items() if len(run.values)}) for panel in panels]

@@ -15,6 +15,7 @@ from dashboard.components.errors import boundary, render_error
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
 from dashboard.text import duration, percent, plain, significant
+from training.artefacts import is_url
 from training.config import RunConfig
 from training.launch import resume_run, stop_run
 from training.rollout_pages import rollout_lines
@@ -62,9 +63,9 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
     if step_time_s:
         parts.append(f"{significant(step_time_s)} s a step")
     if run.active:
-        if step_time_s and run.message == "training":
+        if step_time_s and run.message.startswith("training"):
             parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
-        parts.append("waiting for its turn" if run.status == "queued" else run.message)
+        parts.append(run.message or ("waiting for its turn" if run.status == "queued" else ""))
     else:
         parts.append(run.reason)
         if run.started_at and run.ended_at:
@@ -140,6 +141,9 @@ def _render_tracker(tracker: str) -> None:
     """Where the run is on record besides here."""
     if tracker.startswith(("https://", "http://")):
         st.link_button("Weights & Biases", tracker, icon=":material/open_in_new:")
+    elif is_url(tracker):
+        st.caption("Also logged for Weights & Biases, offline; `wandb sync` uploads it from a copy of this folder:")
+        st.code(tracker, language=None)
     elif tracker:
         st.caption("Also logged for Weights & Biases, offline. This uploads it:")
         st.code(f"wandb sync {shlex.quote(tracker)}", language="bash")

@@ -3,24 +3,28 @@
 import streamlit as st
 
 from dashboard import data, run_data
+from dashboard.components.errors import render_error
 from dashboard.components.run_curves import render_grid
-from dashboard.curves import SYSTEM_CURVES
+from dashboard.curves import system_curves
 from dashboard.state import State
 from training.config import RunConfig
+from training.errors import AtlasError
 from training.launch import backend_named
 from training.store import Job
 
 
 def render_system(run: Job, config: RunConfig, state: State) -> None:
     """Curves of processor, memory and GPU as far as they were recorded, then the log."""
-    names = run_data.logged_names(run.id)
-    shown = [curve for curve in SYSTEM_CURVES if curve.name in names]
-    if shown:
+    if shown := system_curves(run_data.logged_names(run.id)):
         render_grid(run, config.max_steps, shown, state)
     else:
         st.caption("Processor, memory and GPU appear here with the first step.")
     st.markdown("**Log**")
-    text = backend_named(run.backend, data.home()).logs(run)
+    try:
+        text = backend_named(run.backend, data.home()).logs(run)
+    except AtlasError as error:
+        render_error(error.problem, error.remedy)
+        return
     with st.container(height=360, autoscroll=True, border=False):  # its end is what is new
         st.code(text or "Nothing was printed yet.", language=None)
     st.download_button(

@@ -8,13 +8,14 @@ from dashboard import data
 from dashboard.components.errors import render_error
 from dashboard.state import Keys, State
 from dashboard.text import count, duration, plain
-from training.errors import AtlasError
+from training.errors import AtlasError, StoreAwayError
 from training.problems import ProblemSet
 from training.store import Job
 
 FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
 _SHOWN_REJECTIONS = 200
+_JOBS = 20
 _BUSY_POLL_S = 1.0
 _IDLE_POLL_S = 5.0
 
@@ -28,7 +29,10 @@ def render_sidebar() -> None:
         st.divider()
         if data.shares_home():
             st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
-        busy = any(job.active for job in data.store().jobs(limit=20))
+        try:
+            busy = any(job.active for job in data.store().jobs(limit=_JOBS))
+        except StoreAwayError:
+            busy = True  # so that its return is noticed soon
         st.fragment(_render_jobs, run_every=_BUSY_POLL_S if busy else _IDLE_POLL_S)()
 
 
@@ -72,7 +76,18 @@ def _render_problem_set(problems: ProblemSet) -> None:
 
 
 def _render_jobs() -> None:
-    active = [job for job in data.store().jobs(limit=20) if job.active]
+    """The active jobs; when the store is back after it was away, the whole page is drawn again."""
+    state = State()
+    try:
+        data.reconcile_soon()
+        active = [job for job in data.store().jobs(limit=_JOBS) if job.active]
+    except StoreAwayError:
+        state.store_away = True
+        st.caption("The run store cannot be reached; jobs go on, and this page does when it is back.")
+        return
+    if state.store_away:
+        state.store_away = False
+        st.rerun(scope="app")
     if not active:
         st.caption("No job is running.")
     for job in active:

@@ -21,11 +21,13 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from training.config import RunConfig, parse_config
+from training.gpu_metrics import GpuCallback
 from training.grpo import _trl_config, _trl_reward, load, make_trainer
 from training.home import Home
 from training.jobs import JobProcess, job_process
 from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
+from training.ranks import ALONE
 from training.recorder import Recorder
 from training.rewards import REWARDS
 from training.store import Store
@@ -114,8 +116,8 @@ def _ours(config: RunConfig, problem_set: ProblemSet, home: Home, store: Store, 
 def _train(config: RunConfig, problem_set: ProblemSet, folder: Path, process: JobProcess) -> StepTimer:
     engine, loaded, data = load(config, problem_set)
     timer = StepTimer()
-    with Recorder(process.store, process.job.id) as recorder:
-        link = StoreCallback(process, recorder, config.save_total_limit)
+    with Recorder(process.store, process.job.id, folder) as recorder:
+        link = StoreCallback(process, recorder, config.save_total_limit, GpuCallback(ALONE.gather))
         trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [link, timer])
         trainer.remove_callback(PrinterCallback)
         trainer.train()

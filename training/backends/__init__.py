@@ -18,7 +18,12 @@ class BackendState:
     waiting: tuple[str, ...] = ()
     """Ids of the jobs that wait for their turn, in order."""
     reason: str = ""
-    """Why it is unreachable."""
+    """Why it is unreachable, or why nothing can run there now."""
+    free_gpus: float | None = None
+    """GPUs that no job holds, as far as the backend counts them."""
+    total_gpus: float | None = None
+    since: float | None = None
+    """When it was first found unreachable, Unix seconds, if somebody kept watch."""
 
 
 class Backend(Protocol):

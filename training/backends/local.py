@@ -18,12 +18,12 @@ from pathlib import Path
 import psutil
 
 from training.backends import BackendState
-from training.errors import BackendError
+from training.errors import BackendError, StoreAwayError
 from training.home import Home
 from training.preflight.devices import Machine, this_machine
-from training.store import Job, JobKind, Store
+from training.store import LOCAL, Job, JobKind, Store
 
-NAME = "local"
+NAME = LOCAL
 ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
 
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
@@ -107,10 +107,15 @@ def worker_name() -> str:
 def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], None]) -> Iterator[None]:
     """Hold this machine's accelerator for a job, waiting until the jobs submitted before it have had their turn.
 
+    A job of another backend has had its turn: its cluster gave it the accelerator and started it.
+
     Args:
         job: `None` for what is no job; its turn comes when none waits.
         check: called while waiting; raises to give up (a stop request).
     """
+    if job is not None and job.backend != NAME:
+        yield
+        return
     with (home.locks / "accelerator.lock").open("a") as lock:
         while not (_is_next(store, job) and _try_lock(lock.fileno())):
             check()
@@ -119,7 +124,10 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
 
 
 def _is_next(store: Store, job: Job | None) -> bool:
-    queue = store.queue(NAME, ACCELERATOR_KINDS)
+    try:
+        queue = store.queue(NAME, ACCELERATOR_KINDS)
+    except StoreAwayError:  # whose turn it is cannot be known
+        return False
     return not queue or (job is not None and queue[0].seq >= job.seq)
 
 

@@ -98,6 +98,8 @@ def load_model(name: str) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(name)
     dtype = calculation_dtype("auto")
     base = adapter_base(name)
+    if base is not None and Path(base).name == DEMO_MODEL.name and not Path(base).is_dir():
+        base = "demo"  # as the machine knew it that trained the adapter
     if base is None:
         model = _load_weights(name, dtype=dtype)
     else:
@@ -110,6 +112,38 @@ def load_model(name: str) -> tuple[Any, Any]:
     if torch.cuda.is_available():
         model = model.to("cuda")
     return model, tokenizer
+
+
+def save_whole(name: str, base: str, folder: Path) -> None:
+    """Save a checkpoint as a whole model with its tokenizer: an adapter merged into its base, anything else as it is.
+
+    Numbers are kept as the base, or the checkpoint, has them.
+
+    Args:
+        base: the model that an adapter was trained on, as its run names it; an adapter may name a 4-bit copy, or a folder
+            of another machine.
+
+    Raises:
+        ModelError: the model cannot be loaded, or its base is kept in 4 bits, in which merging would lose the training.
+    """
+    tokenizer = load_tokenizer(name)
+    if not (Path(resolve_model(name)) / _ADAPTER_FILE).is_file():
+        model = _load_weights(name, dtype="auto")
+    else:
+        from peft import PeftModel
+
+        model = _load_weights(base, dtype="auto")
+        if getattr(model.config, "quantization_config", None) is not None:
+            raise ModelError(
+                f"The base model {base!r} is published in few bits, and an adapter merged into those would be lost in part.",
+                "Use the adapter as it is, on its base model.",
+            )
+        try:
+            model = PeftModel.from_pretrained(model, resolve_model(name)).merge_and_unload()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _cannot_load(name, error) from error
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def load_for_training(config: RunConfig, max_length: int) -> Loaded:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from training.backends import local
+from training.checkpoints import model_on_this_disk
 from training.engines import Message
 from training.errors import AtlasError, BackendError
 from training.home import Home
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         from training.engines import hugging_face
 
         with _gpu_if_there_is_one(home, store) as is_wanted:
-            model, tokenizer = hugging_face.load_model(options.model)
+            model, tokenizer = hugging_face.load_model(model_on_this_disk(options.model, home))
             _say(replies, {"ready": options.model})
             serve(lines, replies, lambda *prompt: hugging_face.complete(model, tokenizer, *prompt), options.idle, is_wanted)
     except AtlasError as error:

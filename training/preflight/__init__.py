@@ -42,7 +42,14 @@ class Preflight:
 
 
 def preflight(
-    config: RunConfig, problem_set: ProblemSet, store: Store, machine: Machine | None, *, ask_hub: bool = True
+    config: RunConfig,
+    problem_set: ProblemSet,
+    store: Store,
+    machine: Machine | None,
+    *,
+    ask_hub: bool = True,
+    workers: int = 1,
+    artefacts: str = "",
 ) -> Preflight:
     """Check a run without starting anything.
 
@@ -50,6 +57,8 @@ def preflight(
         problem_set: the run's problems, its train split narrowed to the subset if there is one.
         machine: the machine it is for (`devices.this_machine`); `None` leaves hardware, packages and disk unchecked.
         ask_hub: whether the Hub may be asked for a model that is not on this machine, which can take seconds.
+        workers: processes that the run would have.
+        artefacts: the URL that its checkpoints would be uploaded to, if to any.
     """
     model, model_error = _model(config, ask_hub)
     train, test = problem_set.of_split("train"), problem_set.of_split("test")
@@ -65,6 +74,8 @@ def preflight(
         machine=machine,
         memory=None,
         expectation=expect(config, len(train), store),
+        workers=workers,
+        artefacts=artefacts,
     )
     subject = replace(subject, memory=_memory(subject))
     found = [finding for check in CHECKS for finding in check(subject)]
@@ -108,7 +119,9 @@ def _memory(subject: Subject) -> MemoryEstimate | None:
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_sizes,
+    settings.check_workers,
     against_machine.check_model,
+    against_machine.check_elsewhere,
     settings.check_adapter,
     settings.check_together,
     against_machine.check_packages,
@@ -120,6 +133,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     against_machine.check_memory,
     against_machine.check_disk,
     settings.check_course,
+    settings.check_artefacts,
     settings.check_wandb,
 )
 """In the order in which findings of one severity are told."""

@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from math import ceil
+from pathlib import Path
 
 from training.config import RunConfig
 from training.engines import install_command, missing_packages
@@ -65,6 +66,27 @@ def check_model(subject: Subject) -> Iterator[Finding]:
                 f"The architecture {kind} is not known here; its memory is {known}.",
                 "`preflight --calibrate` measures it.",
             )
+
+
+def check_elsewhere(subject: Subject) -> Iterator[Finding]:
+    """What a run on another machine may not find there."""
+    if subject.machine is not None:
+        return
+    for name in ("model", "source"):
+        value = str(getattr(subject.config, name))
+        if Path(value).expanduser().is_absolute():
+            yield Finding(
+                "warning",
+                name,
+                f"{name} = {value} is a path on this machine, and the run goes to another.",
+                "See that it is there too, on a disk that they share, or name it as on the Hub.",
+            )
+    yield Finding(
+        "note",
+        "device",
+        "The machine that the run goes to cannot be looked at from here: its hardware, packages and disk are not checked.",
+        "Its log tells what is missing.",
+    )
 
 
 def check_packages(subject: Subject) -> Iterator[Finding]:

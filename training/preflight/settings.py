@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from training.errors import RewardError
+from training.artefacts import check_url
+from training.errors import ArtefactError, ConfigError, RewardError
 from training.preflight.subject import LONGEST_COUNTED, Finding, Subject
 from training.rewards import REWARDS, Reward
+from training.shares import share_of
 from training.tracking import has_key
 
 MANY_EPOCHS = 10
@@ -232,6 +234,23 @@ def check_learning_rate(subject: Subject) -> Iterator[Finding]:
             f"learning_rate = {config.learning_rate:g} is high for training every weight.",
             "Take 5e-5 or less; on the demo model 2e-4 raised the reward while the answers got worse. Or train an adapter.",
         )
+
+
+def check_artefacts(subject: Subject) -> Iterator[Finding]:
+    """Whether checkpoints can be uploaded, where they are to be."""
+    try:
+        if subject.artefacts:
+            check_url(subject.artefacts)
+    except ArtefactError as error:
+        yield Finding("error", "artefacts", error.problem, error.remedy, certain=True)
+
+
+def check_workers(subject: Subject) -> Iterator[Finding]:
+    """Whether a step can be divided among the processes."""
+    try:
+        share_of(subject.config, subject.workers)
+    except ConfigError as error:
+        yield Finding("error", "gradient_accumulation_steps", error.problem, error.remedy, certain=True)
 
 
 def check_wandb(subject: Subject) -> Iterator[Finding]:

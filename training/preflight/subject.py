@@ -64,6 +64,10 @@ class Subject:
     """`None` where the run is to go to another machine."""
     memory: MemoryEstimate | None
     expectation: Expectation
+    workers: int = 1
+    """Processes that the run would have."""
+    artefacts: str = ""
+    """The URL that its checkpoints would be uploaded to; empty for none."""
 
     @property
     def is_on_gpu(self) -> bool:

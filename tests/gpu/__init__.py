@@ -1,0 +1,1 @@
+"""Checks and measurements on a machine with a CUDA GPU: `make test-gpu`."""

@@ -1,0 +1,220 @@
+"""`backends.toml`: where runs may go besides this machine, checked when it is read. The shipped `example.toml` explains it.
+
+The file holds no secret: values that are secret are named, as `secrets` or as `${NAME}`, and taken from the environment of
+the process that submits a run, at that moment.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+
+from training.errors import BackendError, ConfigError
+from training.home import Home
+from training.store import LOCAL
+
+OWN_VARIABLES = "GRPO_ATLAS_"
+"""How the variables begin that a backend sets itself."""
+
+EXAMPLE = Path(__file__).with_name("example.toml")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
+
+
+class LocalConfig(BaseModel):
+    """This machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["local"] = "local"
+    title: str = "This machine"
+
+
+class RayConfig(BaseModel):
+    """A Ray cluster; see `example.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["ray"]
+    title: str = ""
+    """What people call it; its name where empty."""
+    address: str
+    """Of the head's dashboard, which takes jobs."""
+    accelerator_type: str = ""
+    """As Ray names it (A100, H100); empty takes any."""
+    gpus: int = Field(1, ge=0)
+    """For a run, over all its workers."""
+    workers: int = Field(1, ge=1)
+    """Processes that train together."""
+    max_failures: int = Field(0, ge=0)
+    """How often a run of several workers goes on from its checkpoint after losing one."""
+    environment: Mapping[str, str] = {}
+    """Variables for the job that are no secret: Ray shows them."""
+    secrets: tuple[str, ...] = ()
+    """Names of variables that the job gets from the environment of the process that submits it."""
+    headers: Mapping[str, str] = {}
+    """For a proxy before the head; secret values as `${NAME}`."""
+    timeout_s: float = Field(5.0, gt=0, le=60)
+    """For one answer of the head."""
+    stop_grace_s: float = Field(120.0, ge=0)
+    """From a request to stop until Ray ends the job by force."""
+    store: str = ""
+    """The run store as the jobs reach it; where empty, this installation's own."""
+    home: str = "~/grpo-atlas"
+    """The folder for runs on the cluster's machines."""
+    artefacts: str = ""
+    """An fsspec URL where checkpoints go."""
+    pip: Literal["none", "pinned"] = "pinned"
+    """Whether the job installs this project's requirements in the tested versions, or the cluster's image has them."""
+    python: str = "python"
+    """The interpreter on the cluster's machines."""
+
+    @field_validator("address")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/@]+(/[^\s@]*)?", value):
+            raise ValueError("must be the head's dashboard, such as http://head:8265, without a user or password")
+        return value.rstrip("/")
+
+    @field_validator("secrets")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _VARIABLE.fullmatch(name):
+                raise ValueError("must hold names of environment variables, such as HF_TOKEN, never their values")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _is_plain(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for name in value:
+            if not _VARIABLE.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of an environment variable")
+            if name.startswith(OWN_VARIABLES):
+                raise ValueError(f"{name} is set by the backend itself")
+            if any(word in name.upper() for word in _SECRET_WORDS):
+                raise ValueError(f"{name} sounds like a secret: name it under secrets and set it where you launch")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _hides_headers(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for name, text in value.items():
+            if name.lower() in _SECRET_HEADERS and not _REFERENCE.search(text):
+                raise ValueError(f"{name} is a secret: write it as ${{NAME}}, a variable of the environment")
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _hides_password(cls, value: str) -> str:
+        try:
+            password = sa.make_url(value).password if value else None
+        except sa.exc.ArgumentError:
+            raise ValueError("must be an SQLAlchemy URL, such as postgresql+psycopg://user:${NAME}@host/database") from None
+        if password and not _REFERENCE.fullmatch(password):
+            raise ValueError("holds a password: write it as ${NAME}, a variable of the environment")
+        return value
+
+    @model_validator(mode="after")
+    def _shares_gpus(self) -> "RayConfig":
+        if self.gpus % self.workers:
+            raise ValueError(f"gpus = {self.gpus} cannot be shared evenly by workers = {self.workers}")
+        return self
+
+
+BackendConfig = LocalConfig | RayConfig
+
+_PARSER: TypeAdapter[BackendConfig] = TypeAdapter(Annotated[BackendConfig, Field(discriminator="kind")])
+
+
+def backends_file(home: Home) -> Path:
+    """Where the backends are configured: `GRPO_ATLAS_BACKENDS`, or `backends.toml` in the home."""
+    return home.backends or home.root / "backends.toml"
+
+
+def load_backends(home: Home) -> Mapping[str, BackendConfig]:
+    """Name -> configuration, `local` first; only that where there is no file.
+
+    Raises:
+        ConfigError: the file cannot be read, or something in it is wrong.
+    """
+    file = backends_file(home)
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if home.backends is not None:
+            raise ConfigError(f"There is no file {file}.", "Correct or unset GRPO_ATLAS_BACKENDS.") from None
+        tables = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read ({error}).", f"Mend it; {EXAMPLE.name} shows how one looks.") from error
+    return {LOCAL: LocalConfig()} | {name: _parse(name, table, file) for name, table in tables.items()}
+
+
+def expand(text: str, backend: str, environ: Mapping[str, str] = os.environ, *, in_url: bool = False) -> str:
+    """The text with each `${NAME}` replaced by that variable.
+
+    Args:
+        in_url: whether values are to be percent-encoded.
+
+    Raises:
+        BackendError: a variable is not set.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        taken = variable(found[1], backend, environ)
+        return quote(taken, safe="") if in_url else taken
+
+    return _REFERENCE.sub(value, text)
+
+
+def variable(name: str, backend: str, environ: Mapping[str, str] = os.environ) -> str:
+    """A variable that a backend needs.
+
+    Raises:
+        BackendError: it is not set, or empty.
+    """
+    if not environ.get(name):
+        raise BackendError(
+            f"The backend {backend!r} needs the environment variable {name}, which is not set here.",
+            "Set it before starting the dashboard or the command, or take it out of the backend's configuration.",
+        )
+    return environ[name]
+
+
+def _parse(name: str, table: object, file: Path) -> BackendConfig:
+    remedy = f"Correct it in {file}; {EXAMPLE.name} explains every key."
+    if name == LOCAL:
+        raise ConfigError(f"{file} configures {LOCAL!r}, which is always there.", "Take the table out, or rename it.")
+    if not _NAME.fullmatch(name) or not isinstance(table, dict):
+        raise ConfigError(f"{file}: {name!r} is no backend.", "Begin each with a line such as [a100].")
+    try:
+        found = _PARSER.validate_python(table)
+    except ValidationError as error:
+        raise ConfigError(f"Backend {name!r}: {_told(error)}.", remedy) from error
+    if isinstance(found, LocalConfig):
+        raise ConfigError(f'Backend {name!r}: kind = "local" is this machine, which is always there.', remedy)
+    return found
+
+
+def _told(error: ValidationError) -> str:
+    """The first thing wrong. Values are left out: one may be a secret that was put into the wrong place."""
+    wrong = error.errors(include_input=False)[0]
+    place = ".".join(str(part) for part in wrong["loc"] if part not in ("ray", "local"))
+    message = wrong["msg"].removeprefix("Value error, ")
+    if wrong["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return 'kind must be "ray"'
+    if wrong["type"] == "extra_forbidden":
+        return f"there is no key {place}"
+    if wrong["type"] == "missing":
+        return f"{place} is missing"
+    return f"{place}: {message}" if place else message

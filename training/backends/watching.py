@@ -1,0 +1,66 @@
+"""The state of backends for a page that must draw at once: what was last known, looked at again in the background."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from training.backends import BackendState
+
+FRESH_S = 3.0
+"""For how long what is known counts as the present."""
+
+LAST_RETRY_S = 60.0
+"""The longest pause before a backend that does not answer is asked again."""
+
+
+@dataclass
+class _Known:
+    state: BackendState | None = None
+    ask_again_at: float = 0.0
+    pause_s: float = FRESH_S
+    is_asked: bool = False
+
+
+class Watch:
+    """May be shared by threads."""
+
+    def __init__(
+        self, read: Callable[[str], BackendState], clock: Callable[[], float] = time.time, background: bool = True
+    ) -> None:
+        """
+        Args:
+            read: asks a backend by name; may take seconds.
+            background: without it `state` waits for the answer.
+        """
+        self._read = read
+        self._clock = clock
+        self._background = background
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+
+    def state(self, name: str) -> BackendState | None:
+        """What is known; `None` before the first answer. Asks again if that is long ago, without waiting for it."""
+        with self._lock:
+            known = self._known.setdefault(name, _Known())
+            is_due = not known.is_asked and self._clock() >= known.ask_again_at
+            known.is_asked |= is_due
+        if is_due and self._background:
+            threading.Thread(target=self._ask, args=(name, known), daemon=True, name=f"state of {name}").start()
+        elif is_due:
+            self._ask(name, known)
+        return known.state
+
+    def _ask(self, name: str, known: _Known) -> None:
+        try:
+            found = self._read(name)
+        except Exception as error:  # the frame of a thread: nobody else could tell it, and the page would wait for ever
+            found = BackendState("unreachable", reason=f"It could not be asked ({type(error).__name__}: {error}).")
+        with self._lock:
+            now, before = self._clock(), known.state
+            away = found.kind == "unreachable"
+            was_away = before is not None and before.kind == "unreachable"
+            if away:
+                found = replace(found, since=before.since if before is not None and was_away else now)
+            known.pause_s = min(LAST_RETRY_S, 2 * known.pause_s) if was_away and away else FRESH_S
+            known.state, known.ask_again_at, known.is_asked = found, now + known.pause_s, False
