@@ -21,7 +21,7 @@ from training.store import Job
 
 _ACTIVE_POLL_S = 1.0
 _ENDED_POLL_S = 5.0
-"""A run that has ended may be gone on with from elsewhere."""
+"""Of where the run stands, alone: one that has ended may be gone on with from elsewhere. All else of it stays as it is."""
 
 URL_FIELDS: tuple["Field[Any]", ...] = (
     State.run,
@@ -59,12 +59,18 @@ def render_run(run_id: str) -> None:
     run, state = data.store().job(run_id), State()
     parse_config(run.spec)
     state.open_run(run_id)
-    poll_s = _ACTIVE_POLL_S if run.active else _ENDED_POLL_S
+    measuring = any(job.active for job in data.store().jobs("evaluate"))
+    poll_s = _ACTIVE_POLL_S if run.active or measuring else None
 
-    def follow(part: Part) -> None:
-        st.fragment(_render_part, run_every=poll_s)(run_id, part, run.active)
+    def follow(part: Part, every: float | None = poll_s) -> None:
+        st.fragment(_render_part, run_every=every)(run_id, part, run.active)
 
-    _render_head(follow)
+    line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
+    with line:
+        follow(_render_progress, poll_s or _ENDED_POLL_S)
+    with actions:
+        follow(_render_actions)
+    follow(_render_figures)
     if state.run_tab not in PARTS:
         state.run_tab = ""
     chosen = state.run_tab or next(iter(PARTS))
@@ -77,16 +83,6 @@ def render_run(run_id: str) -> None:
         if title == chosen:
             with tab:
                 follow(PARTS[title])
-
-
-def _render_head(follow: Callable[[Part], None]) -> None:
-    """Where the run stands, its buttons beside it, its figures below."""
-    line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
-    with line:
-        follow(_render_progress)
-    with actions:
-        follow(_render_actions)
-    follow(_render_figures)
 
 
 def _render_part(run_id: str, part: Part, was_active: bool) -> None:

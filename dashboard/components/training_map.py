@@ -10,14 +10,14 @@ from analysis.compute import in_steps
 from analysis.outcomes import OF_TRAINING
 from dashboard import data, run_data
 from dashboard.components.build_progress import render_map_of
+from dashboard.components.changed_on_map import render_test_problems
 from dashboard.components.completions import render_question
 from dashboard.components.compute_spent import render_compute
 from dashboard.components.place_on_map import open_on_map, parameters_for
-from dashboard.components.plot import render_plot
 from dashboard.components.run_health import show_evidence
-from dashboard.components.style import PROBLEM_PANEL, RUN_MAP_HEIGHT
+from dashboard.components.run_map import render_run_map
+from dashboard.components.style import PROBLEM_PANEL
 from dashboard.components.timeline import render_timeline
-from dashboard.components.training_map_tests import render_test_problems
 from dashboard.state import TEST_CHANGES, Keys, State
 from dashboard.text import count, percent, plain, significant
 from dashboard.training_map_figure import colouring_of
@@ -80,9 +80,12 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
     first, last = int(groups["step"].iloc[0]), int(groups["step"].iloc[-1])
     until = min(max(state.map_step, first), last) if state.map_step else last
     shown = in_steps(groups, until, state.map_window)
+    words = _described(atlas, shown, state)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        _render_map(run, config, atlas, groups, _described(atlas, shown, state), state)
+        colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
+        spec = data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
+        render_run_map(atlas, spec, words, state)
         render_timeline(
             run_data.timeline_of(run.id, atlas, state.map_colour),
             key=Keys.TIMELINE,
@@ -94,30 +97,10 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
             window=state.map_window,
             on_stepped=partial(setattr, state, "map_step"),
         )
-        st.caption(_described(atlas, shown, state))
+        st.caption(words)
     with right, st.container(key=PROBLEM_PANEL, gap="small"):
         _render_problem(config, atlas, shown, state)
     render_compute(run, config, atlas, shown, groups, state)
-
-
-def _render_map(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataFrame, words: str, state: State) -> None:
-    colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
-
-    def choose(row: int) -> None:
-        state.map_problem = atlas.problem_set.problems[row].id
-
-    render_plot(
-        data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark"),
-        key=Keys.TRAINING_MAP,
-        view=f"{atlas.problem_set.content_hash} {atlas.parameters} run",
-        alt=words,
-        height=RUN_MAP_HEIGHT,
-        files=data.web_files(),
-        texts=data.map_texts(atlas),
-        overlay=data.map_overlay(atlas, data.cluster_titles(atlas), "2-D", density=False),
-        chosen=data.row_of(atlas, state.map_problem),
-        on_clicked=choose,
-    )
 
 
 def _described(atlas: Atlas, shown: pd.DataFrame, state: State) -> str:

@@ -7,8 +7,7 @@ from analysis.atlas import Atlas
 from dashboard import data, run_data
 from dashboard.components.completions import render_question
 from dashboard.components.place_on_map import open_on_map
-from dashboard.components.plot import render_plot
-from dashboard.components.style import RUN_MAP_HEIGHT
+from dashboard.components.run_map import render_run_map
 from dashboard.evaluation_figures import CHANGES
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
@@ -40,24 +39,11 @@ def _render_map(atlas: Atlas, changes: pd.DataFrame, between: str, state: State)
     became = dict(zip(changes["problem"], changes["change"], strict=True))
     coloured = frame.assign(**{CHANGE: frame["id"].map(became).fillna("")})
 
-    def choose(row: int) -> None:
-        state.map_problem = str(frame["id"].iloc[row])
-
     sizes = changes["change"].value_counts()
     parts = ", ".join(f"{title.lower()} {int(sizes.get(key, 0)):,}" for key, title in CHANGES.items() if sizes.get(key))
     words = f"{count(len(changes), 'test problem')} {between}: {parts}; by hard correctness."
-    render_plot(
-        data.map_spec(atlas, coloured, by_change(CHANGES), {}, "2-D", dark=st.context.theme.type == "dark"),
-        key=Keys.TRAINING_MAP,
-        view=f"{atlas.problem_set.content_hash} {atlas.parameters} run",
-        alt=words,
-        height=RUN_MAP_HEIGHT,
-        files=data.web_files(),
-        texts=data.map_texts(atlas),
-        overlay=data.map_overlay(atlas, data.cluster_titles(atlas), "2-D", density=False),
-        chosen=data.row_of(atlas, state.map_problem),
-        on_clicked=choose,
-    )
+    spec = data.map_spec(atlas, coloured, by_change(CHANGES), {}, "2-D", dark=st.context.theme.type == "dark")
+    render_run_map(atlas, spec, words, state)
     st.caption(words)
 
 
