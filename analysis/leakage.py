@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.neighbors import block_rows
+from analysis.neighbors import block_rows, nearest_among
 from training.problems import Problem, Split
 
 if TYPE_CHECKING:
@@ -126,23 +126,7 @@ def nearest_test(embeddings: NDArray[np.float32], is_test: NDArray[np.bool_]) ->
     Returns:
         (N,) int32 rows, -1 where there is no other test problem, and (N,) float32 cosines, NaN there.
     """
-    rows = np.full(len(embeddings), -1, np.int32)
-    cosines = np.full(len(embeddings), np.nan, np.float32)
-    tests = np.flatnonzero(is_test)
-    if not len(tests):
-        return rows, cosines
-    test_embeddings = embeddings[tests]
-    step = block_rows(len(tests))
-    for start in range(0, len(embeddings), step):
-        stop = min(start + step, len(embeddings))
-        block = embeddings[start:stop] @ test_embeddings.T
-        own = np.flatnonzero((tests >= start) & (tests < stop))
-        block[tests[own] - start, own] = -np.inf
-        best = block.argmax(axis=1)
-        values = block[np.arange(stop - start), best]
-        rows[start:stop] = np.where(np.isfinite(values), tests[best], -1)
-        cosines[start:stop] = np.where(np.isfinite(values), np.clip(values, -1.0, 1.0), np.nan)
-    return rows, cosines
+    return nearest_among(embeddings, np.arange(len(embeddings)), np.flatnonzero(is_test))
 
 
 def without_leaks(

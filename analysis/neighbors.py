@@ -49,6 +49,39 @@ def nearest_neighbors(
     return Neighbors(indices, np.clip(similarities, -1.0, 1.0))
 
 
+def nearest_among(
+    embeddings: NDArray[np.float32], rows: NDArray[np.integer], among: NDArray[np.integer]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For some rows the nearest of others, itself left out.
+
+    Args:
+        embeddings: (N, D) float32, rows of unit length.
+        rows: (M,) whose nearest are sought.
+        among: (K,) the rows that they are sought among, ascending.
+
+    Returns:
+        (M,) int32 rows, -1 where there is no other, and (M,) float32 cosines, NaN there.
+    """
+    found = np.full(len(rows), -1, np.int32)
+    cosines = np.full(len(rows), np.nan, np.float32)
+    if not len(among):
+        return found, cosines
+    candidates = embeddings[among]
+    step = block_rows(len(among))
+    for start in range(0, len(rows), step):
+        asked = rows[start : start + step]
+        block = embeddings[asked] @ candidates.T
+        places = np.minimum(np.searchsorted(among, asked), len(among) - 1)
+        own = np.flatnonzero(among[places] == asked)
+        block[own, places[own]] = -np.inf
+        best = block.argmax(axis=1)
+        values = block[np.arange(len(asked)), best]
+        there = np.isfinite(values)
+        found[start : start + step] = np.where(there, among[best], -1)
+        cosines[start : start + step] = np.where(there, np.clip(values, -1.0, 1.0), np.nan)
+    return found, cosines
+
+
 def block_rows(columns: int) -> int:
     """How many float32 rows of that many columns fit one block; at least one."""
     return max(1, BLOCK_BYTES // (4 * max(1, columns)))

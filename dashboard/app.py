@@ -23,5 +23,5 @@ page = st.navigation(
 )
 render_style()
 with boundary():
-    render_sidebar()
+    render_sidebar(page.url_path)
     page.run()

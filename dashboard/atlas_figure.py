@@ -107,7 +107,7 @@ def _category_traces(
     in_turns = colouring.mixed and positions.shape[1] == 2
     layers = max(1, _TRACES // max(1, len(groups))) if in_turns else 1
     return [
-        _points(
+        points(
             positions,
             group.rows[layer::layers],
             {"color": group.colour},
@@ -128,16 +128,16 @@ def _number_traces(values: "pd.Series[Any]", positions: NDArray[np.float32], col
     known, unknown = (np.flatnonzero(mask).astype(np.int32) for mask in (np.isfinite(numbers), ~np.isfinite(numbers)))
     meaning = {"title": colouring.title, "unit": colouring.unit, "scale": colouring.scale}
     traces = [
-        _points(
+        points(
             positions,
             unknown,
             {"color": theme.QUIET, "opacity": 0.25},
-            name="unknown",
+            name=colouring.unknown,
             showlegend=True,
             uid=_uid(colouring.column, "unknown"),
-            meta={"title": colouring.title, "value": "unknown"},
+            meta={"title": colouring.title, "value": colouring.unknown},
         ),
-        _points(
+        points(
             positions,
             known,
             {"color": numbers[known], "coloraxis": "coloraxis"},
@@ -150,7 +150,7 @@ def _number_traces(values: "pd.Series[Any]", positions: NDArray[np.float32], col
     return [trace for trace in traces if len(trace["customdata"])]
 
 
-def _points(positions: NDArray[np.float32], rows: NDArray[np.int32], marker: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
+def points(positions: NDArray[np.float32], rows: NDArray[np.int32], marker: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
     """A trace of some points. The browser shows their texts itself, and in three dimensions their selection."""
     flat = positions.shape[1] == 2
     size, opacity = point_size(len(positions)) * (1 if flat else _DEPTH_SIZE), point_opacity(len(positions))
@@ -176,7 +176,8 @@ def _uid(*parts: object) -> str:
 
 def _coloraxis(values: "pd.Series[Any]", colouring: ByNumber, *, dark: bool) -> dict[str, Any]:
     numbers = colouring.on_axis(values)
-    low, high = np.quantile(numbers[np.isfinite(numbers)], _QUANTILES).tolist() if np.isfinite(numbers).any() else (0.0, 1.0)
+    known = numbers[np.isfinite(numbers)]
+    low, high = colouring.span or (np.quantile(known, _QUANTILES).tolist() if len(known) else (0.0, 1.0))
     if low == high:
         low, high = low - 0.5, high + 0.5
     unit = f", {colouring.unit}" if colouring.unit else ""

@@ -49,6 +49,10 @@ class ByNumber:
     unit: str = ""
     scale: Scale = "linear"
     """`share` is shown in percent; `log` is for numbers from 0 over several powers of ten."""
+    span: tuple[float, float] | None = None
+    """Where the colours begin and end; without it, where nearly all numbers lie."""
+    unknown: str = "unknown"
+    """What the problems without a number are called."""
 
     def on_axis(self, values: "pd.Series[Any]") -> NDArray[np.float32]:
         """(N,) where the numbers lie on the colour axis; on a log scale log10(1 + number), which takes 0."""

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import figures, theme
+from dashboard.text import significant
 from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
 from training.rewards import REWARDS
@@ -175,8 +176,10 @@ def curve_figure(
     view: str,
     weight: float = 0.0,
     window: Window | None = None,
-) -> go.Figure:
+) -> dict[str, Any]:
     """One curve over the run's whole length, so that every figure of a run has the same axis from its first step on.
+
+    As plotly.js takes it, see `figures.Panel`.
 
     Args:
         series: of `curve.names`.
@@ -191,7 +194,19 @@ def curve_figure(
         traces += _line_traces(series.get(line.name, EMPTY), line, weight, window, shown)
     maximum = None if curve.lines else curve.maximum
     values = _value_range(np.concatenate(shown), maximum, zoomed=window is not None)
-    return go.Figure(traces, _layout(curve, max_steps, f"{view} {window}", window, values))
+    values = _value_range(np.concatenate(shown), maximum, zoomed=window is not None)
+    return {"data": traces, "layout": _layout(curve, max_steps, f"{view} {window}", window, values)}
+
+
+def in_words(series: Mapping[str, Series], curve: Curve) -> str:
+    """Where each of the curve's lines stands now: the figure's text alternative."""
+    lines = [(line.title, line.name, line.maximum) for line in curve.lines] or [("", curve.name, 1.0)]
+    latest = [
+        f"{title} now {significant(float(series[name][1][-1]) / maximum)}".strip()
+        for title, name, maximum in lines
+        if len(series[name][1])
+    ]
+    return ", ".join([f"{curve.title} by step", *latest])
 
 
 def points_drawn(series: Series, window: Window | None) -> tuple[int, int]:
@@ -308,7 +323,6 @@ def _quiet_layout() -> dict[str, Any]:
 
 
 def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, values: Sequence[float]) -> dict[str, Any]:
-    """In one piece: plotly takes 40 ms for what is changed bit by bit, and a run has twenty figures a second."""
     quiet = _quiet_layout()
     named = ", ".join(f'<span style="color:{line.colour}"><b>{line.title}</b></span>' for line in curve.lines)
     below = {"text": named, "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
@@ -343,7 +357,8 @@ def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, valu
 
 
 def _value_range(values: NDArray[np.float64], maximum: float | None, *, zoomed: bool) -> Sequence[float]:
-    """From zero to the maximum; of a part of the run, just what is to be seen there."""
+    """From zero to the maximum; of a part of the run, just what is to be seen there. A gradient may be infinite."""
+    values = values[np.isfinite(values)]
     if zoomed and len(values) and values.min() < values.max():
         room = 0.06 * float(values.max() - values.min())
         return [float(values.min()) - room, float(values.max()) + room]

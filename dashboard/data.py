@@ -21,8 +21,9 @@ from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas
 from analysis.cache import Cache
 from analysis.encoder import TextEncoder
 from analysis.outcomes import job_outcomes
-from dashboard import atlas_figure, figures
-from dashboard.colourings import Colouring
+from dashboard import atlas_figure, figures, training_map_figure
+from dashboard.colourings import ByNumber, Colouring
+from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
 from training import curation, hub
 from training.backends import BackendState
@@ -79,13 +80,14 @@ def _own_rewards(path: Path | None) -> None:
     register_own_rewards(path)
 
 
+@st.cache_resource(show_spinner=False)
 def store() -> Store:
-    """The run store.
+    """The run store. Without arguments, as `home`, because pages ask for it so often: naming them takes longest.
 
     Raises:
         StoreError: it cannot be opened.
     """
-    return _store(home().store_url)
+    return Store.open(home().store_url)
 
 
 def shares_home() -> bool:
@@ -159,6 +161,16 @@ def row_of(shown: Atlas, problem_id: str) -> int | None:
     return _rows(shown.problem_set.content_hash, shown).get(problem_id)
 
 
+def rows(shown: Atlas) -> Mapping[str, int]:
+    """Problem id -> its row of the map."""
+    return _rows(shown.problem_set.content_hash, shown)
+
+
+def flat_positions(shown: Atlas) -> NDArray[np.float32]:
+    """(N, 2) places on the map; the first principal components until the layout is there."""
+    return _positions(shown, "2-D" if shown.layout is not None else "PCA")
+
+
 def cluster_table(shown: Atlas) -> pd.DataFrame:
     """`analysis.frame.cluster_frame`, for reading only."""
     return _cluster_table(*_identity(shown), shown)
@@ -215,6 +227,12 @@ def playground() -> Playground:
     return _playground(home())
 
 
+@st.cache_resource(show_spinner=False)
+def sign_in_tries() -> SignInTries:
+    """How often a wrong token was tried, in all sessions together."""
+    return SignInTries()
+
+
 def web_files() -> WebFiles:
     """Where large parts of figures are put for the browser."""
     return WebFiles(home().cache / "web")
@@ -231,6 +249,11 @@ def map_spec(
     """
     values = _hash_of(frame[colouring.column])
     return _map_spec(*_identity(shown), colouring.title, values, repr(titles), view, dark, shown, frame, colouring)
+
+
+def timeline_spec(shown: Atlas, colouring: ByNumber, *, dark: bool) -> figures.Spec:
+    """The map that the steps of a run colour, see `training_map_figure.timeline_figure`."""
+    return _timeline_spec(*_identity(shown), repr(colouring), dark, shown, colouring)
 
 
 def map_texts(shown: Atlas) -> figures.Spec:
@@ -293,11 +316,6 @@ def _identity(shown: Atlas) -> tuple[str, AtlasParameters, int]:
 def _dashboard_lock(locks: Path) -> IO[str]:
     """The open file whose lock tells dashboards of each other; it goes with this process."""
     return (locks / "dashboard.lock").open("a")
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _store(url: str) -> Store:
-    return Store.open(url)
 
 
 @st.cache_resource(show_spinner="Reading the problems", max_entries=_MAPS)
@@ -394,6 +412,21 @@ def _map_spec(
 ) -> figures.Spec:
     positions = _positions(_shown, view)
     return figures.spec(atlas_figure.map_figure(_frame, positions, _colouring, dark=dark, view=f"{content_hash} {view}"))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2 * _MAPS)
+def _timeline_spec(
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    colours: str,
+    dark: bool,
+    _shown: Atlas,
+    _colouring: ByNumber,
+) -> figures.Spec:
+    positions = flat_positions(_shown)
+    figure = training_map_figure.timeline_figure(frame(_shown), positions, _colouring, dark=dark, view=f"{content_hash} run")
+    return figures.spec(figure)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MAPS)

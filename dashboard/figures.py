@@ -1,11 +1,13 @@
 """Figures: a frame goes in, a plotly figure comes out. Nothing here knows Streamlit, so each is testable without a browser."""
 
+import base64
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -34,6 +36,34 @@ def spec_of(value: object) -> Spec:
 
 def _spec(text: str) -> Spec:
     return Spec(text, hashlib.sha256(text.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of several small figures."""
+
+    key: str
+    alt: str
+    """Its text alternative."""
+    figure: dict[str, Any]
+    """As plotly.js takes it, with numpy arrays in it: a `go.Figure` checks so much that nothing else takes as long."""
+
+
+def panels_json(panels: Iterable[Panel]) -> bytes:
+    """Several figures as the browser gets them: a list in JSON, each with the revision that tells whether it has changed."""
+    written = []
+    for panel in panels:
+        figure = json.dumps(panel.figure, separators=(",", ":"), default=_typed_array, allow_nan=False)
+        head = json.dumps({"key": panel.key, "alt": panel.alt, "revision": _spec(figure).revision})
+        written.append(f'{head[:-1]},"figure":{figure}}}')
+    return f"[{','.join(written)}]".encode()
+
+
+def _typed_array(values: object) -> dict[str, str]:
+    """An array of one dimension as plotly.js reads it in binary."""
+    if not isinstance(values, np.ndarray) or values.dtype.str[1:] not in ("i4", "f4"):
+        raise TypeError(f"{type(values)} cannot be part of a figure")
+    return {"dtype": values.dtype.str[1:], "bdata": base64.b64encode(values.tobytes()).decode()}
 
 
 def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = None) -> go.Figure:

@@ -4,15 +4,19 @@ A run may be going on, so everything is cached by how far its records reach; eve
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
-from dashboard import figures
+from analysis.atlas import Atlas, AtlasParameters
+from analysis.outcomes import RunGroups
+from dashboard import data, figures, training_map_figure
+from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
-from dashboard.curves import Curve, curve_figure
+from dashboard.curves import Curve, curve_figure, in_words
 from dashboard.data import store
 from dashboard.thinning import Window
 from training.evaluations import Evaluation, complete_evaluations, last_evaluation
@@ -41,10 +45,15 @@ def logged_names(run_id: str) -> frozenset[str]:
     return _logged_names(run_id, store().last_scalar(run_id))
 
 
-def curve_spec(run_id: str, curve: Curve, max_steps: int, weight: float = 0.0, window: Window | None = None) -> figures.Spec:
-    """A run's curve, ready for the browser; made anew when a step was logged. See `curves.curve_figure`."""
-    newest, series = _current(run_id, curve.names)
-    return _curve_spec(run_id, newest, curve, max_steps, weight, window, series)
+def curves_json(
+    run_id: str, shown: Sequence[Curve], max_steps: int, weight: float = 0.0, window: Window | None = None
+) -> bytes:
+    """A run's curves, ready for the browser; made anew when a step was logged, once for all sessions that look at it.
+
+    See `curves.curve_figure` and `figures.panels_json`.
+    """
+    newest, series = _current(run_id, {name for curve in shown for name in curve.names})
+    return _curves_json(run_id, newest, tuple(shown), max_steps, weight, window, series)
 
 
 def health_of(run: Job) -> Examination | None:
@@ -67,6 +76,29 @@ def evaluation_scores(run_id: str) -> tuple[Scores, ...]:
     return _evaluation_scores(run_id, last_evaluation(store(), run_id))
 
 
+def groups_of(run_id: str) -> pd.DataFrame:
+    """`analysis.outcomes.group_frame` of a run as it stands now, for reading only."""
+    return _current_groups(run_id)[1]
+
+
+def timeline_of(run_id: str, shown: Atlas, measure: str) -> figures.Spec:
+    """What colours a map step by step, see `training_map_figure.timeline`; made anew when completions were recorded."""
+    newest, groups = _current_groups(run_id)
+    identity = (shown.problem_set.content_hash, shown.parameters, shown.stages)
+    return _timeline(run_id, newest, *identity, measure, shown, groups)
+
+
+def changes_of(run_id: str, shown: Atlas) -> tuple[Evaluation, Evaluation, pd.DataFrame] | None:
+    """The run's first and last evaluation of test problems, and `changed_problems` of them; `None` without two."""
+    tests = [evaluation for evaluation in evaluations_of(run_id) if evaluation.split == "test"]
+    if len(tests) < 2:
+        return None
+    newest, groups = _current_groups(run_id)
+    identity = (shown.problem_set.content_hash, shown.parameters, shown.stages)
+    ends = (tests[0], tests[-1])
+    return *ends, _changes(run_id, newest, last_evaluation(store(), run_id), *identity, shown, groups, ends)
+
+
 def step_times(run_id: str) -> Series:
     """When each step was recorded, see `training.sessions.step_times`."""
     return _step_times(run_id, store().last_scalar(run_id))
@@ -75,6 +107,14 @@ def step_times(run_id: str) -> Series:
 def folder_size(folder: Path) -> int | None:
     """Bytes of the files in a folder, `None` where it is not there."""
     return _folder_size(str(folder), folder.stat().st_mtime_ns) if folder.is_dir() else None
+
+
+def _current_groups(run_id: str) -> tuple[int, pd.DataFrame]:
+    """How far the run's rollouts are read, and its groups as they stand there."""
+    kept = _run_groups(run_id)
+    with kept.lock:
+        kept.groups.update(store())
+        return kept.groups.newest, kept.groups.frame
 
 
 def _current(run_id: str, names: Iterable[str]) -> tuple[int, dict[str, Series]]:
@@ -93,6 +133,48 @@ class _Kept:
     lock: threading.Lock
 
 
+@dataclass(frozen=True)
+class _KeptGroups:
+    """A run's groups, which several sessions read."""
+
+    groups: RunGroups
+    lock: threading.Lock
+
+
+@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+def _run_groups(run_id: str) -> _KeptGroups:
+    return _KeptGroups(RunGroups(run_id), threading.Lock())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS)
+def _timeline(
+    run_id: str,
+    newest: int,
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    measure: str,
+    _shown: Atlas,
+    _groups: pd.DataFrame,
+) -> figures.Spec:
+    return training_map_figure.timeline(_groups, data.rows(_shown), data.flat_positions(_shown), measure)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+def _changes(
+    run_id: str,
+    newest: int,
+    last_evaluation: int,
+    content_hash: str,
+    parameters: AtlasParameters,
+    stages: int,
+    _shown: Atlas,
+    _groups: pd.DataFrame,
+    _ends: tuple[Evaluation, Evaluation],
+) -> pd.DataFrame:
+    return changed_problems(*_ends, _shown, data.rows(_shown), _groups)
+
+
 @st.cache_resource(show_spinner=False, max_entries=_COMPARED)
 def _run_series(run_id: str) -> _Kept:
     return _Kept(RunSeries(run_id), threading.Lock())
@@ -103,18 +185,24 @@ def _logged_names(run_id: str, last_scalar: int) -> frozenset[str]:
     return frozenset(series_names(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=24 * _RUNS, hash_funcs={Curve: repr})
-def _curve_spec(
+@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS, hash_funcs={Curve: repr})
+def _curves_json(
     run_id: str,
     newest: int,
-    curve: Curve,
+    shown: tuple[Curve, ...],
     max_steps: int,
     weight: float,
     window: Window | None,
     _series: dict[str, Series],
-) -> figures.Spec:
-    view = f"{run_id} {curve.key}"
-    return figures.spec(curve_figure(_series, curve, max_steps=max_steps, view=view, weight=weight, window=window))
+) -> bytes:
+    return figures.panels_json(
+        figures.Panel(
+            curve.key,
+            in_words(_series, curve),
+            curve_figure(_series, curve, max_steps=max_steps, view=f"{run_id} {curve.key}", weight=weight, window=window),
+        )
+        for curve in shown
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=_RUNS)

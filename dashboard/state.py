@@ -1,30 +1,46 @@
 """What the dashboard remembers: the only session-state and query-parameter names, behind one typed object.
 
-A field with a `url` name is shared by link: it is read from the address once, when a session starts, and written back by
-the page that shows it. Widgets with a key of their own take it from `Keys`; one that edits a field is bound to it by
-`State.bind`, so that the field alone says what is chosen.
+A field with a `url` name is shared by link: it is read from the address when a session starts and whenever a person has
+changed the address since, by a link or by going back, and written back by the page that shows it. Widgets with a key of
+their own take it from `Keys`; one that edits a field is bound to it by `State.bind`, so that the field alone says what is
+chosen.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, TypeVar, get_args, overload
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
+from analysis.outcomes import OF_TRAINING
 from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import Changes, parse_changes, write_changes
 from dashboard.run_rows import RunFilter
 from training.prompts import SYSTEM_PROMPT
 from training.rollout_pages import Asked, Key, Level, Order, Verdict
 
+TEST_CHANGES = "test"
+MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
+"""What colours a run's map: a measure of its training, or what became of the test problems."""
+
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
+
+_UNDER_WAY_S = 3.0
+"""A request that comes later than this after the address was written knows of it."""
 
 
 class Keys(StrEnum):
     """Keys of widgets."""
 
+    TOKEN = "token_text"
+    RUN_CURVES = "run_curves"
     SOURCE_CHOICE = "source_choice"
     SOURCE_FOLDER = "source_folder"
     MAP = "map"
@@ -76,6 +92,14 @@ class Keys(StrEnum):
     SMOOTHING = "smoothing_choice"
     CURVE_AXIS = "curve_axis_choice"
     RUN_TABS = "run_tabs"
+    MAP_COLOUR = "map_colour_choice"
+    MAP_WINDOW = "map_window_choice"
+    TRAINING_MAP = "training_map"
+    TIMELINE = "timeline"
+    SPENT = "spent"
+    SPENT_CLUSTERS = "spent_clusters"
+    PROBLEM_GROUPS = "problem_groups"
+    TEST_CHANGES = "test_changes"
     WHOLE_RUN = "whole_run"
     BROWSE = "browse_choice"
     FOLLOW = "follow"
@@ -172,9 +196,13 @@ class Field(Generic[Value]):
         url: str | None = None,
         parse: Callable[[str], Value] | None = None,
         write: Callable[[Any], str] = str,
+        *,
+        followed: bool = True,
     ) -> None:
         self.default = default
         self.url = url
+        self.followed = followed
+        """Whether a link within the session sets it here; otherwise the page that it leads to sees to it."""
         self.parse = parse or type(default)
         """From the address's text; raises `ValueError` where that is no such value."""
         self.write = write
@@ -196,6 +224,39 @@ class Field(Generic[Value]):
         st.session_state[self.name] = value
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a session knows of jobs, so that it hears of each thing once."""
+
+    active: frozenset[str] = frozenset()
+    """Ids of those that were queued or ran when it last looked."""
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """Id -> status at that time, of the newest ones."""
+    signals: frozenset[tuple[str, str]] = frozenset()
+    """(run, name of the signal) that were named before."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """What the session knows of its address."""
+
+    page: str | None = None
+    """The page that it is of, `None` before the first."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """What was read or written last."""
+    replaced: tuple[tuple[float, Mapping[str, str]], ...] = ()
+    """What it was before, and until when (on the monotonic clock, in seconds), the latest first."""
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Page -> the names that it has written so far."""
+
+    def recent(self) -> tuple[tuple[float, Mapping[str, str]], ...]:
+        """What was replaced so lately that the browser may have asked before it knew."""
+        return tuple((until, address) for until, address in self.replaced if time.monotonic() - until < _UNDER_WAY_S)
+
+    def has_just_replaced(self, address: Mapping[str, str]) -> bool:
+        return any(address == replaced for _, replaced in self.recent())
+
+
 class State:
     """The session's memory. Holds nothing itself, so it can be made wherever it is needed."""
 
@@ -205,6 +266,9 @@ class State:
     """Why the source asked for last was not taken, empty when it was."""
     store_away: Field[bool] = Field(False)
     """Whether the run store could not be reached when the sidebar last looked."""
+
+    has_token: Field[bool] = Field(False)
+    """Whether the person has given the right token; never in the address."""
 
     model: Field[str] = Field(AtlasParameters.model, url="model")
     compare_with: Field[str] = Field(AtlasParameters.compare_with, url="compare")
@@ -264,6 +328,12 @@ class State:
     """Which part of a run is shown, empty for the first."""
     curve_window: Field[tuple[float, ...]] = Field((), url="window", parse=_range, write=_joined)
     """The first and the last step that a run's curves show, empty for the whole run."""
+    map_colour: Field[str] = Field("pass_rate", url="map", parse=_one_of(*MAP_COLOURS))
+    map_step: Field[int] = Field(0, url="until", parse=_within(0, 1_000_000_000, int))
+    map_window: Field[int] = Field(0, url="last", parse=_within(0, 1_000_000_000, int))
+    """What colours a run's map: a measure of training up to a step (0 for the latest), of so many steps (0 for all)."""
+    map_problem: Field[str] = Field("", url="point")
+    """The id of the problem chosen on a run's map, empty when none is."""
     browse: Field[str] = Field("groups", url="browse", parse=_one_of("groups", "search"))
     at_step: Field[int] = Field(0, url="step", parse=_within(0, 1_000_000_000, int))
     """The training step whose completions are shown, 0 for the latest."""
@@ -279,11 +349,14 @@ class State:
     """These five are `rollout_pages.Asked`."""
     rollout_pages: Field[tuple[Asked, tuple[Key, ...]]] = Field((Asked(), ()))
     """What was asked, and where the pages begin that were turned to since, the present one last."""
+    _address: Field[Address] = Field(Address())
+    told: Field[Told | None] = Field(None)
+    """What the session has been told of jobs, `None` before it was told anything."""
     viewed_run: Field[str] = Field("")
     """The run that these were chosen for."""
     preset: Field[str] = Field("demo", url="preset")
     """The preset that the launch form begins with."""
-    launch_from: Field[str] = Field("", url="from")
+    launch_from: Field[str] = Field("", url="from", followed=False)
     """The run whose configuration the launch form begins with instead, empty for the preset."""
     launch_changes: Field[Changes] = Field({}, url="set", parse=parse_changes, write=write_changes)
     """What was changed in the launch form; never changed in place."""
@@ -324,6 +397,11 @@ class State:
     """What the reward bench scores."""
 
     @property
+    def page(self) -> str:
+        """The path of the page that is shown, empty for the first."""
+        return self._address.page or ""
+
+    @property
     def parameters(self) -> AtlasParameters:
         """Which map of the source is shown."""
         return AtlasParameters(self.model, self.neighbors, self.min_dist, self.seed, self.compare_with)
@@ -357,20 +435,50 @@ class State:
 
         return {"key": key, "on_change": take}
 
-    def read_url(self) -> None:
-        """Take over what the address says, for fields that this session has not set yet; what makes no sense is left."""
-        for field in _url_fields():
-            shared = st.query_params.get(str(field.url))
-            if shared is not None and field.name not in st.session_state:
-                try:
-                    st.session_state[field.name] = field.parse(shared)
-                except ValueError:
-                    continue
+    def read_url(self, page: str) -> None:
+        """Take over what the address says if a person has changed it; what makes no sense is left.
+
+        A link changes the fields that it names. Going back or forward brings back what the page showed then, also what the
+        address left out. An address that this session wrote itself, the latest or one that the browser had not yet replaced
+        when it asked, is no news: what was chosen in the page holds.
+
+        Args:
+            page: which page the address is of.
+        """
+        address = st.query_params.to_dict()
+        memory = self._address
+        if page == memory.page and address == memory.shown:
+            return
+        context = get_script_run_ctx()
+        goes_back = context is not None and context.is_history_navigation
+        if page == memory.page and not goes_back and memory.has_just_replaced(address):
+            return
+        if goes_back:
+            for name in memory.fields.get(page, frozenset()) - address.keys():
+                field = _url_fields()[name]
+                field.__set__(self, field.default)
+        self._take(address, is_link=memory.page is not None and not goes_back)
+        self._address = replace(memory, page=page, shown=address, replaced=())
+
+    def _take(self, address: Mapping[str, str], *, is_link: bool) -> None:
+        """Set the fields that an address names."""
+        if str(State.run.url) in address:  # before its step and group, which the address may name too
+            self.open_run(address[str(State.run.url)])
+        for name in address.keys() & _url_fields().keys():
+            field = _url_fields()[name]
+            if field.followed or not is_link:
+                with suppress(ValueError):
+                    field.__set__(self, field.parse(address[name]))
 
     def write_url(self, *fields: "Field[Any]") -> None:
         """Make the address show these fields, defaults left out, and nothing else."""
         values = {field: field.__get__(self, State) for field in fields}
         shown = {str(field.url): field.write(value) for field, value in values.items() if value != field.default}
+        memory = self._address
+        known = memory.fields.get(memory.page or "", frozenset()) | {str(field.url) for field in fields}
+        self._address = memory = replace(memory, fields={**memory.fields, memory.page or "": known})
+        if shown != memory.shown:
+            self._address = replace(memory, shown=shown, replaced=((time.monotonic(), memory.shown), *memory.recent()))
         if st.query_params.to_dict() != shown:
             st.query_params.from_dict(shown)
 
@@ -385,7 +493,14 @@ class State:
     def open_run(self, run_id: str) -> None:
         """Begin with a run at its latest step, unless it is the one that was open before or that the address is about."""
         if self.viewed_run not in ("", run_id):
-            chosen: tuple[Field[Any], ...] = (State.curve_window, State.at_step, State.at_group, State.at_completion)
+            chosen: tuple[Field[Any], ...] = (
+                State.curve_window,
+                State.at_step,
+                State.at_group,
+                State.at_completion,
+                State.map_step,
+                State.map_problem,
+            )
             for field in chosen:
                 field.__set__(self, field.default)
         self.viewed_run = run_id
@@ -401,5 +516,7 @@ class State:
         self.problem = ""
 
 
-def _url_fields() -> Sequence["Field[Any]"]:
-    return [field for field in vars(State).values() if isinstance(field, Field) and field.url]
+@cache
+def _url_fields() -> Mapping[str, "Field[Any]"]:
+    """By their names in the address."""
+    return {field.url: field for field in vars(State).values() if isinstance(field, Field) and field.url}

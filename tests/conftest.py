@@ -19,6 +19,17 @@ from training.home import Home
 from training.problems import load_problems
 from training.store import Store
 
+# As dashboard/.streamlit/config.toml has it, which pages that run without a server do not read: their session may act.
+st.config.set_option("server.address", "127.0.0.1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `pytest -n 2 --dist loadgroup`: a file's tests stay together, and all that need GSM8K's map, which is built once."""
+    for item in items:
+        group = "gsm8k" if "gsm8k_home" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `both_databases` that use a store run on each."""

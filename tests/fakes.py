@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.embed import unit_rows
+from training.config import RunConfig
 from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
+from training.presets import load_preset
 from training.store import Store
 
 
@@ -45,3 +48,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def full_demo_run(**settings: Any) -> RunConfig:
+    """100 steps on the demo that train every weight, with these settings changed."""
+    whole = {"lora_rank": 0, "learning_rate": 5e-5, "max_steps": 100, "evaluation_problems": 100}
+    whole |= {"save_steps": 50, "save_total_limit": 2}
+    return RunConfig.model_validate(load_preset("demo").model_dump() | whole | settings)

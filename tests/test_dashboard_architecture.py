@@ -71,6 +71,8 @@ def test_figures_do_not_know_streamlit() -> None:
         "comparison_figures",
         "comparison_tables",
         "run_rows",
+        "training_map_figure",
+        "changed_problems",
     ):
         assert "streamlit" not in set(imported(ROOT / "dashboard" / f"{name}.py"))
 

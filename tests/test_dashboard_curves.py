@@ -1,6 +1,9 @@
 """Figures of a run from its scalars."""
 
+from typing import Any
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from dashboard import curves
@@ -17,6 +20,11 @@ def config() -> RunConfig:
 
 def series(values: list[float]) -> Series:
     return np.arange(1, len(values) + 1), np.array(values)
+
+
+def drawn(known: dict[str, Series], shown: curves.Curve, **how: Any) -> go.Figure:
+    """The figure as plotly knows it; it refuses what a figure cannot have."""
+    return go.Figure(**curves.curve_figure(known, shown, **how))
 
 
 def curve(config: RunConfig, key: str, *names: str) -> curves.Curve:
@@ -37,7 +45,7 @@ def test_only_what_the_run_logs_of_the_machinery_is_shown(config: RunConfig) -> 
 
 def test_a_curve_spans_the_whole_run_with_its_maximum_and_band(config: RunConfig) -> None:
     known = {"reward": series([1.0, 2.0, 3.0]), "reward_std": series([0.5, 0.5, 0.5])}
-    figure = curves.curve_figure(known, curve(config, "reward"), max_steps=20, view="v")
+    figure = drawn(known, curve(config, "reward"), max_steps=20, view="v")
     band, line = figure.data
     assert list(line.x) == [1, 2, 3]
     assert list(line.y) == [1.0, 2.0, 3.0]
@@ -49,7 +57,7 @@ def test_a_curve_spans_the_whole_run_with_its_maximum_and_band(config: RunConfig
 
 def test_format_and_skill_are_shares_of_their_maximum_on_one_axis(config: RunConfig) -> None:
     known = {curves.reward_scalar("strict_format"): series([0.25, 0.5]), "reward": series([1.0, 2.0])}
-    figure = curves.curve_figure(known, curve(config, "against"), max_steps=20, view="v")
+    figure = drawn(known, curve(config, "against"), max_steps=20, view="v")
     total, strict_format, *correctness = figure.data
     assert list(total.y) == [0.25, 0.5]
     assert list(strict_format.y) == [0.5, 1.0]
@@ -58,8 +66,21 @@ def test_format_and_skill_are_shares_of_their_maximum_on_one_axis(config: RunCon
 
 
 def test_a_curve_without_values_is_an_empty_figure(config: RunConfig) -> None:
-    figure = curves.curve_figure({}, curve(config, "reward"), max_steps=20, view="v")
+    figure = drawn({}, curve(config, "reward"), max_steps=20, view="v")
     assert [len(trace.x) for trace in figure.data] == [0, 0]
+
+
+def test_an_infinite_gradient_leaves_the_others_in_view(config: RunConfig) -> None:
+    figure = drawn({"grad_norm": series([1.0, np.inf, 2.0])}, curve(config, "grad_norm", "grad_norm"), max_steps=20, view="v")
+    assert figure.layout.yaxis.range == (0.0, 2.1)
+
+
+def test_a_curve_says_in_words_where_its_lines_stand(config: RunConfig) -> None:
+    known = {name: series([1.0, 2.0]) for name in curve(config, "against").names}
+    assert curves.in_words({"reward": series([1.0, 2.5])}, curves.Curve("reward", "Total reward", "reward")) == (
+        "Total reward by step, now 2.5"
+    )
+    assert "reward now 0.5, format now 4" in curves.in_words(known, curve(config, "against"))
 
 
 def test_smoothing_is_the_moving_average_of_tensorboard() -> None:
@@ -74,7 +95,7 @@ def test_smoothing_is_the_moving_average_of_tensorboard() -> None:
 
 def test_a_smoothed_curve_has_the_values_as_logged_behind_it(config: RunConfig) -> None:
     known = {"frac_reward_zero_std": series([0.0, 1.0, 0.0])}
-    behind, line = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20, view="v", weight=0.9).data
+    behind, line = drawn(known, curve(config, "zero_variance"), max_steps=20, view="v", weight=0.9).data
     assert list(behind.y) == [0.0, 1.0, 0.0]
     assert behind.opacity < line.opacity
     assert max(line.y) < 1.0
@@ -84,12 +105,12 @@ def test_a_long_curve_is_thinned_with_its_peak_and_is_exact_when_zoomed(config: 
     values = np.sin(np.arange(20_000) / 900)
     values[12_345] = 9.0
     known = {"frac_reward_zero_std": (np.arange(1, 20_001), values)}
-    whole = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20_000, view="v").data[0]
+    whole = drawn(known, curve(config, "zero_variance"), max_steps=20_000, view="v").data[0]
     assert len(whole.x) == POINTS
     assert max(whole.y) == 9.0
     assert curves.points_drawn(known["frac_reward_zero_std"], None) == (POINTS, 20_000)
     window = (12_300.0, 12_400.0)
-    figure = curves.curve_figure(known, curve(config, "zero_variance"), max_steps=20_000, view="v", window=window)
+    figure = drawn(known, curve(config, "zero_variance"), max_steps=20_000, view="v", window=window)
     assert list(figure.data[0].x) == list(range(12_299, 12_402))
     assert tuple(figure.layout.xaxis.range) == window
     assert curves.points_drawn(known["frac_reward_zero_std"], window) == (103, 103)

@@ -1,9 +1,12 @@
 """Figures are pure: a frame goes in, and what matters can be read from the figure."""
 
+import base64
 import json
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import pytest
 
 from dashboard import figures, theme
 
@@ -22,6 +25,26 @@ def test_equal_figures_have_equal_revisions() -> None:
 def test_any_text_can_go_to_the_browser() -> None:
     for written in ("\u2028 \u00e9", "<script>", "half a pair \ud800"):
         assert json.loads(figures.spec_of([written]).json) == [written]
+
+
+def panel(steps: list[int], alt: str = "rewards now 2") -> figures.Panel:
+    x = np.array(steps, np.int32)
+    return figures.Panel("reward", alt, {"data": [{"x": x, "y": x.astype(np.float32) / 3}], "layout": {"title": "r"}})
+
+
+def test_panels_go_to_the_browser_in_binary_and_tell_what_has_changed() -> None:
+    first, same, longer = json.loads(figures.panels_json([panel([1, 2]), panel([1, 2], "in other words"), panel([1, 2, 3])]))
+    assert first["revision"] == same["revision"] != longer["revision"]
+    assert (first["key"], first["alt"], first["figure"]["layout"]) == ("reward", "rewards now 2", {"title": "r"})
+    (trace,) = go.Figure(longer["figure"]).to_dict()["data"]
+    assert [trace[axis]["dtype"] for axis in "xy"] == ["i4", "f4"]
+    assert np.frombuffer(base64.b64decode(trace["x"]["bdata"]), np.int32).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("value", [np.zeros(2), np.zeros((2, 2), np.float32)[0, 0], object(), float("inf")])
+def test_what_a_browser_would_misread_is_refused(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        figures.panels_json([figures.Panel("k", "", {"data": [], "layout": {"a": value}})])
 
 
 def test_counts_are_shares_of_their_own_group_by_split() -> None:

@@ -80,7 +80,7 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     length = setting(test, "max_completion_length")
     assert length.label == "Max completion length, tokens"
     assert length.help == f"{SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
-    assert "100 steps of 4 problems × 8 completions, 3,200 completions in all" in words(test)
+    assert "60 steps of 4 problems × 8 completions, 1,920 completions in all" in words(test)
 
 
 def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
@@ -88,18 +88,18 @@ def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
     assert "All as in demo" in words(test)
     setting(test, "max_steps").set_value(20).run()
     assert "Max steps" in setting(test, "max_steps").label
-    assert ":orange-badge[demo: 100]" in setting(test, "max_steps").label
+    assert ":orange-badge[demo: 60]" in setting(test, "max_steps").label
     assert setting(test, "num_generations").label == "Num generations, completions"
     assert "1 setting differs from demo" in words(test)
     assert [group.label for group in test.expander if "changed" in group.label] == ["Size of the run :orange-badge[1 changed]"]
     button(test, "Reset").click().run()
-    assert setting(test, "max_steps").value == 100
+    assert setting(test, "max_steps").value == 60
     assert "All as in demo" in words(test)
 
 
 def test_a_value_set_back_by_hand_is_no_longer_marked() -> None:
     test = linked({"max_steps": 20})
-    setting(test, "max_steps").set_value(100).run()
+    setting(test, "max_steps").set_value(60).run()
     assert "All as in demo" in words(test)
 
 
@@ -211,7 +211,7 @@ def test_a_duplicated_run_begins_with_its_configuration_and_says_so(store: Store
     setting(test, "max_steps").set_value(34).run()
     assert f"1 setting differs from {run.id}" in words(test)
     button(test, "Choose a preset instead").click().run()
-    assert setting(test, "max_steps").value == 100
+    assert setting(test, "max_steps").value == 60
     assert "from" not in test.query_params
 
 
@@ -252,7 +252,7 @@ def test_the_whole_configuration_can_be_copied_and_downloaded() -> None:
     test = linked({"max_steps": 20})
     (text,) = (code.value for code in test.code if "max_steps" in code.value)
     assert "max_steps = 20" in text
-    assert "learning_rate = 5e-05" in text
+    assert "learning_rate = 0.0022" in text
     assert "Download" in [element.proto.label for element in test.get("download_button")]
 
 
@@ -382,7 +382,7 @@ def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
     unknown = expect(DEMO.config, 100, store)
     assert time_line(unknown) == "Time unknown: no earlier run like this to go by."
     known = replace(unknown, step_time_s=2.0, evaluations=2, evaluation_s=100.0)
-    assert time_line(known) == "About 5 min 0 s: 100 steps of 2 s and 2 evaluations."
+    assert time_line(known) == "About 3 min 40 s: 60 steps of 2 s and 2 evaluations."
     assert "of unknown length" in time_line(replace(known, evaluation_s=None))
 
 

@@ -345,18 +345,18 @@ def test_a_link_to_something_that_is_not_there_does_no_harm(open_app: Open, addr
     assert not open_app(**address).exception
 
 
-def test_a_link_to_a_missing_folder_is_an_error_with_a_remedy(open_app: Open) -> None:
-    test = open_app(source="/no/such/folder")
+def test_a_link_to_a_missing_folder_is_an_error_with_a_remedy(open_app: Open, source: Path) -> None:
+    test = open_app(source=str(source / "nothing"))
     assert not test.exception
-    assert "There is no source '/no/such/folder'" in words(test)
+    assert f"There is no source '{source}/nothing'" in words(test)
     assert "path of a folder or file" in words(test)
 
 
 @pytest.mark.usefixtures("with_map")
-def test_a_bad_path_keeps_the_map(open_app: Open) -> None:
+def test_a_bad_path_keeps_the_map(open_app: Open, source: Path) -> None:
     test = open_app()
     next(box for box in test.selectbox if box.label == "Problems").select("folder").run()
-    next(field for field in test.text_input if field.label == "Path").input("/no/such/folder").run()
+    next(field for field in test.text_input if field.label == "Path").input(str(source / "nothing")).run()
     assert "There is no source" in words(test)
     assert "All 50 problems" in words(test)
 

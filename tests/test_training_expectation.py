@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Clock
+from tests.fakes import Clock, full_demo_run
 from training.config import RunConfig
 from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 from training.home import Home
 from training.preflight.expectation import evaluation_passes, expect
-from training.presets import load_preset
 from training.store import Store
 
 
@@ -21,10 +20,6 @@ def clock() -> Clock:
 @pytest.fixture
 def store(home: Home, clock: Clock) -> Store:
     return Store.open(home.store_url, clock)
-
-
-def configured(**settings: Any) -> RunConfig:
-    return RunConfig.model_validate(load_preset("demo").model_dump() | settings)
 
 
 def add_run(
@@ -44,15 +39,15 @@ def add_run(
 
 
 def test_without_an_earlier_run_only_the_arithmetic_is_known(store: Store) -> None:
-    found = expect(configured(), 2000, store)
+    found = expect(full_demo_run(), 2000, store)
     assert (found.completions, found.epochs, found.most_tokens) == (3200, 0.2, 512_000)
     assert found.basis == ()
     assert found.step_time_s is found.tokens is found.evaluation_s is found.total_s is None
 
 
 def test_time_and_tokens_grow_with_the_completions_of_a_step(store: Store, clock: Clock) -> None:
-    earlier = add_run(store, clock, configured(), step_time_s=2.0, tokens=50, evaluation_s=10)
-    found = expect(configured(per_device_train_batch_size=64, max_steps=10, evaluation_problems=50), 2000, store)
+    earlier = add_run(store, clock, full_demo_run(), step_time_s=2.0, tokens=50, evaluation_s=10)
+    found = expect(full_demo_run(per_device_train_batch_size=64, max_steps=10, evaluation_problems=50), 2000, store)
     assert found.basis == (earlier,)
     assert found.step_time_s == pytest.approx(4.0)
     assert found.tokens == pytest.approx(10 * 64 * 50)
@@ -61,29 +56,29 @@ def test_time_and_tokens_grow_with_the_completions_of_a_step(store: Store, clock
 
 
 def test_one_slow_step_does_not_change_the_pace(store: Store, clock: Clock) -> None:
-    job_id = add_run(store, clock, configured(), step_time_s=2.0, tokens=50, evaluation_s=10)
+    job_id = add_run(store, clock, full_demo_run(), step_time_s=2.0, tokens=50, evaluation_s=10)
     store.record(job_id, scalars=[(11, {"step_time": 500.0})])
-    assert expect(configured(), 2000, store).step_time_s == pytest.approx(2.0)
+    assert expect(full_demo_run(), 2000, store).step_time_s == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(
     "change", [{"model": "other/model"}, {"lora_rank": 8}, {"use_vllm": True}, {"max_completion_length": 400}]
 )
 def test_a_run_of_another_kind_is_not_gone_by(store: Store, clock: Clock, change: dict[str, Any]) -> None:
-    add_run(store, clock, configured(**change), step_time_s=2.0, tokens=50, evaluation_s=10)
-    assert expect(configured(), 2000, store).basis == ()
+    add_run(store, clock, full_demo_run(**change), step_time_s=2.0, tokens=50, evaluation_s=10)
+    assert expect(full_demo_run(), 2000, store).basis == ()
 
 
 def test_a_run_that_failed_or_has_hardly_a_step_is_not_gone_by(store: Store, clock: Clock) -> None:
-    add_run(store, clock, configured(), step_time_s=2.0, tokens=50, evaluation_s=10, steps=2)
-    failed = add_run(store, clock, configured(seed=7), step_time_s=2.0, tokens=50, evaluation_s=10)
+    add_run(store, clock, full_demo_run(), step_time_s=2.0, tokens=50, evaluation_s=10, steps=2)
+    failed = add_run(store, clock, full_demo_run(seed=7), step_time_s=2.0, tokens=50, evaluation_s=10)
     store.end(failed, "failed", "no memory")
-    assert expect(configured(), 2000, store).basis == ()
+    assert expect(full_demo_run(), 2000, store).basis == ()
 
 
 def test_the_newest_runs_are_gone_by(store: Store, clock: Clock) -> None:
-    ids = [add_run(store, clock, configured(), step_time_s=time_s, tokens=50, evaluation_s=10) for time_s in (9, 1, 2, 3)]
-    found = expect(configured(), 2000, store)
+    ids = [add_run(store, clock, full_demo_run(), step_time_s=time_s, tokens=50, evaluation_s=10) for time_s in (9, 1, 2, 3)]
+    found = expect(full_demo_run(), 2000, store)
     assert found.basis == (ids[3], ids[2], ids[1])
     assert found.step_time_s == pytest.approx(2.0)
 
@@ -100,9 +95,9 @@ def test_the_newest_runs_are_gone_by(store: Store, clock: Clock) -> None:
     ],
 )
 def test_evaluations_are_counted_as_the_run_makes_them(settings: dict[str, Any], passes: int) -> None:
-    assert evaluation_passes(configured(**settings)) == passes
+    assert evaluation_passes(full_demo_run(**settings)) == passes
 
 
 def test_iterations_over_a_batch_generate_less(store: Store) -> None:
-    found = expect(configured(num_iterations=2), 2000, store)
+    found = expect(full_demo_run(num_iterations=2), 2000, store)
     assert (found.completions, found.epochs) == (1600, 0.1)

@@ -132,7 +132,7 @@ def test_evaluations_before_and_after_are_stored_per_problem(finished: Job, stor
 def test_checkpoints_are_recorded_and_there(finished: Job, store: Store) -> None:
     checkpoints = store.checkpoints(finished.id)
     assert [checkpoint.step for checkpoint in checkpoints] == [2, 3]
-    assert all((Path(checkpoint.path) / "model.safetensors").is_file() for checkpoint in checkpoints)
+    assert all((Path(checkpoint.path) / "adapter_model.safetensors").is_file() for checkpoint in checkpoints)
 
 
 def test_show_prints_the_runs_facts_as_json(finished: Job, training: Run) -> None:

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import full_demo_run
 from training.__main__ import main
-from training.config import RunConfig
 from training.errors import ConfigError
 from training.home import Home
 from training.launch import launch_run
 from training.preflight import Preflight, preflight
 from training.preflight.devices import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight.settings import pays_for_right
-from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
 from training.rewards import REWARDS
 from training.store import Store
@@ -34,11 +33,7 @@ def demo() -> ProblemSet:
 
 
 def check(demo: ProblemSet, store: Store, machine: Machine | None = CPU, **settings: Any) -> Preflight:
-    return preflight(configured(**settings), demo, store, machine)
-
-
-def configured(**settings: Any) -> RunConfig:
-    return RunConfig.model_validate(load_preset("demo").model_dump() | settings)
+    return preflight(full_demo_run(**settings), demo, store, machine)
 
 
 def told(found: Preflight, about: str) -> str:
@@ -210,7 +205,7 @@ def test_findings_come_in_order_of_severity(demo: ProblemSet, store: Store) -> N
 def test_launch_refuses_what_is_certain_and_tells_the_rest(home: Home, store: Store) -> None:
     seen: list[Preflight] = []
     with pytest.raises(ConfigError, match="the model has no layer 'query'"):
-        launch_run(store, home, configured(lora_rank=8, lora_targets=("query",), temperature=0.1), tell=seen.append)
+        launch_run(store, home, full_demo_run(lora_rank=8, lora_targets=("query",), temperature=0.1), tell=seen.append)
     assert told(seen[0], "temperature")
     assert store.jobs() == []
 
@@ -229,7 +224,7 @@ def test_a_dry_run_prints_the_same_as_preflight_and_starts_nothing(
     facts = json.loads(capsys.readouterr().out)
     assert facts["findings"][0]["about"] == "top_k"
     assert facts["memory"]["peak_gib"] > facts["memory"]["parts"][0]["gib"]
-    assert facts["expectation"]["completions"] == 3200
+    assert facts["expectation"]["completions"] == 1920
     assert store.jobs() == []
 
 
@@ -261,7 +256,7 @@ def test_a_broken_nvidia_smi_is_no_gpu(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_run_for_another_machine_is_told_what_may_not_be_there(store: Store, demo: ProblemSet) -> None:
-    found = preflight(configured(source="/data/problems"), demo, store, None)
+    found = preflight(full_demo_run(source="/data/problems"), demo, store, None)
     about = [(finding.severity, finding.about) for finding in found.findings]
     assert ("warning", "source") in about
     assert ("note", "device") in about

@@ -129,9 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--job", metavar="ID", help="the process of a queued evaluation, whose settings stand in the store")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    def add_output(
-        name: str, action: Callable[[argparse.Namespace], int], text: str, out: str = ""
-    ) -> argparse.ArgumentParser:
+    def add_output(name: str, action: Callable[[argparse.Namespace], int], text: str, out: str = "") -> argparse.ArgumentParser:
         added = add(name, action, text, run=True)
         added.add_argument("--checkpoint", type=_count, metavar="STEP", help="the checkpoint's step, the latest if not given")
         if out:

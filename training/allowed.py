@@ -18,6 +18,9 @@ from training.store import Store
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 """owner/name, as the Hugging Face Hub allows it."""
 
+_EMBEDDING_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+"""Those of sentence-transformers need no owner."""
+
 _NAMED_SOURCES = ("auto", "demo", "hub")
 _REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it (several are separated by a colon)."
 
@@ -59,6 +62,23 @@ def allowed_source(source: str, home: Home) -> str:
     if not source or not _lies_in(path, home):
         raise SourceError(f"A page may not read problems from {source!r}.", _REMEDY)
     return str(path)
+
+
+def allowed_embedding(name: str, home: Home) -> str:
+    """The embedding model as it may be loaded: a name such as all-MiniLM-L6-v2 or owner/name, or an absolute folder.
+
+    Raises:
+        ModelError: a page may not name it, or its folder is not there.
+    """
+    name = name.strip()
+    if _EMBEDDING_NAME.fullmatch(name) and ".." not in name and not Path(name).is_dir():
+        return name
+    folder = _resolve(name, ModelError)
+    if not name or not _lies_in(folder, home):
+        raise ModelError(f"A page may not load an embedding model from {name!r}.", _REMEDY)
+    if not folder.is_dir():
+        raise ModelError(f"There is no folder {name!r}.", "Check the path, or name a sentence-transformers model.")
+    return str(folder)
 
 
 def _is_path(name: str) -> bool:

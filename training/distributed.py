@@ -226,7 +226,7 @@ def _trainer(work: _Work, workers: Workers) -> Any:
     gpus = _gpus_each(ray, workers)
     given = ray.put(work)  # not in train_loop_config, which Ray shows: the store's address may hold a password
 
-    def loop() -> _Outcome | None:
+    def loop() -> Any:  # Ray's type says None, its result is what this returns
         return _be_worker(ray.get(given))
 
     return TorchTrainer(

@@ -18,12 +18,18 @@ class GroupOutcome:
 
     problem_id: str
     step: int
+    group_index: int
+    """Which group of the step, from 0."""
     completions: int
+    tokens: int
+    """Of all its completions."""
     pass_rate: float | None
     """Share that is right by hard correctness; `None` where the run does not reward it."""
     mean_reward: float | None
     reward_variance: float | None
     """Of the totals, divided by their number; 0 means that the group taught nothing."""
+    lowest_reward: float | None
+    highest_reward: float | None
 
 
 @dataclass(frozen=True)
@@ -39,25 +45,43 @@ class ProblemHistory:
     """Label of an evaluation ("before", "after") -> hard correctness, the mean of several answers; `None` if not scored."""
 
 
-def group_outcomes(store: Store, job_id: str) -> list[GroupOutcome]:
-    """Every group of a run, in training order."""
+def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupOutcome]:
+    """Every group of a run from a step on, in training order."""
     totals = rollouts.c.total
     mean = sa.func.avg(totals)
     query = (
         sa.select(
             rollouts.c.problem_id,
             rollouts.c.step,
+            rollouts.c.group_index,
             sa.func.count().label("completions"),
+            sa.func.sum(rollouts.c.tokens).label("tokens"),
             sa.func.avg(rollouts.c.rewards[_PASS].as_float()).label("pass_rate"),
             mean.label("mean_reward"),
             (sa.func.avg(totals * totals) - mean * mean).label("reward_variance"),
+            sa.func.min(totals).label("lowest_reward"),
+            sa.func.max(totals).label("highest_reward"),
         )
-        .where(rollouts.c.job_id == job_id)
+        .where(rollouts.c.job_id == job_id, rollouts.c.step >= from_step)
         .group_by(rollouts.c.problem_id, rollouts.c.step, rollouts.c.group_index)
         .order_by(rollouts.c.step, rollouts.c.group_index)
     )
     with store.reading() as connection:
         return [GroupOutcome(**row) for row in connection.execute(query).mappings()]
+
+
+def newest_rollout(store: Store, job_id: str) -> int:
+    """The sequence number of the newest rollout of the last step, 0 when there is none."""
+    last = sa.select(sa.func.max(rollouts.c.step)).where(rollouts.c.job_id == job_id).scalar_subquery()
+    query = sa.select(sa.func.max(rollouts.c.seq)).where(rollouts.c.job_id == job_id, rollouts.c.step == last)
+    with store.reading() as connection:
+        return connection.scalar(query) or 0
+
+
+def has_rollout(store: Store, sequence: int) -> bool:
+    """Whether a rollout is still on record: a resumed run forgets its last steps, and numbers are not given again."""
+    with store.reading() as connection:
+        return connection.scalar(sa.select(rollouts.c.seq).where(rollouts.c.seq == sequence)) is not None
 
 
 def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemHistory]:

@@ -192,7 +192,8 @@ def _asked_to_stop_at(store: Store, job: Job) -> float | None:
     table = schema.requests
     waiting = (table.c.job_id == job.id) & (table.c.kind == "stop") & table.c.handled_at.is_(None)
     with store.reading() as connection:
-        return connection.scalar(sa.select(sa.func.min(table.c.created_at)).where(waiting))
+        asked_at: float | None = connection.scalar(sa.select(sa.func.min(table.c.created_at)).where(waiting))
+    return asked_at
 
 
 def _gone(job: Job, title: str) -> str:

@@ -8,11 +8,12 @@ import streamlit as st
 
 from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data
-from dashboard.components.errors import bounded, render_error
+from dashboard.access import acts
+from dashboard.actions import submit_job
+from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
-from training.launch import submit_job
 from training.problems import ProblemSet
 from training.store import Job
 
@@ -31,9 +32,7 @@ def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
         SourceError: the source cannot be read.
     """
     if data.needs_fetch(state.source):
-        with st.container(border=True):
-            st.write("GSM8K comes from the Hugging Face Hub: 8,792 grade-school maths problems, about 5 MB.")
-            _render_build("hub", state.parameters, "GSM8K", "Fetch GSM8K and build its map")
+        _render_fetch(state.parameters)
         return None
     problems = data.mapped_problems(state.source)
     atlas = data.atlas(problems, state.parameters)
@@ -44,6 +43,20 @@ def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     elif problems.notice:
         _render_notice(problems)
     return atlas
+
+
+def render_map_of(source: str, parameters: AtlasParameters) -> Atlas | None:
+    """The map of a run's source as far as it is built, with other settings if need be; the offer to build it in its place.
+
+    Raises:
+        SourceError: the source cannot be read.
+    """
+    if data.needs_fetch(source):
+        _render_fetch(AtlasParameters())
+        return None
+    problems = data.mapped_problems(source)
+    found = data.atlas(problems, parameters) or data.atlas(problems, AtlasParameters())
+    return found or _render_missing(problems, AtlasParameters(), stand_in=False)
 
 
 def start_build(problems: ProblemSet, parameters: AtlasParameters) -> str:
@@ -61,6 +74,12 @@ def _start(source: str, parameters: AtlasParameters, name: str) -> str:
         module="analysis",
         arguments=["build", "--source", source, *_flags(parameters)],
     )
+
+
+def _render_fetch(parameters: AtlasParameters) -> None:
+    with st.container(border=True):
+        st.write("GSM8K comes from the Hugging Face Hub: 8,792 grade-school maths problems, about 5 MB.")
+        _render_build("hub", parameters, "GSM8K", "Fetch GSM8K and build its map")
 
 
 def _render_notice(problems: ProblemSet) -> None:
@@ -127,15 +146,11 @@ def _render_build(
         else:  # what stands below is another map, and whole
             st.caption(plain(f"{problem} {job.reason}"))
     minutes = max(1, round(problems / _MAP_PROBLEMS_PER_S / 60))
-    pressed = st.button(
-        "Try again" if failed else label,
-        key=f"build {source}",
-        type=kind,
-        help=f"Runs in the background: about {count(minutes, 'minute')} on two CPU cores, less for what is there already.",
-    )
-    if pressed:
-        _start(source, parameters, name)
-        st.rerun()
+    told = f"Runs in the background: about {count(minutes, 'minute')} on two CPU cores, less for what is there already."
+    if st.button("Try again" if failed else label, key=f"build {source}", type=kind, **acts(help=told)):
+        with boundary():
+            _start(source, parameters, name)
+            st.rerun()
 
 
 @bounded

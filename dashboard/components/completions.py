@@ -53,7 +53,7 @@ def render_group(
     marked: int | None = None,
     best: str | None = None,
 ) -> None:
-    """The question once, then a card for each completion.
+    """A card for each completion; `render_question` says what was asked.
 
     Args:
         rollouts: of one group.
@@ -62,7 +62,6 @@ def render_group(
         marked: the position of the completion that stands out.
         best: the completion that the others are compared with word by word.
     """
-    render_question(rollouts[0].problem_id, problem)
     gold = problem.gold if problem else None
     span = max(1.0, *(abs(rollout.advantage) for rollout in rollouts))
     cards = (card_html(rollout, gold, weights, span, marked=rollout.position == marked, best=best) for rollout in rollouts)

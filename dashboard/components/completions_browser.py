@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard import data
-from dashboard.components.completions import card_html, cards_html, render_group
+from dashboard.components.completions import card_html, cards_html, render_group, render_question
+from dashboard.components.place_on_map import render_place
 from dashboard.state import Keys, State
 from dashboard.text import count
 from training.config import RunConfig
@@ -76,7 +77,7 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
     groups = sorted({rollout.group_index for rollout in rollouts})
     if not groups:
         return
-    chooser, compare, place = st.columns([5, 3, 2], vertical_alignment="bottom")
+    chooser, compare = st.columns([7, 3], vertical_alignment="bottom")
     with chooser:
         index = _render_group_choice(groups, state)
     compare.toggle(
@@ -86,9 +87,13 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
     )
     chosen = [rollout for rollout in rollouts if rollout.group_index == index]
     problem = problems.get(chosen[0].problem_id)
-    with place:
-        _render_place(problem, config, state)
-    st.caption(f"Step {step:,}, group {groups.index(index) + 1} of {len(groups)}, {count(len(chosen), 'completion')}")
+    question, place = st.columns([8, 2], gap="medium")
+    with question:
+        st.caption(f"Step {step:,}, group {groups.index(index) + 1} of {len(groups)}, {count(len(chosen), 'completion')}")
+        render_question(chosen[0].problem_id, problem)
+    if problem is not None:
+        with place:
+            render_place(config.source, problem.id, state)
     best = max(chosen, key=lambda rollout: -float("inf") if rollout.total is None else rollout.total)
     render_group(
         _part(chosen, state),
@@ -134,15 +139,6 @@ def _part(chosen: Sequence[Rollout], state: State) -> Sequence[Rollout]:
     )
     start = int(st.session_state[Keys.GROUP_PART])
     return chosen[start : start + PAGE]
-
-
-def _render_place(problem: Problem | None, config: RunConfig, state: State) -> None:
-    """The way to the problem on the map, where the map shown is of the run's source."""
-    if problem is None or data.problem_set(state.source).source != config.source:
-        return
-    if st.button("Show on the map", key="show on map", icon=":material/scatter_plot:", width="stretch"):
-        state.problem = problem.id
-        st.switch_page("app_pages/explore.py", query_params={"problem": problem.id})
 
 
 def _render_search_controls(config: RunConfig, state: State) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.completions import cards_html, completion_card, reward_rows
+from dashboard.components.place_on_map import open_on_map
 from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
@@ -90,12 +91,7 @@ def _render_problem(problem_id: str, problem: Problem | None, base: Measured, be
         facts = f" · {count(len(problem.steps), 'step')} · gold {plain(problem.gold)}" if problem else ""
         st.markdown(f"**{plain(problem_id)}**{facts}", width="content")
         if st.button("On the map", key=Keys.TO_MAP, type="tertiary", icon=":material/scatter_plot:"):
-            state = State()
-            if state.source != base.source:
-                state.forget_problems()
-                state.source = base.source
-            state.problem = problem_id
-            st.switch_page("app_pages/explore.py")
+            open_on_map(base.source, problem_id, State())
     if problem is None:
         st.caption("The source does not have this problem any more.")
     else:

@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import launch_evaluation, stop_run
 from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
@@ -19,7 +21,6 @@ from training.checkpoints import recorded_checkpoints
 from training.errors import AtlasError
 from training.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.evaluations import evaluation_headings
-from training.launch import launch_evaluation, stop_run
 from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
@@ -109,7 +110,7 @@ def _render_start(spec: EvaluationSpec) -> None:
     goes_on = before is not None and before.status in ("stopped", "failed", "lost")
     under_way = before is not None and before.active
     label = "Go on measuring" if goes_on else "Under way" if under_way else "Measure"
-    if st.button(label, type="primary", icon=":material/balance:", disabled=under_way):
+    if st.button(label, type="primary", icon=":material/balance:", **acts(disabled=under_way)):
         with boundary():
             launch_evaluation(data.store(), data.home(), spec)
             st.rerun()
@@ -148,14 +149,14 @@ def _render_job(job: Job, title: str) -> None:
 def _render_action(job: Job) -> None:
     key = f"evaluation {job.id}"
     if job.active:
-        if st.button("Stop", key=key, disabled=job.status == "stopping", help="What was measured is kept."):
+        if st.button("Stop", key=key, **acts(disabled=job.status == "stopping", help="What was measured is kept.")):
             with boundary():
                 stop_run(data.store(), data.home(), job.id)
                 st.rerun()
     elif job.status == "finished":
         if st.button("Compare", key=key, type="tertiary", icon=":material/balance:"):
             _compare(job)
-    elif st.button("Go on", key=key, help="Goes on with what was measured."):
+    elif st.button("Go on", key=key, **acts(help="Goes on with what was measured.")):
         try:
             launch_evaluation(data.store(), data.home(), EvaluationSpec.model_validate(job.spec))
         except AtlasError as error:

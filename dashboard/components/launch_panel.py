@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import launch_run
 from dashboard.components.errors import boundary, render_error
 from dashboard.components.launch_checks import (
     render_expectation,
@@ -25,7 +27,7 @@ from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
 from training.config import RunConfig, parse_config
 from training.errors import AtlasError
-from training.launch import backend_named, backend_names, launch_run, narrow_run
+from training.launch import backend_named, backend_names, narrow_run
 from training.outputs import backend_line
 from training.preflight import Preflight
 from training.problems import ProblemSet
@@ -167,7 +169,7 @@ def _button(*, disabled: bool) -> bool:
         type="primary",
         icon=":material/rocket_launch:",
         width="stretch",
-        disabled=disabled,
+        **acts(disabled=disabled),
     )
 
 

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import save_preset
 from dashboard.components.errors import render_error
 from dashboard.components.launch_presets import begin_with
 from dashboard.launch_changes import Base, Changes, written
@@ -10,7 +12,7 @@ from dashboard.state import Keys, State
 from dashboard.text import plain, shorten
 from training.config import RunConfig
 from training.errors import AtlasError
-from training.presets import preset_text, save_preset
+from training.presets import preset_text
 
 _PURPOSE_CHARACTERS = 200
 
@@ -51,7 +53,7 @@ def _render_save(config: RunConfig, purpose: str) -> None:
         name = st.text_input("Name", key=Keys.PRESET_NAME, max_chars=60, placeholder="my-first")
         described = st.text_input("What it is for", key=Keys.PRESET_PURPOSE, max_chars=_PURPOSE_CHARACTERS, placeholder=purpose)
         overwrite = st.checkbox("Replace my preset of that name", key=Keys.PRESET_OVERWRITE)
-        pressed = st.form_submit_button("Save preset", type="primary")
+        pressed = st.form_submit_button("Save preset", type="primary", **acts())
     if not pressed:
         return
     try:

@@ -9,12 +9,16 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.leakage import PAIR_KINDS, Leakage, LeakagePair, without_leaks
 from dashboard import data, finding_figures
+from dashboard.access import acts
+from dashboard.actions import judge_pairs, save_subset
+from dashboard.components.errors import boundary
 from dashboard.components.findings import Heading, render_finding, show_on_map
 from dashboard.components.subset import file_name, render_download
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.curation import judge_pairs, judged_pairs, save_subset
+from training.curation import judged_pairs
+from training.errors import AtlasError
 from training.problems import Split
 
 _RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}
@@ -140,11 +144,14 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
 
     def judge(drop: bool | None) -> None:
         verdicts = {(pair.test_id, pair.train_id): drop for pair in chosen}
-        judge_pairs(data.store(), atlas.problem_set.content_hash, verdicts)
+        try:
+            judge_pairs(data.store(), atlas.problem_set.content_hash, verdicts)
+        except AtlasError as error:
+            st.toast(plain(str(error)))
 
     with st.container(horizontal=True):
         for label, drop in (("Drop", True), ("Keep", False), ("By threshold", None)):
-            st.button(label, key=f"judge {label}", disabled=not chosen, on_click=judge, args=(drop,))
+            st.button(label, key=f"judge {label}", on_click=judge, args=(drop,), **acts(disabled=not chosen))
         looked_at = chosen or listed
         label = f"Show {count(len(looked_at), 'pair')} on the map"
         if st.button(label, key="show pairs", disabled=not looked_at, help="Selects both problems of each pair."):
@@ -182,7 +189,8 @@ def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) 
     with st.container(horizontal=True):
         name = f"{file_name(atlas.problem_set.name)}-{_CLEANED}"
         render_download(kept, "jsonl", name, label="Export the cleaned data")
-        if st.button("Save as a subset", key="save cleaned", disabled=not lost):
+        if st.button("Save as a subset", key="save cleaned", **acts(disabled=not lost)):
             made = f"without {lost:,} {side} problems of pairs with a {how}"
-            subset = save_subset(data.store(), _CLEANED, everything, [problem.id for problem in kept], made)
-            st.toast(plain(f"Saved as {subset.reference}. Launch offers it under “Train on”."))
+            with boundary():
+                subset = save_subset(data.store(), _CLEANED, everything, [problem.id for problem in kept], made)
+                st.toast(plain(f"Saved as {subset.reference}. Launch offers it under “Train on”."))

@@ -6,15 +6,17 @@ from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
 from analysis.embed import TFIDF
 from analysis.outcomes import outcome
 from dashboard import data, filters
+from dashboard.access import may_act, way_in
+from dashboard.actions import submit_job
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
-from dashboard.components.errors import render_error
+from dashboard.components.errors import boundary, render_error
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
+from training.allowed import allowed_embedding
 from training.curation import list_subsets
-from training.launch import submit_job
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -146,16 +148,19 @@ def _render_settings(atlas: Atlas, state: State) -> None:
             "Compare with", state.compare_with, help="The model whose neighbours Insights compares this one's with."
         )
         if st.form_submit_button("Show this map", type="primary"):
-            wanted = AtlasParameters(
-                model.strip() or State.model.default, neighbors, min_dist, seed, compare_with.strip() or TFIDF
-            )
-            _show(atlas, wanted, state)
+            with boundary():
+                named = allowed_embedding(model.strip() or State.model.default, data.home())
+                compared = allowed_embedding(compare_with.strip() or TFIDF, data.home())
+                _show(atlas, AtlasParameters(named, neighbors, min_dist, seed, compared), state)
 
 
 def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
-    """Switch to a map, building what is missing of it; a model that is not known here yet is fetched by the build."""
+    """Switch to a map, building what is missing of it; a model that is not known here yet is fetched by the build.
+
+    For who may not act, nothing is built: the page then says that there is no such map yet.
+    """
     found = data.atlas(atlas.problem_set, wanted)
-    if found is None or not found.complete:
+    if may_act() and (found is None or not found.complete):
         start_build(atlas.problem_set, wanted)
     state.model, state.compare_with = wanted.model, wanted.compare_with
     state.neighbors, state.min_dist, state.seed = wanted.neighbors, wanted.min_dist, wanted.seed
@@ -168,6 +173,9 @@ def _render_preparing(model: str) -> None:
     jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
     if jobs and not jobs[0].active and jobs[0].status != "finished":
         render_error("Search by meaning is not possible now.", jobs[0].reason)
+        return
+    if not may_act() and not (jobs and jobs[0].active):
+        st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
         return
     if not jobs or not jobs[0].active:
         submit_job(

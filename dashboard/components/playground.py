@@ -9,6 +9,8 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import ask_model, stop_model
 from dashboard.components.completions import cards_html, completion_card, reward_rows
 from dashboard.components.errors import boundary, render_error
 from dashboard.components.model_choice import render_model_choice
@@ -104,15 +106,17 @@ def _render_ask(state: State, typed: str) -> None:
     playground = data.playground()
     busy = bool(playground.doing)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Ask", type="primary", icon=":material/send:", disabled=busy or not state.play_question.strip()):
+        unasked = busy or not state.play_question.strip()
+        if st.button("Ask", type="primary", icon=":material/send:", **acts(disabled=unasked)):
             with boundary():
                 model = allowed_model(typed, data.store(), data.home())
                 _refuse_taken_gpu()
-                state.exchange = playground.ask(model, _question(state))
+                state.exchange = ask_model(playground, model, _question(state))
                 st.rerun()
-        if busy and st.button("Stop", icon=":material/stop:", help="Ends the model's process."):
-            playground.stop()
-            st.rerun()
+        if busy and st.button("Stop", icon=":material/stop:", **acts(help="Ends the model's process.")):
+            with boundary():
+                stop_model(playground)
+                st.rerun()
 
 
 def _question(state: State) -> Question:

@@ -1,64 +1,29 @@
 // A plotly figure that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
 // (Streamlit's own chart element is made anew whenever its figure changes, and takes no clicks while the lasso is on.)
 // `data`: plotly_url, and nothing else to have it loaded ahead; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
-// height (CSS); alt; selectable, clickable, zoomable; selected (bits of rows), answers (the last report that `selected` takes in);
+// height (CSS); alt; map, selectable, clickable; selected (bits of rows), answers (the last report that `selected` takes in);
 // chosen (row or null).
-// Reports {selected: {rows: bits, report: n}}, {clicked: customdata} and {zoomed: {range: [from, to] or null}}. A map's customdata are rows.
+// Reports {selected: {rows: bits, report: n}} and {clicked: customdata}. A map's customdata are rows.
+// Tells the document by the event "atlas-drawn" when a figure was drawn: what others put into it is gone then.
+// Follows `plotly.js`.
 
 const views = (globalThis.grpoAtlasViews ??= new Map());
-const files = (globalThis.grpoAtlasFiles ??= new Map());
-const FILES_KEPT = 12;
 
 const BUTTONS = {
+  roaming: [["pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   flat: [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   deep: [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]],
 };
 const CONFIGS = {
   still: { displayModeBar: false, responsive: false },
   flat: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.flat },
+  roaming: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.roaming },
   deep: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.deep },
 };
 const LABELS_IN_DEPTH = 10; // more cover each other from most sides
 const TYPED = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array };
 
 // --- What comes from the server ---
-
-// Addresses change with what they lead to, so any copy that the browser still has is right.
-async function fetchKept(url) {
-  const answer = await fetch(new URL(url, document.baseURI), { cache: "force-cache" });
-  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-  return answer;
-}
-
-async function runScript(url) {
-  const script = document.createElement("script");
-  script.src = URL.createObjectURL(await (await fetchKept(url)).blob());
-  const loaded = new Promise((resolve, reject) => {
-    script.onload = resolve;
-    script.onerror = () => reject(new Error(`cannot run ${url}`));
-  });
-  document.head.append(script);
-  await loaded.finally(() => URL.revokeObjectURL(script.src));
-}
-
-function loadPlotly(url) {
-  return (globalThis.grpoAtlasPlotly ??= runScript(url));
-}
-
-async function fetchJson(url) {
-  const answer = await fetchKept(url);
-  return new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).json();
-}
-
-function contentOf({ revision, json, url }) {
-  if (json) return JSON.parse(json);
-  const content = files.get(revision) ?? fetchJson(url);
-  files.delete(revision); // put in again as the latest used
-  files.set(revision, content);
-  content.catch(() => files.delete(revision));
-  while (files.size > FILES_KEPT) files.delete(files.keys().next().value);
-  return content;
-}
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -142,20 +107,6 @@ function unselect(box) {
   if (!box.atlas.selected) return;
   report(box, []);
   box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
-}
-
-// --- Colours ---
-
-function paintColours(box, layout) {
-  const style = getComputedStyle(box);
-  const ink = style.getPropertyValue("--st-text-color").trim();
-  const paper = style.getPropertyValue("--st-background-color").trim() || "#fff";
-  const border = style.getPropertyValue("--st-border-color").trim() || "#888";
-  const font = { color: ink, family: style.fontFamily };
-  layout.font = { ...layout.font, ...font };
-  layout.hoverlabel = { ...layout.hoverlabel, bgcolor: paper, bordercolor: border, font: { ...layout.hoverlabel?.font, ...font } };
-  if (layout.modebar) layout.modebar.activecolor = ink;
-  box.atlas.ink = ink;
 }
 
 // --- The ring around the chosen point, contours and labels: elements above the plot, which move without a redraw and leave
@@ -305,13 +256,6 @@ function returnToView(layout, view, kind) {
   }
 }
 
-// The page answers with a figure of just that part, in which every point is there.
-function reportZoom(box, event) {
-  if (!box.atlas.zoomable) return;
-  const range = event["xaxis.range"] ?? [event["xaxis.range[0]"], event["xaxis.range[1]"]];
-  if (range.every(Number.isFinite)) box.atlas.tell("zoomed", { range });
-}
-
 function listen(box) {
   box.on("plotly_selected", (event) => {
     if (event && !box.atlas.redrawing) report(box, event.points.map((point) => point.customdata));
@@ -321,13 +265,9 @@ function listen(box) {
     const clicked = event.points[0].customdata;
     if (clicked !== undefined) box.atlas.tell("clicked", clicked);
   });
-  box.on("plotly_doubleclick", () => box.atlas.zoomable && box.atlas.tell("zoomed", { range: null }));
   box.on("plotly_hover", (event) => showText(box, event.points[0]));
   box.on("plotly_unhover", () => hideText(box));
-  box.on("plotly_relayout", (event) => {
-    keepView(box);
-    reportZoom(box, event);
-  });
+  box.on("plotly_relayout", () => keepView(box));
   box.on("plotly_relayouting", () => {
     hideText(box);
     placeOver(box);
@@ -338,7 +278,7 @@ function listen(box) {
 async function drawFigure(box, data, { data: traces, layout: drawn }, selectionChanged) {
   const atlas = box.atlas;
   const layout = structuredClone(drawn); // plotly writes into what it is given, and the file is kept
-  const kind = !data.selectable ? "still" : layout.scene ? "deep" : "flat";
+  const kind = !data.map ? "still" : layout.scene ? "deep" : "flat";
   atlas.traces = traces.map((trace) => ({ customdata: typed(trace.customdata), size: trace.marker?.size }));
   const shown = traces.map((trace, number) => {
     const { customdata } = atlas.traces[number];
@@ -346,7 +286,7 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
     if (kind === "flat") return { ...trace, customdata, selectedpoints: selectedPoints(atlas.traces[number], atlas.selected) };
     return { ...trace, customdata, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
   });
-  paintColours(box, layout);
+  atlas.ink = paintColours(box, layout);
   if (kind === "deep") {
     shown.push(ringTrace(atlas));
     layout.scene.annotations = sceneLabels(atlas);
@@ -357,9 +297,9 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
   if (kind !== "still") returnToView(layout, data.view, kind);
   const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
   Object.assign(atlas, { kind, view: data.view, revision: data.figure.revision });
-  const config = data.zoomable ? { ...CONFIGS[kind], doubleClick: false } : CONFIGS[kind]; // the page knows the whole
+  const config = kind === "flat" && !data.selectable ? CONFIGS.roaming : CONFIGS[kind];
   await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, config));
-  if (isNew && (data.selectable || data.clickable || data.zoomable)) listen(box);
+  if (isNew && (data.map || data.clickable)) listen(box);
 }
 
 async function drawOverlay(box, data) {
@@ -387,18 +327,16 @@ async function draw(box, data) {
   const [figure] = await Promise.all([isNew ? contentOf(data.figure) : null, loadPlotly(data.plotly_url)]);
   if (!box.isConnected) return;
   const selectionChanged = takeSelection(atlas, data);
-  if (isNew) await drawFigure(box, data, figure, selectionChanged);
-  else if (selectionChanged) await showSelection(box);
-  if (!data.selectable) return;
+  if (isNew) {
+    await drawFigure(box, data, figure, selectionChanged);
+    box.dispatchEvent(new Event("atlas-drawn", { bubbles: true }));
+  }
+  if (!isNew && selectionChanged) await showSelection(box);
+  if (!data.map) return;
   await drawRing(box, data.chosen);
   await drawOverlay(box, data);
   placeOver(box);
   atlas.texts = data.texts ? await contentOf(data.texts) : null; // last: the map is there without them
-}
-
-function fit(box) {
-  const drawn = box._fullLayout;
-  if (drawn && (drawn.width !== box.clientWidth || drawn.height !== box.clientHeight)) globalThis.Plotly.Plots.resize(box);
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -412,9 +350,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   box.style.height = data.height;
   box.setAttribute("role", "figure");
   box.setAttribute("aria-label", data.alt);
-  frame.classList.toggle("atlas-clickable", data.clickable && !data.selectable);
+  frame.classList.toggle("atlas-clickable", data.clickable && !data.map);
   box.atlas.tell = setTriggerValue;
-  box.atlas.zoomable = data.zoomable;
   box.atlas.resize ??= new ResizeObserver(() => fit(box));
   box.atlas.resize.observe(box);
   const follow = (event) => {

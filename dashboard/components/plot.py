@@ -24,6 +24,7 @@ from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
 
 _SCRIPT = Path(__file__).with_name("plot.js")
+_SHARED = Path(__file__).with_name("plotly.js")
 _STYLE = """
 .atlas-frame { position: relative; overflow: hidden; }
 .atlas-plot { width: 100%; }
@@ -40,6 +41,7 @@ _STYLE = """
   line-height: 1.35; overflow-wrap: anywhere; color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: 6px; }
 .atlas-hover div + div { opacity: 0.75; margin-top: 0.15rem; }
+.atlas-plot .modebar-btn:focus-visible { outline: 2px solid var(--st-text-color) !important; }
 .atlas-clickable .nsewdrag { cursor: default; }
 .atlas-plot .outline-controllers { display: none; }
 .atlas-plot .selectionlayer path, .atlas-plot .select-outline { pointer-events: none !important; }
@@ -72,9 +74,8 @@ def render_plot(
     chosen: int | None = None,
     on_selected: Callable[[list[int]], None] | None = None,
     on_clicked: Callable[[Any], None] | None = None,
-    on_zoomed: Callable[[tuple[float, float] | None], None] | None = None,
 ) -> None:
-    """Draw a figure; with `on_selected` it is a map, whose points' `customdata` are rows.
+    """Draw a figure; with `on_selected` or `texts` it is a map, whose points' `customdata` are rows.
 
     Args:
         spec: the figure.
@@ -90,7 +91,6 @@ def render_plot(
         on_selected: called with the rows inside a lasso or box, an empty list when the selection is undone. What the page
             then passes as `selected` is shown, whatever it made of them.
         on_clicked: called with the `customdata` of what was clicked: a map's row, a histogram's category.
-        on_zoomed: called with the part of the x axis that a curve was zoomed to, `None` for all of it again.
 
     Raises:
         HomeError: the files cannot be written.
@@ -108,34 +108,27 @@ def render_plot(
         if clicked is not None and on_clicked is not None:
             on_clicked(clicked)
 
-    def take_zoom() -> None:
-        zoomed = st.session_state[key].get("zoomed")
-        if zoomed is not None and on_zoomed is not None:
-            on_zoomed(None if zoomed["range"] is None else (zoomed["range"][0], zoomed["range"][1]))
-
     data = {
-        "plotly_url": _plotly_url(),
-        "figure": _reference(spec, files),
-        "texts": _reference(texts, files),
-        "overlay": _reference(overlay, files),
+        "plotly_url": plotly_url(),
+        "figure": reference(spec, files),
+        "texts": reference(texts, files),
+        "overlay": reference(overlay, files),
         "view": view,
         "height": height,
         "alt": alt,
+        "map": on_selected is not None or texts is not None,
         "selectable": on_selected is not None,
         "clickable": on_clicked is not None,
-        "zoomable": on_zoomed is not None,
         "selected": bits_of(selected),
         "answers": st.session_state.get(reports, 0),
         "chosen": chosen,
     }
-    _component()(
-        key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click, on_zoomed_change=take_zoom
-    )
+    _component()(key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click)
 
 
 def preload_plotly() -> None:
     """Have the browser load plotly.js while the page is still on its way; running it takes longer than drawing a map."""
-    _component()(key=PRELOAD, data={"plotly_url": _plotly_url()})
+    _component()(key=PRELOAD, data={"plotly_url": plotly_url()})
 
 
 def bits_of(rows: Sequence[int] | NDArray[np.integer]) -> str:
@@ -154,12 +147,15 @@ def rows_of(bits: str) -> list[int]:
 
 @cache
 def _component() -> ComponentRenderer:
-    return components_v2.component(
-        "grpo_atlas_plot", html=_HTML, css=_STYLE, js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False
-    )
+    return components_v2.component("grpo_atlas_plot", html=_HTML, css=_STYLE, js=script(_SCRIPT), isolate_styles=False)
 
 
-def _reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | None:
+def script(file: Path) -> str:
+    """A component's script, after what all that draw with plotly.js share."""
+    return "\n".join(part.read_text(encoding="utf-8") for part in (_SHARED, file))
+
+
+def reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | None:
     """The content itself, or where to fetch it."""
     if spec is None:
         return None
@@ -168,7 +164,8 @@ def _reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | No
     return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
 
 
-def _plotly_url() -> str:
+def plotly_url() -> str:
+    """Where the browser gets plotly.js, relative to the page."""
     return _url("plotly_js", _PLOTLY_FOLDER, f"plotly.min.js?{plotly.__version__}")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import data, run_data
+from dashboard.access import acts
+from dashboard.actions import launch_evaluation, resume_run
 from dashboard.components.errors import boundary
 from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
@@ -19,7 +21,6 @@ from training.config import RunConfig
 from training.evaluate import evaluation_table
 from training.evaluation_job import evaluation_spec
 from training.evaluations import Evaluation
-from training.launch import launch_evaluation, resume_run
 from training.store import Checkpoint, Job
 
 _LARGEST_DOWNLOAD = 500 * 2**20
@@ -103,11 +104,12 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
         with st.popover("Resume from here"):
             later = f"What the run did after step {checkpoint.step:,} is forgotten, later checkpoints included."
             st.caption(later if run.done > checkpoint.step else "The run goes on where it stood.")
-            if st.button(f"Resume from step {checkpoint.step:,}", key=f"{key} resume", type="primary"):
+            if st.button(f"Resume from step {checkpoint.step:,}", key=f"{key} resume", type="primary", **acts()):
                 with boundary():
                     resume_run(data.store(), data.home(), run.id, checkpoint.step)
                     st.rerun()
-    if st.button("Evaluate", key=f"{key} evaluate", help="Measures it as the run measures itself, in a process of its own."):
+    measures = acts(help="Measures it as the run measures itself, in a process of its own.")
+    if st.button("Evaluate", key=f"{key} evaluate", **measures):
         with boundary():
             _evaluate(config, checkpoint)
             st.rerun()

@@ -6,16 +6,13 @@ from math import ceil, floor
 import streamlit as st
 
 from dashboard import curves, run_data
-from dashboard.components.plot import render_plot
+from dashboard.components.plot_grid import render_plot_grid
 from dashboard.curves import Curve
 from dashboard.state import Keys, State
-from dashboard.text import significant
 from dashboard.thinning import Window
 from training.config import RunConfig
 from training.store import Job
 
-_IN_A_ROW = 3
-_HEIGHT = "210px"
 _SMOOTHING_HELP = "Exponential moving average, corrected for its start as in TensorBoard: the weight of the past."
 
 
@@ -33,17 +30,11 @@ def render_grid(run: Job, max_steps: int, shown: Sequence[Curve], state: State) 
     def zoom(window: Window | None) -> None:
         state.curve_window = () if window is None else (max(0, floor(window[0])), ceil(window[1]))
 
-    for start in range(0, len(shown), _IN_A_ROW):
-        for column, curve in zip(st.columns(_IN_A_ROW), shown[start : start + _IN_A_ROW], strict=False):
-            with column:
-                render_plot(
-                    run_data.curve_spec(run.id, curve, max_steps, state.smoothing, _window(state)),
-                    key=f"curve {curve.key}",
-                    view=f"{run.id} {curve.key}",
-                    alt=_alternative(run.id, curve),
-                    height=_HEIGHT,
-                    on_zoomed=zoom,
-                )
+    render_plot_grid(
+        run_data.curves_json(run.id, shown, max_steps, state.smoothing, _window(state)),
+        key=Keys.RUN_CURVES,
+        on_zoomed=zoom,
+    )
 
 
 def _render_controls(run: Job, config: RunConfig, state: State) -> None:
@@ -61,18 +52,6 @@ def _render_controls(run: Job, config: RunConfig, state: State) -> None:
 
 def _window(state: State) -> Window | None:
     return (state.curve_window[0], state.curve_window[1]) if state.curve_window else None
-
-
-def _alternative(run_id: str, curve: Curve) -> str:
-    """The curve in words: where each of its lines stands now."""
-    series = run_data.series_of(run_id, curve.names)
-    lines = [(line.title, line.name, line.maximum) for line in curve.lines] or [("", curve.name, 1.0)]
-    latest = [
-        f"{title} now {significant(float(series[name][1][-1]) / maximum)}".strip()
-        for title, name, maximum in lines
-        if len(series[name][1])
-    ]
-    return ", ".join([f"{curve.title} by step", *latest])
 
 
 def _thinning_note(run_id: str, window: Window | None) -> str:

@@ -11,13 +11,14 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import curves, data, run_data
+from dashboard.access import acts
+from dashboard.actions import resume_run, stop_run
 from dashboard.components.errors import boundary, render_error
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
 from dashboard.text import duration, percent, plain, significant
 from training.artefacts import is_url
 from training.config import RunConfig
-from training.launch import resume_run, stop_run
 from training.rollout_pages import rollout_lines
 from training.store import Job, Status
 
@@ -41,20 +42,21 @@ def render_status(status: Status) -> None:
     st.badge(status, color=color, icon=icon)
 
 
-def render_header(run: Job, config: RunConfig) -> None:
-    """Where the run stands, its buttons and its figures."""
-    names = [*curves.headline_names(config), "step_time"]
-    series = run_data.series_of(run.id, names)
-    status, progress, actions = st.columns([1.1, 4, 5.9], vertical_alignment="center")
+def render_progress(run: Job) -> None:
+    """Where the run stands, in a line."""
+    step_time = run_data.series_of(run.id, ["step_time"])["step_time"]
+    status, progress = st.columns([1.1, 4], vertical_alignment="center")
     with status:
         render_status(run.status)
-    progress.progress(run.fraction, text=plain(progress_line(run, curves.step_time_s(series["step_time"]))))
-    with actions, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        _render_actions(run)
+    progress.progress(run.fraction, text=plain(progress_line(run, curves.step_time_s(step_time))))
+
+
+def render_figures(run: Job, config: RunConfig) -> None:
+    """What went wrong, if anything did, and the run's five figures."""
     _render_tracker(run.tracker)
     if run.status in ("failed", "lost"):
         render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
-    _render_headlines(curves.headlines(series, config))
+    _render_headlines(curves.headlines(run_data.series_of(run.id, curves.headline_names(config)), config))
 
 
 def progress_line(run: Job, step_time_s: float | None) -> str:
@@ -73,15 +75,23 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def render_actions(run: Job) -> None:
+    """What can be done with the run, in a row."""
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        _render_actions(run)
+
+
 def _render_actions(run: Job) -> None:
     if run.active:
         stopping = run.status == "stopping"
-        if st.button("Stop", key=Keys.STOP, disabled=stopping, help="Ends the run at its next step, with a checkpoint."):
+        if st.button(
+            "Stop", key=Keys.STOP, **acts(disabled=stopping, help="Ends the run at its next step, with a checkpoint.")
+        ):
             with boundary():
                 stop_run(data.store(), data.home(), run.id)
                 st.rerun()
     elif run.status != "finished" and st.button(
-        "Resume", key=Keys.RESUME, type="primary", help="Goes on from the latest checkpoint."
+        "Resume", key=Keys.RESUME, type="primary", **acts(help="Goes on from the latest checkpoint.")
     ):
         with boundary():
             resume_run(data.store(), data.home(), run.id)

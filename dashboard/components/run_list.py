@@ -7,13 +7,14 @@ from typing import Any, get_args
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import stop_run
 from dashboard.components.errors import boundary
 from dashboard.components.run_marks import render_keeping, render_tags_and_note
 from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.errors import AtlasError
-from training.launch import stop_run
 from training.overview import reward_sparklines
 from training.run_marks import all_marks, known_tags
 from training.sessions import sessions_of
@@ -155,7 +156,7 @@ def _render_waiting(waiting: Waiting) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"{waiting.position}. **{plain(job_id)}** waits {plain(waiting.waits_for)}", width="stretch")
-        st.button("Cancel", key=f"{Keys.RUN_TABLE} cancel {job_id}", help="It can be resumed later.", on_click=cancel)
+        st.button("Cancel", key=f"{Keys.RUN_TABLE} cancel {job_id}", on_click=cancel, **acts(help="It can be resumed later."))
 
 
 def _render_actions(state: State, runs: Sequence[Job]) -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import delete_job, set_marks
 from dashboard.components.errors import boundary
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.deletion import belongings_line, belongings_of, delete_job
+from training.deletion import belongings_line, belongings_of
 from training.errors import AtlasError
-from training.run_marks import TAGS_AT_MOST, known_tags, marks_of, set_marks
+from training.run_marks import TAGS_AT_MOST, known_tags, marks_of
 from training.store import Job
 
 
@@ -31,13 +33,15 @@ def render_keeping(runs: Sequence[Job]) -> None:
     archived = all(marks_of(data.store(), run.id).archived for run in runs)
     key = f"{Keys.RUN_MARKS} archive {'archived' if archived else 'shown'}"
     label, icon = ("Unarchive", "unarchive") if archived else ("Archive", "archive")
-    if st.button(label, key=key, icon=f":material/{icon}:", help="Archived runs are hidden from the list unless asked for."):
-        for run in runs:
-            set_marks(data.store(), run.id, replace(marks_of(data.store(), run.id), archived=not archived))
-        st.rerun()
+    told = "Archived runs are hidden from the list unless asked for."
+    if st.button(label, key=key, icon=f":material/{icon}:", **acts(help=told)):
+        with boundary():
+            for run in runs:
+                set_marks(data.store(), run.id, replace(marks_of(data.store(), run.id), archived=not archived))
+            st.rerun()
     active = [run.id for run in runs if run.active]
     told = f"{active[0]} is at work or queued: stop it first." if active else "Asks first, and says what goes."
-    if st.button("Delete", key=f"{Keys.RUN_MARKS} delete", icon=":material/delete:", disabled=bool(active), help=told):
+    if st.button("Delete", key=f"{Keys.RUN_MARKS} delete", icon=":material/delete:", **acts(disabled=bool(active), help=told)):
         _render_deletion(runs)
 
 
@@ -66,7 +70,7 @@ def render_tags_and_note(run: Job) -> None:
             placeholder="What was tried, what came of it",
             height=68,
         )
-        saved = save_column.form_submit_button("Save")
+        saved = save_column.form_submit_button("Save", **acts())
     if saved:
         with boundary():
             set_marks(data.store(), run.id, replace(marks, tags=tuple(tags), note=note.strip()))
@@ -91,7 +95,7 @@ def _render_deletion(runs: Sequence[Job]) -> None:
             st.markdown(f"**{plain(run.id)}**: {plain(belongings_line(belongings_of(store, home, run.id)))}")
         st.caption("Steps, completions, evaluations, the log and every checkpoint go. There is no way back.")
         told = f"Delete {count(len(runs), 'run')}"
-        if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=delete):
+        if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=delete, **acts()):
             st.rerun()
 
 

@@ -10,21 +10,29 @@ from dashboard.components.completions_browser import render_completions
 from dashboard.components.errors import boundary
 from dashboard.components.run_checkpoints import render_checkpoints
 from dashboard.components.run_curves import render_curves
-from dashboard.components.run_header import render_header
+from dashboard.components.run_header import render_actions, render_figures, render_progress
 from dashboard.components.run_health import COMPLETIONS, render_first_finding, render_health
 from dashboard.components.run_system import render_system
+from dashboard.components.training_map import MAP, render_training_map
 from dashboard.state import Field, Keys, State
 from training.config import RunConfig, parse_config
 from training.presets import preset_text
 from training.store import Job
 
-POLL_S = 1.0
+_ACTIVE_POLL_S = 1.0
+_ENDED_POLL_S = 5.0
+"""Of where the run stands, alone: one that has ended may be gone on with from elsewhere. All else of it stays as it is."""
 
 URL_FIELDS: tuple["Field[Any]", ...] = (
     State.run,
     State.run_tab,
     State.smoothing,
     State.curve_window,
+    State.map_colour,
+    State.map_step,
+    State.map_window,
+    State.map_problem,
+    State.change_kind,
     State.browse,
     State.at_step,
     State.at_group,
@@ -51,8 +59,18 @@ def render_run(run_id: str) -> None:
     run, state = data.store().job(run_id), State()
     parse_config(run.spec)
     state.open_run(run_id)
-    every = POLL_S if run.active else None
-    st.fragment(_render_part, run_every=every)(run_id, _render_head, run.active)
+    measuring = any(job.active for job in data.store().jobs("evaluate"))
+    poll_s = _ACTIVE_POLL_S if run.active or measuring else None
+
+    def follow(part: Part, every: float | None = poll_s) -> None:
+        st.fragment(_render_part, run_every=every)(run_id, part, run.active)
+
+    line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
+    with line:
+        follow(_render_progress, poll_s or _ENDED_POLL_S)
+    with actions:
+        follow(_render_actions)
+    follow(_render_figures)
     if state.run_tab not in PARTS:
         state.run_tab = ""
     chosen = state.run_tab or next(iter(PARTS))
@@ -64,22 +82,30 @@ def render_run(run_id: str) -> None:
     for title, tab in zip(PARTS, st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose), strict=True):
         if title == chosen:
             with tab:
-                st.fragment(_render_part, run_every=every)(run_id, PARTS[title])
+                follow(PARTS[title])
 
 
-def _render_part(run_id: str, part: Part, was_active: bool = False) -> None:
-    """A part of the page as it is now, an error in its place; when the run ends, the page is drawn without the polling."""
+def _render_part(run_id: str, part: Part, was_active: bool) -> None:
+    """A part of the page as it is now, an error in its place; when the run ends or goes on, the whole page is drawn."""
     state = State()
     with boundary():
         run = data.store().job(run_id)
-        if was_active and not run.active:
+        if run.active is not was_active:
             st.rerun(scope="app")
         part(run, parse_config(run.spec), state)
     state.write_url(*URL_FIELDS)
 
 
-def _render_head(run: Job, config: RunConfig, state: State) -> None:
-    render_header(run, config)
+def _render_progress(run: Job, config: RunConfig, state: State) -> None:
+    render_progress(run)
+
+
+def _render_actions(run: Job, config: RunConfig, state: State) -> None:
+    render_actions(run)
+
+
+def _render_figures(run: Job, config: RunConfig, state: State) -> None:
+    render_figures(run, config)
 
 
 def _render_curves(run: Job, config: RunConfig, state: State) -> None:
@@ -114,6 +140,7 @@ def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
 PARTS: dict[str, Part] = {
     "Curves": _render_curves,
     COMPLETIONS: render_completions,
+    MAP: render_training_map,
     "Health": _render_health,
     "Checkpoints": _render_checkpoints,
     "System and log": render_system,

@@ -6,13 +6,15 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import name_cluster
+from dashboard.components.errors import boundary
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import render_take_further
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import toggled
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
-from training.curation import name_cluster
 
 TABLE_LIMIT = 10_000
 """Rows of the table; the page has to carry them all to the browser."""
@@ -168,6 +170,8 @@ def _render_naming(atlas: Atlas, label: int, title: str) -> None:
     typical = problem_set.problems[atlas.clusters.typical[label]].id
     with st.form("name cluster", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of this cluster", title, key=f"{Keys.CLUSTER_NAME} {typical}", max_chars=60)
-        if st.form_submit_button("Rename", help="The name stays, also on maps built anew; empty brings its words back."):
-            name_cluster(data.store(), problem_set.content_hash, typical, name)
-            st.rerun()
+        told = "The name stays, also on maps built anew; empty brings its words back."
+        if st.form_submit_button("Rename", **acts(help=told)):
+            with boundary():
+                name_cluster(data.store(), problem_set.content_hash, typical, name)
+                st.rerun()

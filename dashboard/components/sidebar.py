@@ -1,13 +1,18 @@
-"""The sidebar below the navigation: which problems are shown, and which jobs run."""
+"""The sidebar below the navigation: which problems are shown, which jobs run, and who may act.
 
-from pathlib import Path
+Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
+"""
 
 import streamlit as st
 
 from dashboard import data
-from dashboard.components.errors import render_error
+from dashboard.access import acts, require_act
+from dashboard.components.errors import boundary, render_error
+from dashboard.components.news import tell_news
+from dashboard.components.sign_in import render_sign_in
 from dashboard.state import Keys, State
 from dashboard.text import count, duration, plain
+from training.allowed import allowed_embedding, allowed_source
 from training.errors import AtlasError, StoreAwayError
 from training.problems import ProblemSet
 from training.store import Job
@@ -20,20 +25,41 @@ _BUSY_POLL_S = 1.0
 _IDLE_POLL_S = 5.0
 
 
-def render_sidebar() -> None:
-    """Source and jobs. Takes what the address says into the session first."""
+def render_sidebar(page: str) -> None:
+    """Source, jobs, and who may act. Takes what the address says into the session first.
+
+    Args:
+        page: the page's path in the address.
+    """
     state = State()
-    state.read_url()
+    _take_address(state, page)
     with st.sidebar:
         _render_source(state)
         st.divider()
         if data.shares_home():
             st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+        st.fragment(_render_jobs, run_every=_poll_s())()
+        render_sign_in()
+
+
+def _take_address(state: State, page: str) -> None:
+    """Read the address; what it may not name is left out, and said."""
+    before = (state.source, state.model, state.compare_with)
+    state.read_url(page)
+    if (state.source, state.model, state.compare_with) == before:
+        return
+    home, asked = data.home(), state.source
+    state.source_error = ""
+    for name, allowed in (("source", allowed_source), ("model", allowed_embedding), ("compare_with", allowed_embedding)):
         try:
-            busy = any(job.active for job in data.store().jobs(limit=_JOBS))
-        except StoreAwayError:
-            busy = True  # so that its return is noticed soon
-        st.fragment(_render_jobs, run_every=_BUSY_POLL_S if busy else _IDLE_POLL_S)()
+            setattr(state, name, allowed(getattr(state, name), home))
+        except AtlasError as error:
+            state.source_error = str(error)
+            setattr(state, name, getattr(State, name).default)
+    if state.source != before[0]:
+        state.clear_selection()
+    st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
+    st.session_state[Keys.SOURCE_FOLDER] = "" if asked in _CHOICES else asked
 
 
 def _render_source(state: State) -> None:
@@ -54,7 +80,9 @@ def _render_source(state: State) -> None:
             key=Keys.SOURCE_FOLDER,
             on_change=_take_folder,
             placeholder="/data/my-problems",
-            help='A folder with train and test as .jsonl or .parquet, or one such file; rows have "question" and "answer".',
+            **acts(
+                help='A folder with train and test as .jsonl or .parquet, or one such file; rows have "question" and "answer".'
+            ),
         )
     if state.source_error:
         render_error(state.source_error)
@@ -75,12 +103,24 @@ def _render_problem_set(problems: ProblemSet) -> None:
             st.caption(f"and {len(problems.rejected) - _SHOWN_REJECTIONS:,} more")
 
 
+def _poll_s() -> float:
+    try:
+        busy = any(job.active for job in _newest_jobs())
+    except StoreAwayError:
+        busy = True  # so that its return is noticed soon
+    return _BUSY_POLL_S if busy else _IDLE_POLL_S
+
+
+def _newest_jobs() -> list[Job]:
+    return data.store().jobs(limit=_JOBS)
+
+
 def _render_jobs() -> None:
-    """The active jobs; when the store is back after it was away, the whole page is drawn again."""
+    """The active jobs and the news; when the store is back after it was away, the whole page is drawn again."""
     state = State()
     try:
         data.reconcile_soon()
-        active = [job for job in data.store().jobs(limit=_JOBS) if job.active]
+        jobs = _newest_jobs()
     except StoreAwayError:
         state.store_away = True
         st.caption("The run store cannot be reached; jobs go on, and this page does when it is back.")
@@ -88,6 +128,12 @@ def _render_jobs() -> None:
     if state.store_away:
         state.store_away = False
         st.rerun(scope="app")
+    with boundary():
+        tell_news(state)
+        _render_active_jobs([job for job in jobs if job.active])
+
+
+def _render_active_jobs(active: list[Job]) -> None:
     if not active:
         st.caption("No job is running.")
     for job in active:
@@ -123,13 +169,16 @@ def _take_choice() -> None:
 def _take_folder() -> None:
     path = str(st.session_state[Keys.SOURCE_FOLDER]).strip().strip("'\"")
     if path:
-        _take(str(Path(path).expanduser()))
+        _take(path)
 
 
 def _take(source: str) -> None:
-    """Show another source if it can be read; otherwise keep what is shown and say why."""
+    """Show another source if a page may name it and it can be read; otherwise keep what is shown and say why."""
     state = State()
     try:
+        if source not in _CHOICES:
+            require_act()
+        source = allowed_source(source, data.home())
         if not data.needs_fetch(source):
             data.problem_set(source)
     except AtlasError as error:

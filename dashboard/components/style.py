@@ -6,6 +6,8 @@ from dashboard.components.plot import PRELOAD, preload_plotly
 
 MAP_HEIGHT = "max(420px, 68vh)"
 """The map leaves room for the line that says what is selected."""
+RUN_MAP_HEIGHT = "max(360px, 54vh)"
+"""A run's map leaves room for its head and its steps."""
 PROBLEM_PANEL = "problem_panel"
 NEIGHBORS = "neighbors"
 EQUATIONS = "equations"
@@ -20,6 +22,8 @@ _STYLE = f"""<style>
 .st-key-{PRELOAD} {{ display: none; }}
 .st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
 .st-key-{NEIGHBORS} button * {{ text-align: left; }}
+:is(a, [role="tab"]):focus-visible {{ outline: 2px solid currentColor !important; outline-offset: -2px; }}
+[role="tab"]:focus-visible {{ box-shadow: none !important; }}
 </style>"""
 
 

@@ -1,18 +1,22 @@
 """Taking the current problems further: save them as a subset, export them, train on them."""
 
 import re
+from collections.abc import Sequence
 
 import streamlit as st
 
 from analysis.export import FORMATS
 from analysis.projector import projector_zip
 from dashboard import data
-from dashboard.components.errors import render_error
+from dashboard.access import acts
+from dashboard.actions import save_subset
+from dashboard.components.errors import boundary, render_error
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.curation import Subset, SubsetError, list_subsets, save_subset, subset_ids
-from training.problems import Problem
+from training.curation import Subset, list_subsets, subset_ids
+from training.errors import AtlasError
+from training.problems import Problem, ProblemSet
 
 _MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}
 _UNNAMED = "selection"
@@ -29,22 +33,27 @@ def render_take_further(shown: Exploration, state: State) -> None:
     if st.button(
         "Train on these",
         icon=":material/rocket_launch:",
-        disabled=trainable == 0,
-        help=f"Goes to Launch with these problems chosen; {count(trainable, 'train problem')} of them can be trained on.",
+        **acts(
+            disabled=trainable == 0,
+            help=f"Goes to Launch with these problems chosen; {count(trainable, 'train problem')} of them can be trained on.",
+        ),
     ):
-        state.launch_subset = _saved(shown, state).reference if shown.narrowed else ""
-        st.switch_page("app_pages/launch.py")
+        with boundary():
+            whole = shown.atlas.problem_set.whole
+            subset = saved_subset(_UNNAMED, whole, shown.ids, described(shown, state)) if shown.narrowed else None
+            state.launch_subset = subset.reference if subset is not None else ""
+            st.switch_page("app_pages/launch.py")
 
 
 def _render_save(shown: Exploration, state: State) -> None:
     with st.form("save subset", border=False, clear_on_submit=True):
         name = st.text_input("Name", key=Keys.SUBSET_NAME, max_chars=60, placeholder="many steps, no money")
         st.caption(f"{count(int(shown.current.sum()), 'problem')}: {plain(described(shown, state))}")
-        pressed = st.form_submit_button("Save subset", type="primary")
+        pressed = st.form_submit_button("Save subset", type="primary", **acts())
     if pressed:
         try:
             subset = save_subset(data.store(), name, shown.atlas.problem_set.whole, shown.ids, described(shown, state))
-        except SubsetError as error:
+        except AtlasError as error:
             render_error(error.problem, error.remedy)
         else:
             st.toast(plain(f"Saved as {subset.reference}. The filters and Launch offer it."))
@@ -90,9 +99,18 @@ def file_name(title: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-") or "problems"
 
 
-def _saved(shown: Exploration, state: State) -> Subset:
-    """The subset that holds exactly the current problems: one that is saved already, or a new one."""
-    for subset in list_subsets(data.store(), shown.atlas.problem_set.whole.content_hash):
-        if subset.size == len(shown.ids) and list(subset_ids(data.store(), subset)) == shown.ids:
+def saved_subset(name: str, problem_set: ProblemSet, ids: Sequence[str], how: str) -> Subset:
+    """The subset that holds exactly these problems: one that is saved already, or a new one.
+
+    Args:
+        name: of the new one.
+        ids: in the order of the problem set.
+
+    Raises:
+        SubsetError: there are none.
+        AccessError: the session may not save one.
+    """
+    for subset in list_subsets(data.store(), problem_set.content_hash):
+        if subset.size == len(ids) and subset_ids(data.store(), subset) == tuple(ids):
             return subset
-    return save_subset(data.store(), _UNNAMED, shown.atlas.problem_set.whole, shown.ids, described(shown, state))
+    return save_subset(data.store(), name, problem_set, ids, how)

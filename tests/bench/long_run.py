@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,9 +74,12 @@ def bench(folder: Path) -> None:
 
     def draw(window: Window | None = None) -> None:
         series.update(store)
-        for curve in curves.run_curves(config, series_names(store, run_id)):
-            known = {name: series.get(store, name) for name in curve.names}
-            figures.spec(curves.curve_figure(known, curve, max_steps=STEPS, view="v", window=window, weight=0.6))
+        shown = curves.run_curves(config, series_names(store, run_id))
+        known = {name: series.get(store, name) for curve in shown for name in curve.names}
+        how: dict[str, Any] = {"max_steps": STEPS, "view": "v", "window": window, "weight": 0.6}
+        figures.panels_json(
+            figures.Panel(curve.key, curves.in_words(known, curve), curves.curve_figure(known, curve, **how)) for curve in shown
+        )
 
     timed("opening the curves for the first time", draw)
     timed("drawing them all again", draw)

@@ -18,6 +18,8 @@ from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, s
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 SETTLE_MS = 1500
 """For charts to be drawn after their element is there."""
+SUFFIXES = {"light": "", "dark": "-dark"}
+"""Colour scheme -> end of the file's name."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,14 @@ SHOTS = {
     "gsm8k-clusters": Shot("/?colour=cluster&q=apples", DRAG_LAYER),
     "gsm8k-insights": Shot("/insights", ".js-plotly-plot .main-svg", height=1500),
     "insights": Shot("/insights", ".js-plotly-plot .main-svg"),
-    "launch": Shot("/launch", "button:has-text('Launch the run')"),
-    "run": Shot("/runs?run=demo-1", ".st-key-curve-zero_variance .main-svg"),
-    "evaluate": Shot("/evaluate?run=demo-1", "[data-testid='stDataFrame']"),
+    "launch": Shot("/launch", "button:has-text('Launch the run')", height=1200),
+    "runs": Shot("/runs", "[data-testid='stDataFrame']"),
+    "run": Shot("/runs?run=demo-1", ".atlas-cell .main-svg", height=1200),
+    "run-completions": Shot("/runs?run=demo-1&tab=Completions&step=50", "text=Advantage", height=1200),
+    "run-map": Shot("/runs?run=demo-1&tab=Map", DRAG_LAYER, height=1200),
+    "evaluate": Shot("/evaluate?run=demo-1", "[data-testid='stDataFrame']", height=1200),
 }
-"""`run` and `evaluate` need a home in which the run demo-1 lies, `gsm8k-...` GRPO_ATLAS_DATA and a home with its map."""
+"""All below Launch need a home in which the run demo-1 lies, `gsm8k-...` GRPO_ATLAS_DATA and a home with its map."""
 
 
 def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int, height: int) -> None:
@@ -71,7 +76,7 @@ def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int,
                 page.wait_for_timeout(SETTLE_MS)
                 shot.act(page)
                 page.wait_for_timeout(SETTLE_MS)
-                page.screenshot(path=folder / f"{name}.png")
+                page.screenshot(path=folder / f"{name}{SUFFIXES[scheme]}.png")
                 context.close()
             browser.close()
     finally:
@@ -85,7 +90,7 @@ def main() -> None:
         "--home", type=Path, help="a home folder to show, left as it is but for the log; a scratch one when left out"
     )
     parser.add_argument("--out", type=Path, default=ASSETS)
-    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    parser.add_argument("--scheme", choices=tuple(SUFFIXES), default="light")
     parser.add_argument("--width", type=int, default=1440)
     parser.add_argument("--height", type=int, default=900)
     options = parser.parse_args()

@@ -12,7 +12,7 @@ from training.store import Store
 pytestmark = pytest.mark.browser
 
 RUN_TIMEOUT_MS = 240_000
-CURVE_POINTS = "() => document.querySelector('.st-key-curve-reward .js-plotly-plot')?._fullData?.at(-1)?.x.length ?? 0"
+CURVE_POINTS = "() => document.querySelector('.js-plotly-plot')?._fullData?.at(-1)?.x.length ?? 0"
 
 
 def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def test_completing_leaves_the_model_in_its_mode(home: Home) -> None:
     for training in (True, False):
         trainer.model.train(training)
         ((_, tokens),) = engine_named("unsloth").complete(trainer.model, trainer.processing_class, [question], 12, 0.0)
-        assert (tokens, trainer.model.training) == (12, training)
+        assert 0 < tokens <= 12
+        assert trainer.model.training is training
 
 
 def test_an_unknown_target_or_a_missing_model_is_an_error(home: Home) -> None:

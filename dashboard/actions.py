@@ -1,0 +1,52 @@
+"""Everything that the pages can do to anything, each refused to who may not act (see `dashboard.access`).
+
+The only module of the dashboard that takes these functions from `training`; a test holds the others to it. A button that is
+disabled in the browser can still be pressed by whoever writes the message themselves.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from dashboard.access import require_act
+from training import curation, deletion, launch, presets, run_marks
+from training.playground import Exchange, Playground, Question
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def guarded(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The function, which raises `AccessError` first where the session may not act."""
+
+    @wraps(function)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        require_act()
+        return function(*args, **kwargs)
+
+    return checked
+
+
+launch_run = guarded(launch.launch_run)
+resume_run = guarded(launch.resume_run)
+stop_run = guarded(launch.stop_run)
+launch_evaluation = guarded(launch.launch_evaluation)
+submit_job = guarded(launch.submit_job)
+delete_job = guarded(deletion.delete_job)
+save_preset = guarded(presets.save_preset)
+save_subset = guarded(curation.save_subset)
+name_cluster = guarded(curation.name_cluster)
+judge_pairs = guarded(curation.judge_pairs)
+set_marks = guarded(run_marks.set_marks)
+
+
+@guarded
+def ask_model(playground: Playground, model: str, question: Question) -> Exchange:
+    """`Playground.ask`."""
+    return playground.ask(model, question)
+
+
+@guarded
+def stop_model(playground: Playground) -> None:
+    """`Playground.stop`."""
+    playground.stop()

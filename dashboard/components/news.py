@@ -1,0 +1,72 @@
+"""What happened to runs and evaluations meanwhile, told once and quietly while the person looks at something else."""
+
+import streamlit as st
+
+from dashboard import data, run_data
+from dashboard.state import State, Told
+from dashboard.text import plain, shorten
+from training.errors import StoreError
+from training.store import Job
+
+_LOOKED_THROUGH = 20
+"""The newest jobs."""
+_TOLD = ("train", "evaluate")
+_CHARACTERS = 200
+_ICONS = {"finished": ":material/check:", "stopped": ":material/stop:"}
+
+
+def tell_news(state: State) -> None:
+    """Tell of jobs that ended, and of running runs whose health signals name something, since the session last looked.
+
+    The first look tells nothing: what was so when the session began is no news.
+    """
+    jobs = [job for job in data.store().jobs(limit=_LOOKED_THROUGH) if job.kind in _TOLD]
+    told = state.told
+    signals = {(run.id, name): sentence for run in jobs for name, sentence in _signals(run).items()}
+    if told is not None:
+        for job in _ended(jobs, told):
+            if not _is_in_sight(job, state):
+                st.toast(plain(ending_line(job)), icon=_ICONS.get(job.status, ":material/error:"))
+        for (run_id, name), sentence in signals.items():
+            if (run_id, name) not in told.signals and not _is_open(run_id, state):
+                st.toast(plain(shorten(f"look at {run_id}: {sentence}", _CHARACTERS)), icon=":material/visibility:")
+    state.told = Told(
+        active=frozenset(job.id for job in jobs if job.active),
+        statuses={job.id: job.status for job in jobs},
+        signals=frozenset(signals) | (told.signals if told else frozenset()),
+    )
+
+
+def ending_line(job: Job) -> str:
+    """`demo-3 finished: all 100 steps done`."""
+    whole = job.kind == "train" and job.status == "finished" and job.total and job.done >= job.total
+    reason = f"all {job.total:,.0f} steps done" if whole else job.reason
+    return shorten(f"{job.id} {job.status}: {reason}" if reason else f"{job.id} {job.status}", _CHARACTERS)
+
+
+def _ended(jobs: list[Job], told: Told) -> list[Job]:
+    """The jobs that have ended since the last look, or otherwise than was thought; deleted ones have nothing to tell."""
+    found = [job for job in jobs if told.statuses.get(job.id) != job.status]
+    for job_id in told.active - {job.id for job in jobs}:  # pushed out of the list by newer ones
+        try:
+            found.append(data.store().job(job_id))
+        except StoreError:
+            continue
+    return [job for job in found if not job.active]
+
+
+def _signals(run: Job) -> dict[str, str]:
+    """Name -> sentence of what the health signals name in a running run."""
+    found = run_data.health_of(run) if run.kind == "train" and run.status == "running" else None
+    return {} if found is None else {name: finding.sentence for name, finding in found.health.findings.items()}
+
+
+def _is_in_sight(job: Job, state: State) -> bool:
+    """Whether the page that is open shows by itself how the job ended."""
+    if job.kind == "evaluate":
+        return state.page == "evaluate" and state.evaluate_part == "measure"
+    return _is_open(job.id, state) or (state.page == "runs" and not state.run and not state.compared_runs)
+
+
+def _is_open(run_id: str, state: State) -> bool:
+    return state.page == "runs" and state.run == run_id

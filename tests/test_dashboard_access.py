@@ -1,0 +1,347 @@
+"""Who may act from the pages, what a page may name, what is told meanwhile, and what an address that changed does."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard import access, actions, state
+from dashboard.access import AccessError, is_loopback
+from dashboard.components.news import ending_line
+from dashboard.launch_changes import write_changes
+from dashboard.sign_in_tries import SignInTries
+from tests.app_testing import APP, words
+from training.allowed import allowed_embedding
+from training.backends.local import LocalBackend
+from training.errors import ModelError
+from training.home import Home
+from training.presets import load_preset
+from training.store import Store
+
+pytestmark = pytest.mark.usefixtures("dashboard_home")
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN = "a-secret-of-some-length"
+EVERYWHERE = "0.0.0.0"
+SEEN_BY_ALL = {"All runs", "Duplicate", "Choose", "Any", "Clear filters", "Show me", "Whole run", "Sign in", "Sign out"}
+"""What those who look on may press on the pages below; nothing of it changes anything for others."""
+
+
+@pytest.fixture(autouse=True)
+def without_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GRPO_ATLAS_TOKEN", "GRPO_ATLAS_USERS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def public() -> Iterator[None]:
+    """The server listens on all addresses."""
+    before = st.config.get_option("server.address")
+    st.config.set_option("server.address", EVERYWHERE)
+    yield
+    st.config.set_option("server.address", before)
+
+
+@pytest.fixture
+def run_id(store: Store) -> str:
+    """A run under way."""
+    job, _ = store.create_job("train", "demo", load_preset("demo").model_dump(mode="json"), total=100)
+    store.start(job.id)
+    return job.id
+
+
+def open_page(page: str, **address: str) -> AppTest:
+    """A page of the program, opened by its address; the pages before it are not run."""
+    test = AppTest.from_file(str(APP), default_timeout=120)
+    for name, value in address.items():
+        test.query_params[name] = value
+    return test.switch_page(f"app_pages/{page}.py").run()
+
+
+def enabled(*, disabled: bool = False, help: str | None = None) -> dict[str, object]:
+    """As `acts` for who may act: a page cannot keep anyone from writing a message as if a button had been pressed."""
+    return {"disabled": disabled, "help": help}
+
+
+def pressable(test: AppTest) -> set[str]:
+    return {button.label for button in test.button if not button.disabled}
+
+
+def button(test: AppTest, label: str) -> object:
+    return next(button for button in test.button if button.label == label)
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.9.9.9", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        (None, False),
+        ("", False),
+        ("192.168.0.4", False),
+        ("127.0.0.1.example.com", False),
+        ("unix:///run/a.sock", False),
+    ],
+)
+def test_only_addresses_of_the_machine_itself_are_loopback(address: str | None, own: bool) -> None:
+    assert is_loopback(address) is own
+
+
+def test_on_loopback_everybody_may_act_until_a_sign_in_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert access.may_act()
+    access.require_act()
+    for name, value in (("GRPO_ATLAS_TOKEN", TOKEN), ("GRPO_ATLAS_TOKEN", "short"), ("GRPO_ATLAS_USERS", "a@b.org")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert not access.may_act()
+            with pytest.raises(AccessError):
+                access.require_act()
+
+
+def test_every_action_is_refused_to_those_who_look_on(public: None) -> None:
+    offered = {name: value for name, value in vars(actions).items() if hasattr(value, "__wrapped__")}
+    assert len(offered) == 13
+    for action in offered.values():
+        with pytest.raises(AccessError, match="GRPO_ATLAS_TOKEN"):
+            action()
+
+
+def test_pages_act_through_the_guarded_functions_alone() -> None:
+    guarded = {name for name, value in vars(actions).items() if hasattr(value, "__wrapped__")}
+    writes = {"create_job", "request_stop", "requeue", "withdraw", "writing", "truncate", "record", "add_checkpoint"}
+    wrong = []
+    for module in (ROOT / "dashboard").rglob("*.py"):
+        if module.name == "actions.py":
+            continue
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("training"):
+                wrong += [f"{module.name}: {alias.name}" for alias in node.names if alias.name in guarded]
+            elif isinstance(node, ast.Attribute) and node.attr in writes | {"ask"}:
+                wrong.append(f"{module.name}: .{node.attr}")
+    assert wrong == []
+
+
+def test_nothing_reaches_a_shell() -> None:
+    shell = re.compile(r"\bshell\s*=|\bos\.(system|popen|exec|spawn)|\bget(status)?output\(|\bcreate_subprocess_shell")
+    modules = [module for package in ("training", "analysis", "dashboard") for module in (ROOT / package).rglob("*.py")]
+    assert [module for module in modules if shell.search(module.read_text(encoding="utf-8"))] == []
+
+
+def test_a_run_can_be_read_but_not_touched_by_those_who_look_on(
+    public: None, run_id: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = open_page("runs", run=run_id)
+    assert not test.exception
+    assert {"Stop", "Archive", "Delete", "Save", "Duplicate"} <= {button.label for button in test.button}
+    assert pressable(test) <= SEEN_BY_ALL
+    assert "Start the dashboard with GRPO_ATLAS_TOKEN" in words(test)
+    assert "Start the dashboard with GRPO_ATLAS_TOKEN" in button(test, "Stop").help
+    monkeypatch.setattr("dashboard.components.run_header.acts", enabled)
+    button(test.run(), "Stop").click().run()
+    assert "You are looking on" in words(test)
+    assert not store.stop_requested(run_id)
+
+
+@pytest.mark.parametrize("page", ["launch", "evaluate"])
+def test_nothing_is_launched_measured_or_asked_by_those_who_look_on(
+    public: None, page: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalBackend, "submit", lambda self, job, command: None)
+    module, label = {"launch": ("launch_panel", "Launch the run"), "evaluate": ("evaluation_form", "Measure")}[page]
+    test = open_page(page, part="measure")
+    assert not test.exception
+    assert pressable(test) <= SEEN_BY_ALL
+    monkeypatch.setattr(f"dashboard.components.{module}.acts", enabled)
+    button(test.run(), label).click().run()
+    assert "You are looking on" in words(test)
+    assert store.jobs() == []
+
+
+def test_the_token_lets_a_session_act_and_stands_in_no_address(
+    public: None, run_id: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
+    test = open_page("runs", run=run_id)
+    for given in ("wrong", TOKEN):
+        next(field for field in test.text_input if field.label == "Token").input(given)
+        button(test, "Sign in").click().run()
+        assert ("This is not the token" in words(test)) is (given == "wrong")
+    assert TOKEN not in str(test.query_params)
+    button(test, "Stop").click().run()
+    assert store.stop_requested(run_id)
+    button(test, "Sign out").click().run()
+    assert pressable(test) <= SEEN_BY_ALL
+
+
+@pytest.mark.parametrize(
+    ("user", "users", "acts"),
+    [
+        ({"is_logged_in": False}, "", False),
+        ({"is_logged_in": True, "email": "Ada@example.org"}, "", True),
+        ({"is_logged_in": True, "email": "Ada@example.org"}, "ada@example.org, bo@example.org", True),
+        ({"is_logged_in": True, "email": "eve@example.org"}, "ada@example.org", False),
+        ({"is_logged_in": True, "email": "ada@example.org", "email_verified": False}, "ada@example.org", False),
+        ({"is_logged_in": "True", "email": "ada@example.org"}, "", False),
+    ],
+)
+def test_accounts_may_act_if_they_are_listed(
+    user: dict[str, object], users: str, acts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_USERS", users)
+    monkeypatch.setattr(st, "user", user)
+    assert access.may_act() is acts
+
+
+def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script() -> None:
+        from dashboard.components.sign_in import render_sign_in
+
+        render_sign_in()
+
+    test = AppTest.from_function(script, default_timeout=60)
+    test.user = {"is_logged_in": False}
+    test.secrets["auth"] = {"redirect_uri": "http://x/oauth2callback", "cookie_secret": "c", "acme": {"client_id": "1"}}
+    assert [button.label for button in test.run().button] == ["Sign in with acme"]
+
+
+def test_wrong_tries_make_the_next_one_wait_longer_and_longer() -> None:
+    now = [0.0]
+    tries = SignInTries(lambda: now[0])
+    assert [tries.attempt(False) for _ in range(4)] == [0.0] * 4
+    assert tries.attempt(True) == 2.0  # even the right one
+    now[0] = 2.5
+    assert tries.attempt(False) == 0.0
+    assert tries.attempt(True) == 4.0
+    for _ in range(2000):
+        now[0] += 31
+        assert tries.attempt(False) == 0.0
+    assert tries.attempt(False) == 30.0
+    now[0] += 31
+    assert tries.attempt(True) == 0.0
+    assert tries.attempt(False) == tries.attempt(True) == 0.0
+
+
+def test_an_embedding_model_is_a_name_or_an_allowed_folder(home: Home, tmp_path: Path) -> None:
+    for name in ("tf-idf", "all-MiniLM-L6-v2", " owner/a.b_c "):
+        assert allowed_embedding(name, home) == name.strip()
+    folder = home.root / "models" / "mine"
+    folder.mkdir(parents=True)
+    assert allowed_embedding(str(folder), home) == str(folder)
+    for name in ("", "/etc", "~", "../x", "a/../b", f"{home.root}/../..", "-x", str(home.root / "nothing")):
+        with pytest.raises(ModelError):
+            allowed_embedding(name, home)
+
+
+def test_an_address_may_not_name_any_folder_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    test = open_page("launch", source=str(tmp_path), model="/etc", set=write_changes({"max_steps": 7}))
+    assert not test.exception
+    assert "GRPO_ATLAS_FOLDERS" in words(test)
+    assert (test.session_state["source"], test.session_state["model"]) == ("auto", state.State.model.default)
+    path = next(field for field in test.sidebar.text_input if field.label == "Path")
+    assert path.value == str(tmp_path)
+    path.input("/etc/passwd").run()
+    assert "A page may not read problems from '/etc/passwd'" in words(test)
+    assert test.session_state["launch_changes"] == {"max_steps": 7}
+    assert test.session_state["source"] == "auto"
+
+
+def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, store: Store) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.components.news import tell_news
+        from dashboard.state import State
+
+        state = State()
+        state.read_url(st.session_state.get("page", "insights"))
+        tell_news(state)
+
+    earlier, _ = store.create_job("evaluate", "demo", {"of": "earlier"})
+    store.end(earlier.id, "failed", "no memory")
+    test = AppTest.from_function(script, default_timeout=60)
+    assert not test.run().toast
+    store.progress(run_id, 100, 100, "training")
+    store.end(run_id, "finished", "done")
+    short, _ = store.create_job("evaluate", "demo", {"of": "short"})
+    store.end(short.id, "failed", "The model is gone.")
+    assert sorted(toast.value.replace("\\", "") for toast in test.run().toast) == sorted(
+        [f"{run_id} finished: all 100 steps done", f"{short.id} failed: The model is gone."]
+    )
+    assert not test.run().toast
+    store.end(short.id, "finished", "done")  # it was not as bad as it looked
+    assert [toast.value.replace("\\", "") for toast in test.run().toast] == [f"{short.id} finished: done"]
+    again, _ = store.create_job("train", "demo", {"of": "again"})
+    test.session_state["page"], test.query_params["run"] = "runs", again.id
+    assert not test.run().toast
+    store.end(again.id, "stopped", "stopped on request")
+    assert not test.run().toast  # it is what the person looks at
+    assert ending_line(store.job(again.id)) == f"{again.id} stopped: stopped on request"
+
+
+@pytest.fixture
+def addressed() -> AppTest:
+    """A page that shows a run, its tab and a smoothing, as the runs page shares them."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.state import State
+
+        state = State()
+        state.read_url(st.session_state.get("page", "runs"))
+        if st.button("Health"):
+            state.run_tab = "Health"
+        if st.button("Back to the list"):
+            state.run = ""
+        st.text(f"{state.run}|{state.run_tab}|{state.smoothing}|{state.at_step}")
+        state.write_url(State.run, State.run_tab, State.smoothing, State.at_step)
+
+    test = AppTest.from_function(script, default_timeout=60)
+    test.query_params["run"], test.query_params["smooth"] = "demo-1", "0.5"
+    return test.run()
+
+
+def shown(test: AppTest) -> str:
+    return str(test.text[0].value)
+
+
+def visit(test: AppTest, **address: str) -> str:
+    for name in list(test.query_params):
+        del test.query_params[name]
+    test.query_params.update(address)
+    return shown(test.run())
+
+
+def test_a_link_within_the_session_wins_over_what_was_chosen_before(addressed: AppTest) -> None:
+    button(addressed, "Health").click().run()
+    assert shown(addressed) == "demo-1|Health|0.5|0"
+    assert visit(addressed, run="demo-3", step="7", smooth="nonsense") == "demo-3|Health|0.5|7"
+    assert visit(addressed, run="demo-4") == "demo-4|Health|0.5|0"  # another run begins at its latest step
+    addressed.session_state["page"] = "insights"
+    assert visit(addressed) == "demo-4|Health|0.5|0"  # the navigation names nothing, and nothing is lost
+
+
+def test_a_request_that_left_before_the_new_address_came_undoes_nothing(
+    addressed: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    button(addressed, "Health").click().run()
+    button(addressed, "Back to the list").click().run()
+    assert shown(addressed) == "|Health|0.5|0"
+    assert visit(addressed, run="demo-1", smooth="0.5") == "|Health|0.5|0"
+    monkeypatch.setattr(state, "_UNDER_WAY_S", 0.0)  # later on, the same address is a link that was followed
+    assert visit(addressed, run="demo-1", smooth="0.5") == "demo-1|Health|0.5|0"
+
+
+def test_going_back_brings_back_what_the_address_left_out(addressed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    button(addressed, "Health").click().run()
+    monkeypatch.setattr(state, "get_script_run_ctx", lambda: SimpleNamespace(is_history_navigation=True))
+    assert visit(addressed, run="demo-1") == "demo-1||0.0|0"
