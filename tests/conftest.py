@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 
@@ -23,12 +24,23 @@ from training.store import Store
 st.config.set_option("server.address", "127.0.0.1")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n 2 --dist loadgroup`: a file's tests stay together, and all that need GSM8K's map, which is built once."""
-    for item in items:
-        group = "gsm8k" if "gsm8k_home" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `pytest -n 2`: a file's tests stay together; so do all that start a Ray cluster, lest two run at once, and all files
+    that need GSM8K's map, which is built once.
+
+    pytest-xdist 3.8 has groups of its own, which come to nothing under pytest 9.2: it writes them where ids no longer are.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class TogetherByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            if file.startswith("tests/cluster/"):
+                return "cluster"
+            return "gsm8k" if "gsm8k_home" in (config.rootpath / file).read_text(encoding="utf-8") else file
+
+    return TogetherByFile(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -17,6 +17,7 @@ from dashboard.curves import reward_scalar
 from dashboard.state import State
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
+from training.errors import StoreAwayError
 from training.evaluations import EvaluationItem
 from training.home import Home
 from training.presets import load_preset
@@ -227,6 +228,25 @@ def test_a_checkpoint_is_evaluated_by_a_job_of_its_own(
     assert "queued: waiting for its turn" in words(test)
 
 
+def test_a_store_that_is_away_is_told_once_while_the_page_is_open(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script() -> None:
+        from dashboard.components import run_view
+
+        parts = (run_view._render_progress, run_view._render_actions, run_view._render_figures, *run_view.PARTS.values())
+        for part in parts:
+            run_view._render_part("demo-1", part, was_active=True)
+
+    def away(self: Store, job_id: str) -> None:
+        raise StoreAwayError("The run store cannot be reached (gone).", "Bring it back.")
+
+    monkeypatch.setattr(Store, "job", away)
+    test = AppTest.from_function(script, default_timeout=30).run()
+    assert not test.exception
+    (told,) = test.error
+    assert told.value.replace("\\", "") == "The run store cannot be reached (gone).\n\nBring it back."
+    assert "This part comes back with the run store." in words(test)
+
+
 def test_the_log_and_the_configuration_are_shown(run_id: str, home: Home) -> None:
     folder = home.runs / run_id
     folder.mkdir(parents=True)
@@ -265,4 +285,4 @@ def test_a_checkpoint_is_downloaded_as_a_zip_file_of_its_folder(run_id: str, sto
     folder = checkpoint(store, run_id, 5, tmp_path / "checkpoint-5")
     with zipfile.ZipFile(io.BytesIO(zipped(folder))) as archive:
         assert "checkpoint-5/model.safetensors" in archive.namelist()
-    assert (readable_size(31 * 2**20), readable_size(3 * 2**29)) == ("31 MiB", "1.5 GiB")
+    assert [readable_size(size) for size in (200_000, 31 * 2**20, 3 * 2**29)] == ["0.2 MiB", "31 MiB", "1.5 GiB"]

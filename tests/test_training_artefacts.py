@@ -22,6 +22,7 @@ from training.deletion import delete_job
 from training.errors import ArtefactError, CheckpointError, ModelError
 from training.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job
 from training.home import Home
+from training.launch import check_run
 from training.preflight.settings import check_artefacts
 from training.store import Store
 from training.uploads import Uploads
@@ -126,11 +127,33 @@ def test_a_download_that_is_cut_off_leaves_the_folder_as_it_was(tmp_path: Path, 
 def test_a_missing_driver_is_told_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     present = artefacts.importlib.util.find_spec
     monkeypatch.setattr(artefacts.importlib.util, "find_spec", lambda name: None if name == "s3fs" else present(name))
+    url = "s3://bucket/atlas"
     with pytest.raises(ArtefactError, match=r"driver of s3:// is not installed. .*pip install 'fsspec\[s3\]==20"):
-        check_url("s3://bucket/atlas")
-    (finding,) = check_artefacts(SimpleNamespace(artefacts="s3://bucket/atlas"))  # type: ignore[arg-type]
-    assert finding.severity == "error"
-    assert finding.certain
+        Artefacts.from_environment({VARIABLE: url})
+    (here,) = check_artefacts(SimpleNamespace(artefacts=url, machine="this one"))  # type: ignore[arg-type]
+    assert (here.severity, here.certain) == ("error", True)
+    (elsewhere,) = check_artefacts(SimpleNamespace(artefacts=url, machine=None))  # type: ignore[arg-type]
+    assert (elsewhere.severity, elsewhere.certain) == ("warning", False)
+
+
+def test_where_checkpoints_go_is_checked_for_the_backend_that_runs_them(
+    store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = '[cluster]\nkind = "ray"\naddress = "http://127.0.0.1:9"\n'
+    (home.root / "backends.toml").write_text(f'{cluster}artefacts = "yy://bucket"\n')
+
+    def told(backend: str) -> list[str]:
+        found = check_run(store, home, tiny(), few_problems(), backend, ask_hub=False)
+        return [finding.text for finding in found.findings if finding.about == "artefacts"]
+
+    monkeypatch.setenv(VARIABLE, "zz://bucket")
+    assert (len(told("cluster")), "'yy://bucket'" in told("cluster")[0]) == (1, True)
+    assert (len(told("local")), "'zz://bucket'" in told("local")[0]) == (1, True)
+    monkeypatch.delenv(VARIABLE)
+    assert told("local") == []
+    monkeypatch.setenv(VARIABLE, "zz://bucket")
+    (home.root / "backends.toml").write_text(cluster)
+    assert told("cluster") == []
 
 
 @pytest.mark.parametrize(("url", "told"), [("zz://a/b", "unknown kind"), ("s3://key:secret@bucket/b", "carries credentials")])

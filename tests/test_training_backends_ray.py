@@ -93,13 +93,13 @@ def test_the_state_tells_free_gpus_and_the_queue(store: Store, home: Home) -> No
     cluster = FakeCluster()
     backend = fake_backend(cluster, home)
     assert backend.state(store) == BackendState("free", free_gpus=1, total_gpus=1)
-    assert backend_line(backend.state(store)) == "1 of 1 GPUs free. The run starts at once."
+    assert backend_line(backend.state(store)) == "1 of 1 GPU free. The run starts at once."
     backend.submit(queued(store), COMMAND)
     backend.submit(queued(store, "other"), COMMAND)
     cluster.becomes("demo-1", "RUNNING")
     busy = backend.state(store)
     assert (busy.kind, busy.running, busy.waiting) == ("busy", ("demo-1",), ("other-1",))
-    told = "0 of 1 GPUs free. demo-1 is running and 1 job waits; the run takes its turn after that."
+    told = "0 of 1 GPU free. demo-1 is running and 1 job waits; the run takes its turn after that."
     assert backend_line(busy) == told
     cluster.away_for = 1
     away = backend.state(store)

@@ -71,7 +71,7 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
         asked.extend(prompt[-1]["content"] for prompt in prompts)
         return [("<answer>5</answer>", 9) for _ in prompts]
 
-    monkeypatch.setattr(evaluation_job, "_completer", lambda spec: complete)
+    monkeypatch.setattr(evaluation_job, "_completer", lambda spec, home: complete)
     job, _ = open_job(store, spec, len(problems))
     assert measure(store, home, job, spec, problems) is None
     assert (store.job(job.id).status, store.job(job.id).done) == ("stopped", BATCH_SIZE)
@@ -129,7 +129,7 @@ def test_the_process_of_an_evaluation_reads_all_that_it_measures_from_the_store(
         asked.extend(prompts[0])
         return [("<answer>5</answer>", 9) for _ in prompts]
 
-    monkeypatch.setattr(evaluation_job, "_completer", lambda spec: complete)
+    monkeypatch.setattr(evaluation_job, "_completer", lambda spec, home: complete)
     job_id = launch_evaluation(store, home, spec)
     assert measure(store, home, *queued_measurement(store, home, job_id)) is not None
     assert store.job(job_id).status == "finished"

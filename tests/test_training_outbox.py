@@ -1,12 +1,14 @@
 """What waits on a run's own disk while the store is away: delivered whole, in order, once; dropped where it is out of date."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from training.artefacts import Artefacts, is_complete
 from training.database import is_away, shown_url
 from training.errors import StoreAwayError, StoreError
 from training.evaluations import EvaluationItem, add_items, complete_evaluation, complete_evaluations, open_evaluation
@@ -16,6 +18,7 @@ from training.outbox import NAME, Entry, Outbox, current_session, deliver_left_b
 from training.patience import patiently
 from training.recorder import Recorder
 from training.store import Checkpoint, Progress, Rollout, Store
+from training.uploads import Uploads
 
 ODD = "half a pair \ud83d, a null \x00 and the escape \ufdd00000 itself"
 
@@ -237,6 +240,51 @@ def test_a_checkpoint_that_was_uploaded_since_keeps_its_path(store: AwayStore, r
     store.add_checkpoint(run_id, 2, "s3://bucket/checkpoint-2")
     store.record(run_id, checkpoints=[Checkpoint(2, "folder/checkpoint-2", 0.0)])
     assert store.checkpoints(run_id)[0].path == "s3://bucket/checkpoint-2"
+
+
+def test_an_uploaded_checkpoint_is_on_record_only_behind_its_steps(
+    store: AwayStore, run_id: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is complete while the steps before the checkpoint still wait on the run's disk."""
+    known, add, looked, recorded = store.checkpoints, store.add_checkpoint, threading.Event(), []
+
+    def checkpoints(job_id: str) -> list[Checkpoint]:
+        if place.copies(job_id) and is_complete(place.copies(job_id)[0]):
+            looked.set()
+        return known(job_id)
+
+    def add_checkpoint(job_id: str, step: int, path: str) -> None:
+        recorded.append(steps_of(store, run_id))
+        add(job_id, step, path)
+
+    monkeypatch.setattr("training.uploads._LOOK_S", 0.01)
+    monkeypatch.setattr(store, "checkpoints", checkpoints)
+    monkeypatch.setattr(store, "add_checkpoint", add_checkpoint)
+    place = Artefacts(f"file://{tmp_path}/shared")
+    saved = folder / "checkpoint-3"
+    saved.mkdir(parents=True)
+    (saved / "model.safetensors").write_text("weights")
+    with Uploads(place, store, run_id, checkpoints_kept=2) as uploads, Recorder(store, run_id, folder) as recorder:
+        store.away = True
+        hand_over(recorder, 1, 2, 3)
+        recorder.add_checkpoint(3, str(saved))
+        assert not recorder.flush()
+        uploads.add(3, saved)
+        assert looked.wait(30)
+        assert known(run_id) == []
+        store.away = False
+    assert uploads.finish() == ""
+    assert recorded == [([1, 2, 3], [1, 2, 3])]
+    assert [checkpoint.path for checkpoint in known(run_id)] == place.copies(run_id)
+
+
+def test_a_checkpoint_whose_record_never_came_is_told(store: AwayStore, run_id: str, folder: Path, tmp_path: Path) -> None:
+    saved = folder / "checkpoint-3"
+    saved.mkdir(parents=True)
+    with Uploads(Artefacts(f"file://{tmp_path}/shared"), store, run_id, checkpoints_kept=2) as uploads:
+        uploads.add(3, saved)
+    assert "step 3 is uploaded, and not on record" in uploads.finish()
+    assert store.checkpoints(run_id) == []
 
 
 def test_a_batch_of_an_evaluation_is_kept_once_though_its_outcome_was_unknown(store: AwayStore, run_id: str) -> None:

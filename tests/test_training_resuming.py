@@ -70,7 +70,7 @@ def create(store: Store, name: str) -> str:
 @pytest.fixture
 def training(store: Store, home: Home, problems: ProblemSet, monkeypatch: pytest.MonkeyPatch) -> Train:
     """`training(run_id, stop_at=2)` trains as the run's process until it ends, or until it is asked to stop in step 2."""
-    monkeypatch.setitem(launch.BACKENDS, local.NAME, lambda _: NoProcesses())
+    monkeypatch.setattr(launch, "backend_named", lambda name, home: NoProcesses())
 
     def run(run_id: str, config: RunConfig = CONFIG, *, stop_at: int = 0) -> None:
         def on_step_begin(callback: StoreCallback, args: Any, state: Any, control: Any, **_: Any) -> None:

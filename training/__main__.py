@@ -1,6 +1,7 @@
-"""The command line of the training core, `python -m training`: what may be asked. What is then done is `training.commands`.
+"""The command line of the training core, `python -m training`: what may be asked.
 
-Facts go to standard output, as JSON with `--json`; errors go to standard error as one line and end with status 2.
+What is then done is in `training.commands` and `training.model_commands`. Facts go to standard output, as JSON with
+`--json`; errors go to standard error as one line and end with status 2.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from training import commands
+from training import commands, model_commands
 from training.after_run import QUANTIZATIONS
 from training.backends import local
 from training.config import RunConfig
@@ -115,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "evaluate",
-        commands.evaluate,
+        model_commands.evaluate,
         "Measure a model: the article's table on one split, kept in the store; a killed one goes on.",
     )
     command.add_argument("--model", default="demo", help='a Hub name, a folder (a checkpoint, say), or "demo"')
@@ -138,31 +139,31 @@ def _parser() -> argparse.ArgumentParser:
 
     add_output(
         "merge",
-        commands.merge_run,
+        model_commands.merge_run,
         "Save a run's checkpoint as a whole model with a model card: an adapter is merged into its base.",
         out="a new folder; in the run's own if not given",
     )
 
-    command = add_output("push", commands.push_run, "Merge a run's checkpoint and push it to the Hugging Face Hub.")
+    command = add_output("push", model_commands.push_run, "Merge a run's checkpoint and push it to the Hugging Face Hub.")
     command.add_argument("--repository", required=True, metavar="OWNER/NAME", help="made if it is not there, private then")
     command.add_argument("--public", action="store_true", help="make it for everybody to see")
     command.add_argument("--yes", action="store_true", help="push without asking")
 
     command = add_output(
         "export",
-        commands.export_run,
+        model_commands.export_run,
         "Save a run's checkpoint as a GGUF file for llama.cpp and Ollama, by Unsloth.",
         out="the folder for the file; in the run's own if not given",
     )
     command.add_argument("--quantization", choices=QUANTIZATIONS, default=QUANTIZATIONS[0], help="the number format")
 
-    command = add("output", commands.make_output, "The process of a merge, push or export that a page has started.")
+    command = add("output", model_commands.make_output, "The process of a merge, push or export that a page has started.")
     command.add_argument("--job", required=True, metavar="ID", help="the queued job")
 
     command = add("report", commands.write_report, "A run as one HTML file that opens anywhere.", run=True)
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
 
-    command = add("score", commands.score, "Score completions by every reward function, unweighted.")
+    command = add("score", model_commands.score, "Score completions by every reward function, unweighted.")
     scored = command.add_mutually_exclusive_group(required=True)
     scored.add_argument("--jsonl", metavar="FILE", help='lines of {"completion", "answer"}; - is standard input')
     scored.add_argument(

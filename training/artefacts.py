@@ -54,6 +54,7 @@ class Artefacts:
         if not url:
             return None
         check_url(url)
+        check_driver(url)
         return cls(url)
 
     def upload(self, job_id: str, folder: Path) -> str:
@@ -96,12 +97,12 @@ def is_url(path: str) -> bool:
 
 
 def check_url(url: str) -> None:
-    """Whether artefacts could go to a URL as far as its driver is concerned; asks nobody.
+    """Whether artefacts could go to a URL as far as can be read from it.
 
     Raises:
-        ArtefactError: the URL's kind is not known, it carries credentials, or its driver is not installed.
+        ArtefactError: its kind is not known, or it carries credentials.
     """
-    protocol = url.partition("://")[0] if is_url(url) else "file"
+    protocol = _protocol(url)
     shown = _redacted(url)
     if protocol not in known_implementations:
         raise ArtefactError(
@@ -112,9 +113,18 @@ def check_url(url: str) -> None:
             f"The artefacts' URL {shown!r} carries credentials, which would be on record with every checkpoint.",
             "Give them as the driver's environment variables, for example AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
+
+
+def check_driver(url: str) -> None:
+    """Whether this Python has what reads and writes there.
+
+    Raises:
+        ArtefactError: it has not.
+    """
+    protocol = _protocol(url)
     if not _has_driver(protocol):
         raise ArtefactError(
-            f"Artefacts are to go to {shown}, and the driver of {protocol}:// is not installed.",
+            f"Artefacts are to go to {url}, and the driver of {protocol}:// is not installed.",
             f"Install it with {driver_command(protocol)}.",
         )
 
@@ -226,9 +236,13 @@ def _stands_for(folder: Path, manifest: bytes) -> bool:
 
 def _open(url: str) -> tuple[Any, str]:
     """(fsspec's file system, the path in it); nothing is remembered of what others may change."""
-    local: dict[str, Any] = {"auto_mkdir": True} if url.partition("://")[0] in _LOCAL or not is_url(url) else {}
+    local: dict[str, Any] = {"auto_mkdir": True} if _protocol(url) in _LOCAL else {}
     system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **local)
     return system, str(path)
+
+
+def _protocol(url: str) -> str:
+    return url.partition("://")[0] if is_url(url) else "file"
 
 
 def _has_driver(protocol: str) -> bool:

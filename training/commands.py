@@ -1,4 +1,4 @@
-"""What the commands of `python -m training` do; the parsing of their options is `training.__main__`.
+"""What the commands of `python -m training` do with runs; those on models are `training.model_commands`.
 
 Each takes its parsed options and returns the exit status.
 """
@@ -13,8 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training import after_run, launch
-from training.adversarial import check_cases, print_bench
+from training import launch
 from training.backends import local
 from training.config import parse_config
 from training.counterfactuals import reweigh
@@ -22,8 +21,7 @@ from training.curation import restrict
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, finish_deletions
 from training.distributed import Workers, room_for, train_on_workers
 from training.engines import engine_named
-from training.errors import ConfigError, SourceError, StoreError
-from training.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.errors import ConfigError, SourceError
 from training.evaluations import complete_evaluations
 from training.health import MIN_STEPS, examine
 from training.home import Home
@@ -47,7 +45,6 @@ from training.presets import load_preset, preset_description, preset_paths, pres
 from training.problems import load_problems
 from training.reconciling import Reconciler, reconcile
 from training.report import report_html
-from training.rewards import score_completion
 from training.store import Job, Store
 from training.tracking import tracked
 
@@ -58,7 +55,7 @@ def launch_run(options: argparse.Namespace) -> int:
     """Start a run; with `--wait` follow it to its end: 1 unless it finished."""
     if options.dry_run:
         return check_run(options)
-    home, store = _open()
+    home, store = open_here()
     config = load_preset(options.preset, options.assignments, home.presets)
     run_id = launch.launch_run(store, home, config, options.backend, _tell)
     print(json.dumps({"run_id": run_id}) if options.json else f"run_id: {run_id}", flush=True)
@@ -67,7 +64,7 @@ def launch_run(options: argparse.Namespace) -> int:
 
 def check_run(options: argparse.Namespace) -> int:
     """Print what preflight finds: 1 with errors."""
-    home, store = _open()
+    home, store = open_here()
     config, problem_set = launch.prepare_run(store, home, load_preset(options.preset, options.assignments, home.presets))
     found = launch.check_run(store, home, config, problem_set, options.backend)
     measured = None
@@ -105,7 +102,7 @@ def show_presets(options: argparse.Namespace) -> int:
 
 def run_training(options: argparse.Namespace) -> int:
     """Be the training process of a queued run."""
-    home, store = patiently(_open)
+    home, store = patiently(open_here)
     with (
         job_process(store, options.job) as process,
         local.accelerator(home, store, process.job, process.check_stop),
@@ -132,7 +129,7 @@ def run_training(options: argparse.Namespace) -> int:
 
 def show_backends(options: argparse.Namespace) -> int:
     """Print where runs may go, each asked at the same time as the others."""
-    home, store = _open()
+    home, store = open_here()
     names = launch.backend_names(home)
     with ThreadPoolExecutor(len(names)) as pool:
         states = dict(zip(names, pool.map(lambda name: launch.backend_state(name, home, store), names), strict=True))
@@ -146,7 +143,7 @@ def show_backends(options: argparse.Namespace) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
-    home, store = _open()
+    home, store = open_here()
     reconcile(store, home)
     runs = store.jobs("train")
     if options.json:
@@ -162,7 +159,7 @@ def list_runs(options: argparse.Namespace) -> int:
 
 def show_run(options: argparse.Namespace) -> int:
     """Print one run, or the end of its log."""
-    home, store = _open()
+    home, store = open_here()
     reconcile(store, home)
     run = store.job(options.run)
     if options.log:
@@ -201,7 +198,7 @@ def show_run(options: argparse.Namespace) -> int:
 
 def show_health(options: argparse.Namespace) -> int:
     """Print what deserves a look in a run."""
-    _, store = _open()
+    _, store = open_here()
     health = examine(store, options.run)
     if options.json:
         print(json.dumps({"run_id": options.run, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
@@ -212,7 +209,7 @@ def show_health(options: argparse.Namespace) -> int:
 
 def reweigh_run(options: argparse.Namespace) -> int:
     """Print what other weights would have made of a run's advantages."""
-    _, store = _open()
+    _, store = open_here()
     found = reweigh(store, options.run, dict(options.weight) or None, options.scale_rewards)
     if options.json:
         print(json.dumps({"run_id": options.run} | asdict(found), indent=2))
@@ -223,7 +220,7 @@ def reweigh_run(options: argparse.Namespace) -> int:
 
 def stop_run(options: argparse.Namespace) -> int:
     """Ask a run to stop."""
-    home, store = _open()
+    home, store = open_here()
     told = launch.stop_run(store, home, options.run)
     if options.force:
         run = store.job(options.run)
@@ -236,14 +233,14 @@ def stop_run(options: argparse.Namespace) -> int:
 
 def resume_run(options: argparse.Namespace) -> int:
     """Go on with a run from a checkpoint."""
-    home, store = _open()
+    home, store = open_here()
     print(f"run_id: {launch.resume_run(store, home, options.run, options.checkpoint)}")
     return 0
 
 
 def delete_run(options: argparse.Namespace) -> int:
     """Delete an ended run, or say what would go."""
-    home, store = _open()
+    home, store = open_here()
     finish_deletions(store, home)
     run = store.job(options.run)
     check_deletable(store, home, run)
@@ -256,82 +253,9 @@ def delete_run(options: argparse.Namespace) -> int:
     return 0
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Measure a model here and now, or be the process of a queued measurement: 1 if it was stopped."""
-    home, store = _open()
-    if options.job:
-        return 0 if measure(store, home, *queued_measurement(store, home, options.job)) else 1
-    problem_set = load_problems(options.source, home)
-    settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
-    spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
-    problems = evaluated_problems(spec, problem_set)
-    job, waits = open_job(store, spec, len(problems))
-    if not waits:
-        raise StoreError(f"{job.id} is measuring exactly this.", f"See it with `python -m training show {job.id}`.")
-    if job.done:
-        print(f"going on with {job.id}, {job.done:,.0f} of {len(problems):,} problems are done", file=sys.stderr)
-    evaluation = measure(store, home, job, spec, problems)
-    if evaluation is None:
-        print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
-        return 1
-    ended = store.job(job.id)
-    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
-    steps = {problem.id: len(problem.steps) for problem in problems}
-    if options.json:
-        facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
-        print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
-    else:
-        tokens = sum(item.tokens for item in evaluation.items)
-        print(f"{spec.model} on {len(problems):,} {spec.split} problems of {problem_set.name}, kept as {job.id}")
-        print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
-        print(*evaluation_lines(evaluation, steps), sep="\n")
-    return 0
-
-
-def merge_run(options: argparse.Namespace) -> int:
-    """Save a run's checkpoint as a whole model."""
-    return _make(options, "merge", out=str(options.out or ""))
-
-
-def export_run(options: argparse.Namespace) -> int:
-    """Save a run's checkpoint as a GGUF file."""
-    return _make(options, "export", out=str(options.out or ""), quantization=options.quantization)
-
-
-def push_run(options: argparse.Namespace) -> int:
-    """Push a run's checkpoint to the Hub once that is confirmed: 1 if it is not."""
-    return _make(options, "push", repository=options.repository, public=options.public)
-
-
-def _make(options: argparse.Namespace, action: after_run.Action, **settings: Any) -> int:
-    home, store = _open()
-    spec = after_run.output_spec(store, home, options.run, action, options.checkpoint, **settings)
-    if action == "push" and not options.yes and not _confirmed(spec):
-        print("Nothing was pushed.")
-        return 1
-    print(after_run.produce(store, home, after_run.open_output(store, spec), spec))
-    return 0
-
-
-def _confirmed(spec: after_run.OutputSpec) -> bool:
-    seen = "everybody can see" if spec.public else "is private unless it is there already"
-    print(f"Step {spec.step:,} of {spec.run}, merged, goes to {spec.repository} on the Hugging Face Hub, which {seen}.")
-    if not sys.stdin.isatty():
-        print("Confirm with --yes.")
-        return False
-    return input("Push? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def make_output(options: argparse.Namespace) -> int:
-    """Be the process of a queued merge, push or export."""
-    home, store = _open()
-    print(after_run.produce(store, home, *after_run.queued_output(store, options.job)))
-    return 0
-
-
 def write_report(options: argparse.Namespace) -> int:
     """Write a run as one HTML file."""
-    home, store = _open()
+    home, store = open_here()
     text = report_html(store, home, options.run)
     try:
         options.out.write_text(text, encoding="utf-8")
@@ -343,33 +267,8 @@ def write_report(options: argparse.Namespace) -> int:
     return 0
 
 
-def score(options: argparse.Namespace) -> int:
-    """Score completions: 1 if a shipped one scores unexpectedly."""
-    if options.adversarial:
-        return 0 if print_bench(check_cases()) else 1
-    try:
-        text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{options.jsonl} cannot be read ({error}).", "Give a JSON Lines file in UTF-8.") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            completion, answer = _completion_row(line, f"{options.jsonl}:{number}")
-            print(json.dumps({"rewards": score_completion(completion, answer)}))
-    return 0
-
-
-def _completion_row(line: str, place: str) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-        completion, answer = row["completion"], row["answer"]
-        if not isinstance(completion, str) or not isinstance(answer, str):
-            raise TypeError("both must be text")
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise SourceError(f'{place} is not {{"completion", "answer"}} ({error}).', "Mend the line.") from error
-    return completion, answer
-
-
-def _open() -> tuple[Home, Store]:
+def open_here() -> tuple[Home, Store]:
+    """The home and the run store that the environment names, own reward functions known."""
     home = Home.from_environment()
     register_own_rewards(home.rewards)
     return home, Store.open(home.store_url)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from training.backends.configuration import OWN_VARIABLES
-from training.backends.entry import EXPECTED
+from training.backends.entry import EXPECTED, take_private
 from training.config import RunConfig
 from training.engines import engine_named
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, WorkerError
@@ -92,6 +92,7 @@ def room_for(workers: Workers, check: Callable[[], None]) -> Iterator[Workers]:
     if workers.count == 1:
         yield workers
         return
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")  # else all that a worker prints stands twice in the log
     try:
         import ray
     except ImportError as error:
@@ -221,7 +222,6 @@ def _fit(work: _Work, process: JobProcess, workers: Workers) -> _Outcome:
 def _trainer(work: _Work, workers: Workers) -> Any:
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
 
     gpus = _gpus_each(ray, workers)
     given = ray.put(work)  # not in train_loop_config, which Ray shows: the store's address may hold a password
@@ -229,7 +229,7 @@ def _trainer(work: _Work, workers: Workers) -> Any:
     def loop() -> Any:  # Ray's type says None, its result is what this returns
         return _be_worker(ray.get(given))
 
-    return TorchTrainer(
+    return _trainer_class()(
         loop,
         scaling_config=ScalingConfig(
             num_workers=workers.count,
@@ -244,6 +244,22 @@ def _trainer(work: _Work, workers: Workers) -> Any:
             callbacks=[_ends_at_expected_errors()],
         ),
     )
+
+
+def _trainer_class() -> Any:
+    """Ray's, and on a Ray of this process alone without what frees the place of a lost run: such a Ray ends with the process,
+    and has no dashboard, without which that part complains every second."""
+    from ray.train.torch import TorchTrainer
+
+    if not _is_alone():
+        return TorchTrainer
+
+    class Trainer(TorchTrainer):
+        def _create_default_callbacks(self) -> list[Any]:
+            callbacks = super()._create_default_callbacks()  # type: ignore[misc]  # Ray picks the class when it runs
+            return [callback for callback in callbacks if type(callback).__name__ != "PlacementGroupCleanerCallback"]
+
+    return Trainer
 
 
 def _ends_at_expected_errors() -> Any:
@@ -284,6 +300,7 @@ def _first_line(error: BaseException) -> str:
 
 def _be_worker(work: _Work) -> _Outcome | None:
     """One worker's part, in its own process; the first one's outcome is the run's."""
+    take_private(os.environ, sys.path)  # the file comes to each machine of the run, and is not to stay there
     os.environ.update(work.variables)
     register_own_rewards(work.home.rewards)
     engine_named(work.config.engine)  # before TRL, parts of which Unsloth replaces

@@ -72,10 +72,11 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
         step = trainer.state.global_step
         if uploads is not None:
             process.progress(step, config.max_steps, "uploading the last checkpoint")
-            uploads.finish()
 
     if uploads is None:
         patiently(lambda: keep_newest(store, job_id, config.save_total_limit))
+    else:
+        uploads.finish()
     not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
     if step < config.max_steps:
         process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"

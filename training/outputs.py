@@ -85,9 +85,10 @@ def _lists(found: Comparison) -> Iterator[str]:
 def backend_line(found: BackendState) -> str:
     """What a backend's state means for a run launched now, in a sentence or two."""
     if found.kind == "unreachable":
-        since = "" if found.since is None else f" Unreachable since {time.strftime('%H:%M', time.localtime(found.since))}."
+        since = "" if found.since is None else f" Since {time.strftime('%H:%M', time.localtime(found.since))}."
         return found.reason + since
-    gpus = "" if found.free_gpus is None else f"{found.free_gpus:g} of {found.total_gpus:g} GPUs free. "
+    noun = "GPU" if found.total_gpus == 1 else "GPUs"
+    gpus = "" if found.free_gpus is None else f"{found.free_gpus:g} of {found.total_gpus:g} {noun} free. "
     if found.kind == "free":
         return f"{gpus}The run starts at once."
     ahead = f"{', '.join(found.running)} {'is' if len(found.running) == 1 else 'are'} running" if found.running else ""

@@ -66,7 +66,10 @@ class Uploads:
             return  # the next checkpoint has it done
 
     def finish(self) -> str:
-        """Wait until every checkpoint was tried, the last that failed once more; return `problem`."""
+        """Wait until every checkpoint was tried, the last that failed once more; return `problem`.
+
+        To be called once the recorder has ended: a checkpoint whose record is not in the store then does not count.
+        """
         self._close()
         if self._failed is not None:
             with self._told():
@@ -117,6 +120,8 @@ class Uploads:
         if url is None:
             return
         if not self._is_on_record(step):
+            self.problem = f"the checkpoint of step {step:,} is uploaded, and not on record: the run store stayed away"
+            self._tell(f"{self.problem}; the copy is {url}")
             return
         patiently(lambda: self._store.add_checkpoint(self._job_id, step, url), self._closed.is_set)
         self._tell(f"the checkpoint of step {step:,} is uploaded to {url}")
@@ -143,7 +148,10 @@ class Uploads:
         return None
 
     def _is_on_record(self, step: int) -> bool:
-        """Whether the run's own record of the checkpoint is in the store; waits, for one delivered later would undo ours."""
+        """Whether the run's own record of the checkpoint is in the store; waits for it until the end.
+
+        The recorder delivers in order, so all that the run did up to this checkpoint is then in the store too.
+        """
         while not any(checkpoint.step == step for checkpoint in self._checkpoints()):
             if self._closed.wait(_LOOK_S):
                 return False

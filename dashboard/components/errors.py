@@ -8,17 +8,24 @@ from typing import ParamSpec
 import streamlit as st
 
 from dashboard.text import plain
-from training.errors import AtlasError
+from training.errors import AtlasError, StoreAwayError
 
 _P = ParamSpec("_P")
 
 
 @contextmanager
-def boundary() -> Iterator[None]:
-    """Show an `AtlasError` raised inside as its problem and remedy; the rest of the page goes on."""
+def boundary(*, away: str | None = None) -> Iterator[None]:
+    """Show an `AtlasError` raised inside as its problem and remedy; the rest of the page goes on.
+
+    Args:
+        away: said instead while the run store is away, where another part of the page tells that in full.
+    """
     try:
         yield
     except AtlasError as error:
+        if away is not None and isinstance(error, StoreAwayError):
+            st.caption(away)
+            return
         render_error(error.problem, error.remedy)
 
 

@@ -120,26 +120,24 @@ def _render_backend(state: State) -> bool:
 def _render_backend_states(chosen: str, titles: Mapping[str, str], was_away: bool) -> None:
     """The chosen one's, then the others' in a line each. What the button may do follows when it comes or goes."""
     found = data.backend_state(chosen)
-    _render_backend_state(found)
+    st.markdown(backend_text(found))
     for name in titles:
         if name != chosen:
-            other = data.backend_state(name)
-            shown = "is being asked" if other is None else f"{other.kind}: {plain(backend_line(other))}"
-            st.caption(f"{plain(titles[name])}: {shown}")
+            st.caption(f"**{plain(titles[name])}** {backend_text(data.backend_state(name))}")
     if _is_away(found) != was_away:
         st.rerun()
 
 
-def _render_backend_state(found: BackendState | None) -> None:
+def backend_text(found: BackendState | None) -> str:
+    """How a backend is, as Markdown: a badge, and what that means for a run launched now."""
     if found is None:
-        st.markdown(":gray-badge[:material/hourglass_empty: asking] It is being asked how it is.")
-        return
+        return ":gray-badge[:material/hourglass_empty: asking] It is being asked how it is."
     colour, icon = {
         "free": ("green", ":material/check_circle:"),
         "busy": ("orange", ":material/hourglass_top:"),
         "unreachable": ("red", ":material/error:"),
     }[found.kind]
-    st.markdown(f":{colour}-badge[{icon} {found.kind}] {plain(backend_line(found))}")
+    return f":{colour}-badge[{icon} {found.kind}] {plain(backend_line(found))}"
 
 
 def _is_away(found: BackendState | None) -> bool:

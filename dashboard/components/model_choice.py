@@ -7,7 +7,8 @@ from dashboard.evaluation_catalogue import model_title
 from dashboard.state import Keys
 from training.checkpoints import recorded_checkpoints
 
-_OTHER = ""
+OTHER_MODEL = ""
+"""Chosen where a model is given by name or folder."""
 
 
 def render_model_choice(key: Keys, text_key: Keys, chosen: str = "") -> tuple[str, str]:
@@ -19,9 +20,9 @@ def render_model_choice(key: Keys, text_key: Keys, chosen: str = "") -> tuple[st
         chosen: what is chosen at first; empty for the newest checkpoint.
     """
     checkpoints = recorded_checkpoints(data.store())
-    options = [*checkpoints, "demo", _OTHER]
+    options = [*checkpoints, "demo", OTHER_MODEL]
     if key not in st.session_state and chosen:
-        st.session_state[key] = chosen if chosen in options else _OTHER
+        st.session_state[key] = chosen if chosen in options else OTHER_MODEL
         if chosen not in options:
             st.session_state[text_key] = chosen
     if st.session_state.get(key) not in options:
@@ -35,7 +36,7 @@ def render_model_choice(key: Keys, text_key: Keys, chosen: str = "") -> tuple[st
         ),
         help="A run's checkpoint, the demo model, or any other by Hub name or folder.",
     )
-    if model == _OTHER:
+    if model == OTHER_MODEL:
         return st.text_input(
             "Hub name or folder",
             key=text_key,

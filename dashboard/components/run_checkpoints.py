@@ -62,7 +62,7 @@ def _render_checkpoint(run: Job, config: RunConfig, checkpoint: Checkpoint, jobs
 
 def _state(checkpoint: Checkpoint, size: int | None) -> str:
     if is_url(checkpoint.path):
-        return plain(f"uploaded ({checkpoint.path.partition('://')[0]})")
+        return "uploaded"
     if size is None:
         return "its folder is not there any more"
     missing = missing_files(checkpoint)
@@ -70,8 +70,10 @@ def _state(checkpoint: Checkpoint, size: int | None) -> str:
 
 
 def readable_size(size: int) -> str:
-    """`31 MiB`, `1.4 GiB`."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+    """`0.2 MiB`, `31 MiB`, `1.4 GiB`."""
+    if size >= 2**30:
+        return f"{size / 2**30:.1f} GiB"
+    return f"{size / 2**20:.0f} MiB" if size >= 10 * 2**20 else f"{size / 2**20:.1f} MiB"
 
 
 def _render_evaluations(run: Job, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:

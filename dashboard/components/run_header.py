@@ -20,7 +20,7 @@ from dashboard.text import duration, percent, plain, significant
 from training.artefacts import is_url
 from training.config import RunConfig
 from training.rollout_pages import rollout_lines
-from training.store import Job, Status
+from training.store import LOCAL, Job, Status
 
 HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
 _GZIP_LEVEL = 4
@@ -60,8 +60,9 @@ def render_figures(run: Job, config: RunConfig) -> None:
 
 
 def progress_line(run: Job, step_time_s: float | None) -> str:
-    """Step, pace and time left; of a run that has ended, why and how long it took."""
-    parts = [f"step {run.done:,.0f} of {run.total:,.0f}"]
+    """Step, where it runs if not here, pace and time left; of a run that has ended, why and how long it took."""
+    place = "" if run.backend == LOCAL else f" on {run.backend}"
+    parts = [f"step {run.done:,.0f} of {run.total:,.0f}{place}"]
     if step_time_s:
         parts.append(f"{significant(step_time_s)} s a step")
     if run.active:

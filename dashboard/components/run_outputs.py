@@ -1,15 +1,21 @@
-"""What can be made of a run's checkpoint: a merged model in a folder, a repository on the Hub; and what was made so far."""
+"""What can be made of a run's checkpoint (a merged model, a repository on the Hub, a GGUF file), and what was made so far."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
 from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import launch_output
 from dashboard.components.errors import boundary
-from dashboard.state import Keys
+from dashboard.components.model_choice import OTHER_MODEL
+from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.after_run import Action, has_token, output_spec
-from training.launch import launch_output
+from training.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
+from training.allowed import allowed_model
+from training.engines import install_command, missing_packages
+from training.errors import ModelError
 from training.store import Checkpoint, Job
 
 _POLL_S = 1.0
@@ -33,11 +39,13 @@ def render_outputs(run: Job, known: Sequence[Checkpoint]) -> None:
         if st.button(
             "Merge and save",
             key=f"{Keys.OUTPUT} merge",
-            help="Saves it as a whole model with a model card in the run's folder; an adapter is merged into its base.",
+            **acts(help="Saves a whole model with its card in the run's folder; an adapter is merged into its base."),
         ):
             _start(run, "merge", step)
         with st.popover("Push to the Hub"):
             _render_push(run, step)
+        with st.popover("Export for llama.cpp"):
+            _render_export(run, step)
     active = any(job.active for job in _outputs(run.id))
     st.fragment(_render_jobs, run_every=_POLL_S if active else None)(run.id, active)
 
@@ -49,8 +57,24 @@ def _render_push(run: Job, step: int) -> None:
     repository = st.text_input("Repository", key=f"{Keys.OUTPUT} repository", placeholder="owner/name")
     public = st.toggle("Everybody can see it", key=f"{Keys.OUTPUT} public", help="Where it is made anew; otherwise private.")
     st.caption(f"The model of step {step:,}, merged, and its model card are sent to huggingface.co.")
-    if st.button(f"Push step {step:,}", key=f"{Keys.OUTPUT} push", type="primary", disabled=not repository.strip()):
+    if st.button(f"Push step {step:,}", key=f"{Keys.OUTPUT} push", type="primary", **acts(disabled=not repository.strip())):
         _start(run, "push", step, repository=repository.strip(), public=public)
+
+
+def _render_export(run: Job, step: int) -> None:
+    if missing_packages("unsloth"):
+        st.caption("GGUF files are made by Unsloth, which is not installed where the dashboard runs. In the project's folder:")
+        st.code(install_command("unsloth"), language=None)
+        return
+    quantization = st.selectbox(
+        "Number format",
+        QUANTIZATIONS,
+        key=f"{Keys.OUTPUT} quantization",
+        help="q4_k_m takes about 5 bits a weight, q8_0 about 8.5; f16 and bf16 keep 16.",
+    )
+    st.caption("One GGUF file, which llama.cpp and Ollama read. The first export builds llama.cpp, which takes minutes.")
+    if st.button(f"Export step {step:,}", key=f"{Keys.OUTPUT} export", type="primary", **acts()):
+        _start(run, "export", step, quantization=quantization)
 
 
 def _start(run: Job, action: Action, step: int, **settings: str | bool) -> None:
@@ -70,7 +94,31 @@ def _render_jobs(run_id: str, was_active: bool) -> None:
     if was_active and not any(job.active for job in jobs):
         st.rerun()
     for job in jobs:
-        st.caption(plain(output_line(job)))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(plain(output_line(job)), width="content")
+            if (folder := _merged_model(job)) is not None and st.button(
+                "Measure it", key=f"{Keys.OUTPUT} measure {job.id}", type="tertiary", icon=":material/balance:"
+            ):
+                _measure(folder)
+
+
+def _merged_model(job: Job) -> Path | None:
+    """The folder of a merged model that is there, and that a page may name."""
+    if job.status != "finished" or job.spec["action"] != "merge":
+        return None
+    folder = output_folder(data.home(), OutputSpec.model_validate(job.spec))
+    try:
+        allowed_model(str(folder), data.store(), data.home())
+    except ModelError:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _measure(folder: Path) -> None:
+    """Open the form that measures a model, filled with this one."""
+    st.session_state[Keys.MEASURE_MODEL], st.session_state[Keys.MEASURE_CHECKPOINT] = OTHER_MODEL, str(folder)
+    State().evaluate_part = "measure"
+    st.switch_page("app_pages/evaluate.py")
 
 
 def output_line(job: Job) -> str:

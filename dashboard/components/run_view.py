@@ -88,7 +88,8 @@ def render_run(run_id: str) -> None:
 def _render_part(run_id: str, part: Part, was_active: bool) -> None:
     """A part of the page as it is now, an error in its place; when the run ends or goes on, the whole page is drawn."""
     state = State()
-    with boundary():
+    away = "This part comes back with the run store." if part in PARTS.values() else ""
+    with boundary(away=None if part is _render_figures else away):
         run = data.store().job(run_id)
         if run.active is not was_active:
             st.rerun(scope="app")

@@ -1,5 +1,6 @@
 """A real Ray head on this machine that pretends to have one A100, for the tests in this folder."""
 
+import json
 import os
 import shutil
 import socket
@@ -8,9 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 from urllib.request import urlopen
 
 import psutil
@@ -18,25 +20,12 @@ import pytest
 
 pytest.importorskip("ray", reason="ray is not installed: pip install '.[cluster]'")
 
-_HEAD = """
-import sys
-import ray
-
-ray.init(
-    num_cpus=2,
-    num_gpus=1,
-    resources={"accelerator_type:A100": 1},
-    include_dashboard=True,
-    dashboard_host="127.0.0.1",
-    dashboard_port=int(sys.argv[1]),
-    object_store_memory=100_000_000,
-    log_to_driver=False,
-    _temp_dir=sys.argv[2],
-    _node_ip_address="127.0.0.1",
+_HEAD = (
+    *("start", "--head", "--block", "--disable-usage-stats", "--port=0", "--node-ip-address=127.0.0.1"),
+    *("--num-cpus=2", "--num-gpus=1", '--resources={"accelerator_type:A100": 1}', "--object-store-memory=100000000"),
+    "--dashboard-host=127.0.0.1",
 )
-sys.stdin.read()  # until the tests end, however they do
-"""
-"""As `ray start --head` does, but for its server for remote Python sessions, which Ray Jobs does not use."""
+"""As the README starts one."""
 
 _STARTS = 4
 """Ray gives up by itself where a busy machine lets its processes wait for half a minute."""
@@ -50,6 +39,9 @@ class Head:
     folder: Path
     """Short, as the names of sockets in it may have 107 characters."""
     dashboard_port: int
+    agent_port: int
+    """Of the process that starts jobs; its usual one may be another head's."""
+    client_port: int
     process: subprocess.Popen[bytes] | None = None
     members: list[psutil.Process] = field(default_factory=list)
     """Its processes: those of its group, and the jobs, which have sessions of their own."""
@@ -86,29 +78,35 @@ class Head:
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else it listens on this machine's other addresses too
             "OMP_NUM_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
         }
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("GRPO_ATLAS_", "RAY_"))} | own
-        command = ["nice", "-n", "19", sys.executable, "-c", _HEAD, str(self.dashboard_port), str(self.folder / "ray")]
+        command = ["nice", "-n", "19", sys.executable, "-m", "ray.scripts.scripts", *_HEAD]
+        command += [f"--temp-dir={self.folder / 'ray'}", f"--dashboard-port={self.dashboard_port}"]
+        command += [f"--dashboard-agent-listen-port={self.agent_port}", f"--ray-client-server-port={self.client_port}"]
         with (self.folder / "head.log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, env=environ, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     def _is_up(self) -> bool:
-        """Whether the head takes jobs: its dashboard answers, and its node is there."""
+        """Whether the head takes jobs: its node is there, and what starts jobs on it answers."""
         assert self.process is not None
         until = time.monotonic() + _START_S
         while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with urlopen(f"{self.address}/nodes?view=summary", timeout=5) as answer:
-                    if b"accelerator_type:A100" in answer.read():
-                        return True
-            except (URLError, OSError):
-                pass
-            time.sleep(0.5)
+            with suppress(OSError, KeyError, ValueError):
+                (node,) = self._ask("/api/v0/nodes")["data"]["result"]["result"]
+                assert "accelerator_type:A100" in node["resources_total"]
+                self._ask(f"/api/v0/logs?node_id={node['node_id']}")
+                return True
+            time.sleep(0.3)
         return False
+
+    def _ask(self, path: str) -> Any:
+        with urlopen(self.address + path, timeout=10) as answer:
+            return json.load(answer)
 
     def _look_at_members(self) -> None:
         assert self.process is not None
@@ -130,11 +128,11 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
-    """The head of this session."""
+    """A head of this module alone."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
-    found = Head(folder, free_port())
+    found = Head(folder, free_port(), free_port(), free_port())
     try:
         found.start()
         yield found

@@ -1,7 +1,13 @@
-"""Runs on a real Ray head: queued, stopped, resumed, and resumed once more on a new head after the first was killed."""
+"""Runs on a real Ray head with their store on a real Postgres: queued, stopped, resumed, the database restarted and the head
+killed under them; and a run on two workers that loses one."""
 
+import hashlib
+import os
+import re
+import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,82 +15,117 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Head
+from tests.postgres import PASSWORD, Postgres
 from training.backends.ray import RayBackend
 from training.config import RunConfig
 from training.errors import BackendError
 from training.home import Home
 from training.launch import backend_named, backend_state, resume_run, stop_run, submit_job
+from training.outbox import NAME as OUTBOX
 from training.own_rewards import register_own_rewards
 from training.reconciling import reconcile
 from training.rewards import REWARDS
 from training.store import Job, Store
 
 SECRET = "hunter2-that-nobody-may-read"
-STEPS = 8
+STEPS = 9
 PATIENCE_S = 600
 """Far beyond what anything here takes, for machines that do much besides."""
 
 REWARDS_FILE = '''
-"""Scores like any other, but waits at the gate in the third step of each process."""
-import os, time
+"""Scores like any other, but waits in the n-th step of its process while there is a file gate-n, and says so."""
+import hashlib, os, time
 from pathlib import Path
 from training.rewards import Reward
 
+folder = Path(os.environ.get("TEST_FOLDER", "."))
+completions = 4 // int(os.environ.get("GRPO_ATLAS_WORKERS", 1))  # of a step, in this process
 calls = 0
 
 def score(completion, gold):
     global calls
-    calls += 1
-    while calls > 8 and Path(os.environ["TEST_GATE"]).exists():
+    step = calls // completions + 1
+    gate = folder / f"gate-{step}"
+    if gate.exists():
+        secret = hashlib.sha256(os.environ["TEST_SECRET"].encode()).hexdigest()
+        (folder / f"waits-{step}-{os.getpid()}").write_text(secret)
+    while gate.exists():
         time.sleep(0.05)
+    calls += 1
     return len(completion) % 5 / 10
 
 REWARDS = [Reward("gated", "Gated", 1.0, score)]
 '''
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """While this file is there, a run waits in its third step."""
-    file = tmp_path / "gate"
-    file.touch()
-    return file
+class Gates:
+    """Where runs wait: in the n-th step of each process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def close(self, step: int) -> None:
+        (self._folder / f"gate-{step}").touch()
+
+    def open(self, step: int) -> None:
+        (self._folder / f"gate-{step}").unlink()
+
+    def open_all(self) -> None:
+        for gate in self._folder.glob("gate-*"):
+            gate.unlink()
+
+    def waiting(self, step: int) -> dict[int, str]:
+        """Process id -> the hash of the secret that it has, of those that came to a gate."""
+        found = self._folder.glob(f"waits-{step}-*")
+        return {int(file.name.rpartition("-")[2]): file.read_text() for file in found}
 
 
 @pytest.fixture
-def home(head: Head, tmp_path: Path, gate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """A home whose backend `a100` is the head; afterwards no job is left on it."""
+def gates(tmp_path: Path) -> Iterator[Gates]:
+    """None closed yet; afterwards none is."""
+    found = Gates(tmp_path)
+    yield found
+    found.open_all()
+
+
+@pytest.fixture
+def home(head: Head, tmp_path: Path, gates: Gates, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home whose backends `a100` and `pair` are the head; afterwards no job is left on it."""
     monkeypatch.setenv("TEST_SECRET", SECRET)
+    monkeypatch.setenv("TEST_PASSWORD", PASSWORD)
     rewards = tmp_path / "rewards.py"
     rewards.write_text(REWARDS_FILE, encoding="utf-8")
-    made = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home"), "GRPO_ATLAS_REWARDS": str(rewards)})
-    (made.root / "backends.toml").write_text(
-        f"""
-[a100]
+    variables = {"GRPO_ATLAS_HOME": str(tmp_path / "home"), "GRPO_ATLAS_REWARDS": str(rewards)}
+    made = Home.from_environment(variables | {"GRPO_ATLAS_STORE": postgres_url})
+    cluster = f"""
 kind = "ray"
-title = "One A100"
 address = "{head.address}"
 accelerator_type = "A100"
+store = "{postgres_url.replace(PASSWORD.replace("%", "%25"), "${TEST_PASSWORD}")}"
 home = "{tmp_path / "there"}"
 secrets = ["TEST_SECRET"]
 pip = "none"
 timeout_s = 30
-[a100.environment]
-TEST_GATE = "{gate}"
-HF_HUB_OFFLINE = "1"
-OMP_NUM_THREADS = "1"
-[nowhere]
-kind = "ray"
-address = "http://127.0.0.1:1"
-timeout_s = 1
-""",
+environment = {{ TEST_FOLDER = "{tmp_path}", HF_HUB_OFFLINE = "1", OMP_NUM_THREADS = "1" }}
+"""
+    nowhere = 'kind = "ray"\naddress = "http://127.0.0.1:1"\ntimeout_s = 1\n'
+    (made.root / "backends.toml").write_text(
+        f'[a100]\ntitle = "One A100"{cluster}[pair]\ntitle = "Two workers"\nworkers = 2\ngpus = 0{cluster}[nowhere]\n{nowhere}',
         encoding="utf-8",
     )
     yield made
-    gate.unlink(missing_ok=True)
+    gates.open_all()
     for job in Store.open(made.store_url).jobs():
         with suppress(BackendError):
-            backend_named("a100", made).stop(job)
+            backend_named(job.backend, made).stop(job)
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    """That home's."""
+    opened = Store.open(home.store_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -113,7 +154,7 @@ def config(seed: int, steps: int) -> RunConfig:
     )
 
 
-def submit(store: Store, home: Home, run: RunConfig) -> str:
+def submit(store: Store, home: Home, run: RunConfig, backend: str = "a100") -> str:
     return submit_job(
         store,
         home,
@@ -122,7 +163,7 @@ def submit(store: Store, home: Home, run: RunConfig) -> str:
         spec=run.model_dump(mode="json"),
         module="training",
         arguments=["run"],
-        backend="a100",
+        backend=backend,
         total=run.max_steps,
     )
 
@@ -137,19 +178,39 @@ def wait_until(store: Store, home: Home, job_id: str, reached: Callable[[Job], b
                 return job
             time.sleep(0.3)
         reconcile(store, home)
-    log = backend_named("a100", home).logs(store.job(job_id))
-    raise AssertionError(f"{store.job(job_id)}\n{log[-3000:]}")
+    raise AssertionError(f"{store.job(job_id)}\n{log_of(store.job(job_id), home)[-3000:]}")
 
 
 def wait_for(store: Store, home: Home, job_id: str, status: str) -> Job:
     return wait_until(store, home, job_id, lambda job: job.status == status)
 
 
+def wait_for_gate(gates: Gates, step: int, processes: int = 1) -> dict[int, str]:
+    """Without a word from the store."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        if len(found := gates.waiting(step)) == processes:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{processes} processes did not come to their step {step}")
+
+
+def wait_in_step(store: Store, home: Home, job_id: str, step: int) -> None:
+    """Until the steps before it are on record."""
+    wait_until(store, home, job_id, lambda job: job.status == "running" and job.done == step - 1)
+
+
+def log_of(job: Job, home: Home) -> str:
+    return backend_named(job.backend, home).logs(job)
+
+
 @pytest.mark.usefixtures("gated")
-def test_two_runs_queue_stop_resume_and_survive_their_head(head: Head, home: Home, gate: Path) -> None:
-    store = Store.open(home.store_url)
+def test_runs_queue_stop_resume_and_survive_their_database_and_their_head(
+    head: Head, postgres: Postgres, home: Home, store: Store, gates: Gates, tmp_path: Path
+) -> None:
+    gates.close(3)
     first, second = submit(store, home, config(1, STEPS)), submit(store, home, config(2, 1))
-    at_the_gate(store, home, first, after_step=2)
+    wait_in_step(store, home, first, 3)
     assert submit_again(store, home, first) == 1
 
     busy = backend_state("a100", home, store)
@@ -159,30 +220,47 @@ def test_two_runs_queue_stop_resume_and_survive_their_head(head: Head, home: Hom
     assert store.job(second).status == "queued"
 
     stop_run(store, home, first)
-    gate.unlink()
+    gates.open(3)
     stopped = wait_for(store, home, first, "stopped")
     assert (stopped.done, "stopped on request" in stopped.reason) == (3, True)
     assert wait_for(store, home, second, "finished").done == 1
-    nobody_reads_the_secret(head, home, first)
 
-    gate.touch()
+    # The resumed process takes steps 4 and 5, and waits in its third.
+    gates.close(3)
+    gates.close(5)
     resume_run(store, home, first)
-    at_the_gate(store, home, first, after_step=5)
+    wait_in_step(store, home, first, 6)
+    postgres.stop()
+    gates.open(3)
+    wait_for_gate(gates, 5)  # it goes on for two steps, which nobody takes from it
+    assert (tmp_path / "there" / "runs" / first / OUTBOX).exists()
+    assert backend_state("a100", home, store).running == (first,)
+    postgres.start()
+    wait_in_step(store, home, first, 8)
+    assert ledger(store, first) == once(steps=7)
+
     head.kill()
     assert backend_state("a100", home, store).kind == "unreachable"
-    assert wait_for(store, home, first, "lost").done == 5
+    assert wait_for(store, home, first, "lost").done == 7
+    gates.open_all()
     head.start()
     assert "its head was restarted" in wait_for(store, home, first, "failed").reason
 
-    gate.unlink()
     resume_run(store, home, first)
     assert wait_for(store, home, first, "finished").done == STEPS
-    assert [len(store.rollouts(first, step)) for step in range(1, STEPS + 1)] == [4] * STEPS
-    assert len(store.rollouts(first)) == 4 * STEPS
+    assert ledger(store, first) == once(STEPS)
+    assert Counter(scalar.step for scalar in store.scalars(first) if scalar.name == "reward") == Counter(range(1, STEPS + 1))
+    assert [checkpoint.step for checkpoint in store.checkpoints(first)] == [STEPS - 1, STEPS]
+    assert ledger(store, second) == once(steps=1)
 
 
-def at_the_gate(store: Store, home: Home, job_id: str, after_step: int) -> None:
-    wait_until(store, home, job_id, lambda job: job.status == "running" and job.done == after_step)
+def ledger(store: Store, job_id: str) -> Counter[tuple[int, int, int]]:
+    return Counter((rollout.step, rollout.group_index, rollout.position) for rollout in store.rollouts(job_id))
+
+
+def once(steps: int) -> Counter[tuple[int, int, int]]:
+    """Every rollout of two groups of two a step."""
+    return Counter((step, group, position) for step in range(1, steps + 1) for group in (0, 1) for position in (0, 1))
 
 
 def submit_again(store: Store, home: Home, job_id: str) -> int:
@@ -193,22 +271,38 @@ def submit_again(store: Store, home: Home, job_id: str) -> int:
     return sum(submission.metadata.get("grpo_atlas_run") == job_id for submission in backend._cluster().submissions())
 
 
-def nobody_reads_the_secret(head: Head, home: Home, job_id: str) -> None:
-    """Neither in Ray's folder with its logs and packages, nor in the run's log, nor in the store."""
-    assert "Running entrypoint" in backend_named("a100", home).logs(Store.open(home.store_url).job(job_id))
-    # In another process: to close a file of the store in this one would take away SQLite's locks on it.
-    command = ["grep", "--recursive", "--files-with-matches", "--fixed-strings"]
+@pytest.mark.usefixtures("gated")
+def test_two_workers_have_the_secrets_that_nobody_reads_and_end_with_the_one_that_is_lost(
+    head: Head, home: Home, store: Store, gates: Gates, tmp_path: Path
+) -> None:
+    gates.close(3)
+    job_id = submit(store, home, config(1, STEPS), "pair")
+    workers = wait_for_gate(gates, 3, processes=2)
+    assert set(workers.values()) == {hashlib.sha256(SECRET.encode()).hexdigest()}
+    wait_in_step(store, home, job_id, 3)
+    assert ledger(store, job_id) == once(steps=2)
+    nobody_reads_the_secrets(head, tmp_path, store.job(job_id), home)
+
+    os.kill(min(workers), signal.SIGKILL)
+    failed = wait_for(store, home, job_id, "failed")
+    assert re.match(r"Worker [12] of 2 was lost: its process ended unexpectedly\.", failed.reason), failed.reason
+    assert ledger(store, job_id) == once(steps=2)
+
+
+def nobody_reads_the_secrets(head: Head, tmp_path: Path, job: Job, home: Home) -> None:
+    """Neither in Ray's folder with its logs and packages, nor in the run's log, nor in the test's other files."""
+    assert "Running entrypoint" in log_of(job, home)
+    command = ["grep", "--recursive", "--files-with-matches", "--fixed-strings", "--devices=skip"]
     found = {
-        text: subprocess.run([*command, text, head.folder, home.root], capture_output=True, text=True).stdout.split()
-        for text in (SECRET, job_id)
+        text: subprocess.run([*command, text, head.folder, tmp_path], capture_output=True, text=True).stdout.split()
+        for text in (SECRET, PASSWORD, PASSWORD.replace("%", "%25"), job.id)
     }
-    assert found[SECRET] == []
-    assert len(found[job_id]) > 2
+    assert len(found.pop(job.id)) > 2
+    assert not any(found.values()), found
 
 
 @pytest.mark.usefixtures("gated")
-def test_a_job_that_cannot_even_start_says_why(head: Head, home: Home) -> None:
-    store = Store.open(home.store_url)
+def test_a_job_that_cannot_even_start_says_why(home: Home, store: Store) -> None:
     file = home.root / "backends.toml"
     file.write_text(file.read_text().replace('pip = "none"', 'pip = "none"\npython = "no-such-python"'))
     job_id = submit(store, home, config(3, 1))
@@ -217,8 +311,8 @@ def test_a_job_that_cannot_even_start_says_why(head: Head, home: Home) -> None:
     assert "no-such-python" in failed.reason
 
 
-def test_a_head_that_is_not_there_is_unreachable_within_seconds(home: Home) -> None:
+def test_a_head_that_is_not_there_is_unreachable_within_seconds(home: Home, store: Store) -> None:
     begun = time.monotonic()
-    state = backend_state("nowhere", home, Store.open(home.store_url))
+    state = backend_state("nowhere", home, store)
     assert (state.kind, "connection refused" in state.reason) == ("unreachable", True)
     assert time.monotonic() - begun < 60

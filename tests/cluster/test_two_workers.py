@@ -20,7 +20,6 @@ from tests.tiny_runs import few_problems, go_on, tiny
 from training.backends import local
 from training.config import RunConfig
 from training.distributed import Workers, room_for, train_on_workers
-from training.errors import AtlasError
 from training.evaluations import complete_evaluations
 from training.home import Home
 from training.jobs import job_process
@@ -55,13 +54,12 @@ class Ran:
     seen: Path
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    """A Ray of this module's own, and the length as a reward."""
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    """Two, with a Ray of this module's own, and the length as a reward."""
     REWARDS["length"] = worker_hooks.LENGTH
-    ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=128 * 2**20, logging_level="warning")
-    yield
-    ray.shutdown()
+    with room_for(Workers(2, max_failures=1), lambda: None) as two:
+        yield two
     del REWARDS["length"]
 
 
@@ -75,18 +73,8 @@ def new_run(folder: Path, config: RunConfig, **hooks: Any) -> tuple[Home, Store,
     return home, store, job
 
 
-def on_two_workers(folder: Path, config: RunConfig, max_failures: int = 0, **hooks: Any) -> Ran:
-    """A whole run as its job's process would do it."""
-    home, store, job = new_run(folder, config, **hooks)
-    workers = Workers(2, max_failures=max_failures)
-    with job_process(store, job.id) as process, room_for(workers, process.check_stop):
-        process.begin()
-        train_on_workers(config, few_problems(), process, home, local.job_folder(home, job.id), workers)
-    return Ran(store.job(job.id), store, home, folder)
-
-
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def one(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
     """The run on one process."""
     folder = tmp_path_factory.mktemp("one")
     config = tiny(**SETTINGS)
@@ -96,9 +84,15 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The same on two."""
-    return on_two_workers(tmp_path_factory.mktemp("two"), tiny(**SETTINGS))
+def two(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
+    """The same on two, as its job's process would do it; the second of them is killed before step 4, once."""
+    folder = tmp_path_factory.mktemp("two")
+    config = tiny(**SETTINGS)
+    home, store, job = new_run(folder, config, dies=True)
+    with job_process(store, job.id) as process, room_for(workers, process.check_stop):
+        process.begin()
+        train_on_workers(config, few_problems(), process, home, local.job_folder(home, job.id), workers)
+    return Ran(store.job(job.id), store, home, folder)
 
 
 def ledger(ran: Ran) -> list[tuple[Any, ...]]:
@@ -115,29 +109,39 @@ def test_parameters_are_identical_on_both_after_every_step(two: Ran) -> None:
         start = first
 
 
+def test_the_run_went_on_from_its_checkpoint_after_a_worker_was_killed(two: Ran) -> None:
+    assert (two.seen / "died").exists()
+    assert (two.job.status, two.job.reason) == ("finished", "all 5 steps done")
+    steps = Counter(scalar.step for scalar in two.store.scalars(two.job.id) if scalar.name == "reward")
+    assert steps == dict.fromkeys(range(1, 6), 1)
+
+
 def test_the_ledger_is_that_of_one_process(one: Ran, two: Ran) -> None:
-    assert two.job.status == "finished", two.job.reason
     assert ledger(two) == ledger(one)
     counts = Counter((rollout.step, rollout.group_index) for rollout in two.store.rollouts(two.job.id))
     assert counts == {(step, group): 4 for step in range(1, 6) for group in (0, 1)}
     assert any(rollout.advantage for rollout in two.store.rollouts(two.job.id))
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 5])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
 def test_gradients_are_those_of_one_process(one: Ran, two: Ran, step: int) -> None:
-    alone, shared = gradient(one.seen, step), gradient(two.seen, step)
-    assert torch.linalg.vector_norm(alone) > 0
-    difference = torch.linalg.vector_norm(shared - alone) / torch.linalg.vector_norm(alone)
-    print(f"step {step}, {LOSS_TYPES[(step - 1) % 4]}: gradients differ by {difference:.1e} of their length")
-    assert difference < 1e-3
+    assert LOSS_TYPES[step - 1] in ("dapo", "grpo", "dr_grpo")
+    assert difference(one, two, step) < 1e-4
 
 
 def test_the_loss_by_each_devices_tokens_depends_on_the_number_of_processes(one: Ran, two: Ran) -> None:
-    assert LOSS_TYPES[3] == "bnpo"
-    alone, shared = gradient(one.seen, 4), gradient(two.seen, 4)
-    difference = torch.linalg.vector_norm(shared - alone) / torch.linalg.vector_norm(alone)
-    print(f"bnpo: gradients differ by {difference:.1e} of their length")
-    assert difference > 1e-3
+    assert LOSS_TYPES[4] == "bnpo"
+    assert difference(one, two, 5) > 1e-2
+
+
+def difference(one: Ran, two: Ran, step: int) -> float:
+    """Between two gradients, as a part of their length."""
+    alone, shared = gradient(one.seen, step), gradient(two.seen, step)
+    length = torch.linalg.vector_norm(alone)
+    assert length > 0
+    found = (torch.linalg.vector_norm(shared - alone) / length).item()
+    print(f"step {step}, {LOSS_TYPES[step - 1]}: gradients differ by {found:.1e} of their length")
+    return found
 
 
 def test_evaluations_are_shared_out_and_equal(one: Ran, two: Ran) -> None:
@@ -156,32 +160,12 @@ def test_a_checkpoint_holds_the_randomness_of_each_process(two: Ran) -> None:
     assert {path.name for path in latest.glob("rng_state*")} == {"rng_state_0.pth", "rng_state_1.pth"}
 
 
-def test_a_run_goes_on_from_its_checkpoint_after_a_worker_was_killed(one: Ran, tmp_path: Path) -> None:
-    config = tiny(**SETTINGS)
-    ran = on_two_workers(tmp_path, config, max_failures=1, dies=True)
-    assert (tmp_path / "died").exists()
-    assert ran.job.status == "finished", ran.job.reason
-    assert ledger(ran) == ledger(one)
-    steps = Counter(scalar.step for scalar in ran.store.scalars(ran.job.id) if scalar.name == "reward")
-    assert steps == dict.fromkeys(range(1, 6), 1)
-
-
-def test_a_run_fails_with_its_worker_and_says_why(tmp_path: Path) -> None:
-    config = tiny(**SETTINGS | {"evaluation_problems": 0})
-    with pytest.raises(AtlasError, match="Worker 2 of 2 was lost"):
-        on_two_workers(tmp_path, config, dies=True)
-    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home")}).store_url)
-    job = store.jobs("train")[0]
-    assert job.status == "failed"
-    assert job.reason.startswith("Worker 2 of 2 was lost: its process ended unexpectedly.")
-    assert {rollout.step for rollout in store.rollouts(job.id)} == {1, 2, 3}
-
-
+@pytest.mark.usefixtures("workers")
 def test_a_signal_ends_both_processes_at_the_same_step_with_a_checkpoint(tmp_path: Path) -> None:
     config = tiny(**SETTINGS | {"max_steps": 100_000, "evaluation_problems": 0, "save_steps": 100_000, "source": "demo"})
     home, store, job = new_run(tmp_path, config)
     variables = os.environ | home.environment() | {"GRPO_ATLAS_WORKERS": "2", "PYTHONPATH": str(Path.cwd())}
-    variables.pop("RAY_ADDRESS", None)
+    variables["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     command = [sys.executable, "-m", "training", "run", "--job", job.id]
     with (tmp_path / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=variables, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
@@ -189,7 +173,7 @@ def test_a_signal_ends_both_processes_at_the_same_step_with_a_checkpoint(tmp_pat
             while process.poll() is None and store.last_rollout_step(job.id) < 2:
                 time.sleep(0.2)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(120) == 0, (tmp_path / "log.txt").read_text()[-3000:]
+            assert process.wait(300) == 0, (tmp_path / "log.txt").read_text()[-3000:]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -20,8 +20,8 @@ from transformers import TrainerCallback
 from training import grpo
 from training.rewards import Reward
 
-LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "bnpo")
-"""Of steps 1, 2, 3, 4, and again from 5."""
+LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")
+"""Of each step, and again from the sixth. The last one's gradient depends on the number of processes, so it comes last."""
 
 LENGTH = Reward("length", "Length", 1.0, lambda completion, gold: len(completion) % 5 / 10, needs_gold=False)
 
@@ -34,7 +34,9 @@ def rewards_file(folder: Path, *, dies: bool = False) -> Path:
     """
     path = folder / "own_rewards.py"
     path.write_text(
+        "import sys\n"
         "from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"  # a cluster's workers know nothing of these tests
         "from tests.cluster import worker_hooks\n"
         f"worker_hooks.install(Path({str(folder)!r}), dies={dies})\n"
         "REWARDS = [worker_hooks.LENGTH]\n"

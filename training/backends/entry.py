@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 PRIVATE_FILE = "grpo-atlas-private.json"
@@ -26,8 +27,9 @@ def take_private(environ: MutableMapping[str, str], path: Sequence[str]) -> None
     Args:
         path: folders in which the file may lie; Ray puts that of each package on Python's search path.
     """
-    for file in (Path(folder) / PRIVATE_FILE for folder in path):
-        if file.is_file():
+    for folder in path:
+        file = Path(folder) / PRIVATE_FILE
+        with suppress(FileNotFoundError, NotADirectoryError):  # processes of one machine may come here at once
             values = json.loads(file.read_text(encoding="utf-8"))
             file.unlink(missing_ok=True)
             environ.update(values)

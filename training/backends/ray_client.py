@@ -20,6 +20,10 @@ from training.errors import BackendError, UnreachableError
 
 _UPLOAD_S = 120.0
 """For a package of some megabytes over a slow line."""
+_START_S = 30.0
+"""For a job to be taken or ended: a head that is starting waits ten seconds for what does it."""
+_HEAD_FAILED = "status code 5"
+"""In the words of Ray's client for any answer but "done": the fault is not in what was asked."""
 _AWAY = (502, 503, 504)
 """What a proxy says when the head is not there."""
 _REFUSED = (401, 403)
@@ -57,6 +61,10 @@ class RayClient(JobSubmissionClient):
         except RuntimeError as error:
             if self.find(asked.name) is not None:
                 return False
+            if _HEAD_FAILED in str(error):
+                raise UnreachableError(
+                    f"{self._address} takes no jobs now ({_last_line(str(error))}).", "See the head's logs; it may be starting."
+                ) from error
             raise BackendError(f"Ray does not take {asked.name} ({_last_line(str(error))}).", "See the head's logs.") from error
         return True
 
@@ -104,7 +112,7 @@ class RayClient(JobSubmissionClient):
         name = f"_ray_pkg_{hashlib.sha1(package).hexdigest()}.zip"
         place = f"/api/packages/gcs/{name}"
         if self._do_request("GET", place).status_code != requests.codes.ok:
-            self._json(self._do_request("PUT", place, data=package, timeout=max(_UPLOAD_S, self._timeout_s)), empty=True)
+            self._json(self._do_request("PUT", place, data=package, timeout=_UPLOAD_S), empty=True)
         return f"gcs://{name}"
 
     def _json(self, response: requests.Response, *, empty: bool = False) -> Any:
@@ -126,14 +134,14 @@ class RayClient(JobSubmissionClient):
         Raises:
             UnreachableError: nobody answers, a proxy stands before a head that is away, or it wants other credentials.
         """
-        options.setdefault("timeout", self._timeout_s)
+        patience_s = max(options.pop("timeout", _START_S if method == "POST" else 0.0), self._timeout_s)
         try:
-            response = super()._do_request(method, endpoint, **options)
+            response = super()._do_request(method, endpoint, timeout=(self._timeout_s, patience_s), **options)
         except AuthenticationError as error:
             raise self._refused() from error
         except requests.exceptions.RequestException as error:
             raise UnreachableError(
-                f"{self._address} cannot be reached ({_cause(error, options['timeout'])}).",
+                f"{self._address} cannot be reached ({_cause(error, self._timeout_s, patience_s)}).",
                 "Check that the Ray head runs and that its address is right.",
             ) from error
         if response.status_code in _REFUSED:
@@ -159,9 +167,10 @@ def _submission(row: Mapping[str, Any]) -> Submission:
     )
 
 
-def _cause(error: Exception, timeout_s: float) -> str:
+def _cause(error: Exception, timeout_s: float, patience_s: float) -> str:
     if isinstance(error, requests.exceptions.Timeout):
-        return f"no answer within {timeout_s:g} s"
+        is_connected = isinstance(error, requests.exceptions.ReadTimeout)
+        return f"no answer within {patience_s if is_connected else timeout_s:g} s"
     found = re.search(r"\[Errno -?\d+\] ([^)'\"]+)", str(error))
     return found[1].lower() if found else type(error).__name__
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from training.artefacts import check_url
+from training.artefacts import check_driver, check_url
 from training.errors import ArtefactError, ConfigError, RewardError
 from training.preflight.subject import LONGEST_COUNTED, Finding, Subject
 from training.rewards import REWARDS, Reward
@@ -237,12 +237,22 @@ def check_learning_rate(subject: Subject) -> Iterator[Finding]:
 
 
 def check_artefacts(subject: Subject) -> Iterator[Finding]:
-    """Whether checkpoints can be uploaded, where they are to be."""
+    """Whether checkpoints can be uploaded, where they are to be. What another machine has installed is not known here."""
+    if not subject.artefacts:
+        return
     try:
-        if subject.artefacts:
-            check_url(subject.artefacts)
+        check_url(subject.artefacts)
     except ArtefactError as error:
         yield Finding("error", "artefacts", error.problem, error.remedy, certain=True)
+        return
+    try:
+        check_driver(subject.artefacts)
+    except ArtefactError as error:
+        if subject.machine is not None:
+            yield Finding("error", "artefacts", error.problem, error.remedy, certain=True)
+        else:
+            text = f"{error.problem} The run may have it where it runs; from here its checkpoints cannot be used."
+            yield Finding("warning", "artefacts", text, error.remedy)
 
 
 def check_workers(subject: Subject) -> Iterator[Finding]:

@@ -1,0 +1,100 @@
+"""What the store holds: jobs and what they leave behind, as plain values. `training.store` hands them out and takes them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
+JobKind = Literal["train", "build", "evaluate", "output"]
+
+ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
+"""The statuses of a job that has not ended."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run, map build or evaluation. Times are Unix seconds."""
+
+    seq: int
+    id: str
+    kind: JobKind
+    name: str
+    backend: str
+    spec: dict[str, Any]
+    """What the job does; for a training run the resolved `RunConfig`."""
+    status: Status
+    reason: str
+    """Why the job ended as it did; empty while it is active."""
+    message: str
+    """What the job is doing now."""
+    done: float
+    total: float
+    worker: str
+    """`host:pid` of the job's process, empty before it starts."""
+    tracker: str
+    """Where the run is also on record: a Weights & Biases URL, or the folder of an offline one; else empty."""
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    heartbeat_at: float
+    attempt: int = 1
+    """How often it was queued."""
+
+    @property
+    def active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def fraction(self) -> float:
+        """Progress in 0..1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One logged value of one step, under TRL's own name; `value` is `None` where TRL had none."""
+
+    seq: int
+    step: int
+    name: str
+    value: float | None
+    time: float
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One completion with its rewards."""
+
+    step: int
+    """The training step that learns from it, counted from 1."""
+    group_index: int
+    """Which group of the step, from 0."""
+    position: int
+    """Which completion of the group, from 0."""
+    problem_id: str
+    completion: str
+    rewards: dict[str, float | None]
+    """By reward function, unweighted; `None` where one could not be computed."""
+    total: float | None
+    """The weighted sum."""
+    advantage: float
+    tokens: int
+    finish_reason: str
+    """"stop" when the model ended its turn, "length" when it was cut off."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, and what it does."""
+
+    done: float
+    total: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A saved state of a run."""
+
+    step: int
+    path: str
+    created_at: float
