@@ -26,6 +26,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
 	$(BIN)/python -m tests.bench.many_problems
 	$(BIN)/python -m tests.bench.ledger_overhead
+	$(BIN)/python -m tests.bench.live_run
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
