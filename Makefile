@@ -31,6 +31,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
 	$(BIN)/python -m tests.bench.many_problems
 	$(BIN)/python -m tests.bench.ledger_overhead
+	$(BIN)/python -m tests.bench.live_run
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -67,9 +68,11 @@ demo-model: $(VENV)/.run
 demo-atlas: $(VENV)/.run
 	$(BIN)/python -m analysis ship
 
-# The picture of a run needs a home in which demo-1 lies: python -m tests.browser.screenshots --home DIR run
+# The README's pictures of the demo, light and dark. HOME_DIR is a home in which demo-1 and other runs lie.
+PICTURES := explore insights launch runs run run-completions run-map evaluate
 screenshots: $(VENV)/.test
-	$(BIN)/python -m tests.browser.screenshots explore
+	$(BIN)/python -m tests.browser.screenshots --home '$(HOME_DIR)' $(PICTURES)
+	$(BIN)/python -m tests.browser.screenshots --home '$(HOME_DIR)' --scheme dark $(PICTURES)
 
 clean:
 	rm -rf $(VENV) $(UNSLOTH) build *.egg-info

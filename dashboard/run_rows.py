@@ -111,10 +111,10 @@ def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Sess
         "reward": [value / maximum for value in rewards] if maximum > 0 else [],
         "steps": f"{run.done:,.0f} of {run.total:,.0f}",
         "took": duration(worked_s(worked, run.heartbeat_at)) if worked else "",
-        "tags": list(marks.tags),
-        "note": ("Archived. " if marks.archived else "") + shorten(marks.note, _NOTE_CHARACTERS),
         "launched": datetime.fromtimestamp(run.created_at),
         "backend": run.backend,
+        "tags": list(marks.tags),
+        "note": ("Archived. " if marks.archived else "") + shorten(marks.note, _NOTE_CHARACTERS),
         "model": str(run.spec.get("model", "")),
         "how it stands": shorten(run.reason or run.message, _REASON_CHARACTERS),
     }

@@ -26,10 +26,16 @@ yellow darker so that it shows on white, and a violet."""
 _CIVIDIS_LIGHT = (0.0, 0.92)
 _CIVIDIS_DARK = (0.28, 1.0)
 """The part of cividis that stands out from the page's background."""
+_LIFT, _LIFTED = "#56B4E9", 0.45
+"""On the dark page cividis begins as slate, which is how grey points look there too: its low end is mixed with this blue."""
 
 
 def magnitudes(count: int, *, dark: bool) -> Sequence[str]:
-    """`count` colours of cividis, from low to high."""
+    """`count` colours of cividis, from low to high; on the dark page the low ones are bluer."""
     low, high = _CIVIDIS_DARK if dark else _CIVIDIS_LIGHT
-    places = np.linspace(low, high, count).tolist()
-    return list(plotly.colors.sample_colorscale("cividis", places))
+    places = np.linspace(low, high, count)
+    colours = np.array(plotly.colors.sample_colorscale("cividis", places.tolist(), colortype="tuple"))
+    if dark:
+        share = _LIFTED * np.square(np.linspace(1, 0, count))[:, None]
+        colours = (1 - share) * colours + share * np.array(plotly.colors.hex_to_rgb(_LIFT)) / 255
+    return [f"rgb({red}, {green}, {blue})" for red, green, blue in np.rint(255 * colours).astype(int).tolist()]

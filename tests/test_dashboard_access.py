@@ -16,12 +16,13 @@ from dashboard.components.news import ending_line
 from dashboard.launch_changes import write_changes
 from dashboard.sign_in_tries import SignInTries
 from tests.app_testing import APP, words
+from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
 from training.backends.local import LocalBackend
 from training.errors import ModelError
 from training.home import Home
 from training.presets import load_preset
-from training.store import Store
+from training.store import Rollout, Store
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
@@ -255,20 +256,22 @@ def test_an_address_may_not_name_any_folder_and_nothing_else_is_lost(tmp_path: P
     assert test.session_state["source"] == "auto"
 
 
+def news_page() -> None:
+    """A page that shows nothing but the news."""
+    import streamlit as st
+
+    from dashboard.components.news import tell_news
+    from dashboard.state import State
+
+    state = State()
+    state.read_url(st.session_state.get("page", "insights"))
+    tell_news(state)
+
+
 def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, store: Store) -> None:
-    def script() -> None:
-        import streamlit as st
-
-        from dashboard.components.news import tell_news
-        from dashboard.state import State
-
-        state = State()
-        state.read_url(st.session_state.get("page", "insights"))
-        tell_news(state)
-
     earlier, _ = store.create_job("evaluate", "demo", {"of": "earlier"})
     store.end(earlier.id, "failed", "no memory")
-    test = AppTest.from_function(script, default_timeout=60)
+    test = AppTest.from_function(news_page, default_timeout=60)
     assert not test.run().toast
     store.progress(run_id, 100, 100, "training")
     store.end(run_id, "finished", "done")
@@ -286,6 +289,26 @@ def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, s
     store.end(again.id, "stopped", "stopped on request")
     assert not test.run().toast  # it is what the person looks at
     assert ending_line(store.job(again.id)) == f"{again.id} stopped: stopped on request"
+
+
+def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(store: Store) -> None:
+    run, _ = store.create_job("train", "demo", full_demo_run().model_dump(mode="json"), total=100)
+    store.start(run.id)
+    test = AppTest.from_function(news_page, default_timeout=60)
+    assert not test.run().toast
+    for step in range(1, 41):
+        alike = [
+            Rollout(step, 0, place, "train-0", "the same text", {"correctness": 0.0}, 0.0, 0.0, 9, "stop") for place in range(4)
+        ]
+        store.record(run.id, rollouts=alike)
+    told = [toast.value.replace("\\", "") for toast in test.run().toast]
+    assert told
+    assert all(line.startswith(f"look at {run.id}: Look at ") for line in told)
+    assert not test.run().toast
+
+    looking = AppTest.from_function(news_page, default_timeout=60)
+    looking.session_state["page"], looking.query_params["run"] = "runs", run.id
+    assert not looking.run().toast
 
 
 @pytest.fixture

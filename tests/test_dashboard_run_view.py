@@ -285,4 +285,5 @@ def test_a_checkpoint_is_downloaded_as_a_zip_file_of_its_folder(run_id: str, sto
     folder = checkpoint(store, run_id, 5, tmp_path / "checkpoint-5")
     with zipfile.ZipFile(io.BytesIO(zipped(folder))) as archive:
         assert "checkpoint-5/model.safetensors" in archive.namelist()
-    assert [readable_size(size) for size in (200_000, 31 * 2**20, 3 * 2**29)] == ["0.2 MiB", "31 MiB", "1.5 GiB"]
+    sizes = (readable_size(size) for size in (210 * 2**10, 31 * 2**20, 3 * 2**29))
+    assert tuple(sizes) == ("210 KiB", "31 MiB", "1.5 GiB")

@@ -137,6 +137,21 @@ def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, h
     assert "Linux" in backend.logs(store.job(job_id)) or "macOS" in backend.logs(store.job(job_id))
 
 
+def test_a_job_inherits_the_environment_but_not_what_lets_people_act(
+    store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", "sixteen-letters-of-it")
+    monkeypatch.setenv("HF_TOKEN", "for-the-hub")
+    arguments = ["-n1", "-r1", "import os; print(os.environ.get('HF_TOKEN'), 'GRPO_ATLAS_TOKEN' in os.environ)"]
+    job_id = submit_job(store, home, kind="build", name="variables", spec={}, module="timeit", arguments=arguments)
+    backend = backend_named("local", home)
+    for _ in range(600):
+        if "1 loop" in (log := backend.logs(store.job(job_id))):
+            break
+        time.sleep(0.1)
+    assert "for-the-hub False" in log
+
+
 def test_a_folder_that_cannot_be_written_fails_the_job_with_the_remedy(store: Store, home: Home) -> None:
     home.runs.rmdir()
     home.runs.write_text("in the way")

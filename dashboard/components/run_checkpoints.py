@@ -14,7 +14,7 @@ from dashboard.actions import launch_evaluation, resume_run
 from dashboard.components.errors import boundary
 from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
-from dashboard.text import plain
+from dashboard.text import plain, significant
 from training.artefacts import is_url
 from training.checkpoints import missing_files
 from training.config import RunConfig
@@ -70,10 +70,11 @@ def _state(checkpoint: Checkpoint, size: int | None) -> str:
 
 
 def readable_size(size: int) -> str:
-    """`0.2 MiB`, `31 MiB`, `1.4 GiB`."""
-    if size >= 2**30:
-        return f"{size / 2**30:.1f} GiB"
-    return f"{size / 2**20:.0f} MiB" if size >= 10 * 2**20 else f"{size / 2**20:.1f} MiB"
+    """`210 KiB`, `31 MiB`, `1.4 GiB`."""
+    for unit, power in (("GiB", 30), ("MiB", 20)):
+        if size >= 2**power:
+            return f"{significant(size / 2**power)} {unit}"
+    return f"{size / 2**10:.0f} KiB"
 
 
 def _render_evaluations(run: Job, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:

@@ -62,15 +62,16 @@ def render_figures(run: Job, config: RunConfig) -> None:
 def progress_line(run: Job, step_time_s: float | None) -> str:
     """Step, where it runs if not here, pace and time left; of a run that has ended, why and how long it took."""
     place = "" if run.backend == LOCAL else f" on {run.backend}"
-    parts = [f"step {run.done:,.0f} of {run.total:,.0f}{place}"]
+    is_whole = run.status == "finished" and run.done >= run.total and bool(run.reason)
+    parts = [f"{run.reason if is_whole else f'step {run.done:,.0f} of {run.total:,.0f}'}{place}"]
     if step_time_s:
         parts.append(f"{significant(step_time_s)} s a step")
     if run.active:
-        if step_time_s and run.message.startswith("training"):
+        if step_time_s and run.message == "training":
             parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
-        parts.append(run.message or ("waiting for its turn" if run.status == "queued" else ""))
+        parts.append("waiting for its turn" if run.status == "queued" else run.message)
     else:
-        parts.append(run.reason)
+        parts.append("" if is_whole else run.reason)
         if run.started_at and run.ended_at:
             parts.append(f"took {duration(run.ended_at - run.started_at)}")
     return ", ".join(part for part in parts if part)

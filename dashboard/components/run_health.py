@@ -40,7 +40,7 @@ def render_first_finding(run: Job, state: State) -> None:
     if found is None or not found.health.findings:
         return
     name, finding = next(iter(found.health.findings.items()))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.markdown(f":orange[:material/visibility:] {plain(finding.sentence)}", width="stretch")
         if finding.evidence and st.button("Show me", key=f"{Keys.EVIDENCE} first {name}", help=_shown(finding.evidence[0])):
             show_evidence(finding.evidence[0], state)

@@ -127,10 +127,10 @@ def _columns(tags: Sequence[str]) -> dict[str, Any]:
         ),
         "steps": column.TextColumn(width=90),
         "took": column.TextColumn(width=90, help="Time at work; pauses before a resume are left out."),
-        "tags": column.MultiselectColumn(width=130, options=list(tags), color="auto", disabled=True),
-        "note": column.TextColumn(width=220),
         "launched": column.DatetimeColumn(width=110, format="D MMM HH:mm"),
         "backend": column.TextColumn(width=70),
+        "tags": column.MultiselectColumn(width=130, options=list(tags), color="auto", disabled=True),
+        "note": column.TextColumn(width=220),
         "model": column.TextColumn(width=130),
         "how it stands": column.TextColumn(width=260),
     }

@@ -1,9 +1,10 @@
-"""One run: its head, then its parts in tabs. Only the part that is open is drawn, anew every second while the run is active."""
+"""One run: its head, then its parts in tabs. Only the open part is drawn, anew every second while the run is active."""
 
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import data
 from dashboard.components.completions_browser import render_completions
@@ -17,11 +18,11 @@ from dashboard.components.training_map import MAP, render_training_map
 from dashboard.state import Field, Keys, State
 from training.config import RunConfig, parse_config
 from training.presets import preset_text
-from training.store import Job
+from training.store import Job, Status
 
 _ACTIVE_POLL_S = 1.0
 _ENDED_POLL_S = 5.0
-"""Of where the run stands, alone: one that has ended may be gone on with from elsewhere. All else of it stays as it is."""
+"""One that has ended may be gone on with from elsewhere."""
 
 URL_FIELDS: tuple["Field[Any]", ...] = (
     State.run,
@@ -62,36 +63,23 @@ def render_run(run_id: str) -> None:
     measuring = any(job.active for job in data.store().jobs("evaluate"))
     poll_s = _ACTIVE_POLL_S if run.active or measuring else None
 
-    def follow(part: Part, every: float | None = poll_s) -> None:
-        st.fragment(_render_part, run_every=every)(run_id, part, run.active)
+    def follow(part: Part, every: float | None) -> None:
+        st.fragment(_render_part, run_every=every)(run_id, part, run.status)
 
     line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
     with line:
         follow(_render_progress, poll_s or _ENDED_POLL_S)
     with actions:
-        follow(_render_actions)
-    follow(_render_figures)
-    if state.run_tab not in PARTS:
-        state.run_tab = ""
-    chosen = state.run_tab or next(iter(PARTS))
-    st.session_state[Keys.RUN_TABS] = chosen
-
-    def choose() -> None:
-        state.run_tab = str(st.session_state[Keys.RUN_TABS])
-
-    for title, tab in zip(PARTS, st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose), strict=True):
-        if title == chosen:
-            with tab:
-                follow(PARTS[title])
+        follow(_render_actions, None)
+    follow(_render_below, poll_s)
 
 
-def _render_part(run_id: str, part: Part, was_active: bool) -> None:
-    """A part of the page as it is now, an error in its place; when the run ends or goes on, the whole page is drawn."""
+def _render_part(run_id: str, part: Part, was: Status) -> None:
+    """A part of the page as it is now, an error in its place; when the run's status is another, the whole page is drawn."""
     state = State()
-    away = "This part comes back with the run store." if part in PARTS.values() else ""
-    with boundary(away=None if part is _render_figures else away):
+    with boundary(away=None if part is _render_below else ""):
         run = data.store().job(run_id)
-        if run.active is not was_active:
+        if run.status != was:
             st.rerun(scope="app")
         part(run, parse_config(run.spec), state)
     state.write_url(*URL_FIELDS)
@@ -105,8 +93,26 @@ def _render_actions(run: Job, config: RunConfig, state: State) -> None:
     render_actions(run)
 
 
-def _render_figures(run: Job, config: RunConfig, state: State) -> None:
+def _render_below(run: Job, config: RunConfig, state: State) -> None:
+    """The figures and the open tab: together, since Streamlit draws each fragment in a run of its own."""
     render_figures(run, config)
+    title, tab = _render_tabs(state)
+    with tab, boundary():
+        PARTS[title](run, config, state)
+
+
+def _render_tabs(state: State) -> tuple[str, DeltaGenerator]:
+    """The tabs, and the open one of them."""
+    if state.run_tab not in PARTS:
+        state.run_tab = ""
+    chosen = state.run_tab or next(iter(PARTS))
+    st.session_state[Keys.RUN_TABS] = chosen
+
+    def choose() -> None:
+        state.run_tab = str(st.session_state[Keys.RUN_TABS])
+
+    tabs = st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose)
+    return chosen, tabs[list(PARTS).index(chosen)]
 
 
 def _render_curves(run: Job, config: RunConfig, state: State) -> None:

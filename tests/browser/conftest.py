@@ -75,10 +75,10 @@ def free_port() -> int:
 
 
 def start_dashboard(
-    home: Path, log: Path, variables: dict[str, str], script: Path = APP
+    home: Path, log: Path, variables: dict[str, str], script: Path = APP, port: int | None = None
 ) -> tuple[subprocess.Popen[bytes], str]:
     """Start `streamlit run` from another working directory and wait until it answers; the process and its address."""
-    port = free_port()
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPO_ATLAS_")}
     environment |= {"GRPO_ATLAS_HOME": str(home), "HF_HUB_OFFLINE": "1", **variables}
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
@@ -112,8 +112,8 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """`start_app(home, GRPO_ATLAS_DATA="…")` starts the program and gives its address; all end with the session."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(home: Path, **variables: str) -> str:
-        process, address = start_dashboard(home, tmp_path_factory.mktemp("dashboard") / "log.txt", variables)
+    def start(home: Path, port: int | None = None, **variables: str) -> str:
+        process, address = start_dashboard(home, tmp_path_factory.mktemp("dashboard") / "log.txt", variables, port=port)
         processes.append(process)
         return address
 
