@@ -20,7 +20,7 @@ from training.store import Rollout, Store
 
 PAGE = 24
 SCANNED = 50_000
-EXAMINED = 30_000
+EXAMINED = 10_000
 """Rollouts that the health signals of a run are read from; more take seconds and tell the same."""
 _BATCH = 1_000
 _PASS = "correctness"

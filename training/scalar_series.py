@@ -81,13 +81,28 @@ class RunSeries:
 
 
 def _read(connection: sa.Connection, job_id: str, name: str, newest: int) -> Series:
-    query = (
-        sa.select(scalars.c.step, scalars.c.value)
-        .where(scalars.c.job_id == job_id, scalars.c.name == name, scalars.c.value.is_not(None), scalars.c.seq <= newest)
-        .order_by(scalars.c.step)
+    """A series whole. Steps that follow one another, as nearly always, are known by their ends: reading values alone takes
+    a third of the time.
+    """
+    of_series = (
+        scalars.c.job_id == job_id,
+        scalars.c.name == name,
+        scalars.c.value.is_not(None),
+        scalars.c.seq <= newest,
     )
-    numbers = np.fromiter(chain.from_iterable(_raw(connection, query)), np.float64)
-    return numbers[0::2].astype(np.int64), numbers[1::2].copy()
+
+    def column(of: sa.Column[Any]) -> NDArray[np.float64]:
+        query = sa.select(of).where(*of_series).order_by(scalars.c.step, scalars.c.value)
+        return np.fromiter(chain.from_iterable(_raw(connection, query)), np.float64)
+
+    def end(order: sa.ColumnElement[int]) -> int:
+        return connection.scalar(sa.select(scalars.c.step).where(*of_series).order_by(order).limit(1)) or 0
+
+    values = column(scalars.c.value)
+    first, last = end(scalars.c.step.asc()), end(scalars.c.step.desc())
+    if last - first + 1 == len(values):
+        return np.arange(first, last + 1), values
+    return column(scalars.c.step).astype(np.int64), values
 
 
 def _raw(connection: sa.Connection, query: sa.Select) -> Iterable[Any]:

@@ -14,19 +14,17 @@ _P = ParamSpec("_P")
 
 
 @contextmanager
-def boundary(*, away: str | None = None) -> Iterator[None]:
+def boundary(*, tells_away: bool = True) -> Iterator[None]:
     """Show an `AtlasError` raised inside as its problem and remedy; the rest of the page goes on.
 
     Args:
-        away: said instead while the run store is away, where another part of the page tells that in full.
+        tells_away: false where another part of the page tells that the run store is away: this one is empty then.
     """
     try:
         yield
     except AtlasError as error:
-        if away is not None and isinstance(error, StoreAwayError):
-            st.caption(away)
-            return
-        render_error(error.problem, error.remedy)
+        if tells_away or not isinstance(error, StoreAwayError):
+            render_error(error.problem, error.remedy)
 
 
 def bounded(render: Callable[_P, None]) -> Callable[_P, None]:

@@ -51,7 +51,7 @@ def render_list(state: State) -> None:
     poll_s = _BUSY_POLL_S if busy else _IDLE_POLL_S
     st.fragment(_render_live, run_every=poll_s)(state, state.marked_runs)
     shown = {run.id: run for run in matching_runs(jobs, all_marks(data.store()), state.run_filter)}
-    with boundary(away=""):
+    with boundary(tells_away=False):
         _render_actions(state, [shown[run_id] for run_id in state.marked_runs if run_id in shown])
     st.fragment(_render_queue, run_every=poll_s)()
 
@@ -137,7 +137,7 @@ def _columns(tags: Sequence[str]) -> dict[str, Any]:
 
 
 def _render_queue() -> None:
-    with boundary(away=""):
+    with boundary(tells_away=False):
         queue = queue_of(data.store().jobs(limit=_LISTED))
         if queue:
             st.subheader("Queue", anchor=False)

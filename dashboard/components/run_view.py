@@ -77,7 +77,7 @@ def render_run(run_id: str) -> None:
 def _render_part(run_id: str, part: Part, was: Status) -> None:
     """A part of the page as it is now, an error in its place; when the run's status is another, the whole page is drawn."""
     state = State()
-    with boundary(away=None if part is _render_below else ""):
+    with boundary(tells_away=part is _render_below):
         run = data.store().job(run_id)
         if run.status != was:
             st.rerun(scope="app")
@@ -119,8 +119,10 @@ def _render_curves(run: Job, config: RunConfig, state: State) -> None:
     if not data.store().last_scalar(run.id):
         st.caption("Curves and completions appear with the first step.")
         return
-    render_first_finding(run, state)
+    above = st.container()
     render_curves(run, config, state)
+    with above:  # after the curves, since a long run takes a second to be examined
+        render_first_finding(run, state)
 
 
 def _render_health(run: Job, config: RunConfig, state: State) -> None:
