@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from tests.cluster_fakes import FakeCluster, fake_backend
@@ -103,7 +104,8 @@ def test_the_state_tells_free_gpus_and_the_queue(store: Store, home: Home) -> No
     assert backend_line(busy) == told
     cluster.away_for = 1
     away = backend.state(store)
-    assert (away.kind, backend_line(away)) == ("unreachable", "http://head:8265 cannot be reached (connection refused).")
+    assert away.kind == "unreachable"
+    assert backend_line(away).startswith("http://head:8265 cannot be reached (connection refused). ")  # and the remedy
 
 
 def test_a_cluster_without_such_gpus_says_so(store: Store, home: Home) -> None:
@@ -180,6 +182,10 @@ def test_pinned_requirements_are_those_of_the_project_under_its_constraints() ->
     assert lines[0] == "--constraint ${RAY_RUNTIME_ENV_CREATE_WORKING_DIR}/constraints.txt"
     assert "trl==1.14.2" in lines
     assert any(line.startswith("vllm") for line in pinned_requirements(gpu=True))
+    assert [line for line in pinned_requirements(gpu=False, artefacts="s3://bucket/runs") if line not in lines] == [
+        f"fsspec[s3]=={fsspec.__version__}"
+    ]
+    assert pinned_requirements(gpu=False, artefacts="/mnt/shared") == lines
 
 
 def test_a_job_takes_its_private_variables_and_deletes_their_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -125,18 +126,20 @@ def check_driver(url: str) -> None:
     if not _has_driver(protocol):
         raise ArtefactError(
             f"Artefacts are to go to {url}, and the driver of {protocol}:// is not installed.",
-            f"Install it with {driver_command(protocol)}.",
+            f"Install it with {shlex.join(['pip', 'install', *driver_requirements(url)])}.",
         )
 
 
-def driver_command(protocol: str) -> str:
-    """The command that installs a protocol's driver, in the version that belongs to the installed fsspec."""
+def driver_requirements(url: str) -> list[str]:
+    """What pip installs for the driver of a URL's kind, in the version that belongs to the installed fsspec."""
+    protocol = _protocol(url)
+    if protocol in _LOCAL:
+        return []
     version = metadata.version("fsspec")
     extra = _EXTRAS.get(protocol, protocol)
     if extra in (metadata.metadata("fsspec").get_all("Provides-Extra") or ()):
-        return f"pip install 'fsspec[{extra}]=={version}'"
-    package = known_implementations[protocol]["class"].partition(".")[0]
-    return f"pip install {package} 'fsspec=={version}'"
+        return [f"fsspec[{extra}]=={version}"]
+    return [known_implementations[protocol]["class"].partition(".")[0], f"fsspec=={version}"]
 
 
 def is_complete(url: str) -> bool:

@@ -30,6 +30,9 @@ _SHARED: tuple["Field[Any]", ...] = (
     State.answered,
 )
 
+_LEGEND_LINE_PX = 20
+"""More evaluations take more lines of a legend, which is no reason for their figure to shrink."""
+
 
 def render_comparison(state: State) -> Sequence["Field[Any]"]:
     """The whole part; returns the fields that its address shares."""
@@ -147,7 +150,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             figures.spec(evaluation_figures.measures_figure(tables)),
             key=Keys.MEASURES_CHART,
             view=" ".join(tables),
-            height="270px",
+            height=f"{270 + _LEGEND_LINE_PX * max(0, len(tables) - 2)}px",
             alt="The five measures as shares of their maximum: "
             + "; ".join(
                 f"{title}, hard correctness {percent(table['hard'].value)}"
@@ -281,7 +284,7 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
             figures.spec(evaluation_figures.samples_figure(sampled)),
             key=Keys.SAMPLES_CHART,
             view=" ".join(sampled),
-            height="300px",
+            height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
             alt="pass@k and majority@k by k",
         )
     right.dataframe(evaluation_figures.samples_frame(sampled), hide_index=True)

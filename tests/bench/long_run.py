@@ -2,9 +2,11 @@
 
     python -m tests.bench.long_run
 
-Writes a store of about 1.3 GB to a temporary folder. Times are of the data and figures, without Streamlit and browser.
+Writes a store of about 1.3 GB to a temporary folder. Times are of the data and figures alone, but for the last: those are
+from the list of runs to the first curve in Chromium, once with a dashboard that has just been started and once more.
 """
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import Page, sync_playwright
 
 from dashboard import curves, figures
 from dashboard.thinning import Window
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+from training.home import Home
 from training.presets import load_preset
 from training.rollout_pages import Asked, Key, examine_sampled, rollout_page
 from training.scalar_series import RunSeries, series_names
@@ -24,6 +29,7 @@ from training.store import Rollout, Store
 STEPS = 100_000
 ROLLOUTS = 1_000_000
 GROUP, GROUPS = 8, 2
+_SETTLE_MS = 4_000
 _TEXT = "<reasoning>\nThe shop sold 48 apples and then half as many in May, so it is {} more, and {} in all\n</reasoning>"
 _OTHERS = ("kl", "entropy", "loss", "grad_norm", "learning_rate", "step_time", "completions/mean_length", "num_tokens")
 
@@ -66,8 +72,10 @@ def bench(folder: Path) -> None:
     """Fill a store, then time what the page does."""
     config = load_preset("demo", [f"max_steps={STEPS}"])
     names = sorted({*_OTHERS, *(name for curve in curves.run_curves(config, _OTHERS) for name in curve.names)})
-    store = Store.open(f"sqlite:///{folder / 'store.db'}")
-    run_id = store.create_job("train", "long", {"bench": 1})[0].id
+    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(folder)}).store_url)
+    run_id = store.create_job("train", "long", config.model_dump(mode="json"), total=STEPS)[0].id
+    store.start(run_id)
+    store.end(run_id, "finished", f"all {STEPS:,} steps done")
     timed(f"filling: {STEPS:,} steps of {len(names)} scalars, {ROLLOUTS:,} rollouts", lambda: fill(store, run_id, names))
 
     series = RunSeries(run_id)
@@ -99,6 +107,35 @@ def bench(folder: Path) -> None:
     timed("a text that is nowhere, the best first", page(Asked(text="nowhere", order="best")))
     timed("the rollouts of one step", lambda: store.rollouts(run_id, store.last_rollout_step(run_id)))
     timed("the health signals", lambda: examine_sampled(store, run_id, STEPS))
+    in_chromium(folder, run_id)
+
+
+def in_chromium(folder: Path, run_id: str) -> None:
+    """Time how long the run's page takes, coming from the list of runs."""
+    server, address = start_dashboard(folder, folder / "dashboard.log", {})
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}/insights")
+            page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)  # the page has loaded plotly.js then
+            page.get_by_role("link", name="Runs").click()
+            for title in ("the page in Chromium, for the first time", "the page in Chromium, again"):
+                page.locator("[data-testid='stDataFrame']").wait_for(timeout=60_000)
+                page.wait_for_timeout(_SETTLE_MS)
+                timed(title, lambda: open_run(page, run_id))
+                page.wait_for_timeout(_SETTLE_MS)
+                page.get_by_role("button", name="All runs").click()
+            browser.close()
+    finally:
+        stop(server)
+
+
+def open_run(page: Page, run_id: str) -> None:
+    page.evaluate(
+        "run => { history.pushState({}, '', `/runs?run=${run}`); dispatchEvent(new PopStateEvent('popstate')); }", run_id
+    )
+    page.locator(".atlas-cell .main-svg").first.wait_for(timeout=60_000)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from training.artefacts import driver_requirements
 from training.backends.entry import PRIVATE_FILE
 from training.errors import BackendError, RewardError
 from training.home import ASSETS, DEMO_DATA, DEMO_MODEL
@@ -54,11 +55,12 @@ def private_package(variables: Mapping[str, str]) -> bytes:
     return _zipped({PRIVATE_FILE: values, "salt": secrets.token_bytes(16)})
 
 
-def pinned_requirements(*, gpu: bool) -> list[str]:
+def pinned_requirements(*, gpu: bool, artefacts: str = "") -> list[str]:
     """Lines for pip: the project's requirements, each in the tested version.
 
     Args:
         gpu: with vLLM and Unsloth.
+        artefacts: the URL where checkpoints go, for its driver.
 
     Raises:
         BackendError: this is no checkout of the project.
@@ -71,7 +73,8 @@ def pinned_requirements(*, gpu: bool) -> list[str]:
             'Launch from a checkout of the project, or set pip = "none" for a cluster whose image has them.',
         ) from error
     extra = project["optional-dependencies"]["gpu"] if gpu else []
-    return [f"--constraint {_PLACE}/constraints.txt", *project["dependencies"], *extra]
+    driver = driver_requirements(artefacts) if artefacts else []
+    return [f"--constraint {_PLACE}/constraints.txt", *project["dependencies"], *extra, *driver]
 
 
 def _project_files() -> Iterator[Path]:

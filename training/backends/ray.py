@@ -58,7 +58,7 @@ class RayBackend:
             gpus = cluster.gpus(self.config.accelerator_type)
             jobs = cluster.submissions()
         except AtlasError as error:
-            return BackendState("unreachable", reason=error.problem)
+            return BackendState("unreachable", reason=str(error))
         running = tuple(_run_of(job) for job in jobs if job.status == "RUNNING")
         waiting = tuple(_run_of(job) for job in jobs if job.status == "PENDING")
         kind = self.config.accelerator_type or "GPU"
@@ -139,7 +139,7 @@ class RayBackend:
             code=code_package(self._home.rewards),
             private=private_package(private),
             variables=self._variables(private) | {ATTEMPT: str(job.attempt)},
-            requirements=pinned_requirements(gpu=needs) if config.pip == "pinned" else (),
+            requirements=pinned_requirements(gpu=needs, artefacts=config.artefacts) if config.pip == "pinned" else (),
             gpus=gpus,
             resources=kinds,
         )
