@@ -35,13 +35,13 @@ from analysis.outcomes import job_outcomes
 from analysis.projector import ExportError, export_projector
 from analysis.report import report_json
 from analysis.search import prepare_encoder
-from training.curation import matching_subset, subset_ids
+from training.command_line.terminal import check_ctrl_c, run_command
 from training.errors import ConfigError, HomeError
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
 from training.problems import ProblemSet, load_problems
 from training.store import Store
-from training.terminal import check_ctrl_c, run_command
+from training.store.curation import matching_subset, subset_ids
 
 REJECTED_SHOWN = 5
 PAIRS_SHOWN = 20

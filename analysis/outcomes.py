@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from training.counterfactuals import is_flat
-from training.ledger import GroupOutcome, evaluated_correctness, group_outcomes, has_rollout, newest_rollout
+from training.insight.counterfactuals import is_flat
 from training.store import Store
+from training.store.ledger import GroupOutcome, evaluated_correctness, group_outcomes, has_rollout, newest_rollout
 
 RIGHT = "right_"
 """Before the label of an evaluation: the column that says which problems were right in it."""

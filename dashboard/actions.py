@@ -9,8 +9,9 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from dashboard.access import require_act
-from training import curation, deletion, launch, presets, run_marks
+from training import deletion, launch, presets
 from training.playground import Exchange, Playground, Question
+from training.store import curation, run_marks
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

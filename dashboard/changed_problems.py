@@ -12,7 +12,7 @@ from analysis.atlas import Atlas
 from analysis.neighbors import nearest_among
 from analysis.outcomes import problem_outcomes
 from dashboard.evaluation_figures import changes_frame
-from training.evaluations import Evaluation
+from training.store.evaluations import Evaluation
 
 _REWARD = "correctness"
 COLUMNS = ["change", "problem", "nearest", "cosine", "nearest pass rate", "nearest groups"]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard.comparison_figures import Panel, RunCurve
-from training.evaluate import ARTICLE_TABLE, Score, evaluation_table
-from training.evaluations import Evaluation
+from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.store.evaluations import Evaluation
 
 WINDOW_STEPS = 5
 """Steps that a final value, and a highest or lowest one, is the mean of: one step's mean is noise."""
@@ -23,7 +23,7 @@ class Scores:
     step: int
     problems: int
     table: Mapping[str, Score]
-    """`training.evaluate.evaluation_table`."""
+    """`training.evaluation.evaluate.evaluation_table`."""
 
 
 def differing_settings(specs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

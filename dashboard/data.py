@@ -25,12 +25,11 @@ from dashboard import atlas_figure, figures, training_map_figure
 from dashboard.colourings import ByNumber, Colouring
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
-from training import curation, hub
+from training import hub
 from training.backends import BackendState
 from training.backends.watching import Watch
 from training.config import RunConfig
 from training.errors import ModelError, SourceError
-from training.evaluations import Evaluation, last_evaluation, read_evaluation
 from training.home import Home
 from training.launch import backend_named, check_run
 from training.launch import backend_state as backend_state_now
@@ -40,7 +39,8 @@ from training.preflight import Preflight
 from training.preflight.devices import Machine
 from training.problems import Problem, ProblemSet, load_problems
 from training.reconciling import Reconciler
-from training.store import LOCAL, Store
+from training.store import LOCAL, Store, curation
+from training.store.evaluations import Evaluation, last_evaluation, read_evaluation
 
 _MAPS = 4
 """Maps kept in memory; one of GSM8K takes about 30 MB."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.evaluations import Heading
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
+from training.store.evaluations import Heading
 
 
 @dataclass(frozen=True)

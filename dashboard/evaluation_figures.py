@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from dashboard.text import shorten
-from training.comparison import SampledScore
-from training.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
-from training.evaluations import Evaluation
+from training.evaluation.comparison import SampledScore
+from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
 from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
+from training.store.evaluations import Evaluation
 
 EVALUATION_COLOURS = (theme.QUIET, theme.TOPICS[0], theme.TOPICS[1], theme.TOPICS[3], theme.TOPICS[2], *theme.TOPICS[4:])
 """The first evaluation is what the others are compared with: grey."""
@@ -35,7 +35,7 @@ _SPREAD = 0.14
 """How far evaluations stand apart around one measure or group, of the distance between two."""
 
 GroupScores = Mapping[int | None, tuple[int, Mapping[str, Score]]]
-"""As `training.comparison.scores_by_group` gives them."""
+"""As `training.evaluation.comparison.scores_by_group` gives them."""
 
 
 def measure_frame(tables: Mapping[str, Mapping[str, Score]], *, article: bool) -> pd.DataFrame:
@@ -164,7 +164,7 @@ def samples_figure(sampled: Mapping[str, Sequence[SampledScore]]) -> go.Figure:
     """pass@k (solid) and majority@k (dotted) over k on a scale of doublings, with 95% intervals.
 
     Args:
-        sampled: evaluation's title -> `training.comparison.sampled_scores`.
+        sampled: evaluation's title -> `training.evaluation.comparison.sampled_scores`.
     """
     figure = go.Figure()
     largest = 1

@@ -13,7 +13,7 @@ from analysis.search import SearchError
 from dashboard import data, filters
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
 from dashboard.state import State
-from training.curation import SubsetError, matching_subset, subset_ids
+from training.store.curation import SubsetError, matching_subset, subset_ids
 
 NEAREST_MEANINGS = 50
 """Problems that a search by meaning finds."""

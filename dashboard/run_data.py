@@ -19,11 +19,11 @@ from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curves import Curve, curve_figure, in_words
 from dashboard.data import store
 from dashboard.thinning import Window
-from training.evaluations import Evaluation, complete_evaluations, last_evaluation
-from training.rollout_pages import Examination, examine_sampled
-from training.scalar_series import RunSeries, Series, series_names
-from training.sessions import step_times as step_times_of
+from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job
+from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
+from training.store.scalar_series import RunSeries, Series, series_names
+from training.store.sessions import step_times as step_times_of
 
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""
@@ -100,7 +100,7 @@ def changes_of(run_id: str, shown: Atlas) -> tuple[Evaluation, Evaluation, pd.Da
 
 
 def step_times(run_id: str) -> Series:
-    """When each step was recorded, see `training.sessions.step_times`."""
+    """When each step was recorded, see `training.store.sessions.step_times`."""
     return _step_times(run_id, store().last_scalar(run_id))
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 from dashboard.text import count, duration, shorten
 from training.backends import local
 from training.rewards import REWARDS
-from training.run_marks import Marks
-from training.sessions import Session, worked_s
 from training.store import Job
+from training.store.run_marks import Marks
+from training.store.sessions import Session, worked_s
 
 _NOTE_CHARACTERS = 80
 _REASON_CHARACTERS = 120

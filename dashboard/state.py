@@ -22,8 +22,8 @@ from analysis.outcomes import OF_TRAINING
 from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import Changes, parse_changes, write_changes
 from dashboard.run_rows import RunFilter
+from training.insight.rollout_pages import Asked, Key, Level, Order, Verdict
 from training.prompts import SYSTEM_PROMPT
-from training.rollout_pages import Asked, Key, Level, Order, Verdict
 
 TEST_CHANGES = "test"
 MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from analysis.embed import unit_rows
 from training.config import RunConfig
-from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 from training.presets import load_preset
 from training.store import Store
+from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 
 
 class FakeEmbedder:

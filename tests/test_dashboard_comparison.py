@@ -7,7 +7,7 @@ from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, run
 from dashboard.comparison_tables import Scores, differing_settings, evaluation_rows, final_and_best, shown_evaluations
 from dashboard.curves import Curve
 from dashboard.thinning import POINTS
-from training.evaluate import Score
+from training.evaluation.evaluate import Score
 
 REWARD = Curve("reward", "Total reward", "reward", maximum=4.0)
 LENGTH = Curve("length", "Completion length, tokens", "completions/mean_length", maximum=4000.0)

@@ -10,7 +10,7 @@ from dashboard import curves
 from dashboard.thinning import POINTS, in_window, thinned
 from training.config import RunConfig
 from training.presets import load_preset
-from training.scalar_series import Series
+from training.store.scalar_series import Series
 
 
 @pytest.fixture

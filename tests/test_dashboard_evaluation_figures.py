@@ -16,11 +16,11 @@ from dashboard.evaluation_figures import (
     samples_figure,
     samples_frame,
 )
-from training.comparison import sampled_scores, scores_by_group
-from training.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
-from training.evaluations import Evaluation, EvaluationItem, Heading
+from training.evaluation.comparison import sampled_scores, scores_by_group
+from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
 from training.problems import parse_problem
 from training.store import Job
+from training.store.evaluations import Evaluation, EvaluationItem, Heading
 
 ZERO = dict.fromkeys(("correctness", "soft_correctness", "integer", "soft_format", "strict_format"), 0.0)
 

@@ -21,7 +21,6 @@ from training.backends.cluster import Cluster
 from training.backends.configuration import RayConfig
 from training.backends.local import LocalBackend
 from training.config import SETTINGS, RunConfig
-from training.curation import save_subset
 from training.errors import ConfigError, UnreachableError
 from training.home import Home
 from training.launch import launch_run
@@ -32,6 +31,7 @@ from training.preflight.placement import gpu_gib, placement
 from training.presets import load_preset, preset_description, save_preset
 from training.rewards import REWARDS, Reward
 from training.store import Store
+from training.store.curation import save_subset
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 

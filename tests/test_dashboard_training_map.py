@@ -9,10 +9,10 @@ from streamlit.testing.v1.element_tree import Button
 from dashboard import data
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
-from training.curation import find_subset, subset_ids
-from training.evaluations import EvaluationItem
 from training.presets import load_preset
 from training.store import Rollout, Store
+from training.store.curation import find_subset, subset_ids
+from training.store.evaluations import EvaluationItem
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 

@@ -16,15 +16,15 @@ from safetensors.torch import load_file
 
 from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, run_to_the_end, tiny
-from training import after_run
 from training.__main__ import main
-from training.after_run import OutputSpec, merged_folder, open_output, output_spec, produce, push_folder, queued_output
 from training.deletion import delete_job
 from training.engines import hugging_face
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError
-from training.evaluations import EvaluationItem
 from training.home import Home
+from training.models import after_run
+from training.models.after_run import OutputSpec, merged_folder, open_output, output_spec, produce, push_folder, queued_output
 from training.store import Store
+from training.store.evaluations import EvaluationItem
 
 TOKEN = "hf_secretsecretsecret"
 LORA = tiny(max_steps=1, save_steps=1, lora_rank=4, lora_targets=("q_proj", "down_proj"), precision="float32")

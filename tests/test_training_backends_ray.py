@@ -18,9 +18,9 @@ from training.backends import BackendState
 from training.backends.cluster import JobRequest
 from training.backends.entry import PRIVATE_FILE, take_private
 from training.backends.packaging import OWN_REWARDS, code_package, pinned_requirements
+from training.command_line.outputs import backend_line
 from training.errors import BackendError, UnreachableError
 from training.home import Home
-from training.outputs import backend_line
 from training.store import Job, Store
 
 COMMAND = ["-m", "training", "run", "--job", "demo-1"]

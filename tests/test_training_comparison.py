@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from training.comparison import (
+from training.evaluation.comparison import (
     Sample,
     SampledScore,
     SamplesError,
@@ -20,8 +20,8 @@ from training.comparison import (
     pass_at_k,
     scores_by_steps,
 )
-from training.evaluations import Evaluation, EvaluationItem
-from training.intervals import wilson_interval
+from training.evaluation.intervals import wilson_interval
+from training.store.evaluations import Evaluation, EvaluationItem
 
 Figure = Callable[[dict[str, list[Sample]], int], SampledScore]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from training.counterfactuals import Change, advantages, is_flat, reweigh
 from training.errors import ConfigError, StoreError
+from training.insight.counterfactuals import Change, advantages, is_flat, reweigh
 from training.presets import load_preset
 from training.store import Rollout, Store
 

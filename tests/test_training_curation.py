@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from training import curation
-from training.curation import Subset, SubsetError
 from training.errors import ConfigError
 from training.home import Home
 from training.launch import launch_run
 from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
-from training.store import Store
+from training.store import Store, curation
+from training.store.curation import Subset, SubsetError
 
 pytestmark = pytest.mark.both_databases
 

@@ -7,8 +7,8 @@ import pytest
 from tests.tiny_runs import few_problems, tiny
 from training.engines.hugging_face import load_tokenizer
 from training.errors import ConfigError, SourceError
+from training.process.training_data import training_data
 from training.prompts import chat_messages
-from training.training_data import training_data
 
 TOKENIZER = load_tokenizer("demo")
 PROBLEMS = few_problems()

@@ -8,15 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fakes import record_evaluation
-from training import schema
 from training.__main__ import main
 from training.backends.local import job_folder
 from training.deletion import belongings_of, delete_job, finish_deletions
 from training.errors import StoreError
-from training.evaluations import EvaluationItem
 from training.home import Home
-from training.run_marks import Marks, set_marks
-from training.store import Rollout, Store
+from training.store import Rollout, Store, schema
+from training.store.evaluations import EvaluationItem
+from training.store.run_marks import Marks, set_marks
 
 pytestmark = pytest.mark.both_databases
 

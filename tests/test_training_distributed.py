@@ -10,11 +10,11 @@ import pytest
 from tests.tiny_runs import tiny
 from training import errors, launch
 from training.config import RunConfig
-from training.distributed import Workers
 from training.errors import AtlasError, CheckpointError, ConfigError
 from training.home import Home
-from training.resuming import ResumableTrainer
-from training.shares import share_of
+from training.process.distributed import Workers
+from training.process.resuming import ResumableTrainer
+from training.process.shares import share_of
 from training.store import Store
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from training import evaluation_job
 from training.backends.local import LocalBackend
 from training.engines import Message
 from training.errors import ConfigError, SourceError, StoreError
-from training.evaluate import BATCH_SIZE
-from training.evaluation_job import (
+from training.evaluation import evaluation_job
+from training.evaluation.evaluate import BATCH_SIZE
+from training.evaluation.evaluation_job import (
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
@@ -20,11 +20,11 @@ from training.evaluation_job import (
     open_job,
     queued_measurement,
 )
-from training.evaluations import complete_evaluations
 from training.home import Home
 from training.launch import launch_evaluation
 from training.problems import ProblemSet, load_problems
 from training.store import Store
+from training.store.evaluations import complete_evaluations
 
 SETTINGS = {"split": "test", "fraction": 1.0, "temperature": 0.0, "samples": 1, "max_completion_length": 40}
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.fakes import record_evaluation
 from training.errors import StoreError
-from training.evaluations import (
+from training.store import Store
+from training.store.evaluations import (
     Evaluation,
     EvaluationItem,
     add_items,
@@ -15,8 +16,7 @@ from training.evaluations import (
     open_evaluation,
     read_evaluation,
 )
-from training.ledger import evaluated_correctness, problem_history
-from training.store import Store
+from training.store.ledger import evaluated_correctness, problem_history
 
 pytestmark = pytest.mark.both_databases
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.fakes import Clock, full_demo_run
 from training.config import RunConfig
-from training.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 from training.home import Home
 from training.preflight.expectation import evaluation_passes, expect
 from training.store import Store
+from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 
 
 @pytest.fixture

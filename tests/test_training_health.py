@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training.errors import StoreError
-from training.health import MIN_STEPS, SIGNALS, Evidence, Health, examine
+from training.insight.health import MIN_STEPS, SIGNALS, Evidence, Health, examine
 from training.store import Rollout, Store
 
 GROUPS, SIZE = 2, 8

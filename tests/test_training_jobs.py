@@ -11,13 +11,12 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from training import schema
 from training.backends import local
 from training.errors import AtlasError, BackendError, SourceError, StoreError
 from training.home import Home
 from training.jobs import StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
-from training.store import HEARTBEAT_S, Job, Store
+from training.store import HEARTBEAT_S, Job, Store, schema
 
 pytestmark = pytest.mark.both_databases
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.fakes import record_evaluation
-from training.evaluations import EvaluationItem
-from training.ledger import evaluated_correctness, group_outcomes, problem_history
 from training.store import Rollout, Store
+from training.store.evaluations import EvaluationItem
+from training.store.ledger import evaluated_correctness, group_outcomes, problem_history
 
 pytestmark = pytest.mark.both_databases
 

@@ -1,8 +1,14 @@
 """What the command line says of evaluations."""
 
-from training.evaluations import Evaluation, EvaluationItem
-from training.outputs import comparison_facts, comparison_lines, evaluation_facts, evaluation_lines, evaluation_size
+from training.command_line.outputs import (
+    comparison_facts,
+    comparison_lines,
+    evaluation_facts,
+    evaluation_lines,
+    evaluation_size,
+)
 from training.rewards import score_completion
+from training.store.evaluations import Evaluation, EvaluationItem
 
 
 def evaluation(label: str, answers: dict[str, list[str]]) -> Evaluation:

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from training import schema
 from training.errors import StoreError
 from training.home import Home
-from training.recorder import Recorder
-from training.store import Progress, Rollout, Store
+from training.process.recorder import Recorder
+from training.store import Progress, Rollout, Store, schema
 
 pytestmark = pytest.mark.both_databases
 
@@ -193,7 +192,7 @@ def test_a_stop_request_is_known_after_the_next_write(store: Store, run_id: str,
 def test_an_idle_recorder_looks_for_a_stop_request(
     store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setattr("training.recorder._LOOK_S", 0.01)
+    monkeypatch.setattr("training.process.recorder._LOOK_S", 0.01)
     store.start(run_id)
     with Recorder(store, run_id, folder) as recorder:
         store.request_stop(run_id)

@@ -2,7 +2,7 @@
 
 import time
 
-from training.resources import ResourceMeter
+from training.process.resources import ResourceMeter
 
 
 def test_a_busy_process_uses_processor_time_and_memory() -> None:

@@ -12,16 +12,16 @@ from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, tiny
 from training import launch
 from training.backends import local
-from training.checkpoints import checkpoint_to_resume
 from training.config import RunConfig
 from training.errors import CheckpointError
-from training.evaluations import complete_evaluations
 from training.grpo import train
 from training.home import Home
 from training.jobs import job_process
+from training.models.checkpoints import checkpoint_to_resume
 from training.problems import ProblemSet, load_problems
+from training.process.store_callback import StoreCallback
 from training.store import Rollout, Store
-from training.store_callback import StoreCallback
+from training.store.evaluations import complete_evaluations
 
 STEPS = 6
 CONFIG = tiny(precision="float32", max_steps=STEPS, save_total_limit=3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.rollout_pages import Asked, Key, examine_sampled, rollout_lines, rollout_page, step_with_rollouts
+from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_lines, rollout_page, step_with_rollouts
 from training.store import Rollout, Store
 
 pytestmark = pytest.mark.both_databases

@@ -13,12 +13,12 @@ from trl.generation.vllm_generation import VLLMGeneration
 from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_end, tiny
 from training.config import RunConfig
 from training.engines.hugging_face import load_tokenizer
-from training.evaluate import evaluate_model
-from training.evaluations import EvaluationItem, complete_evaluations
+from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs import JobProcess
-from training.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
+from training.process.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
 from training.store import Job, Store
+from training.store.evaluations import EvaluationItem, complete_evaluations
 
 EVALUATED = tiny(
     max_steps=3, evaluation_problems=2, evaluation_steps=1, evaluation_temperature=1.0, evaluation_samples=2, save_steps=1

@@ -3,8 +3,8 @@
 import pytest
 
 from training.errors import StoreError
-from training.run_marks import MarkError, Marks, all_marks, known_tags, marks_of, set_marks
 from training.store import Store
+from training.store.run_marks import MarkError, Marks, all_marks, known_tags, marks_of, set_marks
 
 pytestmark = pytest.mark.both_databases
 

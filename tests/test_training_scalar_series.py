@@ -2,8 +2,8 @@
 
 import pytest
 
-from training.scalar_series import RunSeries, series_names
 from training.store import Store
+from training.store.scalar_series import RunSeries, series_names
 
 pytestmark = pytest.mark.both_databases
 

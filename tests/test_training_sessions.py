@@ -5,9 +5,9 @@ import pytest
 
 from tests.fakes import Clock
 from training.home import Home
-from training.overview import POINTS, reward_sparklines
-from training.sessions import Session, elapsed_s, sessions_of, worked_s
 from training.store import Store
+from training.store.overview import POINTS, reward_sparklines
+from training.store.sessions import Session, elapsed_s, sessions_of, worked_s
 
 pytestmark = pytest.mark.both_databases
 

@@ -8,12 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fakes import Clock, record_evaluation
-from training import schema
 from training.errors import StoreError
-from training.evaluations import EvaluationItem, complete_evaluations
 from training.home import Home
-from training.rollout_pages import Asked, rollout_page
-from training.store import LOST_AFTER_S, Rollout, Store
+from training.insight.rollout_pages import Asked, rollout_page
+from training.store import LOST_AFTER_S, Rollout, Store, schema
+from training.store.evaluations import EvaluationItem, complete_evaluations
 
 pytestmark = pytest.mark.both_databases
 

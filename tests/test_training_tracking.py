@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from training import tracking
 from training.config import RunConfig
 from training.presets import load_preset
+from training.process import tracking
+from training.process.tracking import tracked
 from training.store import Job, Store
-from training.tracking import tracked
 
 KEY = "0" * 40
 

@@ -12,8 +12,8 @@ from training.config import RunConfig
 from training.grpo import load, make_trainer, train
 from training.home import Home
 from training.jobs import job_process
-from training.ledger_trainer import Record
 from training.problems import ProblemSet, load_problems
+from training.process.ledger_trainer import Record
 from training.rewards import REWARDS
 from training.store import Job, Rollout, Store
 

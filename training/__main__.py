@@ -1,7 +1,7 @@
 """The command line of the training core, `python -m training`: what may be asked.
 
-What is then done is in `training.commands` and `training.model_commands`. Facts go to standard output, as JSON with
-`--json`; errors go to standard error as one line and end with status 2.
+What is then done is in `training.command_line`. Facts go to standard output, as JSON with `--json`; errors go to standard
+error as one line and end with status 2.
 """
 
 import argparse
@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from training import commands, model_commands
-from training.after_run import QUANTIZATIONS
 from training.backends import local
+from training.command_line import commands, model_commands
+from training.command_line.terminal import run_command
 from training.config import RunConfig
-from training.counterfactuals import Scale
+from training.insight.counterfactuals import Scale
+from training.models.after_run import QUANTIZATIONS
 from training.presets import preset_paths
-from training.terminal import run_command
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from training import schema
-from training.artefacts import is_url
 from training.errors import AtlasError, ModelError, SourceError
 from training.home import Home
-from training.store import Store
+from training.models.artefacts import is_url
+from training.store import Store, schema
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 """owner/name, as the Hugging Face Hub allows it."""

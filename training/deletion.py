@@ -13,13 +13,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from training import schema
-from training.artefacts import check_url, is_url, remove
 from training.backends.local import job_folder
 from training.errors import ArtefactError, StoreError
 from training.home import Home
 from training.launch import backend_named
-from training.store import Job, Store
+from training.models.artefacts import check_url, is_url, remove
+from training.store import Job, Store, schema
 
 _LEAVING = ".deleted "
 """Before the name of a folder that is on its way out; no run's id begins so."""

@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, set_seed
 
-from training.checkpoints import checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.config import RunConfig
 from training.engines import Engine, Loaded, engine_named, hugging_face
-from training.gpu_metrics import GpuCallback
 from training.jobs import JobProcess, StopRequested
-from training.ledger_trainer import CARRIED, Record, ledger_trainer_class
-from training.outbox import deliver_left_behind
+from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
+from training.models.uploads import uploading
 from training.problems import ProblemSet
-from training.ranks import ALONE, FollowCallback, LeadCallback, Ranks
-from training.recorder import Recorder
+from training.process.gpu_metrics import GpuCallback
+from training.process.ledger_trainer import CARRIED, Record, ledger_trainer_class
+from training.process.outbox import deliver_left_behind
+from training.process.ranks import ALONE, FollowCallback, LeadCallback, Ranks
+from training.process.recorder import Recorder
+from training.process.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
+from training.process.shares import share_of
+from training.process.store_callback import StoreCallback
+from training.process.training_data import TrainingData, training_data
 from training.rewards import REWARDS, Reward
-from training.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
-from training.shares import share_of
-from training.store_callback import StoreCallback
-from training.training_data import TrainingData, training_data
-from training.uploads import uploading
 
 
 def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:

@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from training.backends.entry import ATTEMPT
 from training.backends.local import worker_name
-from training.database import root_cause
 from training.errors import AtlasError, StoreAwayError, StoreError
-from training.patience import patiently
+from training.process.patience import patiently
 from training.store import HEARTBEAT_S, Job, Status, Store
+from training.store.database import root_cause
 
 T = TypeVar("T")
 

@@ -5,22 +5,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from training.after_run import OutputSpec
-from training.artefacts import VARIABLE
 from training.backends import Backend, BackendState, local
 from training.backends.configuration import BackendConfig, RayConfig, backends_file, load_backends
 from training.backends.ray import RayBackend
-from training.checkpoints import checkpoint_to_resume
 from training.config import RunConfig
-from training.curation import find_subset, restrict
-from training.distributed import Workers
 from training.errors import AtlasError, BackendError, ConfigError, UnreachableError
-from training.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
+from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
 from training.home import Home
+from training.models.after_run import OutputSpec
+from training.models.artefacts import VARIABLE
+from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration, calibrate
 from training.problems import ProblemSet, load_problems
+from training.process.distributed import Workers
 from training.store import Job, JobKind, Store
+from training.store.curation import find_subset, restrict
 
 _KINDS: dict[type[BackendConfig], Callable[[str, Any, Home], Backend]] = {RayConfig: RayBackend}
 """How a backend is made, by what configures it."""

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from training import schema
 from training.backends.cluster import START_TIMEOUT, Submission
 from training.backends.ray import RayBackend
 from training.errors import AtlasError, UnreachableError
 from training.home import Home
 from training.launch import backend_named, start_again
-from training.store import LOCAL, Job, Status, Store
+from training.store import LOCAL, Job, Status, Store, schema
 
 MISSING_FOR_S = 60.0
 """A queued run that its head does not know, and that was queued longer ago, is submitted again."""

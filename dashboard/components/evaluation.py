@@ -13,10 +13,10 @@ from dashboard.components.plot import render_plot
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
 from dashboard.state import Field, Keys, State
 from dashboard.text import count, percent, plain
-from training.checkpoints import recorded_checkpoints
-from training.comparison import compare_evaluations, sampled_scores, scores_by_group
-from training.evaluate import evaluation_table
-from training.evaluations import Evaluation, evaluation_headings
+from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_group
+from training.evaluation.evaluate import evaluation_table
+from training.models.checkpoints import recorded_checkpoints
+from training.store.evaluations import Evaluation, evaluation_headings
 
 _SHARED: tuple["Field[Any]", ...] = (
     State.run,

@@ -10,9 +10,9 @@ from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.evaluate import ARTICLE_TABLE
-from training.evaluations import Evaluation
+from training.evaluation.evaluate import ARTICLE_TABLE
 from training.problems import Problem
+from training.store.evaluations import Evaluation
 
 _TABLE_HEIGHT = 318
 _CARDS_AT_MOST = 4

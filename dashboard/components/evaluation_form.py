@@ -17,13 +17,13 @@ from dashboard.evaluation_catalogue import model_title
 from dashboard.state import Field, Keys, State
 from dashboard.text import count, plain
 from training.allowed import allowed_model, allowed_source
-from training.checkpoints import recorded_checkpoints
 from training.errors import AtlasError
-from training.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
-from training.evaluations import evaluation_headings
+from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
+from training.models.checkpoints import recorded_checkpoints
 from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
+from training.store.evaluations import evaluation_headings
 
 _POLL_S = 1.0
 _SHOWN = 20

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import data
-from training.report import report_html
+from training.insight.report import report_html
 
 
 def render_report(run_id: str) -> None:

@@ -25,10 +25,10 @@ from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
+from training.command_line.outputs import backend_line
 from training.config import RunConfig, parse_config
 from training.errors import AtlasError
 from training.launch import backend_named, backend_names, narrow_run
-from training.outputs import backend_line
 from training.preflight import Preflight
 from training.problems import ProblemSet
 from training.store import LOCAL, Job

@@ -11,9 +11,9 @@ from dashboard.launch_changes import WHOLE, Base
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.allowed import allowed_source
-from training.curation import Subset, list_subsets, subset_ids
 from training.errors import AtlasError, SourceError
 from training.problems import ProblemSet
+from training.store.curation import Subset, list_subsets, subset_ids
 
 
 def subset_settings(base: Base, state: State) -> Mapping[str, str]:

@@ -17,9 +17,9 @@ from dashboard.components.subset import file_name, render_download
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.curation import judged_pairs
 from training.errors import AtlasError
 from training.problems import Split
+from training.store.curation import judged_pairs
 
 _RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}
 """What the pairs are ranked and cut by: a field of `LeakagePair` -> its name."""

@@ -16,7 +16,7 @@ from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
-from training.curation import list_subsets
+from training.store.curation import list_subsets
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""

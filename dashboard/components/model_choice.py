@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.evaluation_catalogue import model_title
 from dashboard.state import Keys
-from training.checkpoints import recorded_checkpoints
+from training.models.checkpoints import recorded_checkpoints
 
 OTHER_MODEL = ""
 """Chosen where a model is given by name or folder."""

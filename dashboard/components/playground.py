@@ -18,8 +18,8 @@ from dashboard.evaluation_catalogue import model_title
 from dashboard.state import Field, Keys, State
 from dashboard.text import count, duration, plain, shorten
 from training.allowed import allowed_model
-from training.checkpoints import recorded_checkpoints
 from training.errors import AtlasError, ConfigError
+from training.models.checkpoints import recorded_checkpoints
 from training.playground import MOST_SAMPLES, Exchange, Question
 from training.preflight.devices import visible_gpus
 from training.rewards import REWARDS, score_completion

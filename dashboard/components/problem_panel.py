@@ -10,8 +10,8 @@ from dashboard import data
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import count, percent, plain, shorten, significant
-from training.ledger import ProblemHistory, problem_history
 from training.problems import Problem, parse_equation
+from training.store.ledger import ProblemHistory, problem_history
 
 _NEAREST = 6
 _LONGEST = 20_000

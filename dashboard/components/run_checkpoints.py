@@ -15,13 +15,13 @@ from dashboard.components.errors import boundary
 from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
 from dashboard.text import plain, significant
-from training.artefacts import is_url
-from training.checkpoints import missing_files
 from training.config import RunConfig
-from training.evaluate import evaluation_table
-from training.evaluation_job import evaluation_spec
-from training.evaluations import Evaluation
+from training.evaluation.evaluate import evaluation_table
+from training.evaluation.evaluation_job import evaluation_spec
+from training.models.artefacts import is_url
+from training.models.checkpoints import missing_files
 from training.store import Checkpoint, Job
+from training.store.evaluations import Evaluation
 
 _LARGEST_DOWNLOAD = 500 * 2**20
 """Bytes: a download passes through the memory of the dashboard."""

@@ -25,8 +25,8 @@ from dashboard.text import plain, significant
 from dashboard.thinning import POINTS
 from training.config import parse_config
 from training.errors import AtlasError
-from training.sessions import elapsed_s, sessions_of
 from training.store import Job
+from training.store.sessions import elapsed_s, sessions_of
 
 _POLL_S = 2.0
 _OFFERED = 1000

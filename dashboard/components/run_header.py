@@ -17,9 +17,9 @@ from dashboard.components.errors import boundary, render_error
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
 from dashboard.text import duration, percent, plain, significant
-from training.artefacts import is_url
 from training.config import RunConfig
-from training.rollout_pages import rollout_lines
+from training.insight.rollout_pages import rollout_lines
+from training.models.artefacts import is_url
 from training.store import LOCAL, Job, Status
 
 HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."

@@ -5,8 +5,8 @@ import streamlit as st
 from dashboard import run_data
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.health import MIN_STEPS, SIGNALS, Evidence
-from training.rollout_pages import Examination
+from training.insight.health import MIN_STEPS, SIGNALS, Evidence
+from training.insight.rollout_pages import Examination
 from training.store import Job
 
 COMPLETIONS = "Completions"

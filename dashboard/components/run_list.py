@@ -15,10 +15,10 @@ from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.errors import AtlasError
-from training.overview import reward_sparklines
-from training.run_marks import all_marks, known_tags
-from training.sessions import sessions_of
 from training.store import Job, Status
+from training.store.overview import reward_sparklines
+from training.store.run_marks import all_marks, known_tags
+from training.store.sessions import sessions_of
 
 _LISTED = 1000
 """The newest jobs that are looked through."""

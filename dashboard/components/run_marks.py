@@ -13,8 +13,8 @@ from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.deletion import belongings_line, belongings_of
 from training.errors import AtlasError
-from training.run_marks import TAGS_AT_MOST, known_tags, marks_of
 from training.store import Job
+from training.store.run_marks import TAGS_AT_MOST, known_tags, marks_of
 
 
 def render_marks(run: Job) -> None:

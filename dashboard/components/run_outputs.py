@@ -12,10 +12,10 @@ from dashboard.components.errors import boundary
 from dashboard.components.model_choice import OTHER_MODEL
 from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
 from training.allowed import allowed_model
 from training.engines import install_command, missing_packages
 from training.errors import ModelError
+from training.models.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
 from training.store import Checkpoint, Job
 
 _POLL_S = 1.0

@@ -14,9 +14,9 @@ from dashboard.components.errors import boundary, render_error
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.curation import Subset, list_subsets, subset_ids
 from training.errors import AtlasError
 from training.problems import Problem, ProblemSet
+from training.store.curation import Subset, list_subsets, subset_ids
 
 _MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}
 _UNNAMED = "selection"

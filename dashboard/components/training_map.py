@@ -22,7 +22,7 @@ from dashboard.state import TEST_CHANGES, Keys, State
 from dashboard.text import count, percent, plain, significant
 from dashboard.training_map_figure import colouring_of
 from training.config import RunConfig
-from training.health import Evidence
+from training.insight.health import Evidence
 from training.store import Job
 
 MAP = "Map"

@@ -21,17 +21,17 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from training.config import RunConfig, parse_config
-from training.gpu_metrics import GpuCallback
 from training.grpo import _trl_config, _trl_reward, load, make_trainer
 from training.home import Home
 from training.jobs import JobProcess, job_process
 from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
-from training.ranks import ALONE
-from training.recorder import Recorder
+from training.process.gpu_metrics import GpuCallback
+from training.process.ranks import ALONE
+from training.process.recorder import Recorder
+from training.process.store_callback import StoreCallback
 from training.rewards import REWARDS
 from training.store import Store
-from training.store_callback import StoreCallback
 
 GOAL = 1.05
 WARM_UP_STEPS = 3

@@ -20,11 +20,11 @@ from dashboard import curves, figures
 from dashboard.thinning import Window
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
 from training.home import Home
+from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_page
 from training.presets import load_preset
-from training.rollout_pages import Asked, Key, examine_sampled, rollout_page
-from training.scalar_series import RunSeries, series_names
-from training.schema import rollouts, scalars
 from training.store import Rollout, Store
+from training.store.scalar_series import RunSeries, series_names
+from training.store.schema import rollouts, scalars
 
 STEPS = 100_000
 ROLLOUTS = 1_000_000

@@ -21,8 +21,8 @@ from training.config import RunConfig
 from training.errors import BackendError
 from training.home import Home
 from training.launch import backend_named, backend_state, resume_run, stop_run, submit_job
-from training.outbox import NAME as OUTBOX
 from training.own_rewards import register_own_rewards
+from training.process.outbox import NAME as OUTBOX
 from training.reconciling import reconcile
 from training.rewards import REWARDS
 from training.store import Job, Store

@@ -19,12 +19,12 @@ from tests.cluster.worker_hooks import LOSS_TYPES, gradient, parameters
 from tests.tiny_runs import few_problems, go_on, tiny
 from training.backends import local
 from training.config import RunConfig
-from training.distributed import Workers, room_for, train_on_workers
-from training.evaluations import complete_evaluations
 from training.home import Home
 from training.jobs import job_process
+from training.process.distributed import Workers, room_for, train_on_workers
 from training.rewards import REWARDS
 from training.store import Job, Store
+from training.store.evaluations import complete_evaluations
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 

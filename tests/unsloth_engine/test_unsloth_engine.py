@@ -15,10 +15,10 @@ import torch
 from tests.tiny_runs import few_problems, rewarding_length, run_to_the_end, tiny, trainer_of, whole_and_resumed
 from training.engines import engine_named, hugging_face
 from training.errors import ConfigError, ModelError
-from training.evaluations import complete_evaluations
 from training.grpo import load
 from training.home import Home
 from training.store import Store
+from training.store.evaluations import complete_evaluations
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("unsloth") is None, reason="Unsloth is not installed; make test-unsloth installs it beside"

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.errors import AtlasError, BackendError, ModelError
-from training.evaluation_job import weights_stamp
+from training.evaluation.evaluation_job import weights_stamp
 from training.home import Home
 from training.prompts import SYSTEM_PROMPT
 

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from training.backends import local
-from training.checkpoints import model_on_this_disk
 from training.engines import Message
 from training.errors import AtlasError, BackendError
 from training.home import Home
+from training.models.checkpoints import model_on_this_disk
 from training.playground import IDLE_S, Question
 from training.prompts import chat_messages
 from training.store import Store

@@ -20,9 +20,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from training.config import RunConfig
-from training.counterfactuals import is_flat
-from training.health import CUT_SHARE, FLAT_SHARE
-from training.intervals import wilson_interval
+from training.evaluation.intervals import wilson_interval
+from training.insight.counterfactuals import is_flat
+from training.insight.health import CUT_SHARE, FLAT_SHARE
 from training.preflight import Preflight, in_order
 from training.preflight.memory import GIB
 from training.preflight.subject import Finding
@@ -30,7 +30,7 @@ from training.problems import ProblemSet
 from training.store import Rollout
 
 if TYPE_CHECKING:
-    from training.training_data import TrainingData
+    from training.process.training_data import TrainingData
 
 BATCHES = 2
 """Generation batches that are learnt from, a step each unless `num_iterations` says otherwise. The first holds what is done

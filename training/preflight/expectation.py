@@ -10,8 +10,8 @@ from statistics import fmean, median
 import sqlalchemy as sa
 
 from training.config import RunConfig
-from training.schema import evaluation_items, evaluations
 from training.store import Job, Store
+from training.store.schema import evaluation_items, evaluations
 
 EARLIER_RUNS = 3
 """The newest ones of a kind; older ones may be of another version or machine."""

@@ -1,0 +1,1 @@
+"""`python -m training`: its commands, their lines, and how they end."""

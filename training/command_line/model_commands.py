@@ -1,0 +1,118 @@
+"""What the commands of `python -m training` do with models: measure one, score completions, merge, push and export checkpoints.
+
+Each takes its parsed options and returns the exit status.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from training.adversarial import check_cases, print_bench
+from training.command_line.commands import open_here
+from training.command_line.outputs import evaluation_facts, evaluation_lines
+from training.errors import SourceError, StoreError
+from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.models import after_run
+from training.problems import load_problems
+from training.rewards import score_completion
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a model here and now, or be the process of a queued measurement: 1 if it was stopped."""
+    home, store = open_here()
+    if options.job:
+        return 0 if measure(store, home, *queued_measurement(store, home, options.job)) else 1
+    problem_set = load_problems(options.source, home)
+    settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
+    spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
+    problems = evaluated_problems(spec, problem_set)
+    job, waits = open_job(store, spec, len(problems))
+    if not waits:
+        raise StoreError(f"{job.id} is measuring exactly this.", f"See it with `python -m training show {job.id}`.")
+    if job.done:
+        print(f"going on with {job.id}, {job.done:,.0f} of {len(problems):,} problems are done", file=sys.stderr)
+    evaluation = measure(store, home, job, spec, problems)
+    if evaluation is None:
+        print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
+        return 1
+    ended = store.job(job.id)
+    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
+    steps = {problem.id: len(problem.steps) for problem in problems}
+    if options.json:
+        facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
+        print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
+    else:
+        tokens = sum(item.tokens for item in evaluation.items)
+        print(f"{spec.model} on {len(problems):,} {spec.split} problems of {problem_set.name}, kept as {job.id}")
+        print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
+        print(*evaluation_lines(evaluation, steps), sep="\n")
+    return 0
+
+
+def merge_run(options: argparse.Namespace) -> int:
+    """Save a run's checkpoint as a whole model."""
+    return _make(options, "merge", out=str(options.out or ""))
+
+
+def export_run(options: argparse.Namespace) -> int:
+    """Save a run's checkpoint as a GGUF file."""
+    return _make(options, "export", out=str(options.out or ""), quantization=options.quantization)
+
+
+def push_run(options: argparse.Namespace) -> int:
+    """Push a run's checkpoint to the Hub once that is confirmed: 1 if it is not."""
+    return _make(options, "push", repository=options.repository, public=options.public)
+
+
+def _make(options: argparse.Namespace, action: after_run.Action, **settings: Any) -> int:
+    home, store = open_here()
+    spec = after_run.output_spec(store, home, options.run, action, options.checkpoint, **settings)
+    if action == "push" and not options.yes and not _confirmed(spec):
+        print("Nothing was pushed.")
+        return 1
+    print(after_run.produce(store, home, after_run.open_output(store, spec), spec))
+    return 0
+
+
+def _confirmed(spec: after_run.OutputSpec) -> bool:
+    seen = "everybody can see" if spec.public else "is private unless it is there already"
+    print(f"Step {spec.step:,} of {spec.run}, merged, goes to {spec.repository} on the Hugging Face Hub, which {seen}.")
+    if not sys.stdin.isatty():
+        print("Confirm with --yes.")
+        return False
+    return input("Push? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def make_output(options: argparse.Namespace) -> int:
+    """Be the process of a queued merge, push or export."""
+    home, store = open_here()
+    print(after_run.produce(store, home, *after_run.queued_output(store, options.job)))
+    return 0
+
+
+def score(options: argparse.Namespace) -> int:
+    """Score completions: 1 if a shipped one scores unexpectedly."""
+    if options.adversarial:
+        return 0 if print_bench(check_cases()) else 1
+    try:
+        text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{options.jsonl} cannot be read ({error}).", "Give a JSON Lines file in UTF-8.") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            completion, answer = _completion_row(line, f"{options.jsonl}:{number}")
+            print(json.dumps({"rewards": score_completion(completion, answer)}))
+    return 0
+
+
+def _completion_row(line: str, place: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+        completion, answer = row["completion"], row["answer"]
+        if not isinstance(completion, str) or not isinstance(answer, str):
+            raise TypeError("both must be text")
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SourceError(f'{place} is not {{"completion", "answer"}} ({error}).', "Mend the line.") from error
+    return completion, answer

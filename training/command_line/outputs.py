@@ -1,0 +1,125 @@
+"""Evaluations, comparisons and what the ledger tells, as the command line gives them: facts for `--json`, lines for people."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from training.backends import BackendState
+from training.evaluation.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
+from training.evaluation.evaluate import evaluation_table
+from training.insight.counterfactuals import Counterfactual
+from training.insight.health import MIN_STEPS, SIGNALS, Health
+from training.store.evaluations import Evaluation
+
+_IDS_SHOWN = 10
+"""Problems that a line names of a list; the facts name all."""
+
+
+def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The article's figures by key, their intervals, and what else the evaluation holds.
+
+    Args:
+        steps: problem id -> its number of steps; without it there are no figures by steps.
+    """
+    table = evaluation_table(evaluation)
+    facts: dict[str, Any] = {key: score.value for key, score in table.items()}
+    facts["intervals"] = {key: [score.low, score.high] for key, score in table.items()}
+    facts["tokens"] = sum(item.tokens for item in evaluation.items)
+    if sampled := sampled_scores(evaluation):
+        facts["sampled"] = {score.title: [score.value, score.low, score.high] for score in sampled}
+    if steps is not None:
+        facts["by_steps"] = [asdict(row) for row in scores_by_steps(evaluation, steps)]
+    return facts
+
+
+def evaluation_size(evaluation: Evaluation) -> str:
+    """How much was evaluated: `100 test problems`, `8 test problems, 16 completions`."""
+    problems = len({item.problem_id for item in evaluation.items})
+    noun = "problem" if problems == 1 else "problems"
+    several = f", {len(evaluation.items):,} completions" if len(evaluation.items) > problems else ""
+    return f"{problems:,} {evaluation.split} {noun}{several}"
+
+
+def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> Iterator[str]:
+    """The article's table; then, where there are several completions a problem, pass@k and majority@k; then by steps."""
+    yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
+    for score in evaluation_table(evaluation).values():
+        yield f"  {score.title:<22} {score.value:>6.3f}  {score.low:.3f} to {score.high:<8.3f} {score.maximum:>4.1f}"
+    for sampled in sampled_scores(evaluation):
+        yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {sampled.low:.3f} to {sampled.high:.3f}"
+    if steps is not None:
+        yield "By number of steps"
+        for row in scores_by_steps(evaluation, steps):
+            name = "unknown" if row.steps is None else f"{row.steps} steps"
+            figures = ", ".join(f"{s.title.lower()} {s.value:.3f} ({s.low:.3f} to {s.high:.3f})" for s in row.scores.values())
+            yield f"  {name:<10} {row.problems:>6,} {'problem ' if row.problems == 1 else 'problems'}  {figures}"
+
+
+def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:
+    """Hard and soft correctness before against after; empty while there are not both."""
+    return {
+        key: {"reading": found.reading, "p_value": found.p_value, "problems": found.problems} | asdict(found)
+        for key, found in compare_run(evaluations).items()
+    }
+
+
+def comparison_lines(evaluations: list[Evaluation]) -> Iterator[str]:
+    """The same in words, the first problems of each list named."""
+    comparisons = compare_run(evaluations)
+    if comparisons:
+        yield "Before against after, problem by problem"
+    for found in comparisons.values():
+        yield f"  {found.reading}"
+        yield from _lists(found)
+
+
+def _lists(found: Comparison) -> Iterator[str]:
+    not_compared = (*found.only_before, *found.only_after, *found.unscored)
+    for title, ids in (("Gained", found.gained), ("Lost", found.lost), ("Not compared", not_compared)):
+        if ids:
+            more = f" and {len(ids) - _IDS_SHOWN:,} more (--json names all)" if len(ids) > _IDS_SHOWN else ""
+            yield f"    {title}: {', '.join(ids[:_IDS_SHOWN])}{more}"
+
+
+def backend_line(found: BackendState) -> str:
+    """What a backend's state means for a run launched now, in a sentence or two."""
+    if found.kind == "unreachable":
+        since = "" if found.since is None else f" Since {time.strftime('%H:%M', time.localtime(found.since))}."
+        return found.reason + since
+    noun = "GPU" if found.total_gpus == 1 else "GPUs"
+    gpus = "" if found.free_gpus is None else f"{found.free_gpus:g} of {found.total_gpus:g} {noun} free. "
+    if found.kind == "free":
+        return f"{gpus}The run starts at once."
+    ahead = f"{', '.join(found.running)} {'is' if len(found.running) == 1 else 'are'} running" if found.running else ""
+    number = len(found.waiting)
+    waits = f"{number:,} {'job waits' if number == 1 else 'jobs wait'}" if number else ""
+    queue = " and ".join(part for part in (ahead, waits) if part)
+    turn = f"{queue}; the run takes its turn after that." if queue else "The run waits until there is room."
+    return f"{gpus}{found.reason + ' ' if found.reason else ''}{turn}"
+
+
+def health_lines(health: Health) -> Iterator[str]:
+    """Each signal that fires with its evidence, then what could not be checked."""
+    if health.steps < MIN_STEPS:
+        yield f"The run has {health.steps:,} steps on record; its signals are checked from {MIN_STEPS} on."
+        return
+    for name, finding in health.findings.items():
+        yield f"{SIGNALS[name].title}. {finding.sentence}"
+        for row in finding.evidence:
+            group = "" if row.group_index is None else f" group {row.group_index + 1}"
+            position = "" if row.position is None else f" completion {row.position + 1}"
+            yield f"  step {row.step:,}{group}{position}: {row.shows}"
+    for name, reason in health.unchecked.items():
+        yield f"{SIGNALS[name].title}: not checked, {reason}."
+    if not health.findings:
+        yield f"Nothing to look at in {health.steps:,} steps."
+
+
+def counterfactual_lines(found: Counterfactual) -> Iterator[str]:
+    """How many rollouts would have been credited otherwise."""
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in found.weights.items())
+    yield f"With {weights} and scale_rewards {found.scale_rewards}, of {found.rollouts:,} rollouts"
+    yield f"  {len(found.flipped):,} would be encouraged instead of discouraged, or the reverse"
+    yield f"  {len(found.silenced):,} would have no say any more, {len(found.awakened):,} would get one"
+    yield f"  the mean size of an advantage would be {found.size_after:.3f}, not {found.size_before:.3f}"

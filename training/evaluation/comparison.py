@@ -1,0 +1,272 @@
+"""What evaluations say beyond their table: what a run gained and lost, pass@k and majority@k, and figures by step count.
+
+Everything is computed from stored evaluations or plain samples, torch-free. Generating and scoring completions, and the
+article's table itself, are for `training.evaluation.evaluate`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import comb
+
+import numpy as np
+
+from training.errors import AtlasError
+from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.evaluation.intervals import SEED, bootstrap_interval
+from training.rewards import REWARDS, extract_answer
+from training.store.evaluations import Evaluation, EvaluationItem
+
+CORRECTNESS = ("hard", "soft")
+"""The rows of the article's table that say whether an answer is right."""
+
+SIGNIFICANCE = 0.05
+"""A paired difference with a p-value below it is called hardly chance."""
+
+Sample = tuple[str, bool]
+"""(extracted answer, whether it is right)."""
+
+
+class SamplesError(AtlasError):
+    """A figure over several completions a problem cannot be made from what there is."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measure of two evaluations, problem by problem; ids in the order of the earlier evaluation."""
+
+    title: str
+    gained: tuple[str, ...]
+    """Wrong in the earlier, right in the later evaluation."""
+    lost: tuple[str, ...]
+    right_in_both: tuple[str, ...]
+    wrong_in_both: tuple[str, ...]
+    only_before: tuple[str, ...]
+    """In the earlier evaluation alone, so not compared."""
+    only_after: tuple[str, ...]
+    unscored: tuple[str, ...]
+    """In both, but not with exactly one computable score in each, so not compared either."""
+
+    @property
+    def problems(self) -> int:
+        """How many problems are compared."""
+        return len(self.gained) + len(self.lost) + len(self.right_in_both) + len(self.wrong_in_both)
+
+    @property
+    def not_compared(self) -> int:
+        return len(self.only_before) + len(self.only_after) + len(self.unscored)
+
+    @property
+    def p_value(self) -> float:
+        return mcnemar_p_value(len(self.gained), len(self.lost))
+
+    @property
+    def reading(self) -> str:
+        """The numbers in one sentence."""
+        if not self.problems:
+            return f"{self.title} cannot be compared: no problem was scored in both evaluations."
+        left_out = f"; {_problems(self.not_compared)} could not be compared" if self.not_compared else ""
+        compared = _problems(self.problems)
+        both, gained, lost = (len(ids) for ids in (self.right_in_both, self.gained, self.lost))
+        before, after = ((both + changed) / self.problems for changed in (lost, gained))
+        if not gained + lost:
+            return f"{self.title} is {before:.3f} in both evaluations on {compared}, none gained or lost{left_out}."
+        change = f"stayed at {before:.3f}" if gained == lost else _change(before, after)
+        p_value = self.p_value
+        verdict = "hardly chance" if p_value < SIGNIFICANCE else "possibly chance"
+        probability = "below 0.001" if p_value < 0.001 else f"{p_value:.2g}"
+        return (
+            f"{self.title} {change} on {compared}, {gained:,} gained and {lost:,} lost: {verdict}; if a gain and a loss were "
+            f"equally likely, a split at least this uneven would have probability {probability} (exact McNemar test){left_out}."
+        )
+
+
+def compare_evaluations(before: Evaluation, after: Evaluation) -> dict[str, Comparison]:
+    """Hard and soft correctness of two evaluations, paired by problem; keys as in the article's table."""
+    return {key: _compare(*ARTICLE_TABLE[key], before, after) for key in CORRECTNESS}
+
+
+def compare_run(evaluations: Iterable[Evaluation]) -> dict[str, Comparison]:
+    """`compare_evaluations` of a run's "before" and "after"; empty while it does not have both."""
+    labelled = {evaluation.label: evaluation for evaluation in evaluations}
+    if "before" not in labelled or "after" not in labelled:
+        return {}
+    return compare_evaluations(labelled["before"], labelled["after"])
+
+
+def mcnemar_p_value(gained: int, lost: int) -> float:
+    """The two-sided p-value of McNemar's exact test: a binomial test of the changed pairs at one half.
+
+    Problems that did not change say nothing of the direction and are left out (McNemar 1947). 1.0 when none changed.
+    """
+    changed = gained + lost
+    term = tail = 1  # C(changed, 0); each next binomial coefficient follows from the one before
+    for index in range(min(gained, lost)):
+        term = term * (changed - index) // (index + 1)
+        tail += term
+    return min(1.0, 2 * tail / (1 << changed))
+
+
+def _compare(title: str, reward: str, before: Evaluation, after: Evaluation) -> Comparison:
+    was, now = _right_by_problem(before, reward), _right_by_problem(after, reward)
+    found: dict[str, list[str]] = {name: [] for name in Comparison.__dataclass_fields__ if name != "title"}
+    for problem_id, right_before in was.items():
+        found[_outcome(right_before, now[problem_id]) if problem_id in now else "only_before"].append(problem_id)
+    found["only_after"] = [problem_id for problem_id in now if problem_id not in was]
+    return Comparison(title, **{name: tuple(ids) for name, ids in found.items()})
+
+
+def _outcome(right_before: bool | None, right_after: bool | None) -> str:
+    if right_before is None or right_after is None:
+        return "unscored"
+    if right_before:
+        return "right_in_both" if right_after else "lost"
+    return "gained" if right_after else "wrong_in_both"
+
+
+def _right_by_problem(evaluation: Evaluation, reward: str) -> dict[str, bool | None]:
+    """Whether each problem is right; `None` without a score, or with several, of which none is the one to pair."""
+    maximum = REWARDS[reward].maximum
+    right: dict[str, bool | None] = {}
+    for item in evaluation.items:
+        value = item.rewards.get(reward)
+        right[item.problem_id] = None if value is None or item.problem_id in right else value >= maximum
+    return right
+
+
+def _change(before: float, after: float) -> str:
+    return f"{'rose' if after > before else 'fell'} from {before:.3f} to {after:.3f}"
+
+
+def _problems(number: int) -> str:
+    return f"{number:,} problem{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class SampledScore:
+    """A mean over problems that were answered several times."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+    """`low` to `high`: 95% bootstrap interval over problems; a single point where all problems have one value."""
+    problems: int
+    left_out: tuple[str, ...]
+    """Problems with fewer than k samples."""
+
+
+def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
+    """Problem id -> its completions as samples, right by hard correctness; those without a score are left out."""
+    samples: dict[str, list[Sample]] = {}
+    for item in evaluation.items:
+        if (value := item.rewards.get("correctness")) is not None:
+            samples.setdefault(item.problem_id, []).append((extract_answer(item.completion), value > 0))
+    return samples
+
+
+def sampled_scores(evaluation: Evaluation) -> list[SampledScore]:
+    """pass@k and majority@k for k = 1, 2, 4, ... up to the samples a problem; none where each problem has one."""
+    samples = samples_of(evaluation)
+    most = max(map(len, samples.values()), default=0)
+    ks = sorted({most, *(2**power for power in range(most.bit_length()))})
+    return [figure(samples, k) for k in ks for figure in (pass_at_k, majority_at_k)] if most > 1 else []
+
+
+def pass_at_k(samples: Mapping[str, Sequence[Sample]], k: int, seed: int = SEED) -> SampledScore:
+    """The share of problems that at least one of k samples gets right, without the bias of taking the first k.
+
+    Of a problem's n samples c are right: the mean of 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, "Evaluating Large Language
+    Models Trained on Code", equation 1).
+
+    Args:
+        samples: problem id -> its samples; n may differ from problem to problem.
+
+    Raises:
+        SamplesError: k is below 1, or no problem has k samples.
+    """
+    enough, left_out = _with_enough(samples, k)
+    values = [_pass_at_k(len(drawn), sum(right for _, right in drawn), k) for drawn in enough]
+    return _sampled_score(f"pass@{k}", values, left_out, seed)
+
+
+def majority_at_k(samples: Mapping[str, Sequence[Sample]], k: int, seed: int = SEED) -> SampledScore:
+    """The share of problems whose most frequent answer among the first k samples is right.
+
+    Answers are equal when their texts are, so give them as extracted; an empty one votes like any other. Of equally frequent
+    answers the one that occurs first counts, and its first occurrence says whether it is right.
+
+    Args:
+        samples: problem id -> its samples in the order of drawing.
+
+    Raises:
+        SamplesError: k is below 1, or no problem has k samples.
+    """
+    enough, left_out = _with_enough(samples, k)
+    return _sampled_score(f"majority@{k}", [float(_majority_right(drawn[:k])) for drawn in enough], left_out, seed)
+
+
+def _with_enough(samples: Mapping[str, Sequence[Sample]], k: int) -> tuple[list[Sequence[Sample]], tuple[str, ...]]:
+    """(the samples of each problem that has k, ids of the others)."""
+    if k < 1:
+        raise SamplesError(f"k = {k} is not a number of samples.", "Choose k from 1 to the samples drawn a problem.")
+    enough = [drawn for drawn in samples.values() if len(drawn) >= k]
+    if not enough:
+        most = max(map(len, samples.values()), default=0)
+        raise SamplesError(f"No problem has k = {k} samples; the most is {most}.", "Choose a smaller k, or draw more samples.")
+    return enough, tuple(problem_id for problem_id, drawn in samples.items() if len(drawn) < k)
+
+
+def _pass_at_k(drawn: int, right: int, k: int) -> float:
+    return 1 - comb(drawn - right, k) / comb(drawn, k)
+
+
+def _majority_right(drawn: Sequence[Sample]) -> bool:
+    chosen, _ = Counter(answer for answer, _ in drawn).most_common(1)[0]  # of equal counts, the first encountered
+    return next(right for answer, right in drawn if answer == chosen)
+
+
+def _sampled_score(title: str, values: Sequence[float], left_out: tuple[str, ...], seed: int) -> SampledScore:
+    array = np.asarray(values, dtype=np.float64)
+    low, high = bootstrap_interval(array, seed)
+    return SampledScore(title, float(array.mean()), low, high, len(values), left_out)
+
+
+@dataclass(frozen=True)
+class StepScores:
+    """An evaluation's correctness on the problems of one number of steps."""
+
+    steps: int | None
+    """`None` gathers the problems whose steps are not known."""
+    problems: int
+    scores: dict[str, Score]
+    """"hard" and "soft" with 95% Wilson intervals; one that could not be computed on any of the problems is left out."""
+
+
+def scores_by_steps(evaluation: Evaluation, steps: Mapping[str, int]) -> list[StepScores]:
+    """Hard and soft correctness by the problem's number of steps, fewest first, unknown last.
+
+    Args:
+        steps: problem id -> its number of steps (lines or equations of the reference solution, as the caller counts).
+    """
+    grouped = scores_by_group(evaluation, steps)
+    return [
+        StepScores(number, *grouped[number]) for number in sorted(grouped, key=lambda number: (number is None, number or 0))
+    ]
+
+
+def scores_by_group(evaluation: Evaluation, groups: Mapping[str, int]) -> dict[int | None, tuple[int, dict[str, Score]]]:
+    """Group -> (its problems, "hard" and "soft" correctness on them with 95% intervals, as far as they can be computed).
+
+    Args:
+        groups: problem id -> a number that stands for its group; problems without one are gathered under `None`.
+    """
+    members: dict[int | None, list[EvaluationItem]] = defaultdict(list)
+    for item in evaluation.items:
+        members[groups.get(item.problem_id)].append(item)
+    found = {}
+    for group, items in members.items():
+        table = evaluation_table(replace(evaluation, items=tuple(items)))
+        scores = {key: table[key] for key in CORRECTNESS if key in table}
+        found[group] = len({item.problem_id for item in items}), scores
+    return found

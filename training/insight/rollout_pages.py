@@ -1,0 +1,188 @@
+"""A run's rollouts in pages: filtered, ordered, and each page in bounded time however many there are. Only reads.
+
+Pages go by key, not by number: a page begins behind the last rollout of the one before. One looks at `SCANNED` rollouts at
+most, so a rare text is looked for a stretch at a time.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from training.insight.health import Health, Record, check
+from training.rewards import REWARDS
+from training.store import Rollout, Store
+from training.store.scalar_series import RunSeries
+from training.store.schema import rollouts
+
+PAGE = 24
+SCANNED = 50_000
+EXAMINED = 10_000
+"""Rollouts that the health signals of a run are read from; more take seconds and tell the same."""
+_BATCH = 1_000
+_PASS = "correctness"
+
+Order = Literal["newest", "best", "worst"]
+Verdict = Literal["", "right", "wrong", "cut off"]
+Level = Literal["", "full", "part", "none", "unscored"]
+Key = tuple[float, int]
+"""What rollouts are ordered by, their step or total, and the sequence number."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which rollouts are wanted."""
+
+    text: str = ""
+    """Part of the completion, upper and lower case alike."""
+    verdict: Verdict = ""
+    """By hard correctness, or by what ended the completion."""
+    reward: str = ""
+    """The reward function that `level` is about."""
+    level: Level = ""
+    """All, some or none of the function's maximum, or not computed."""
+    order: Order = "newest"
+    """The latest step first, or by total; rollouts without a total come by step only."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the rollouts asked for."""
+
+    rollouts: tuple[Rollout, ...]
+    following: Key | None
+    """Where the next page begins, `None` when nothing follows."""
+    cut_short: bool
+    """Whether it is not full only because `SCANNED` rollouts were looked at."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The health of a run, or of a sample of its steps."""
+
+    health: Health
+    steps: int
+    """Of the run; the health knows how many of them were read."""
+
+
+def rollout_page(
+    store: Store, job_id: str, asked: Asked, after: Key | None = None, *, size: int = PAGE, scanned: int = SCANNED
+) -> Page:
+    """The next rollouts behind a key, from the beginning where there is none."""
+    column, falling = _ordering(asked.order)
+    key = sa.tuple_(column, rollouts.c.seq)
+    here = [rollouts.c.job_id == job_id, column.is_not(None)]
+    if after is not None:
+        here.append(_behind(key, column, after, falling))
+    order = [part.desc() if falling else part.asc() for part in (column, rollouts.c.seq)]
+    with store.reading() as connection:
+        farthest = sa.select(column, rollouts.c.seq).where(*here).order_by(*order).offset(scanned).limit(1)
+        last = connection.execute(farthest).first()
+        if last is not None:
+            bound = sa.tuple_(sa.literal(last[0]), sa.literal(last[1]))
+            here.append(key > bound if falling else key < bound)
+        query = sa.select(rollouts).where(*here, *_conditions(asked)).order_by(*order).limit(size)
+        rows = connection.execute(query).mappings().all()
+    if len(rows) == size:
+        return Page(_parsed(rows), (rows[-1][column.name], rows[-1]["seq"]), cut_short=False)
+    # The rollout at the bound was not looked at: the next page begins with it.
+    following = None if last is None else (last[0], last[1] + 1 if falling else last[1] - 1)
+    return Page(_parsed(rows), following, cut_short=last is not None)
+
+
+def step_with_rollouts(store: Store, job_id: str, step: int) -> int | None:
+    """The last step up to this one that has rollouts, else the first that has; `None` when there is none."""
+    query = sa.select(sa.func.max(rollouts.c.step)).where(rollouts.c.job_id == job_id, rollouts.c.step <= step)
+    with store.reading() as connection:
+        found: int | None = connection.scalar(query)
+        if found is None:
+            found = connection.scalar(sa.select(sa.func.min(rollouts.c.step)).where(rollouts.c.job_id == job_id))
+    return found
+
+
+def examine_sampled(store: Store, job_id: str, up_to_step: int, examined: int = EXAMINED) -> Examination:
+    """`health.examine` of a run's steps up to one; of a long run, of steps evenly apart with `examined` rollouts in all."""
+    sizes = (
+        sa.select(rollouts.c.step, sa.func.count())
+        .where(rollouts.c.job_id == job_id, rollouts.c.step <= up_to_step)
+        .group_by(rollouts.c.step)
+        .order_by(rollouts.c.step)
+    )
+    with store.reading() as connection:
+        counted = connection.execute(sizes).all()
+    stride = max(1, -(-sum(size for _, size in counted) // examined))
+    steps = [step for step, _ in counted[::-1][::stride]][::-1]
+    series = RunSeries(job_id)
+    series.update(store)
+    logged = zip(*(part.tolist() for part in series.get(store, "entropy")), strict=True)
+    record = Record(steps=tuple(_steps(store, job_id, steps)), entropy=dict(logged))
+    return Examination(check(record), len(counted))
+
+
+def rollout_lines(store: Store, job_id: str) -> Iterator[bytes]:
+    """Every rollout as a line of JSON, in training order, read a batch at a time."""
+    after: tuple[int, int] = (0, 0)
+    while True:
+        query = (
+            sa.select(rollouts)
+            .where(rollouts.c.job_id == job_id, sa.tuple_(rollouts.c.step, rollouts.c.seq) > sa.tuple_(*map(sa.literal, after)))
+            .order_by(rollouts.c.step, rollouts.c.seq)
+            .limit(_BATCH)
+        )
+        with store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        for rollout in _parsed(rows):
+            yield json.dumps(asdict(rollout), ensure_ascii=False).encode() + b"\n"
+        if len(rows) < _BATCH:
+            return
+        after = (rows[-1]["step"], rows[-1]["seq"])
+
+
+def _ordering(order: Order) -> tuple[sa.Column[Any], bool]:
+    """What is ordered by, and whether from high to low."""
+    return (rollouts.c.step, True) if order == "newest" else (rollouts.c.total, order == "best")
+
+
+def _behind(key: Any, column: sa.Column[Any], after: Key, falling: bool) -> sa.ColumnElement[bool]:
+    """The first comparison says the same of the column alone, by which an index is entered."""
+    place = sa.tuple_(sa.literal(after[0]), sa.literal(after[1]))
+    return sa.and_(column <= after[0], key < place) if falling else sa.and_(column >= after[0], key > place)
+
+
+def _conditions(asked: Asked) -> Iterator[sa.ColumnElement[bool]]:
+    if asked.text:
+        yield rollouts.c.completion.icontains(asked.text, autoescape=True)
+    if asked.verdict == "cut off":
+        yield rollouts.c.finish_reason == "length"
+    elif asked.verdict:
+        right = rollouts.c.rewards[_PASS].as_float()
+        yield right > 0 if asked.verdict == "right" else right <= 0
+    if asked.reward and asked.level:
+        value = rollouts.c.rewards[asked.reward].as_float()
+        full = REWARDS[asked.reward].maximum
+        yield {
+            "full": value >= full,
+            "part": sa.and_(value > 0, value < full),
+            "none": value <= 0,
+            "unscored": value.is_(None),
+        }[asked.level]
+
+
+def _steps(store: Store, job_id: str, steps: list[int]) -> Iterator[tuple[Rollout, ...]]:
+    waiting = iter(steps)
+    while some := tuple(islice(waiting, _BATCH)):
+        query = sa.select(rollouts).where(rollouts.c.job_id == job_id, rollouts.c.step.in_(some))
+        found: dict[int, list[Rollout]] = {step: [] for step in some}
+        with store.reading() as connection:
+            rows = connection.execute(query.order_by(rollouts.c.step, rollouts.c.seq)).mappings().all()
+        for rollout in _parsed(rows):
+            found[rollout.step].append(rollout)
+        yield from map(tuple, found.values())
+
+
+def _parsed(rows: Iterable[sa.RowMapping]) -> tuple[Rollout, ...]:
+    fields = tuple(Rollout.__dataclass_fields__)
+    return tuple(Rollout(**{name: row[name] for name in fields}) for row in rows)

@@ -1,0 +1,136 @@
+"""A run's checkpoints: their folders and what the store has of them always say the same.
+
+The record is what makes a checkpoint one: it is made when the folder is complete and the ledger has caught up, and taken
+back before the folder is deleted. A folder without a record is the rest of a save that was cut short. The record of one
+that was uploaded (`uploads`) names the copy's URL; a folder on some disk may still stand for it. Needs no torch.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from training.backends.local import job_folder
+from training.errors import CheckpointError
+from training.home import Home
+from training.models.artefacts import fetch, is_complete, is_url, stands_for
+from training.models.uploads import delete_files
+from training.store import Checkpoint, Store, schema
+
+_FILES = ("*.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json")
+"""What transformers' Trainer needs to go on exactly where it was: weights, optimiser, schedule, randomness, step."""
+
+_FETCHED_KEPT = 4
+"""Uploaded models that are kept on this disk after they were fetched to be measured or asked."""
+
+
+def checkpoint_to_resume(store: Store, job_id: str, step: int | None = None, folder: Path | None = None) -> Checkpoint | None:
+    """The checkpoint of a step, or the latest; `None` for the run's beginning: step 0, or no checkpoint so far.
+
+    Args:
+        folder: the run's folder; what stands for an uploaded checkpoint there saves asking for the copy.
+
+    Raises:
+        CheckpointError: there is none of that step, or its folder or copy is not there or not complete.
+        ArtefactError: it was uploaded, and the place cannot be asked for it.
+    """
+    known = store.checkpoints(job_id)
+    if step == 0 or (step is None and not known):
+        return None
+    chosen = known[-1] if step is None else next((checkpoint for checkpoint in known if checkpoint.step == step), None)
+    if chosen is None:
+        raise CheckpointError(f"{job_id} has no checkpoint of step {step:,}.", _others(known))
+    others = [checkpoint for checkpoint in known if checkpoint != chosen and not missing_files(checkpoint)]
+    if is_url(chosen.path):
+        if (folder is None or not stands_for(_folder_of(chosen, folder), chosen.path)) and not is_complete(chosen.path):
+            raise CheckpointError(
+                f"The checkpoint of step {chosen.step:,} of {job_id} is gone: {chosen.path} is not there.", _others(others)
+            )
+        return chosen
+    if not Path(chosen.path).is_dir():
+        raise CheckpointError(
+            f"The checkpoint of step {chosen.step:,} of {job_id} is gone: {chosen.path} is not there.", _others(others)
+        )
+    if missing := missing_files(chosen):
+        raise CheckpointError(
+            f"The checkpoint of step {chosen.step:,} of {job_id} is not complete: {chosen.path} has no {missing[0]}.",
+            _others(others),
+        )
+    return chosen
+
+
+def on_this_disk(checkpoint: Checkpoint, folder: Path) -> str:
+    """Where a checkpoint lies on this disk; one that was uploaded is fetched to the run's folder unless it is there.
+
+    Raises:
+        ArtefactError: it cannot be fetched.
+    """
+    if not is_url(checkpoint.path):
+        return checkpoint.path
+    here = _folder_of(checkpoint, folder)
+    return str(here if stands_for(here, checkpoint.path) else fetch(checkpoint.path, here))
+
+
+def model_on_this_disk(model: str, home: Home) -> str:
+    """A model's name as it is; for an uploaded checkpoint the folder that stands for it, fetched into the cache if need be.
+
+    Raises:
+        ArtefactError: it cannot be fetched.
+    """
+    if not is_url(model):
+        return model
+    *_, job_id, name = model.split("/")
+    here = job_folder(home, job_id) / name.rpartition("-")[0]
+    if stands_for(here, model):
+        return str(here)
+    cache = home.cache / "artefacts"
+    fetched = fetch(model, cache / hashlib.sha256(model.encode()).hexdigest()[:16])
+    fetched.touch()  # the last to be forgotten
+    for old in sorted(cache.glob("[!.]*"), key=lambda path: path.stat().st_mtime)[:-_FETCHED_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return str(fetched)
+
+
+def missing_files(checkpoint: Checkpoint) -> list[str]:
+    """Which of the files that a checkpoint needs are not in its folder, or empty; of a URL none, as copies are complete."""
+    if is_url(checkpoint.path):
+        return []
+    folder = Path(checkpoint.path)
+    return [pattern for pattern in _FILES if not any(path.stat().st_size for path in folder.glob(pattern))]
+
+
+def recorded_checkpoints(store: Store) -> dict[str, tuple[str, int]]:
+    """Folder -> (run, step) of every run's checkpoints, the newest first."""
+    table = schema.checkpoints
+    query = sa.select(table.c.path, table.c.job_id, table.c.step).order_by(table.c.seq.desc())
+    with store.reading() as connection:
+        return {row.path: (row.job_id, row.step) for row in connection.execute(query)}
+
+
+def keep_newest(store: Store, job_id: str, limit: int) -> None:
+    """Delete all but the newest `limit` checkpoints, each from the record first."""
+    for checkpoint in store.checkpoints(job_id)[:-limit]:
+        store.forget_checkpoint(job_id, checkpoint.step)
+        delete_files(checkpoint)
+
+
+def delete_unrecorded(store: Store, job_id: str, folder: Path) -> None:
+    """Delete the checkpoint folders in a run's folder that are not on record: cut short, or of steps that were forgotten."""
+    known = {
+        (_folder_of(found, folder) if is_url(found.path) else Path(found.path)).resolve() for found in store.checkpoints(job_id)
+    }
+    for path in folder.glob("checkpoint-*"):
+        if path.resolve() not in known:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _folder_of(checkpoint: Checkpoint, folder: Path) -> Path:
+    """Where in a run's folder an uploaded checkpoint lies, if it does."""
+    return folder / f"checkpoint-{checkpoint.step}"
+
+
+def _others(usable: list[Checkpoint]) -> str:
+    if not usable:
+        return "Begin again with --checkpoint 0."
+    return f"Choose another with --checkpoint: {', '.join(str(checkpoint.step) for checkpoint in usable)}, or 0 to begin again."

@@ -1,0 +1,76 @@
+"""The link between TRL's trainer and the store: scalars and progress, checkpoints, stop requests."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from training.errors import StoreAwayError
+from training.jobs import JobProcess
+from training.models.checkpoints import keep_newest
+from training.models.uploads import Uploads
+from training.process.gpu_metrics import GpuCallback
+from training.process.ledger_trainer import finite
+from training.process.recorder import Recorder
+from training.process.resources import ResourceMeter
+from training.store import Progress
+
+
+class StoreCallback(TrainerCallback):
+    """Hands each step's scalars to the recorder, keeps checkpoints and their records, and obeys stop requests.
+
+    Args:
+        gpus: comes before this one; its scalars are recorded.
+        uploads: keeps the checkpoints instead, here and where it uploads them to.
+    """
+
+    def __init__(
+        self,
+        process: JobProcess,
+        recorder: Recorder,
+        checkpoints_kept: int,
+        gpus: GpuCallback,
+        uploads: Uploads | None = None,
+    ) -> None:
+        self._process = process
+        self._recorder = recorder
+        self._checkpoints_kept = checkpoints_kept
+        self._meter = ResourceMeter()
+        self._gpus = gpus
+        self._uploads = uploads
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._process.signalled or self._recorder.stop_requested:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if logs is None or "train_runtime" in logs:
+            return
+        values = {name: finite(value) for name, value in logs.items() if value is None or isinstance(value, int | float)}
+        values |= self._meter.measure() | self._gpus.scalars
+        problem = self._uploads.problem if self._uploads is not None else ""
+        doing = f"training; {problem}" if problem else "training"
+        self._recorder.add_scalars(state.global_step, values, Progress(state.global_step, state.max_steps, doing))
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Put the complete checkpoint on record behind its steps, then delete those beyond the number kept.
+
+        While the store is away none is deleted: the next save, or the run's end, has it done.
+        """
+        path = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+        self._recorder.add_checkpoint(state.global_step, str(path))
+        is_in_store = self._recorder.flush()
+        if self._uploads is not None:
+            self._uploads.add(state.global_step, path)
+        elif is_in_store:
+            with suppress(StoreAwayError):
+                keep_newest(self._process.store, self._process.job.id, self._checkpoints_kept)

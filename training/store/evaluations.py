@@ -1,0 +1,142 @@
+"""Evaluations on record: written batch by batch, so that a killed one goes on where it stood; read only when complete."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from training.errors import StoreError
+from training.store import Store
+from training.store.schema import evaluation_items, evaluations
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """One completion of an evaluated problem."""
+
+    problem_id: str
+    completion: str
+    rewards: dict[str, float | None]
+    """By reward function, unweighted; `None` where one could not be computed."""
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One pass of a model over problems of a split."""
+
+    label: str
+    """"before", "after", "step-100", or the split's name where only a model was measured."""
+    step: int
+    split: str
+    created_at: float
+    items: tuple[EvaluationItem, ...]
+    """In the order of the problems, the completions of one problem together."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A complete evaluation without its completions."""
+
+    key: int
+    """Its number on record; one that is measured anew has a new one, so equal keys are equal evaluations."""
+    job_id: str
+    label: str
+    step: int
+    split: str
+
+
+@dataclass
+class OpenEvaluation:
+    """An evaluation that is being made."""
+
+    key: int
+    done: tuple[EvaluationItem, ...]
+    """What an earlier process had measured of it before it was killed."""
+    kept: int
+    """How many items are on record."""
+
+
+def open_evaluation(store: Store, job_id: str, label: str, step: int, split: str) -> OpenEvaluation:
+    """Begin an evaluation, or go on with one of that job, label and step which was never completed.
+
+    A complete one of equal label is replaced.
+    """
+    with store.writing(turn=f"evaluations {job_id}") as connection:
+        same_label = sa.and_(evaluations.c.job_id == job_id, evaluations.c.label == label)
+        unfinished = sa.and_(same_label, evaluations.c.step == step, evaluations.c.completed_at.is_(None))
+        key = connection.scalar(sa.select(evaluations.c.seq).where(unfinished))
+        if key is not None:
+            done = _items(connection, key)
+            return OpenEvaluation(key, done, len(done))
+        connection.execute(evaluations.delete().where(same_label))
+        values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": store.now()}
+        key = connection.execute(evaluations.insert().values(values).returning(evaluations.c.seq)).scalar_one()
+        return OpenEvaluation(key, (), 0)
+
+
+def add_items(store: Store, evaluation: OpenEvaluation, items: Iterable[EvaluationItem]) -> None:
+    """Append what was measured; all of it or, if the process dies, none.
+
+    Tried again after the store was away, it appends nothing that is there already.
+    """
+    rows = [{"evaluation": evaluation.key} | asdict(item) for item in items]
+    with store.writing() as connection:
+        counted = (
+            sa.select(sa.func.count()).select_from(evaluation_items).where(evaluation_items.c.evaluation == evaluation.key)
+        )
+        missing = rows[(connection.scalar(counted) or 0) - evaluation.kept :]
+        if missing:
+            connection.execute(evaluation_items.insert(), missing)
+    evaluation.kept += len(rows)
+
+
+def complete_evaluation(store: Store, evaluation: OpenEvaluation) -> None:
+    """Say that nothing is missing: from now on readers see it."""
+    with store.writing() as connection:
+        connection.execute(evaluations.update().where(evaluations.c.seq == evaluation.key).values(completed_at=store.now()))
+
+
+def complete_evaluations(store: Store, job_id: str) -> list[Evaluation]:
+    """The job's evaluations that are complete, oldest first, each with its problems."""
+    complete = sa.and_(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
+    with store.reading() as connection:
+        return [
+            Evaluation(row.label, row.step, row.split, row.created_at, _items(connection, row.seq))
+            for row in connection.execute(sa.select(evaluations).where(complete).order_by(evaluations.c.seq)).all()
+        ]
+
+
+def evaluation_headings(store: Store) -> list[Heading]:
+    """Every job's complete evaluations, in the order in which they were begun."""
+    columns = (evaluations.c.seq, evaluations.c.job_id, evaluations.c.label, evaluations.c.step, evaluations.c.split)
+    query = sa.select(*columns).where(evaluations.c.completed_at.is_not(None)).order_by(evaluations.c.seq)
+    with store.reading() as connection:
+        return [Heading(*row) for row in connection.execute(query)]
+
+
+def read_evaluation(store: Store, key: int) -> Evaluation:
+    """The evaluation of a heading.
+
+    Raises:
+        StoreError: it was measured anew or deleted meanwhile.
+    """
+    with store.reading() as connection:
+        row = connection.execute(sa.select(evaluations).where(evaluations.c.seq == key)).one_or_none()
+        if row is None:
+            raise StoreError("This evaluation is not on record any more.", "Load the page again.")
+        return Evaluation(row.label, row.step, row.split, row.created_at, _items(connection, key))
+
+
+def last_evaluation(store: Store, job_id: str) -> int:
+    """The sequence number of the newest complete evaluation, 0 when there is none: equal numbers mean equal evaluations."""
+    complete = sa.and_(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
+    with store.reading() as connection:
+        return connection.scalar(sa.select(sa.func.max(evaluations.c.seq)).where(complete)) or 0
+
+
+def _items(connection: sa.Connection, key: int) -> tuple[EvaluationItem, ...]:
+    rows = connection.execute(
+        sa.select(evaluation_items).where(evaluation_items.c.evaluation == key).order_by(evaluation_items.c.seq)
+    )
+    return tuple(EvaluationItem(row.problem_id, row.completion, row.rewards, row.tokens) for row in rows)

@@ -1,0 +1,273 @@
+"""The store's jobs: their queue, turns, heartbeats, ends, and the requests to stop them. One half of `training.store.Store`."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from training.errors import StoreError
+from training.store import database, schema
+from training.store.database import take_turn
+from training.store.records import ACTIVE, Job, JobKind, Status
+
+HEARTBEAT_S = 5.0
+LOST_AFTER_S = 20.0
+"""A job whose last heartbeat is older counts as lost: four missed beats."""
+
+LOCAL = "local"
+"""The backend whose jobs have a process from the start."""
+
+
+class JobRows:
+    """See the contract of `training.store`."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+        self._reader = database.reading(engine)
+        self._writer = database.writing(engine)
+        self._clock = clock
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """A connection to read with, for the modules beside this one that have tables of their own."""
+        return self._reader.connect()
+
+    @contextmanager
+    def writing(self, turn: str = "") -> Iterator[sa.Connection]:
+        """A transaction to write in, committed at its end.
+
+        Args:
+            turn: other transactions of this name wait for its end; to be given where what is written follows from what is read.
+        """
+        with self._writer.begin() as connection:
+            if turn:
+                take_turn(connection, turn)
+            yield connection
+
+    def now(self) -> float:
+        """The store's clock, Unix seconds."""
+        return self._clock()
+
+    def create_job(
+        self, kind: JobKind, name: str, spec: dict[str, Any], *, backend: str = LOCAL, total: float = 0
+    ) -> tuple[Job, bool]:
+        """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
+
+        The id is the name with the next number, as in "demo-7"; a deleted job's is not given again.
+        """
+        with self.writing(turn="jobs") as connection:
+            twin = self._active_twin(connection, kind, spec)
+            if twin is not None:
+                return twin, False
+            now = self._clock()
+            job_id = self._next_id(connection, name)
+            values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
+            connection.execute(
+                schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
+            )
+            return self._job(connection, job_id), True
+
+    def _next_id(self, connection: sa.Connection, name: str) -> str:
+        ids = sa.union_all(sa.select(schema.jobs.c.id), sa.select(schema.deleted_jobs.c.id)).subquery()
+        taken = connection.scalars(sa.select(ids.c.id).where(ids.c.id.istartswith(f"{name}-", autoescape=True))).all()
+        numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in taken) if end.isdigit()]
+        return f"{name}-{max(numbers, default=0) + 1}"
+
+    def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+        """The active job of equal kind and spec, which `create_job` would return."""
+        with self._reader.connect() as connection:
+            return self._active_twin(connection, kind, spec)
+
+    def job(self, job_id: str) -> Job:
+        """The job as it stands now."""
+        with self._reader.connect() as connection:
+            return self._job(connection, job_id)
+
+    def jobs(self, kind: JobKind | None = None, limit: int = 200) -> list[Job]:
+        """The newest jobs, newest first."""
+        with self._reader.connect() as connection:
+            where = sa.true() if kind is None else schema.jobs.c.kind == kind
+            return self._select_jobs(connection, where, limit)
+
+    def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
+        """The waiting jobs of a backend in submission order, lost ones left out."""
+        where = (schema.jobs.c.backend == backend) & (schema.jobs.c.kind.in_(kinds)) & (schema.jobs.c.status == "queued")
+        with self._reader.connect() as connection:
+            waiting = self._select_jobs(connection, where)
+        return [job for job in reversed(waiting) if job.status == "queued"]
+
+    def beat(self, job_id: str, worker: str | None = None) -> None:
+        """Record that the job's process is alive, and which it is."""
+        self._update(job_id, heartbeat_at=self._clock(), **({} if worker is None else {"worker": worker}))
+
+    def start(self, job_id: str) -> None:
+        """The job's turn has come."""
+        now = self._clock()
+        with self._writer.begin() as connection:
+            self._end_session(connection, job_id, self._hold(connection, job_id).heartbeat_at)
+            self._set(connection, job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
+            connection.execute(schema.sessions.insert().values(job_id=job_id, started_at=now))
+
+    def progress(self, job_id: str, done: float, total: float, message: str) -> None:
+        """Record how far the job is and what it does; counts as a heartbeat."""
+        self._update(job_id, done=done, total=total, message=message, heartbeat_at=self._clock())
+
+    def set_tracker(self, job_id: str, tracker: str) -> None:
+        """Record where else the run is on record."""
+        self._update(job_id, tracker=tracker)
+
+    def end(self, job_id: str, status: Status, reason: str) -> None:
+        """Record how and why the job ended."""
+        now = self._clock()
+        with self._writer.begin() as connection:
+            self._set(connection, job_id, status=status, reason=reason, message="", ended_at=now, heartbeat_at=now)
+            self._end_session(connection, job_id, now)
+            self._handle_requests(connection, job_id, now)
+
+    def withdraw(self, job_id: str) -> None:
+        """End a queued job that has no process; should one come up after all, it finds a request to stop.
+
+        Raises:
+            StoreError: the job is not queued.
+        """
+        with self._writer.begin() as connection:
+            job = self._hold(connection, job_id)
+            if job.status != "queued":
+                raise StoreError(f"{job_id} is {job.status}.", "Only queued jobs can be withdrawn; stop a running one.")
+            now = self._clock()
+            connection.execute(schema.requests.insert().values(job_id=job_id, kind="stop", created_at=now))
+            self._set(
+                connection,
+                job_id,
+                status="stopped",
+                reason="taken out of the queue",
+                message="",
+                ended_at=now,
+                heartbeat_at=now,
+            )
+
+    def requeue(self, job_id: str) -> Job:
+        """Queue a job again that was stopped, failed or lost, keeping its id.
+
+        Raises:
+            StoreError: the job is active or finished.
+        """
+        with self._writer.begin() as connection:
+            job = self._hold(connection, job_id)
+            if job.status not in ("stopped", "failed", "lost"):
+                raise StoreError(f"{job_id} is {job.status} and cannot be resumed.", "Only stopped, failed and lost runs can.")
+            now = self._clock()
+            self._end_session(connection, job_id, job.heartbeat_at)
+            self._handle_requests(connection, job_id, now)
+            self._set(
+                connection,
+                job_id,
+                status="queued",
+                reason="",
+                message="",
+                worker="",
+                ended_at=None,
+                heartbeat_at=now,
+                attempt=job.attempt + 1,
+            )
+            return self._job(connection, job_id)
+
+    def conclude(self, seen: Job, status: Status, reason: str) -> bool:
+        """End a job that has no process, as somebody saw it; nothing happens, and False comes back, if it moved since."""
+        now = self._clock()
+        with self._writer.begin() as connection:
+            if not self._change_unmoved(connection, seen, status=status, reason=reason, message="", ended_at=now):
+                return False
+            self._end_session(connection, seen.id, seen.heartbeat_at)
+            self._handle_requests(connection, seen.id, now)
+            return True
+
+    def queue_anew(self, seen: Job) -> Job | None:
+        """Count one more attempt for a job that waits for a process; `None` if it moved since it was seen."""
+        with self._writer.begin() as connection:
+            changes = {"attempt": seen.attempt + 1, "heartbeat_at": self._clock()}
+            return self._job(connection, seen.id) if self._change_unmoved(connection, seen, **changes) else None
+
+    def note(self, seen: Job, message: str) -> None:
+        """Say what a job without a process waits for, unless it moved since it was seen; no heartbeat."""
+        with self._writer.begin() as connection:
+            self._change_unmoved(connection, seen, message=message)
+
+    def request_stop(self, job_id: str) -> None:
+        """Ask a job to end at its next step; asking twice changes nothing.
+
+        Raises:
+            StoreError: the job has already ended or is lost.
+        """
+        with self._writer.begin() as connection:
+            job = self._hold(connection, job_id)
+            if not job.active:
+                raise StoreError(f"{job_id} is already {job.status}.", "Only queued and running jobs can be stopped.")
+            if job.status == "stopping":
+                return
+            connection.execute(schema.requests.insert().values(job_id=job_id, kind="stop", created_at=self._clock()))
+            if job.status == "running":
+                self._set(connection, job_id, status="stopping")
+
+    def stop_requested(self, job_id: str) -> bool:
+        """Whether a stop request waits to be handled."""
+        waiting = sa.select(schema.requests.c.seq).where(
+            schema.requests.c.job_id == job_id, schema.requests.c.kind == "stop", schema.requests.c.handled_at.is_(None)
+        )
+        with self._reader.connect() as connection:
+            return connection.scalar(waiting) is not None
+
+    def _active_twin(self, connection: sa.Connection, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+        table = schema.jobs
+        found = self._select_jobs(connection, (table.c.kind == kind) & table.c.status.in_(ACTIVE))
+        return next((job for job in found if job.active and job.spec == spec), None)
+
+    def _job(self, connection: sa.Connection, job_id: str) -> Job:
+        found = self._select_jobs(connection, schema.jobs.c.id == job_id)
+        if not found:
+            raise StoreError(f"There is no run {job_id!r}.", "`python -m training list` shows the runs.")
+        return found[0]
+
+    def _hold(self, connection: sa.Connection, job_id: str) -> Job:
+        """The job, whose row no other transaction changes until this one ends."""
+        query = sa.select(schema.jobs).where(schema.jobs.c.id == job_id).with_for_update(key_share=True)
+        row = connection.execute(query).mappings().one_or_none()
+        return self._job(connection, job_id) if row is None else self._parse_job(row)
+
+    def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
+        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
+        return [self._parse_job(row) for row in connection.execute(query).mappings()]
+
+    def _parse_job(self, row: sa.RowMapping) -> Job:
+        job = Job(**cast(dict[str, Any], dict(row)))
+        silent_s = self._clock() - job.heartbeat_at
+        # One that waits on a cluster has no process yet that could beat for it; `training.reconciling` asks the cluster.
+        waits_elsewhere = job.status == "queued" and not job.worker and job.backend != LOCAL
+        if not job.active or silent_s <= LOST_AFTER_S or waits_elsewhere:
+            return job
+        lost: dict[str, Any] = {"status": "lost", "reason": f"no heartbeat for {silent_s:,.0f} s: its process is gone"}
+        return Job(**(dict(row) | lost))
+
+    def _update(self, job_id: str, **values: Any) -> None:
+        with self._writer.begin() as connection:
+            self._set(connection, job_id, **values)
+
+    def _set(self, connection: sa.Connection, job_id: str, **values: Any) -> None:
+        changed = connection.execute(schema.jobs.update().where(schema.jobs.c.id == job_id).values(**values))
+        if changed.rowcount == 0:
+            self._job(connection, job_id)
+
+    def _change_unmoved(self, connection: sa.Connection, seen: Job, **values: Any) -> bool:
+        """Whether the job was still as seen: no heartbeat, turn or end since."""
+        table = schema.jobs
+        unmoved = (table.c.id == seen.id) & (table.c.heartbeat_at == seen.heartbeat_at) & (table.c.attempt == seen.attempt)
+        waits = unmoved & (table.c.worker == seen.worker) & table.c.status.in_(ACTIVE)
+        return connection.execute(table.update().where(waits).values(**values)).rowcount > 0
+
+    def _end_session(self, connection: sa.Connection, job_id: str, ended_at: float) -> None:
+        table = schema.sessions
+        connection.execute(table.update().where(table.c.job_id == job_id, table.c.ended_at.is_(None)).values(ended_at=ended_at))
+
+    def _handle_requests(self, connection: sa.Connection, job_id: str, now: float) -> None:
+        table = schema.requests
+        connection.execute(table.update().where(table.c.job_id == job_id, table.c.handled_at.is_(None)).values(handled_at=now))

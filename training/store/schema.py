@@ -1,0 +1,284 @@
+"""The store's tables and the numbered migrations that bring an older database up to them.
+
+A fresh database is made from the tables below and stamped with `VERSION`; an existing one gets each missing migration,
+applied with its record in one transaction. Queries are `store.py`'s.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+from training.store.database import take_turn
+
+METADATA = sa.MetaData()
+
+_BIG_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+_ESCAPE = "\ufdd0"
+"""A code point that Unicode keeps free of any character."""
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufdd0]")
+_ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{4}})")
+
+
+class AnyText(sa.types.TypeDecorator[str]):
+    """Text of any characters, given back as it was: Postgres has no null character, and neither has halves of surrogate pairs.
+
+    Those are kept as U+FDD0 and four hexadecimal digits.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        if value is None or _ESCAPE not in value:
+            return value
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Finite(sa.types.TypeDecorator[float]):
+    """A number or none; what is not finite is none, as databases disagree on it."""
+
+    impl = sa.Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> float | None:
+        return value if value is None or math.isfinite(value) else None
+
+
+schema_versions = sa.Table(
+    "schema_versions",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("applied_at", sa.Float, nullable=False),
+)
+
+jobs = sa.Table(
+    "jobs",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("backend", sa.String, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", AnyText, nullable=False, server_default=""),
+    sa.Column("message", AnyText, nullable=False, server_default=""),
+    sa.Column("done", sa.Float, nullable=False, server_default="0"),
+    sa.Column("total", sa.Float, nullable=False, server_default="0"),
+    sa.Column("worker", sa.String, nullable=False, server_default=""),
+    sa.Column("tracker", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("heartbeat_at", sa.Float, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sqlite_autoincrement=True,
+)
+
+scalars = sa.Table(
+    "scalars",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("value", Finite),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Index("scalars_by_job", "job_id", "seq"),
+    sa.Index("scalars_by_name", "job_id", "name", "step", "value"),
+    sqlite_autoincrement=True,
+)
+
+rollouts = sa.Table(
+    "rollouts",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("group_index", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("completion", AnyText, nullable=False),
+    sa.Column("rewards", sa.JSON, nullable=False),
+    sa.Column("total", Finite),
+    sa.Column("advantage", sa.Float, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False),
+    sa.Column("finish_reason", sa.String, nullable=False),
+    sa.Index("rollouts_by_step", "job_id", "step"),
+    sa.Index("rollouts_by_total", "job_id", "total"),
+    sa.Index("rollouts_by_problem", "problem_id"),
+    sqlite_autoincrement=True,
+)
+
+requests = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("handled_at", sa.Float),
+    sqlite_autoincrement=True,
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("split", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("completed_at", sa.Float),
+    sa.UniqueConstraint("job_id", "label"),
+    sqlite_autoincrement=True,
+)
+
+evaluation_items = sa.Table(
+    "evaluation_items",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("evaluation", _BIG_KEY, sa.ForeignKey("evaluations.seq", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("completion", AnyText, nullable=False),
+    sa.Column("rewards", sa.JSON, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False),
+    sa.Index("evaluation_items_by_problem", "problem_id"),
+    sqlite_autoincrement=True,
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("path", AnyText, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("job_id", "step"),
+    sqlite_autoincrement=True,
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sqlite_autoincrement=True,
+)
+
+run_marks = sa.Table(
+    "run_marks",
+    METADATA,
+    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("note", AnyText, nullable=False),
+    sa.Column("archived", sa.Boolean, nullable=False),
+)
+
+deleted_jobs = sa.Table(
+    "deleted_jobs",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("deleted_at", sa.Float, nullable=False),
+)
+
+subsets = sa.Table(
+    "subsets",
+    METADATA,
+    sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("content_hash", sa.String, nullable=False, index=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("problem_ids", sa.JSON, nullable=False),
+    sa.Column("how", AnyText, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("name", "version"),
+    sqlite_autoincrement=True,
+)
+
+cluster_names = sa.Table(
+    "cluster_names",
+    METADATA,
+    sa.Column("content_hash", sa.String, primary_key=True),
+    sa.Column("problem_id", sa.String, primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("named_at", sa.Float, nullable=False),
+)
+
+pair_verdicts = sa.Table(
+    "pair_verdicts",
+    METADATA,
+    sa.Column("content_hash", sa.String, primary_key=True),
+    sa.Column("test_id", sa.String, primary_key=True),
+    sa.Column("train_id", sa.String, primary_key=True),
+    sa.Column("drop", sa.Boolean, nullable=False),
+)
+
+Migration = Callable[[sa.Connection], None]
+
+
+def _add_curation(connection: sa.Connection) -> None:
+    """What people decide about a data set, and finding a problem's history quickly."""
+    METADATA.create_all(connection, tables=[subsets, cluster_names, pair_verdicts])
+    _add_index(connection, rollouts, "rollouts_by_problem")
+    _add_index(connection, evaluation_items, "evaluation_items_by_problem")
+
+
+def _add_index(connection: sa.Connection, table: sa.Table, name: str) -> None:
+    next(index for index in table.indexes if index.name == name).create(connection)
+
+
+def _add_completion_and_keeping(connection: sa.Connection) -> None:
+    """Evaluations that are being made, which were written whole before; what runs are kept by; finding a curve quickly."""
+    connection.execute(sa.text("ALTER TABLE evaluations ADD COLUMN completed_at FLOAT"))
+    connection.execute(evaluations.update().values(completed_at=evaluations.c.created_at))
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN tracker TEXT NOT NULL DEFAULT ''"))
+    METADATA.create_all(connection, tables=[sessions, run_marks, deleted_jobs])
+    started = sa.select(jobs.c.id, jobs.c.started_at, jobs.c.ended_at).where(jobs.c.started_at.is_not(None))
+    connection.execute(sessions.insert().from_select(["job_id", "started_at", "ended_at"], started))
+    _add_index(connection, scalars, "scalars_by_name")
+    _add_index(connection, rollouts, "rollouts_by_total")
+
+
+def _add_attempts(connection: sa.Connection) -> None:
+    """How often a job was queued, so that a cluster can tell a resumed one from the one before."""
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1"))
+
+
+VERSION = 4
+"""The version of the tables above. A change raises it and adds the migration that leads there."""
+
+MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_keeping, 4: _add_attempts}
+"""version -> what changes a database of the version before into it."""
+
+
+def migrate(
+    connection: sa.Connection, now: float, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = VERSION
+) -> int:
+    """Bring the database behind an open write transaction to `version` and return the version that it had (0: fresh).
+
+    The caller commits, so a failing migration leaves neither its changes nor its record. Processes that start together
+    take turns.
+    """
+    take_turn(connection, "schema")
+    if not sa.inspect(connection).has_table(schema_versions.name):
+        METADATA.create_all(connection)
+        connection.execute(schema_versions.insert().values(version=version, applied_at=now))
+        return 0
+    current = connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) or 0
+    for number in range(current + 1, version + 1):
+        migrations[number](connection)
+        connection.execute(schema_versions.insert().values(version=number, applied_at=now))
+    return current

@@ -1,0 +1,71 @@
+"""When a run was at work: every start opens a session, which its end, or the last heartbeat before a resume, closes.
+
+By them a run's time is told without the pauses between stopping and resuming.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from training.store import Store
+from training.store.scalar_series import Series
+from training.store.schema import scalars, sessions
+
+
+@dataclass(frozen=True)
+class Session:
+    """One stretch of work, Unix seconds."""
+
+    started_at: float
+    ended_at: float | None
+    """`None` while it lasts, or where the run's process is gone and nobody has resumed it."""
+
+
+def sessions_of(store: Store, job_ids: Iterable[str]) -> dict[str, list[Session]]:
+    """Run id -> its sessions, oldest first; runs that never started are left out."""
+    query = sa.select(sessions).where(sessions.c.job_id.in_(list(job_ids))).order_by(sessions.c.seq)
+    found: dict[str, list[Session]] = {}
+    with store.reading() as connection:
+        for row in connection.execute(query):
+            found.setdefault(row.job_id, []).append(Session(row.started_at, row.ended_at))
+    return found
+
+
+def step_times(store: Store, job_id: str) -> Series:
+    """When each step was recorded: steps, ascending, and Unix seconds."""
+    query = (
+        sa.select(scalars.c.step, scalars.c.time)
+        .where(scalars.c.job_id == job_id, scalars.c.name == "reward")
+        .order_by(scalars.c.step)
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return np.array([row.step for row in rows], np.int64), np.array([row.time for row in rows], np.float64)
+
+
+def worked_s(worked: Sequence[Session], last_heartbeat: float) -> float:
+    """Seconds of all sessions together; one that lasts counts up to the last heartbeat."""
+    ends = [last_heartbeat if session.ended_at is None else session.ended_at for session in worked]
+    return sum(max(0.0, end - session.started_at) for session, end in zip(worked, ends, strict=True))
+
+
+def elapsed_s(times: NDArray[np.float64], worked: Sequence[Session]) -> NDArray[np.float64]:
+    """(S,) seconds of work that led to each step.
+
+    Pauses are left out, and so is what a resumed run did again: a session counts up to the last step that is kept of it.
+
+    Args:
+        times: (S,) when each step was recorded, Unix seconds, ascending.
+        worked: the run's sessions, oldest first.
+    """
+    if not len(times):
+        return times
+    starts = np.array([session.started_at for session in worked] or [times[0]])
+    place = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, None)
+    kept = [float((times[place == index] - start).max(initial=0.0)) for index, start in enumerate(starts)]
+    before = np.concatenate([[0.0], np.cumsum(kept)[:-1]])
+    found: NDArray[np.float64] = np.maximum(times - starts[place], 0.0) + before[place]
+    return found
