@@ -12,7 +12,7 @@ run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 # The Unsloth engine on the CPU, in an environment of its own beside .venv.
 test-unsloth: $(UNSLOTH)/.test

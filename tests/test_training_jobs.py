@@ -145,7 +145,7 @@ def test_a_job_inherits_the_environment_but_not_what_lets_people_act(
     job_id = submit_job(store, home, kind="build", name="variables", spec={}, module="timeit", arguments=arguments)
     backend = backend_named("local", home)
     for _ in range(600):
-        if "1 loop" in (log := backend.logs(store.job(job_id))):
+        if "for-the-hub" in (log := backend.logs(store.job(job_id))):
             break
         time.sleep(0.1)
     assert "for-the-hub False" in log

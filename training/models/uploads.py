@@ -152,10 +152,13 @@ class Uploads:
 
         The recorder delivers in order, so all that the run did up to this checkpoint is then in the store too.
         """
-        while not any(checkpoint.step == step for checkpoint in self._checkpoints()):
-            if self._closed.wait(_LOOK_S):
+        while True:
+            is_last_look = self._closed.is_set()
+            if any(checkpoint.step == step for checkpoint in self._checkpoints()):
+                return True
+            if is_last_look:
                 return False
-        return True
+            self._closed.wait(_LOOK_S)
 
     def _checkpoints(self) -> list[Checkpoint]:
         return patiently(lambda: self._store.checkpoints(self._job_id), self._closed.is_set)
