@@ -4,16 +4,20 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of, whole_and_resumed
 from training.config import EngineName, RunConfig
 from training.engines import ENGINES, PACKAGES, engine_named, hugging_face, install_command, missing_packages
+from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.grpo import _trl_config, load
 from training.home import Home
@@ -164,6 +168,34 @@ def test_four_bits_without_bitsandbytes_say_what_installs_it() -> None:
 def test_four_bits_and_vllm_need_unsloth() -> None:
     with pytest.raises(ConfigError, match="Set engine=unsloth"):
         load(tiny(load_in_4bit=True, lora_rank=4, use_vllm=True), few_problems())
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+
+def test_a_vllm_on_another_gpu_is_asked_for_before_anything_is_loaded(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        check_vllm_server(address, "demo")
+        server.shutdown()
+    with pytest.raises(ConfigError, match=r"No vLLM answers at http.* trl vllm-serve --model demo"):
+        load(tiny(use_vllm=True, vllm_server=address), few_problems())
+    trl_config = _trl_config(
+        tiny(use_vllm=True, vllm_server=f"{address}/"), engine_named("transformers").trainer_classes()[1], 300, tmp_path
+    )
+    assert (trl_config.vllm_mode, trl_config.vllm_server_base_url) == ("server", address)
+    colocated = _trl_config(tiny(use_vllm=True), engine_named("transformers").trainer_classes()[1], 300, tmp_path)
+    assert (colocated.vllm_mode, colocated.vllm_server_base_url) == ("colocate", None)
+
+
+@pytest.mark.parametrize("address", ["8000", "file:///etc/passwd", "http://a b", "http://user:word@host:8000", "http://host/x"])
+def test_the_address_of_a_vllm_is_a_host_and_a_port(address: str) -> None:
+    with pytest.raises(ValidationError, match="is an address with a host and a port"):
+        tiny(use_vllm=True, vllm_server=address)
 
 
 CHANGED = {

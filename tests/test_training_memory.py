@@ -176,6 +176,11 @@ def test_vllm_takes_its_share_and_unsloth_shares_the_weights_with_it() -> None:
     assert shared["vLLM"] + shared["Weights"] == pytest.approx(40)
 
 
+def test_a_vllm_on_a_gpu_of_its_own_takes_nothing_here() -> None:
+    here = parts(config(use_vllm=True, vllm_server="http://127.0.0.1:8000"), gpu_gib=80.0)
+    assert not {"vLLM", "KV cache"} & set(here)
+
+
 def test_generating_and_learning_take_turns() -> None:
     found = estimate_memory(config(), architecture(), prompt_tokens=100, on_gpu=True)
     turns = {phase: sum(part.gib for part in found.parts if part.phase == phase) for phase in ("generating", "learning")}

@@ -179,6 +179,8 @@ def test_an_engine_that_cannot_combine_settings_says_so(demo: ProblemSet, store:
     settings: dict[str, Any] = {"use_vllm": True, "load_in_4bit": True, "lora_rank": 8}
     texts = [finding.text for finding in check(demo, store, A100, **settings).errors]
     assert any("cannot generate from load_in_4bit" in text for text in texts)
+    served = {"use_vllm": True, "vllm_server": "http://127.0.0.1:8000", "engine": "unsloth", "lora_rank": 8}
+    assert "generates in its own process" in told(check(demo, store, A100, **served), "vllm_server")
 
 
 def test_wandb_without_a_key_logs_offline(

@@ -6,6 +6,7 @@ text in the form, its `unit` stands beside the value, and pydantic holds its ran
 """
 
 import difflib
+import re
 import typing
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -68,6 +69,12 @@ class RunConfig(BaseModel):
     )
     vllm_gpu_memory_utilization: float = _field(
         "Engine and precision", "Share of the GPU's memory that vLLM may take.", 0.3, gt=0, le=1
+    )
+    vllm_server: str = _field(
+        "Engine and precision",
+        "Address of a vLLM that generates on a GPU of its own, as `trl vllm-serve` starts it, such as http://127.0.0.1:8000; "
+        "empty for vLLM on the GPU that trains.",
+        "",
     )
 
     lora_rank: int = _field("Adapter (LoRA)", "Rank of the trained low-rank matrices; 0 trains every weight.", 0, ge=0, le=1024)
@@ -212,6 +219,13 @@ class RunConfig(BaseModel):
             raise ValueError("at least one reward function needs a weight other than 0")
         return rewards
 
+    @field_validator("vllm_server")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        if address and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", address):
+            raise ValueError("is an address with a host and a port, such as http://127.0.0.1:8000, or empty")
+        return address.rstrip("/")
+
     @model_validator(mode="after")
     def _whole_groups(self) -> "RunConfig":
         if self.completions_per_step % self.num_generations:
@@ -226,6 +240,8 @@ class RunConfig(BaseModel):
     def _settings_that_go_together(self) -> "RunConfig":
         if self.load_in_4bit and not self.lora_rank:
             raise ValueError("load_in_4bit freezes the weights, so nothing is left to train; set lora_rank, to 32 say")
+        if self.vllm_server and not self.use_vllm:
+            raise ValueError("vllm_server is for use_vllm = true; set that, or leave vllm_server empty")
         if 0 < self.epsilon_high < self.epsilon:
             raise ValueError(
                 f"epsilon_high = {self.epsilon_high:g} is below epsilon = {self.epsilon:g}; raise it, or set it to 0"

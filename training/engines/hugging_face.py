@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from training.config import RunConfig
 from training.engines import Loaded, Message, install_command
+from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.home import DEMO_MODEL
 
@@ -154,7 +155,7 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
 
     Raises:
         ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
-        ConfigError: the settings do not work together on this machine.
+        ConfigError: the settings do not work together on this machine, or no vLLM answers where one is named.
     """
     refuse_adapter(config.model)
     if config.load_in_4bit and config.use_vllm:
@@ -163,6 +164,8 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
             "weights to vLLM (huggingface/trl issue 4973).",
             "Set engine=unsloth, or one of the two to false.",
         )
+    if config.vllm_server:
+        check_vllm_server(config.vllm_server, config.model)
     tokenizer = load_tokenizer(config.model)
     options: dict[str, Any] = {"dtype": weights_dtype(config)}
     if config.load_in_4bit:

@@ -171,6 +171,8 @@ def _optimiser_bytes(config: RunConfig, formats: Formats) -> float:
 def _generation_parts(
     config: RunConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, gpu_gib: float | None
 ) -> Iterator[Part]:
+    if config.vllm_server:
+        return  # on a GPU of its own
     if config.use_vllm and gpu_gib is not None:
         share = config.vllm_gpu_memory_utilization
         how = f"{share:g} of the GPU's {gpu_gib:.0f} GiB, for its weights and KV cache"

@@ -111,6 +111,14 @@ def check_together(subject: Subject) -> Iterator[Finding]:
             "Set engine=unsloth, or one of the two to false.",
             certain=True,
         )
+    if config.vllm_server and config.engine == "unsloth":
+        yield Finding(
+            "error",
+            "vllm_server",
+            "engine = unsloth generates in its own process: it cannot use the vLLM of vllm_server.",
+            "Leave vllm_server empty, or set engine=transformers.",
+            certain=True,
+        )
 
 
 def check_lengths(subject: Subject) -> Iterator[Finding]:
