@@ -1,7 +1,6 @@
 """Signing in with an account, at a provider of OpenID Connect that runs here."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
@@ -25,15 +24,15 @@ USERS = (
 )
 
 
-@pytest.fixture
-def address(start_app: Callable[..., str], tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A dashboard on which ada may act."""
-    port = free_port()
+    port, home = free_port(), tmp_path_factory.mktemp("home")
     with run_server_in_thread(user_claims=USERS) as provider:
-        secrets = tmp_path / ".streamlit" / "secrets.toml"
+        secrets = home / ".streamlit" / "secrets.toml"
         secrets.parent.mkdir()
         secrets.write_text(SECRETS.format(port=port, provider=provider.server_port))
-        yield start_app(tmp_path, port=port, GRPO_ATLAS_USERS="ada@example.org")
+        yield start_app(home, port=port, GRPO_ATLAS_USERS="ada@example.org")
 
 
 @pytest.mark.parametrize(("user", "may_act"), [("ada", True), ("eve", False)])
