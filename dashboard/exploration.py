@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis.atlas import Atlas
 from analysis.outcomes import outcome
 from analysis.search import SearchError
-from dashboard import data, filters
+from dashboard import data, filters, map_data
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
 from dashboard.state import State
 from training.store.curation import SubsetError, matching_subset, subset_ids
@@ -61,10 +61,10 @@ class Exploration:
 
 def explore(atlas: Atlas, state: State) -> Exploration:
     """Apply the session's filters, search, selection and colouring to a map."""
-    titles = data.cluster_titles(atlas)
+    titles = map_data.cluster_titles(atlas)
     if titles:  # before clusters are built, what a link asks for waits
         state.clusters = tuple(label for label in state.clusters if label in titles)
-    frame, colouring = _coloured(data.frame(atlas), titles, state)
+    frame, colouring = _coloured(map_data.frame(atlas), titles, state)
     found, cosines, problem = _search(atlas, state)
     if cosines is not None:
         frame = frame.assign(**{MATCH: cosines})
@@ -115,8 +115,8 @@ def _search(atlas: Atlas, state: State) -> tuple[NDArray[np.bool_] | None, NDArr
         return None, None, ""
     try:
         if state.query_mode != filters.MEANING:
-            return data.text_matches(atlas, state.query, "regex" if state.query_mode == "regex" else "words"), None, ""
-        cosines = data.meaning_matches(atlas, state.query)
+            return map_data.text_matches(atlas, state.query, "regex" if state.query_mode == "regex" else "words"), None, ""
+        cosines = map_data.meaning_matches(atlas, state.query)
     except SearchError as error:
         return None, None, str(error)
     if cosines is None:

@@ -1,4 +1,4 @@
-"""What pages read of runs, cached: curves, completions, health, checkpoints. With `data`, the only place with `st.cache_*`.
+"""What pages read of runs, cached: curves, completions, health, checkpoints. See `data` for the rules.
 
 A run may be going on, so everything is cached by how far its records reach; every cache has a bound.
 """
@@ -13,7 +13,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas, AtlasParameters
 from analysis.outcomes import RunGroups
-from dashboard import data, figures, training_map_figure
+from dashboard import figures, map_data, training_map_figure
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curves import Curve, curve_figure, in_words
@@ -157,7 +157,7 @@ def _timeline(
     _shown: Atlas,
     _groups: pd.DataFrame,
 ) -> figures.Spec:
-    return training_map_figure.timeline(_groups, data.rows(_shown), data.flat_positions(_shown), measure)
+    return training_map_figure.timeline(_groups, map_data.rows(_shown), map_data.flat_positions(_shown), measure)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_RUNS)
@@ -172,7 +172,7 @@ def _changes(
     _groups: pd.DataFrame,
     _ends: tuple[Evaluation, Evaluation],
 ) -> pd.DataFrame:
-    return changed_problems(*_ends, _shown, data.rows(_shown), _groups)
+    return changed_problems(*_ends, _shown, map_data.rows(_shown), _groups)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_COMPARED)

@@ -87,7 +87,7 @@ def test_only_data_caches() -> None:
     users = [
         module.name for module in modules("dashboard") if "st.cache_" in module.read_text(encoding="utf-8").split('"""', 2)[-1]
     ]
-    assert users == ["data.py", "run_data.py"]
+    assert users == ["data.py", "map_data.py", "run_data.py"]
 
 
 def test_the_web_process_imports_nothing_heavy() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, map_data
 from dashboard.components.plot import render_plot
 from dashboard.components.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
@@ -33,16 +33,16 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
     if shown.narrowed and not len(standing_out):
         standing_out = np.array([len(frame)])  # a row that no point has: all of them fade
     render_plot(
-        data.map_spec(atlas, frame, shown.colouring, shown.titles, state.view, dark=dark),
+        map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.view, dark=dark),
         key=Keys.MAP,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.view}",
         alt=_alternative(shown, state),
         height=MAP_HEIGHT,
         files=data.web_files(),
-        texts=data.map_texts(atlas),
-        overlay=data.map_overlay(atlas, shown.titles if state.labels else {}, state.view, density=state.density),
+        texts=map_data.map_texts(atlas),
+        overlay=map_data.map_overlay(atlas, shown.titles if state.labels else {}, state.view, density=state.density),
         selected=standing_out,
-        chosen=data.row_of(atlas, state.problem),
+        chosen=map_data.row_of(atlas, state.problem),
         on_selected=select,
         on_clicked=choose,
     )

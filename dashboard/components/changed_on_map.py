@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.atlas import Atlas
-from dashboard import data, run_data
+from dashboard import map_data, run_data
 from dashboard.components.completions import render_question
 from dashboard.components.place_on_map import open_on_map
 from dashboard.components.run_map import render_run_map
@@ -35,14 +35,14 @@ def render_test_problems(run: Job, config: RunConfig, atlas: Atlas, state: State
 
 
 def _render_map(atlas: Atlas, changes: pd.DataFrame, between: str, state: State) -> None:
-    frame = data.frame(atlas)
+    frame = map_data.frame(atlas)
     became = dict(zip(changes["problem"], changes["change"], strict=True))
     coloured = frame.assign(**{CHANGE: frame["id"].map(became).fillna("")})
 
     sizes = changes["change"].value_counts()
     parts = ", ".join(f"{title.lower()} {int(sizes.get(key, 0)):,}" for key, title in CHANGES.items() if sizes.get(key))
     words = f"{count(len(changes), 'test problem')} {between}: {parts}; by hard correctness."
-    spec = data.map_spec(atlas, coloured, by_change(CHANGES), {}, "2-D", dark=st.context.theme.type == "dark")
+    spec = map_data.map_spec(atlas, coloured, by_change(CHANGES), {}, "2-D", dark=st.context.theme.type == "dark")
     render_run_map(atlas, spec, words, state)
     st.caption(words)
 
@@ -93,7 +93,7 @@ def _render_table(changes: pd.DataFrame, state: State) -> None:
 
 
 def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state: State) -> None:
-    row = data.row_of(atlas, state.map_problem)
+    row = map_data.row_of(atlas, state.map_problem)
     if row is None:
         return
     problems = atlas.problem_set.problems
@@ -109,7 +109,7 @@ def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state:
         return
     with right:
         nearest = found["nearest"].iloc[0]
-        near = data.row_of(atlas, str(nearest)) if nearest else None
+        near = map_data.row_of(atlas, str(nearest)) if nearest else None
         if near is None:
             st.caption("Nothing on the map was trained on.")
             return

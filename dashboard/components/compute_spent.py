@@ -6,7 +6,7 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.compute import TOPICLESS, spent, spent_by_cluster, with_signal
 from analysis.frame import UNCLUSTERED
-from dashboard import data, figures
+from dashboard import data, figures, map_data
 from dashboard.access import acts
 from dashboard.components.errors import boundary
 from dashboard.components.plot import render_plot
@@ -58,7 +58,7 @@ def _render_clusters(atlas: Atlas, shown: pd.DataFrame) -> None:
     if atlas.clusters is None:
         st.caption("By cluster, when the map is finished.")
         return
-    titles = data.cluster_titles(atlas)
+    titles = map_data.cluster_titles(atlas)
     problems = atlas.problem_set.problems
     clusters = {problem.id: label for problem, label in zip(problems, atlas.clusters.labels.tolist(), strict=True)}
     table = spent_by_cluster(shown, clusters)

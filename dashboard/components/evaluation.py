@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.atlas import AtlasParameters
-from dashboard import data, evaluation_figures, figures
+from dashboard import data, evaluation_figures, figures, map_data
 from dashboard.components.evaluation_changes import render_changes
 from dashboard.components.evaluation_report import render_report
 from dashboard.components.plot import render_plot
@@ -245,7 +245,7 @@ def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
     ids = [problem.id for problem in atlas.problem_set.problems]
     clusters = dict(zip(ids, atlas.clusters.labels.tolist(), strict=True))
     scored = [scores_by_group(evaluation, clusters) for evaluation in pair.values()]
-    frame = evaluation_figures.clusters_frame(scored[0], scored[-1], data.cluster_titles(atlas))
+    frame = evaluation_figures.clusters_frame(scored[0], scored[-1], map_data.cluster_titles(atlas))
     titles = list(pair)
     render_plot(
         figures.spec(evaluation_figures.clusters_figure(frame, titles)),

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
-from dashboard import data, finding_figures
+from dashboard import data, finding_figures, map_data
 from dashboard.components.plot import render_plot
 from dashboard.figures import Spec, spec
 from dashboard.state import State
@@ -45,7 +45,7 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
     if mixing.outlying:
         outlying = [
             {
-                "cluster": data.cluster_titles(atlas)[share.number],
+                "cluster": map_data.cluster_titles(atlas)[share.number],
                 "problems": share.size,
                 "test": share.test_share,
                 "chance": f"{share.chance[0]:.0%} to {share.chance[1]:.0%}",
@@ -61,7 +61,7 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
 
 def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
     """Which topics there are, and how much each lies by itself."""
-    titles = data.cluster_titles(atlas)
+    titles = map_data.cluster_titles(atlas)
     heading = Heading(
         "topics",
         "Which topics are there",
@@ -76,7 +76,7 @@ def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
 
 def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> None:
     """Whether position tells how many steps a problem takes, and what else goes along with them."""
-    steps = data.frame(atlas)["steps"].to_numpy()
+    steps = map_data.frame(atlas)["steps"].to_numpy()
     figure = finding_figures.difficulty_figure(steps, steps[atlas.neighbors.first(15).indices].mean(axis=1))
     heading = Heading(
         "difficulty",
@@ -142,7 +142,7 @@ def show_on_map(
     state.clear_selection()
     state.colour, state.clusters = colour, clusters
     if atlas is not None and problems:
-        rows = {data.row_of(atlas, problem) for problem in problems}
+        rows = {map_data.row_of(atlas, problem) for problem in problems}
         state.selected = tuple(sorted(row for row in rows if row is not None))
         state.picked, state.problem = (how,), problems[0]
     st.switch_page(_EXPLORE)

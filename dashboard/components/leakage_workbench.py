@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from analysis.leakage import PAIR_KINDS, Leakage, LeakagePair, without_leaks
-from dashboard import data, finding_figures
+from dashboard import data, finding_figures, map_data
 from dashboard.access import acts
 from dashboard.actions import judge_pairs, save_subset
 from dashboard.components.errors import boundary
@@ -37,7 +37,7 @@ def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
         "A near copy in train can be remembered instead of solved; read the pairs before trusting a score.",
     )
     assert atlas.nearest_test is not None
-    is_train = (data.frame(atlas)["split"] == "train").to_numpy()
+    is_train = (map_data.frame(atlas)["split"] == "train").to_numpy()
     render_finding(heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.cosine_threshold)))
     ranked, threshold = _render_choice(leakage, state)
     verdicts = judged_pairs(data.store(), atlas.problem_set.content_hash)
@@ -162,7 +162,7 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
 def _render_side_by_side(atlas: Atlas, pair: LeakagePair) -> None:
     st.caption(f"{pair.kind.capitalize()}: {PAIR_KINDS[pair.kind]}")
     for column, problem_id in zip(st.columns(2, gap="large"), (pair.test_id, pair.train_id), strict=True):
-        problem = atlas.problem_set.problems[data.row_of(atlas, problem_id) or 0]
+        problem = atlas.problem_set.problems[map_data.row_of(atlas, problem_id) or 0]
         with column, st.container(border=True):
             st.markdown(f"**{plain(problem.id)}**")
             st.text(problem.question)

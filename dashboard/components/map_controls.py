@@ -5,7 +5,7 @@ import streamlit as st
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
 from analysis.embed import TFIDF
 from analysis.outcomes import outcome
-from dashboard import data, filters
+from dashboard import data, filters, map_data
 from dashboard.access import may_act, way_in
 from dashboard.actions import submit_job
 from dashboard.colourings import COLOURINGS, available
@@ -61,7 +61,7 @@ def colour_title(key: str) -> str:
 
 
 def _render_colour(atlas: Atlas, state: State) -> None:
-    offered = list(available(data.frame(atlas), COLOURINGS))
+    offered = list(available(map_data.frame(atlas), COLOURINGS))
     runs = [job for job in data.store().jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
     for job in runs[:_RUNS_OFFERED]:
         offered += [f"{column}:{job.id}" for column in data.outcomes(job.id)]
@@ -189,7 +189,7 @@ def _render_preparing(model: str) -> None:
         )
 
     def wait() -> None:
-        if data.search_is_ready(model):
+        if map_data.search_is_ready(model):
             st.rerun(scope="app")
         st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
 

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from analysis.atlas import Atlas, AtlasParameters
-from dashboard import data, theme
+from dashboard import data, map_data, theme
 from dashboard.state import State
 from dashboard.text import shorten
 from training.errors import SourceError
@@ -32,9 +32,9 @@ def render_place(source: str, problem_id: str, state: State) -> None:
         return
     parameters = parameters_for(source, state)
     atlas = data.atlas(problems, parameters) or data.atlas(problems, AtlasParameters())
-    row = None if atlas is None else data.row_of(atlas, problem_id)
+    row = None if atlas is None else map_data.row_of(atlas, problem_id)
     if atlas is not None and row is not None:
-        st.html(small_map(data.flat_positions(atlas), row, _described(atlas, row)))
+        st.html(small_map(map_data.flat_positions(atlas), row, _described(atlas, row)))
     if st.button("Show on the map", key="show on map", icon=":material/scatter_plot:", type="tertiary"):
         open_on_map(source, problem_id, state)
 
@@ -79,7 +79,7 @@ def _described(atlas: Atlas, row: int) -> str:
     words = f"Where {atlas.problem_set.problems[row].id} lies among {len(atlas.problem_set.problems):,} problems"
     if atlas.clusters is None or (label := int(atlas.clusters.labels[row])) < 0:
         return words
-    return f"{words}: {shorten(data.cluster_titles(atlas)[label], 60)}"
+    return f"{words}: {shorten(map_data.cluster_titles(atlas)[label], 60)}"
 
 
 def _shows(source: str, state: State) -> bool:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from analysis.verifier import EquationCheck, check_equation, check_problem
-from dashboard import data
+from dashboard import data, map_data
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import count, percent, plain, shorten, significant
@@ -24,7 +24,7 @@ _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
 def render_problem_panel(atlas: Atlas, state: State) -> None:
     """The chosen problem, or how to choose one."""
     problems = atlas.problem_set.problems
-    row = data.row_of(atlas, state.problem)
+    row = map_data.row_of(atlas, state.problem)
     if row is None:
         _render_nothing_chosen(state)
         return

@@ -1,7 +1,7 @@
 """The flat map of a run's page, whatever colours it."""
 
 from analysis.atlas import Atlas
-from dashboard import data
+from dashboard import data, map_data
 from dashboard.components.plot import render_plot
 from dashboard.components.style import RUN_MAP_HEIGHT
 from dashboard.figures import Spec
@@ -26,8 +26,8 @@ def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State) -> None:
         alt=words,
         height=RUN_MAP_HEIGHT,
         files=data.web_files(),
-        texts=data.map_texts(atlas),
-        overlay=data.map_overlay(atlas, data.cluster_titles(atlas), "2-D", density=False),
-        chosen=data.row_of(atlas, state.map_problem),
+        texts=map_data.map_texts(atlas),
+        overlay=map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D", density=False),
+        chosen=map_data.row_of(atlas, state.map_problem),
         on_clicked=choose,
     )

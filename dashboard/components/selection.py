@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.atlas import Atlas
-from dashboard import data
+from dashboard import data, map_data
 from dashboard.access import acts
 from dashboard.actions import name_cluster
 from dashboard.components.errors import boundary
@@ -53,7 +53,7 @@ def _render_table(shown: Exploration, state: State) -> None:
     table = rows.assign(question=rows["question"].str.slice(0, _QUESTION_WIDTH))
     if "cluster" in table:
         table["cluster"] = table["cluster"].map(shown.titles)
-    first = [column for column in table.columns if column not in data.frame(shown.atlas)]
+    first = [column for column in table.columns if column not in map_data.frame(shown.atlas)]
     order = list(dict.fromkeys(["id", *first, "split", "steps", "equations", "cluster", "gold", "question", *table.columns]))
 
     def choose() -> None:
@@ -110,7 +110,7 @@ def _render_steps(shown: Exploration, state: State) -> None:
     of_all = f"Mean steps: {everything['steps'].mean():.2f} over all"
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."
     render_plot(
-        data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.steps),
+        map_data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.steps),
         key=Keys.STEPS_CHART,
         view="steps",
         alt=f"Share of problems by number of solution steps and split. {caption}",
@@ -128,7 +128,7 @@ def _render_clusters(shown: Exploration, state: State) -> None:
     if not atlas.clusters.names:
         st.caption("No clusters were found: no part of the map is denser than the rest.")
         return
-    table = data.cluster_table(atlas)
+    table = map_data.cluster_table(atlas)
     titles = [shown.titles[label] for label in range(len(table))]
 
     def choose() -> None:

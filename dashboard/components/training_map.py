@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.compute import in_steps
 from analysis.outcomes import OF_TRAINING
-from dashboard import data, run_data
+from dashboard import data, map_data, run_data
 from dashboard.components.build_progress import render_map_of
 from dashboard.components.changed_on_map import render_test_problems
 from dashboard.components.completions import render_question
@@ -84,7 +84,7 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
     left, right = st.columns([2, 1], gap="medium")
     with left:
         colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
-        spec = data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
+        spec = map_data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
         render_run_map(atlas, spec, words, state)
         render_timeline(
             run_data.timeline_of(run.id, atlas, state.map_colour),
@@ -120,7 +120,7 @@ def _described(atlas: Atlas, shown: pd.DataFrame, state: State) -> str:
 
 def _render_problem(config: RunConfig, atlas: Atlas, shown: pd.DataFrame, state: State) -> None:
     """The chosen problem with its groups, or how to choose one."""
-    row = data.row_of(atlas, state.map_problem)
+    row = map_data.row_of(atlas, state.map_problem)
     if row is None:
         st.markdown("**No problem chosen**")
         st.caption("Click a point to read the problem and its groups. Play shows how training went from step to step.")
