@@ -118,8 +118,9 @@ class Topics:
     def reading(self) -> str:
         island = self.island
         return (
-            f"{1 - self.unclustered:.0%} of problems fall into {len(self.topics):,} clusters. The one most by itself is "
-            f"“{island.name}”: {island.size:,} problems, {island.isolation:.0%} of whose neighbours lie within it."
+            f"{1 - self.unclustered:.0%} of problems fall into {len(self.topics):,} clusters. The largest of those "
+            f"most by themselves is “{island.name}”: {island.size:,} problems, "
+            f"{island.isolation:.0%} of whose neighbours lie within it."
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of
 from training.home import Home
+from training.rewards import REWARDS, Reward
 from training.store import Rollout
 
 
@@ -58,3 +59,13 @@ def test_advantages_are_those_of_the_group(home: Home) -> None:
 def test_a_completion_at_the_length_limit_was_cut_off(home: Home) -> None:
     (batch,), _ = ledger_of(home, max_steps=1)
     assert {(rollout.tokens, rollout.finish_reason) for rollout in batch} == {(12, "length")}
+
+
+def test_equal_totals_are_a_group_without_variance_in_spite_of_rounding(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six times 0.3 in float32 has a mean other than 0.3, and so a standard deviation above 0."""
+    monkeypatch.setitem(REWARDS, "equal", Reward("equal", "Equal", 0.5, lambda completion, gold: 0.3))
+    sizes = {"per_device_train_batch_size": 12, "num_generations": 6}
+    (batch,), trainer = ledger_of(home, max_steps=1, rewards={"equal": 1.0}, **sizes)
+    assert [rollout.total for rollout in batch] == pytest.approx([0.3] * 12)
+    (logged,) = [log for log in trainer.state.log_history if "reward" in log]
+    assert logged["frac_reward_zero_std"] == 1.0

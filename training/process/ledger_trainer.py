@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from training.insight.counterfactuals import is_flat
 from training.process.resuming import ResumableTrainer
 from training.store import Rollout
 
@@ -30,7 +31,10 @@ def ledger_trainer_class(trainer_class: type) -> Any:
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
             if self.model.training and self.accelerator.is_main_process:
-                self._record(_last_rollouts(self))
+                rollouts = _last_rollouts(self)
+                # TRL asks whether the deviation is exactly 0, which rounding in float32 keeps equal totals from.
+                self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(rollouts, self.num_generations)
+                self._record(rollouts)
             return batch
 
     return LedgerTrainer
@@ -64,6 +68,13 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
             )
         )
     return rollouts
+
+
+def _share_without_variance(rollouts: list[Rollout], size: int) -> float:
+    """Of groups of `size`: how many have equal totals, as the ledger and the health signals judge it."""
+    totals = [rollout.total for rollout in rollouts]
+    groups = [totals[first : first + size] for first in range(0, len(totals), size)]
+    return sum(map(is_flat, groups)) / len(groups)
 
 
 def finite(value: float | None) -> float | None:
