@@ -14,6 +14,8 @@ from dashboard.figures import quiet
 
 _NAMED = 3
 """So many of the largest topics have their names in the figure, and the island; more would cover each other."""
+_PLACES = ("top center", "middle left", "bottom center", "middle right")
+"""Of names, from the highest point down: striking topics often lie close together."""
 
 _TICKS = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
 """Of an axis with logarithms."""
@@ -94,6 +96,8 @@ def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
     """Every cluster by its size and by how much it lies by itself, the most striking ones named."""
     striking = {topics.island.number}
     striking |= {topic.number for topic in topics.topics[:_NAMED]}
+    highest_first = sorted(topics.topics, key=lambda topic: -topic.isolation)
+    ranks = {topic.number: rank for rank, topic in enumerate(topic for topic in highest_first if topic.number in striking)}
     figure = go.Figure(
         go.Scatter(
             x=[topic.size for topic in topics.topics],
@@ -101,7 +105,7 @@ def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
             text=[titles[topic.number] if topic.number in striking else "" for topic in topics.topics],
             customdata=[[titles[topic.number], topic.test_share, topic.mean_steps] for topic in topics.topics],
             mode="markers+text",
-            textposition="top center",
+            textposition=[_PLACES[ranks.get(topic.number, 0) % len(_PLACES)] for topic in topics.topics],
             marker={"color": theme.TRAIN, "size": 8, "opacity": 0.75},
             hovertemplate=(
                 "%{customdata[0]}<br>%{x:,} problems, %{y:.0%} of their neighbours inside<br>"

@@ -375,12 +375,12 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
     test = open_app("insights")
     assert not test.exception
     assert [element.value for element in test.subheader] == [
-        "Are the splits mixed",
-        "Which topics are there",
-        "Does position tell difficulty",
-        "Does train leak into test",
-        "Do the reference solutions hold",
-        "Is the map honest",
+        "Are the splits mixed?",
+        "Which topics are there?",
+        "Does position tell difficulty?",
+        "Does train leak into test?",
+        "Do the reference solutions hold?",
+        "Is the map honest?",
     ]
     said = words(test).replace("\\", "")
     for sentence in (
@@ -422,7 +422,7 @@ def test_a_single_problem_has_a_page_without_findings(
     assert "All 1 problem, 0% test" in words(test)
     insights = open_app("insights")
     assert not insights.exception
-    assert [element.value for element in insights.subheader] == ["Do the reference solutions hold"]
+    assert [element.value for element in insights.subheader] == ["Do the reference solutions hold?"]
 
 
 def test_a_doubtful_solution_is_marked_beside_its_problem(open_app: Open, source: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
     """Whether test problems lie among train problems."""
     heading = Heading(
         "mixing",
-        "Are the splits mixed",
+        "Are the splits mixed?",
         mixing.reading,
         "If they were not, a score on test would measure other wording as well as skill.",
         "Show the splits on the map",
@@ -64,7 +64,7 @@ def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
     titles = map_data.cluster_titles(atlas)
     heading = Heading(
         "topics",
-        "Which topics are there",
+        "Which topics are there?",
         topics.reading,
         "A topic by itself is trained and tested as a world of its own: look at it before you judge a score.",
         f"Show “{titles[topics.island.number]}” on the map",
@@ -80,7 +80,7 @@ def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> Non
     figure = finding_figures.difficulty_figure(steps, steps[atlas.neighbors.first(15).indices].mean(axis=1))
     heading = Heading(
         "difficulty",
-        "Does position tell difficulty",
+        "Does position tell difficulty?",
         difficulty.reading,
         "Where it says little, a region of the map is a topic, not a level: choosing by region does not choose by difficulty.",
         "Show the steps on the map",
@@ -98,7 +98,7 @@ def render_honesty(atlas: Atlas, honesty: Honesty, state: State) -> None:
     """How far the map can be trusted."""
     heading = Heading(
         "honesty",
-        "Is the map honest",
+        "Is the map honest?",
         honesty.reading,
         "A flat map cannot keep all neighbours; coloured by the share kept, it says where not to trust it.",
         "Show the neighbours kept on the map",

@@ -32,7 +32,7 @@ def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
     """The finding, then the pairs above the threshold and what to do with them."""
     heading = Heading(
         "leakage",
-        "Does train leak into test",
+        "Does train leak into test?",
         leakage.reading,
         "A near copy in train can be remembered instead of solved; read the pairs before trusting a score.",
     )

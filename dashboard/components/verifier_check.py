@@ -21,7 +21,7 @@ def render_verifier(atlas: Atlas, report: VerifierReport, state: State) -> None:
     """The finding, then every failure."""
     heading = Heading(
         "verifier",
-        "Do the reference solutions hold",
+        "Do the reference solutions hold?",
         report.reading,
         "A wrong gold answer, or one that no reward can recognise, teaches the model to be wrong.",
     )
