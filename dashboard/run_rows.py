@@ -9,7 +9,7 @@ import pandas as pd
 from dashboard.text import count, duration, shorten
 from training.backends import local
 from training.rewards import REWARDS
-from training.store import Job
+from training.store import LOCAL, Job
 from training.store.run_marks import Marks
 from training.store.sessions import Session, worked_s
 
@@ -82,7 +82,7 @@ def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
 
 
 def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
-    if job.backend != local.NAME:
+    if job.backend != LOCAL:
         return job.message or f"for {job.backend} to have room"
     if at_work:
         first = f"for {at_work[0].id}, step {at_work[0].done:,.0f} of {at_work[0].total:,.0f}"

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from tests.ports import free_port
 from training.store import Store
 
 PASSWORD = "pass%word"  # with a character that a URL has to encode
@@ -31,9 +31,7 @@ class Postgres:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     @classmethod
     def create(cls) -> "Postgres | None":

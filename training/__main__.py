@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from training.backends import local
 from training.command_line import commands, model_commands
 from training.command_line.terminal import run_command
 from training.config import RunConfig
 from training.insight.counterfactuals import Scale
 from training.models.after_run import QUANTIZATIONS
 from training.presets import preset_paths
+from training.store import LOCAL
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,35 +25,57 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(options.command, options)
 
 
+_Subcommands = argparse._SubParsersAction  # argparse has no public name for it
+_Command = Callable[[argparse.Namespace], int]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description="Launch, watch, stop and evaluate GRPO runs.")
     subcommands = parser.add_subparsers(required=True, metavar="command")
+    for add_group in (_add_launching, _add_looking, _add_changing, _add_measuring, _add_outputs):
+        add_group(subcommands)
+    return parser
 
-    def add(
-        name: str, command: Callable[[argparse.Namespace], int], text: str, *, run: bool = False
-    ) -> argparse.ArgumentParser:
-        added = subcommands.add_parser(name, help=text, description=text)
-        added.set_defaults(command=command)
-        if run:
-            added.add_argument("run", metavar="RUN", help="the run's id, as `list` shows it")
-        return added
 
-    def add_configured(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        added = add(name, command, text)
-        settings = ", ".join(RunConfig.model_fields)
-        added.add_argument("--preset", default="demo", help=f"{', '.join(preset_paths())}, or a TOML file (default: demo)")
-        added.add_argument(
-            "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help=f"change a setting: {settings}"
-        )
-        added.add_argument("--backend", default=local.NAME, help="where it runs, as `backends` lists them (default: local)")
-        added.add_argument("--json", action="store_true", help="print as JSON")
-        return added
+def _add(to: _Subcommands, name: str, command: _Command, text: str, *, run: bool = False) -> argparse.ArgumentParser:
+    """A command; with `run` it takes a run's id."""
+    added: argparse.ArgumentParser = to.add_parser(name, help=text, description=text)
+    added.set_defaults(command=command)
+    if run:
+        added.add_argument("run", metavar="RUN", help="the run's id, as `list` shows it")
+    return added
 
-    command = add_configured("launch", commands.launch_run, "Start a GRPO run as a detached process and print its run_id.")
+
+def _add_configured(to: _Subcommands, name: str, command: _Command, text: str) -> argparse.ArgumentParser:
+    """A command that takes a run's configuration."""
+    added = _add(to, name, command, text)
+    settings = ", ".join(RunConfig.model_fields)
+    added.add_argument("--preset", default="demo", help=f"{', '.join(preset_paths())}, or a TOML file (default: demo)")
+    added.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help=f"change a setting: {settings}"
+    )
+    added.add_argument("--backend", default=LOCAL, help="where it runs, as `backends` lists them (default: local)")
+    added.add_argument("--json", action="store_true", help="print as JSON")
+    return added
+
+
+def _add_output(to: _Subcommands, name: str, command: _Command, text: str, out: str = "") -> argparse.ArgumentParser:
+    """A command that makes something of a run's checkpoint; with `out`, its help, in a folder that can be named."""
+    added = _add(to, name, command, text, run=True)
+    added.add_argument("--checkpoint", type=_count, metavar="STEP", help="the checkpoint's step, the latest if not given")
+    if out:
+        added.add_argument("--out", type=Path, metavar="FOLDER", help=out)
+    return added
+
+
+def _add_launching(to: _Subcommands) -> None:
+    """Starting a run, and what can be known before."""
+    command = _add_configured(to, "launch", commands.launch_run, "Start a GRPO run as a detached process and print its run_id.")
     command.add_argument("--dry-run", action="store_true", help="print what `preflight` finds and start nothing")
     command.add_argument("--wait", action="store_true", help="return when the run has ended; status 1 unless it finished")
 
-    command = add_configured(
+    command = _add_configured(
+        to,
         "preflight",
         commands.check_run,
         "What can be known of a run before it starts; status 1 if it would fail or teach nothing.",
@@ -62,30 +84,46 @@ def _parser() -> argparse.ArgumentParser:
         "--calibrate", action="store_true", help="take two real steps and sample groups, for measurements instead of estimates"
     )
 
-    command = add(
-        "presets", commands.show_presets, "The presets; with a name all its settings, explained, as a file to change."
+    command = _add(
+        to,
+        "presets",
+        commands.show_presets,
+        "The presets; with a name all its settings, explained, as a file to change.",
     )
     command.add_argument("preset", nargs="?", help="a preset, or a TOML file")
 
-    command = add("run", commands.run_training, "The training process itself; `launch` and `resume` start it.")
+    command = _add(to, "run", commands.run_training, "The training process itself; `launch` and `resume` start it.")
     command.add_argument("--job", required=True, metavar="RUN", help="the queued run")
 
-    command = add("backends", commands.show_backends, "Where runs may go: each one's state, free GPUs and queue.")
+    command = _add(to, "backends", commands.show_backends, "Where runs may go: each one's state, free GPUs and queue.")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    command = add("list", commands.list_runs, "The runs, newest first.")
+
+def _add_looking(to: _Subcommands) -> None:
+    """Reading what runs left on record."""
+    command = _add(to, "list", commands.list_runs, "The runs, newest first.")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    command = add("show", commands.show_run, "One run: status, progress, figures, evaluations, checkpoints.", run=True)
+    command = _add(to, "show", commands.show_run, "One run: status, progress, figures, evaluations, checkpoints.", run=True)
     command.add_argument("--json", action="store_true", help="print as JSON")
     command.add_argument("--log", action="store_true", help="print the end of the run's log instead")
 
-    command = add(
-        "health", commands.show_health, "What to look at in a run: signals from its ledger, each with its evidence.", run=True
+    command = _add(
+        to,
+        "health",
+        commands.show_health,
+        "What to look at in a run: signals from its ledger, each with its evidence.",
+        run=True,
     )
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    command = add("reweigh", commands.reweigh_run, "A run's advantages under other reward weights, from its ledger.", run=True)
+    command = _add(
+        to,
+        "reweigh",
+        commands.reweigh_run,
+        "A run's advantages under other reward weights, from its ledger.",
+        run=True,
+    )
     command.add_argument(
         "--weight",
         action="append",
@@ -97,16 +135,26 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--scale-rewards", choices=get_args(Scale), help="whose deviation divides; the run's own if not given")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    command = add("stop", commands.stop_run, "Ask a run to end at its next step, with a checkpoint.", run=True)
+    command = _add(to, "report", commands.write_report, "A run as one HTML file that opens anywhere.", run=True)
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+
+
+def _add_changing(to: _Subcommands) -> None:
+    """Stopping, going on, deleting."""
+    command = _add(to, "stop", commands.stop_run, "Ask a run to end at its next step, with a checkpoint.", run=True)
     command.add_argument("--wait", action="store_true", help="return when the run has ended")
     command.add_argument("--force", action="store_true", help="also signal the process, should it not look at the store")
 
-    command = add(
-        "delete", commands.delete_run, "Delete a run that has ended, with all it left: rows, log, checkpoints.", run=True
+    command = _add(
+        to,
+        "delete",
+        commands.delete_run,
+        "Delete a run that has ended, with all it left: rows, log, checkpoints.",
+        run=True,
     )
     command.add_argument("--yes", action="store_true", help="delete it; without, what would go is printed")
 
-    command = add("resume", commands.resume_run, "Go on with a stopped, failed or lost run from a checkpoint.", run=True)
+    command = _add(to, "resume", commands.resume_run, "Go on with a stopped, failed or lost run from a checkpoint.", run=True)
     command.add_argument(
         "--checkpoint",
         type=_step,
@@ -114,7 +162,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the checkpoint's step, the latest if not given, 0 to begin again; what came after it is forgotten",
     )
 
-    command = add(
+
+def _add_measuring(to: _Subcommands) -> None:
+    """Models and single completions."""
+    command = _add(
+        to,
         "evaluate",
         model_commands.evaluate,
         "Measure a model: the article's table on one split, kept in the store; a killed one goes on.",
@@ -130,26 +182,31 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--job", metavar="ID", help="the process of a queued evaluation, whose settings stand in the store")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
-    def add_output(name: str, action: Callable[[argparse.Namespace], int], text: str, out: str = "") -> argparse.ArgumentParser:
-        added = add(name, action, text, run=True)
-        added.add_argument("--checkpoint", type=_count, metavar="STEP", help="the checkpoint's step, the latest if not given")
-        if out:
-            added.add_argument("--out", type=Path, metavar="FOLDER", help=out)
-        return added
+    command = _add(to, "score", model_commands.score, "Score completions by every reward function, unweighted.")
+    scored = command.add_mutually_exclusive_group(required=True)
+    scored.add_argument("--jsonl", metavar="FILE", help='lines of {"completion", "answer"}; - is standard input')
+    scored.add_argument(
+        "--adversarial", action="store_true", help="the shipped misleading completions; status 1 if one scores unexpectedly"
+    )
 
-    add_output(
+
+def _add_outputs(to: _Subcommands) -> None:
+    """What becomes of a trained model."""
+    _add_output(
+        to,
         "merge",
         model_commands.merge_run,
         "Save a run's checkpoint as a whole model with a model card: an adapter is merged into its base.",
         out="a new folder; in the run's own if not given",
     )
 
-    command = add_output("push", model_commands.push_run, "Merge a run's checkpoint and push it to the Hugging Face Hub.")
+    command = _add_output(to, "push", model_commands.push_run, "Merge a run's checkpoint and push it to the Hugging Face Hub.")
     command.add_argument("--repository", required=True, metavar="OWNER/NAME", help="made if it is not there, private then")
     command.add_argument("--public", action="store_true", help="make it for everybody to see")
     command.add_argument("--yes", action="store_true", help="push without asking")
 
-    command = add_output(
+    command = _add_output(
+        to,
         "export",
         model_commands.export_run,
         "Save a run's checkpoint as a GGUF file for llama.cpp and Ollama, by Unsloth.",
@@ -157,19 +214,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quantization", choices=QUANTIZATIONS, default=QUANTIZATIONS[0], help="the number format")
 
-    command = add("output", model_commands.make_output, "The process of a merge, push or export that a page has started.")
+    command = _add(to, "output", model_commands.make_output, "The process of a merge, push or export that a page has started.")
     command.add_argument("--job", required=True, metavar="ID", help="the queued job")
-
-    command = add("report", commands.write_report, "A run as one HTML file that opens anywhere.", run=True)
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
-
-    command = add("score", model_commands.score, "Score completions by every reward function, unweighted.")
-    scored = command.add_mutually_exclusive_group(required=True)
-    scored.add_argument("--jsonl", metavar="FILE", help='lines of {"completion", "answer"}; - is standard input')
-    scored.add_argument(
-        "--adversarial", action="store_true", help="the shipped misleading completions; status 1 if one scores unexpectedly"
-    )
-    return parser
 
 
 def _share(text: str) -> float:

@@ -19,7 +19,7 @@ from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration, calibrate
 from training.problems import ProblemSet, load_problems
 from training.process.distributed import Workers
-from training.store import Job, JobKind, Store
+from training.store import LOCAL, Job, JobKind, Store
 from training.store.curation import find_subset, restrict
 
 _KINDS: dict[type[BackendConfig], Callable[[str, Any, Home], Backend]] = {RayConfig: RayBackend}
@@ -42,7 +42,7 @@ def backend_named(name: str, home: Home) -> Backend:
         BackendError: there is none.
         ConfigError: the configuration is wrong.
     """
-    if name == local.NAME:
+    if name == LOCAL:
         return local.LocalBackend(home)
     known = load_backends(home)
     if name not in known:
@@ -69,7 +69,7 @@ def submit_job(
     spec: dict[str, Any],
     module: str,
     arguments: Sequence[str],
-    backend: str = local.NAME,
+    backend: str = LOCAL,
     total: float = 0,
 ) -> str:
     """Queue a job and start `python -m <module> <arguments> --job <id>` for it; return its id.
@@ -110,7 +110,7 @@ def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tupl
 
 
 def check_run(
-    store: Store, home: Home, config: RunConfig, problem_set: ProblemSet, backend: str = local.NAME, *, ask_hub: bool = True
+    store: Store, home: Home, config: RunConfig, problem_set: ProblemSet, backend: str = LOCAL, *, ask_hub: bool = True
 ) -> Preflight:
     """`preflight` for the machine of a backend.
 
@@ -150,7 +150,7 @@ def launch_run(
     store: Store,
     home: Home,
     config: RunConfig,
-    backend: str = local.NAME,
+    backend: str = LOCAL,
     tell: Callable[[Preflight], None] = lambda found: None,
 ) -> str:
     """Check what can be checked without torch, then queue a training run; return its id.
@@ -203,7 +203,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         raise BackendError(
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
-    if job.backend == local.NAME:
+    if job.backend == LOCAL:
         checkpoint_to_resume(store, job_id, step, local.job_folder(home, job_id))
     job = store.requeue(job_id)
     if step is not None:
@@ -239,7 +239,7 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
         BackendError: the process cannot be started, or the job counts as lost, but its process is alive.
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
-    runner = backend_named(local.NAME, home)
+    runner = backend_named(LOCAL, home)
     before = measured_before(store, spec)
     if before is not None and before.status == "lost" and runner.status(before) == "alive":
         raise BackendError(
@@ -285,7 +285,7 @@ def stop_run(store: Store, home: Home, job_id: str) -> str:
 
 def _leave_queue(job: Job, home: Home) -> None:
     """Free its place on a cluster; where that cannot be asked now, the job ends by itself when its turn comes."""
-    if job.backend != local.NAME:
+    if job.backend != LOCAL:
         with suppress(AtlasError):
             backend_named(job.backend, home).stop(job)
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.ports import free_port
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 CHROMIUM_ARGUMENTS = [
@@ -66,12 +67,6 @@ def point_at(page: Page, row: int) -> tuple[float, float]:
     page.mouse.move(x, y, steps=3)
     expect(page.locator(".st-key-map .atlas-hover")).to_be_visible()
     return float(x), float(y)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_dashboard(

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
+
+from tests.ports import free_port
 
 pytest.importorskip("ray", reason="ray is not installed: pip install '.[cluster]'")
 
@@ -119,13 +120,6 @@ class Head:
                 continue
         found.pop(os.getpid(), None)
         self.members = list(found.values())
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,6 @@ from training.home import Home
 from training.preflight.devices import Machine, this_machine
 from training.store import LOCAL, Job, JobKind, Store
 
-NAME = LOCAL
 ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
 
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
@@ -45,7 +44,7 @@ class LocalBackend:
         runs = self._home.runs
         if not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
             return BackendState("unreachable", reason=f"The folder {runs} cannot be written.")
-        active = [job for job in store.jobs() if job.backend == NAME and job.kind in ACCELERATOR_KINDS and job.active]
+        active = [job for job in store.jobs() if job.backend == LOCAL and job.kind in ACCELERATOR_KINDS and job.active]
         running = tuple(job.id for job in reversed(active) if job.status != "queued")
         waiting = tuple(job.id for job in reversed(active) if job.status == "queued")
         return BackendState("busy" if active else "free", running, waiting)
@@ -116,7 +115,7 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
         job: `None` for what is no job; its turn comes when none waits.
         check: called while waiting; raises to give up (a stop request).
     """
-    if job is not None and job.backend != NAME:
+    if job is not None and job.backend != LOCAL:
         yield
         return
     with (home.locks / "accelerator.lock").open("a") as lock:
@@ -128,7 +127,7 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
 
 def _is_next(store: Store, job: Job | None) -> bool:
     try:
-        queue = store.queue(NAME, ACCELERATOR_KINDS)
+        queue = store.queue(LOCAL, ACCELERATOR_KINDS)
     except StoreAwayError:  # whose turn it is cannot be known
         return False
     return not queue or (job is not None and queue[0].seq >= job.seq)

@@ -44,7 +44,7 @@ from training.process.distributed import Workers, room_for, train_on_workers
 from training.process.patience import patiently
 from training.process.tracking import tracked
 from training.reconciling import Reconciler, reconcile
-from training.store import Job, Store
+from training.store import LOCAL, Job, Store
 from training.store.curation import restrict
 from training.store.evaluations import complete_evaluations
 
@@ -68,7 +68,7 @@ def check_run(options: argparse.Namespace) -> int:
     config, problem_set = launch.prepare_run(store, home, load_preset(options.preset, options.assignments, home.presets))
     found = launch.check_run(store, home, config, problem_set, options.backend)
     measured = None
-    if getattr(options, "calibrate", False) and options.backend != local.NAME:
+    if getattr(options, "calibrate", False) and options.backend != LOCAL:
         raise ConfigError(f"Calibrating measures this machine, not {options.backend}.", "Leave out --calibrate or --backend.")
     if getattr(options, "calibrate", False) and not found.errors:
         measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))

@@ -23,7 +23,7 @@ from training.home import Home
 from training.models.checkpoints import model_on_this_disk
 from training.playground import IDLE_S, Question
 from training.prompts import chat_messages
-from training.store import Store
+from training.store import LOCAL, Store
 
 _POLL_S = 1.0
 _NICENESS = 5
@@ -89,7 +89,7 @@ def _gpu_if_there_is_one(home: Home, store: Store) -> Iterator[Callable[[], bool
         raise BackendError("A job holds this machine's GPU or waits for it.", "Ask again when it has ended.")
 
     with local.accelerator(home, store, None, refuse):
-        yield lambda: bool(store.queue(local.NAME, local.ACCELERATOR_KINDS))
+        yield lambda: bool(store.queue(LOCAL, local.ACCELERATOR_KINDS))
 
 
 def _own_stdout() -> TextIO:
