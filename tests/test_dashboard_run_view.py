@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from dashboard.components.run_checkpoints import readable_size, zipped
-from dashboard.components.run_header import _gzipped, evaluation_json, scalar_lines
+from dashboard.components.run_header import _gzipped, evaluation_json, progress_line, scalar_lines
 from dashboard.curves import reward_scalar
 from dashboard.state import State
 from tests.app_testing import run_app, words
@@ -285,3 +285,11 @@ def test_a_checkpoint_is_downloaded_as_a_zip_file_of_its_folder(run_id: str, sto
         assert "checkpoint-5/model.safetensors" in archive.namelist()
     sizes = (readable_size(size) for size in (210 * 2**10, 31 * 2**20, 3 * 2**29))
     assert tuple(sizes) == ("210 KiB", "31 MiB", "1.5 GiB")
+
+
+def test_a_run_that_has_ended_says_why_once(store: Store) -> None:
+    done = store.job(record_run(store, steps=3))
+    store.end(done.id, "failed", "The model is gone.")
+    assert "The model is gone." not in progress_line(store.job(done.id), 2.0)  # the red box below has it
+    store.end(done.id, "stopped", "stopped on request")
+    assert "stopped on request" in progress_line(store.job(done.id), 2.0)

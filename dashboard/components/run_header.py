@@ -71,7 +71,8 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
             parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
         parts.append("waiting for its turn" if run.status == "queued" else run.message)
     else:
-        parts.append("" if is_whole else run.reason)
+        is_told_below = run.status in ("failed", "lost")
+        parts.append("" if is_whole or is_told_below else run.reason)
         if run.started_at and run.ended_at:
             parts.append(f"took {duration(run.ended_at - run.started_at)}")
     return ", ".join(part for part in parts if part)
