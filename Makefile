@@ -6,13 +6,17 @@ INSTALL := -m pip install --disable-pip-version-check --constraint constraints.t
 PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
 
-.PHONY: run test test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+
+# What goes wrong around the program: kills, full disks, clocks, damaged and hostile files, hostile hosts. As root, also on tmpfs.
+faults: $(VENV)/.test
+	$(BIN)/python -m pytest tests/faults
 
 # The Unsloth engine on the CPU, in an environment of its own beside .venv.
 test-unsloth: $(UNSLOTH)/.test

@@ -43,6 +43,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return TogetherByFile(config, log)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Faults take minutes: they are tried by `make faults`, which names their folder."""
+    return True if collection_path.name == "faults" and not any("faults" in argument for argument in config.args) else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `both_databases` that use a store run on each."""
     if metafunc.definition.get_closest_marker("both_databases") and "store_kind" in metafunc.fixturenames:

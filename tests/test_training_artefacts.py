@@ -23,6 +23,7 @@ from training.launch import check_run
 from training.models import artefacts
 from training.models.artefacts import MANIFEST, VARIABLE, Artefacts, check_url, fetch, is_complete, is_url, remove, stands_for
 from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, model_on_this_disk, on_this_disk
+from training.models.checksums import write_checksums
 from training.models.uploads import Uploads
 from training.preflight.settings import check_artefacts
 from training.store import Store
@@ -55,6 +56,7 @@ def save(folder: Path, step: int, text: str = "something") -> Path:
     for name in FILES:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(f"{text} {name}")
+    write_checksums(path)
     return path
 
 
@@ -241,11 +243,11 @@ def test_a_copy_that_is_gone_is_not_resumed_but_one_that_lies_here_needs_no_aski
     url = Artefacts("memory://bucket").upload(run_id, folder)
     store.add_checkpoint(run_id, 50, url)
     remove(url)
-    with pytest.raises(CheckpointError, match="is gone"):
+    with pytest.raises(CheckpointError, match="not there any more"):
         checkpoint_to_resume(store, run_id)
     found = checkpoint_to_resume(store, run_id, folder=tmp_path)
     assert found is not None
-    assert on_this_disk(found, tmp_path) == str(folder)
+    assert on_this_disk(store, run_id, found, tmp_path) == str(folder)
     delete_unrecorded(store, run_id, tmp_path)
     assert folder.is_dir()
 

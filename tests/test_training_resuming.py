@@ -1,5 +1,6 @@
 """Resumed runs against runs that were not interrupted, and full disks: TRL in this process on the demo model."""
 
+import json
 import resource
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from training.grpo import train
 from training.home import Home
 from training.jobs import job_process
 from training.models.checkpoints import checkpoint_to_resume
+from training.models.checksums import NAME
 from training.problems import ProblemSet, load_problems
 from training.process.store_callback import StoreCallback
 from training.store import Rollout, Store
@@ -214,4 +216,6 @@ def test_a_disk_that_is_full_during_a_checkpoint_keeps_the_one_before(
 
 def test_a_checkpoint_holds_all_that_a_resume_asks_for(whole: dict[int, str], store: Store, training: Train) -> None:
     run_id = uninterrupted(whole, store, training)
-    assert checkpoint_to_resume(store, run_id) == store.checkpoints(run_id)[-1]
+    last = store.checkpoints(run_id)[-1]
+    assert checkpoint_to_resume(store, run_id) == last
+    assert {path.name for path in Path(last.path).iterdir()} - set(json.loads((Path(last.path) / NAME).read_text())) == {NAME}

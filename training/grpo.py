@@ -16,7 +16,7 @@ from transformers import TrainerCallback, set_seed
 from training.config import RunConfig
 from training.engines import Engine, Loaded, engine_named, hugging_face
 from training.jobs import JobProcess, StopRequested
-from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
+from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
 from training.problems import ProblemSet
 from training.process.gpu_metrics import GpuCallback
@@ -38,7 +38,7 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
     this, and the others `follow`.
 
     Raises:
-        CheckpointError: the latest checkpoint is gone or not complete, or one cannot be saved.
+        CheckpointError: the latest checkpoint is gone or damaged, or one cannot be saved.
         ArtefactError: the checkpoint was uploaded and cannot be fetched, or `GRPO_ATLAS_ARTEFACTS` cannot be used.
         StoreError: the store takes no more.
     """
@@ -47,9 +47,9 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
     patiently(lambda: deliver_left_behind(store, job_id, folder))
     latest = patiently(lambda: checkpoint_to_resume(store, job_id, folder=folder))
     begin = latest.step if latest else 0
+    resumed = patiently(lambda: on_this_disk(store, job_id, latest, folder)) if latest else None
     patiently(lambda: store.truncate(job_id, after_step=begin))
     patiently(lambda: delete_unrecorded(store, job_id, folder))
-    resumed = on_this_disk(latest, folder) if latest else None
     ranks.tell(resumed)
     process.progress(begin, config.max_steps, "loading the model")
     engine, loaded, data = load(config, problem_set)
@@ -117,10 +117,12 @@ def load(config: RunConfig, problem_set: ProblemSet) -> tuple[Engine, Loaded, Tr
 
     Raises:
         ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
+        CheckpointError: the model is a run's checkpoint and damaged.
         ConfigError: the settings do not work together on this machine, or leave no problem to train on.
         SourceError: there are no train problems.
     """
     engine = engine_named(config.engine)
+    check_model(config.model)
     set_seed(config.seed)  # before there is an adapter: TRL draws its first weights ahead of its own seeding
     data = training_data(config, problem_set, hugging_face.load_tokenizer(config.model))
     if data.left_out:

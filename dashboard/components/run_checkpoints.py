@@ -19,7 +19,7 @@ from training.config import RunConfig
 from training.evaluation.evaluate import evaluation_table
 from training.evaluation.evaluation_job import evaluation_spec
 from training.models.artefacts import is_url
-from training.models.checkpoints import missing_files
+from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation
 
@@ -54,7 +54,7 @@ def _render_checkpoint(run: Job, config: RunConfig, checkpoint: Checkpoint, jobs
         st.caption(f"{saved}, {_state(checkpoint, size)}")
     with figures:
         _render_evaluations(run, checkpoint, jobs)
-    if not elsewhere and (size is None or missing_files(checkpoint)):
+    if not elsewhere and (size is None or damage_of(checkpoint)):
         return
     with actions, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         _render_actions(run, config, checkpoint, size)
@@ -63,10 +63,8 @@ def _render_checkpoint(run: Job, config: RunConfig, checkpoint: Checkpoint, jobs
 def _state(checkpoint: Checkpoint, size: int | None) -> str:
     if is_url(checkpoint.path):
         return "uploaded"
-    if size is None:
-        return "its folder is not there any more"
-    missing = missing_files(checkpoint)
-    return plain(f"not complete, {missing[0]} is missing") if missing else readable_size(size)
+    damage = damage_of(checkpoint)
+    return plain(f"damaged: {damage}") if damage or size is None else readable_size(size)
 
 
 def readable_size(size: int) -> str:

@@ -6,6 +6,7 @@ that was uploaded (`uploads`) names the copy's URL; a folder on some disk may st
 """
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -15,11 +16,10 @@ from training.backends.local import job_folder
 from training.errors import CheckpointError
 from training.home import Home
 from training.models.artefacts import fetch, is_complete, is_url, stands_for
+from training.models.checksums import FOR_RESUMING_ALONE, find_damage
+from training.models.checksums import NAME as CHECKSUMS
 from training.models.uploads import delete_files
 from training.store import Checkpoint, Store, schema
-
-_FILES = ("*.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json")
-"""What transformers' Trainer needs to go on exactly where it was: weights, optimiser, schedule, randomness, step."""
 
 _FETCHED_KEPT = 4
 """Uploaded models that are kept on this disk after they were fetched to be measured or asked."""
@@ -32,7 +32,7 @@ def checkpoint_to_resume(store: Store, job_id: str, step: int | None = None, fol
         folder: the run's folder; what stands for an uploaded checkpoint there saves asking for the copy.
 
     Raises:
-        CheckpointError: there is none of that step, or its folder or copy is not there or not complete.
+        CheckpointError: there is none of that step, or its folder or copy is not there or, by its files' sizes, damaged.
         ArtefactError: it was uploaded, and the place cannot be asked for it.
     """
     known = store.checkpoints(job_id)
@@ -41,45 +41,55 @@ def checkpoint_to_resume(store: Store, job_id: str, step: int | None = None, fol
     chosen = known[-1] if step is None else next((checkpoint for checkpoint in known if checkpoint.step == step), None)
     if chosen is None:
         raise CheckpointError(f"{job_id} has no checkpoint of step {step:,}.", _others(known))
-    others = [checkpoint for checkpoint in known if checkpoint != chosen and not missing_files(checkpoint)]
     if is_url(chosen.path):
-        if (folder is None or not stands_for(_folder_of(chosen, folder), chosen.path)) and not is_complete(chosen.path):
-            raise CheckpointError(
-                f"The checkpoint of step {chosen.step:,} of {job_id} is gone: {chosen.path} is not there.", _others(others)
-            )
-        return chosen
-    if not Path(chosen.path).is_dir():
-        raise CheckpointError(
-            f"The checkpoint of step {chosen.step:,} of {job_id} is gone: {chosen.path} is not there.", _others(others)
-        )
-    if missing := missing_files(chosen):
-        raise CheckpointError(
-            f"The checkpoint of step {chosen.step:,} of {job_id} is not complete: {chosen.path} has no {missing[0]}.",
-            _others(others),
-        )
+        is_here = folder is not None and stands_for(_folder_of(chosen, folder), chosen.path)
+        problem = None if is_here or is_complete(chosen.path) else "it is not there any more"
+    else:
+        problem = damage_of(chosen)
+    if problem is not None:
+        raise _unusable(store, job_id, chosen, problem)
     return chosen
 
 
-def on_this_disk(checkpoint: Checkpoint, folder: Path) -> str:
-    """Where a checkpoint lies on this disk; one that was uploaded is fetched to the run's folder unless it is there.
+def on_this_disk(store: Store, job_id: str, checkpoint: Checkpoint, folder: Path) -> str:
+    """Where a checkpoint lies on this disk, each file as it was saved; an uploaded one is fetched to the run's folder first.
 
     Raises:
+        CheckpointError: a file is not as it was saved.
         ArtefactError: it cannot be fetched.
     """
-    if not is_url(checkpoint.path):
-        return checkpoint.path
-    here = _folder_of(checkpoint, folder)
-    return str(here if stands_for(here, checkpoint.path) else fetch(checkpoint.path, here))
+    here = _folder_of(checkpoint, folder) if is_url(checkpoint.path) else Path(checkpoint.path)
+    if is_url(checkpoint.path) and not stands_for(here, checkpoint.path):
+        fetch(checkpoint.path, here)
+    if problem := find_damage(here, contents=True):
+        raise _unusable(store, job_id, checkpoint, problem)
+    return str(here)
 
 
 def model_on_this_disk(model: str, home: Home) -> str:
     """A model's name as it is; for an uploaded checkpoint the folder that stands for it, fetched into the cache if need be.
 
     Raises:
+        CheckpointError: it is a checkpoint, and a file of the model is not as it was saved.
         ArtefactError: it cannot be fetched.
     """
-    if not is_url(model):
-        return model
+    found = _fetched(model, home) if is_url(model) else model
+    check_model(found)
+    return found
+
+
+def check_model(model: str) -> None:
+    """Read a model that is the folder of a checkpoint, and compare its files with what was saved; others are taken as they are.
+
+    Raises:
+        CheckpointError: a file of the model is not as it was saved.
+    """
+    is_checkpoint = os.path.isfile(os.path.join(model, CHECKSUMS))  # noqa: PTH113, PTH118 - a Hub's name may be no path at all
+    if is_checkpoint and (problem := find_damage(Path(model), contents=True, without=FOR_RESUMING_ALONE)):
+        raise CheckpointError(f"The checkpoint {model} is damaged: {problem}.", "Use an earlier checkpoint of its run.")
+
+
+def _fetched(model: str, home: Home) -> str:
     *_, job_id, name = model.split("/")
     here = job_folder(home, job_id) / name.rpartition("-")[0]
     if stands_for(here, model):
@@ -92,12 +102,12 @@ def model_on_this_disk(model: str, home: Home) -> str:
     return str(fetched)
 
 
-def missing_files(checkpoint: Checkpoint) -> list[str]:
-    """Which of the files that a checkpoint needs are not in its folder, or empty; of a URL none, as copies are complete."""
+def damage_of(checkpoint: Checkpoint) -> str | None:
+    """What is wrong with a checkpoint as far as its files' sizes tell; of a URL nothing, as copies are complete."""
     if is_url(checkpoint.path):
-        return []
+        return None
     folder = Path(checkpoint.path)
-    return [pattern for pattern in _FILES if not any(path.stat().st_size for path in folder.glob(pattern))]
+    return find_damage(folder) if folder.is_dir() else "its folder is not there any more"
 
 
 def recorded_checkpoints(store: Store) -> dict[str, tuple[str, int]]:
@@ -128,6 +138,13 @@ def delete_unrecorded(store: Store, job_id: str, folder: Path) -> None:
 def _folder_of(checkpoint: Checkpoint, folder: Path) -> Path:
     """Where in a run's folder an uploaded checkpoint lies, if it does."""
     return folder / f"checkpoint-{checkpoint.step}"
+
+
+def _unusable(store: Store, job_id: str, chosen: Checkpoint, problem: str) -> CheckpointError:
+    """Why a checkpoint cannot be gone on from, and which can."""
+    usable = [found for found in store.checkpoints(job_id) if found.step != chosen.step and damage_of(found) is None]
+    text = f"The checkpoint of step {chosen.step:,} of {job_id} ({chosen.path}) cannot be used: {problem}."
+    return CheckpointError(text, _others(usable))
 
 
 def _others(usable: list[Checkpoint]) -> str:

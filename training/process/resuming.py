@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from training.errors import CheckpointError
+from training.models.checksums import write_checksums
 
 _TORCH_WRITE_ERRORS = ("PytorchStreamWriter", "inline_container", "iostream error")
 """What stands in the RuntimeErrors of torch's file writer, which have no type of their own."""
@@ -64,7 +65,9 @@ class ResumableTrainer(_Trainer):
         with saving(folder):
             super()._save_checkpoint(model, trial)
             self._save_held_batch(folder)
-        self.accelerator.wait_for_everyone()  # each process has files in it, and then it is put on record
+            self.accelerator.wait_for_everyone()  # each process has files in it
+            if self.accelerator.is_main_process:
+                write_checksums(folder)  # the last file; what comes next is its record
 
     def _save_held_batch(self, folder: Path) -> None:
         """Keep the generation batch if more steps are to learn from it (`num_iterations`)."""
