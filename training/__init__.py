@@ -2,3 +2,5 @@
 
 Imports neither `analysis` nor `dashboard`. Only `grpo.py`, `evaluate.py` and `demo/pretrain.py` import torch.
 """
+
+__version__ = "0.1.0"

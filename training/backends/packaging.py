@@ -25,7 +25,9 @@ OWN_REWARDS = "own_rewards_of_this_run.py"
 
 _CODE = ("training", "analysis", "dashboard")
 _FILES = ("pyproject.toml", "constraints.txt")
-_LEFT_OUT = ("__pycache__",)
+_LEFT_OUT = ("__pycache__", "py.typed")
+_DEMO_TOOLS = ("training", "demo")
+"""What makes the demo's data and model, which no job needs."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PLACE = "${RAY_RUNTIME_ENV_CREATE_WORKING_DIR}"
 """Where the code lies while Ray installs the requirements; pip puts the path in."""
@@ -81,7 +83,8 @@ def _project_files() -> Iterator[Path]:
     for folder in (*(ROOT / name for name in _CODE), DEMO_MODEL, DEMO_DATA):
         for file in sorted(folder.rglob("*")):
             parts = file.relative_to(ROOT).parts
-            if file.is_file() and not any(part in _LEFT_OUT or part.startswith(".") for part in parts):
+            is_left_out = parts[:2] == _DEMO_TOOLS or any(part in _LEFT_OUT or part.startswith(".") for part in parts)
+            if file.is_file() and not is_left_out:
                 yield file
     yield from filter(Path.is_file, (ROOT / name for name in _FILES))
 
