@@ -80,7 +80,8 @@ def submit_job(
         BackendError: the process cannot be started; the job is recorded as failed.
     """
     runner = backend_named(backend, home)
-    job, new = store.create_job(kind, name, spec, backend=backend, total=total)
+    taken = local.folders_there(home)
+    job, new = store.create_job(kind, name, spec, backend=backend, total=total, taken=taken)
     if new:
         _start(store, runner, job, ["-m", module, *arguments, "--job", job.id])
     return job.id
@@ -245,7 +246,7 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
         raise BackendError(
             f"The process of {before.id} ({before.worker}) is still alive.", "Wait for it, or end it and then go on."
         )
-    job, waits = open_job(store, spec, len(problems))
+    job, waits = open_job(store, spec, len(problems), local.folders_there(home))
     if waits:
         _start(store, runner, job, ["-m", "training", "evaluate", "--job", job.id])
     return job.id

@@ -100,6 +100,11 @@ def job_folder(home: Home, job_id: str) -> Path:
     return home.runs / job_id
 
 
+def folders_there(home: Home) -> set[str]:
+    """The ids of jobs that have a folder here: the store need not know them, as one that was begun anew does not."""
+    return {path.name for path in home.runs.iterdir()} if home.runs.is_dir() else set()
+
+
 def worker_name() -> str:
     """`host:pid` of this process, as the store keeps it."""
     return f"{socket.gethostname()}:{os.getpid()}"
