@@ -130,22 +130,28 @@ def steps_waiting(folder: Path) -> list[int]:
     return [json.loads(line)["step"] for line in (folder / NAME).read_text().splitlines()[1:]]
 
 
+def hand_over_until_asked_to_stop(recorder: Recorder) -> int:
+    """How many steps that took; the last has a checkpoint."""
+    step = 0
+    while not recorder.stop_requested:
+        step += 1
+        hand_over(recorder, step)
+        recorder.flush()
+    recorder.add_checkpoint(step, "checkpoint")
+    assert not recorder.flush()
+    return step
+
+
 def test_a_store_that_fails_asks_the_run_to_stop_and_what_it_has_not_got_waits_on_this_disk(
     store: Store, run_id: str, folder: Path
 ) -> None:
     break_store(store)
-    with (
-        pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts.*{NAME}"),
-        Recorder(store, run_id, folder) as recorder,
-    ):
-        step = 1
-        while not recorder.stop_requested:
-            hand_over(recorder, step)
-            recorder.flush()
-            step += 1
-        recorder.add_checkpoint(step, "checkpoint")
-        assert not recorder.flush()
-    assert steps_waiting(folder) == [*(n for done in range(1, step) for n in (done, done)), step]
+    recorder = Recorder(store, run_id, folder)
+    recorder.__enter__()
+    steps = hand_over_until_asked_to_stop(recorder)
+    with pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts.*{NAME}"):
+        recorder.__exit__(None, None, None)
+    assert steps_waiting(folder) == [*(n for step in range(1, steps + 1) for n in (step, step)), steps]
 
 
 def test_a_store_and_a_disk_that_fail_stop_the_run_at_its_next_hand_over(store: Store, run_id: str, folder: Path) -> None:

@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from training.backends.entry import ATTEMPT
 from training.backends.local import worker_name
-from training.errors import AtlasError, StoreAwayError, StoreError
+from training.errors import AtlasError, StoreAwayError, StoreError, disk_error
+from training.process.log import patient_output
 from training.process.patience import patiently
 from training.store import HEARTBEAT_S, Job, Status, Store
 from training.store.database import root_cause
@@ -93,12 +94,18 @@ class JobProcess:
 
 @contextmanager
 def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
-    """Run the body as the job: beat until it ends, then record how it ended.
+    """Run the body as the job: beat until it ends, then record how it ended. What cannot be printed meanwhile is left out.
 
     Raises:
         StoreError: the job does not wait for a process: it has one, or it has ended.
         AtlasError: what made the job fail, after it was recorded, for the terminal to print.
     """
+    with patient_output(), _job_process(store, job_id) as process:
+        yield process
+
+
+@contextmanager
+def _job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     job = patiently(lambda: store.job(job_id))
     if job.status not in ("queued", "lost"):
         raise StoreError(f"{job_id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
@@ -123,6 +130,11 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     except AtlasError as error:
         _end(process, "failed", str(error))
         raise
+    except OSError as error:
+        traceback.print_exc()
+        found = disk_error(error)
+        _end(process, "failed", str(found))
+        raise found from error
     except Exception as error:
         traceback.print_exc()
         _end(process, "failed", f"{type(error).__name__}: {error}")

@@ -312,7 +312,7 @@ def _be_worker(work: _Work) -> _Outcome | None:
     if ranks.index:
         follow(work.config, work.problem_set, work.folder, ranks)
         return None
-    store = Store.open(work.home.store_url)
+    store = Store.open(work.home.store_url, create=False)
     process = JobProcess(store, store.job(work.job_id))
     with tracked(work.config, store, process.job, work.folder):
         try:

@@ -25,7 +25,7 @@ from training.process.patience import LAST_TRIES_S, PATIENCE_S, Backoff
 from training.process.rescue import recorded_entries
 from training.store import Checkpoint, Progress, Rollout, Store
 from training.store.database import root_cause
-from training.store.sessions import Reach, reach_of
+from training.store.sessions import reach_of
 
 CAPACITY_STEPS = 64
 """Steps that may wait to be written before a step waits for the store.
@@ -224,7 +224,7 @@ class Recorder:
             )
 
     def _rescue(self) -> None:
-        """Keep what was written to the store before it was taken away, where that can still be read and there is room for it."""
+        """Keep what was written to a store that was taken away, where it can still be read and there is room for it."""
         waiting = self._outbox.size_bytes
         try:
             if self._held is None or not reach_of(self._held, self._job_id).covers(self._reach):

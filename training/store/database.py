@@ -97,7 +97,11 @@ _FAILURES: dict[str, tuple[str, str, type[StoreError]]] = {
         "Make its file and folder writable, or set GRPO_ATLAS_STORE to a database that is.",
         StoreFailedError,
     ),
-    "disk": ("does not get what it needs from its disk", "See whether the disk is full or failing (df, dmesg).", StoreFailedError),
+    "disk": (
+        "does not get what it needs from its disk",
+        "See whether the disk is full or failing (df, dmesg).",
+        StoreFailedError,
+    ),
     "damaged": (
         "is damaged or no database",
         "Put a copy in its place, without the files ending in -wal and -shm, or move it away to begin with an empty one.",

@@ -4,7 +4,6 @@ A hundred thousand steps are read in a tenth of a second a series, because the i
 asked for and nothing becomes an object. Only reads.
 """
 
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 

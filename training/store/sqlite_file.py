@@ -148,7 +148,7 @@ class SqliteFile:
 
     def _open(self, options: Mapping[str, Any], mode: str) -> sqlite3.Connection:
         address = f"file:{quote(str(self.path))}?mode={mode}"
-        connection = sqlite3.connect(address, **options | {"uri": True})
+        connection: sqlite3.Connection = sqlite3.connect(address, **{**options, "uri": True})
         try:
             prepare(connection, reads_only="ro" in mode)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now -wal and -shm are open too
@@ -170,10 +170,9 @@ class SqliteFile:
 def prepare(connection: sqlite3.Connection, *, reads_only: bool = False) -> None:
     """WAL and foreign keys; transactions begin where SQLAlchemy says so."""
     connection.isolation_level = None
-    pragmas = (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "foreign_keys=ON")
-    pragmas += ("query_only=ON",) if reads_only else ("journal_mode=WAL", "synchronous=NORMAL")
+    how = ("query_only=ON",) if reads_only else ("journal_mode=WAL", "synchronous=NORMAL")
     with closing(connection.cursor()) as cursor:
-        for pragma in pragmas:
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "foreign_keys=ON", *how):
             cursor.execute(f"PRAGMA {pragma}")
 
 
