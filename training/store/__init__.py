@@ -11,6 +11,7 @@ Contract
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -106,7 +107,13 @@ class Store(JobRows):
         return None if held is None else type(self)(held, self._clock)
 
     def close(self) -> None:
-        """Give back all connections; the store can be used again afterwards."""
+        """Give back all connections; the store can be used again afterwards.
+
+        Of a file that was replaced nothing stays beside the one that took its place.
+        """
+        if not self.is_current:
+            with suppress(StoreFailedError):
+                self._reader.connect().close()
         self._reader.dispose()
 
     def record(
