@@ -243,7 +243,7 @@ def _as_job(job_id: str | None, home: Home) -> Iterator[Callable[[Progress], Non
     if job_id is None:
         yield lambda progress: None
         return
-    with job_process(Store.open(home.store_url), job_id) as process:
+    with job_process(Store.open(home.store_url, create=False), job_id) as process:
         process.begin()
 
         def tell(progress: Progress) -> None:

@@ -24,4 +24,5 @@ page = st.navigation(
 render_style()
 with boundary():
     render_sidebar(page.url_path)
+with boundary():
     page.run()

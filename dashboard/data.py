@@ -5,9 +5,10 @@ again; every cache has a bound; nothing that changes while a job runs is cached.
 """
 
 import fcntl
-from collections.abc import Mapping, Set
+import time
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -22,7 +23,8 @@ from training import hub
 from training.backends import BackendState
 from training.backends.watching import Watch
 from training.config import RunConfig
-from training.errors import ModelError, SourceError
+from training.deletion import open_store, unknown_runs
+from training.errors import ModelError, SourceError, StoreFailedError
 from training.home import Home
 from training.launch import backend_named, check_run
 from training.launch import backend_state as backend_state_now
@@ -49,6 +51,7 @@ _CHECKED_S = 60
 """Preflights kept in memory, and for how long: with every setting that is changed there is another."""
 
 Stamp = tuple[tuple[str, int, int], ...]
+Found = TypeVar("Found")
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,7 +59,7 @@ def home() -> Home:
     """This installation's folders.
 
     Raises:
-        HomeError: the home folder cannot be written.
+        HomeError: the home folder is not there and cannot be made, or cannot be read.
         RewardError: the file with one's own reward functions cannot be used.
     """
     found = Home.from_environment()
@@ -70,14 +73,39 @@ def _own_rewards(path: Path | None) -> None:
     register_own_rewards(path)
 
 
-@st.cache_resource(show_spinner=False)
 def store() -> Store:
-    """The run store. Without arguments, as `home`, because pages ask for it so often: naming them takes longest.
+    """The run store; another one than before where its file was replaced, and then nothing is remembered of the former.
 
     Raises:
+        StoreLostError: its file was deleted or moved since it was opened.
         StoreError: it cannot be opened.
     """
-    return Store.open(home().store_url)
+    found = _store()
+    if found.is_current:
+        return found
+    found.close()
+    Store.open(home().store_url, create=False).close()
+    st.cache_resource.clear()
+    _replacements().append(time.time())
+    return _store()
+
+
+def readable(read: Callable[[Store], Found], otherwise: Found) -> Found:
+    """What is read of the run store, for what a page can do without: something else while the store fails, which the sidebar
+    tells.
+    """
+    try:
+        return read(store())
+    except StoreFailedError:
+        return otherwise
+
+
+def store_notice() -> str:
+    """What people should know of the run store before they trust what they see of it, in words; mostly nothing."""
+    if replaced := _replacements():
+        at = time.strftime("%H:%M", time.localtime(replaced[-1]))
+        return f"The run store was replaced by another file, noticed at {at}; what you see is of the one that is there now."
+    return unknown_runs(store(), home())
 
 
 def shares_home() -> bool:
@@ -86,6 +114,8 @@ def shares_home() -> bool:
         fcntl.flock(_dashboard_lock(home().locks), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:  # the home can only be read: there is no file to lock
+        return False
     return False
 
 
@@ -204,6 +234,18 @@ def backend_state(name: str) -> BackendState | None:
 def reconcile_soon() -> None:
     """Compare the runs with their clusters, in the background and rarely."""
     _reconciler(home().store_url).wake()
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> Store:
+    """Without arguments, as `home`, because pages ask for it so often: naming them takes longest."""
+    return open_store(home())
+
+
+@st.cache_resource(show_spinner=False)
+def _replacements() -> list[float]:
+    """When it was noticed that the store's file is another one, Unix seconds."""
+    return []
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

@@ -13,6 +13,7 @@ from analysis.search import SearchError
 from dashboard import data, filters, map_data
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
 from dashboard.state import State
+from training.errors import StoreFailedError
 from training.store.curation import SubsetError, matching_subset, subset_ids
 
 NEAREST_MEANINGS = 50
@@ -72,7 +73,7 @@ def explore(atlas: Atlas, state: State) -> Exploration:
     if state.subset:
         try:
             subset = subset_ids(data.store(), matching_subset(data.store(), state.subset, atlas.problem_set.whole))
-        except SubsetError as error:
+        except (SubsetError, StoreFailedError) as error:
             problem = str(error)
     selected = None
     if state.selected:
@@ -97,7 +98,7 @@ def described(shown: Exploration, state: State) -> str:
 def _coloured(frame: pd.DataFrame, titles: Mapping[int, str], state: State) -> tuple[pd.DataFrame, Colouring]:
     """The frame with the column that the session's colouring needs; by split where it cannot be had."""
     column, _, job_id = state.colour.partition(":")
-    if job_id and column in (outcomes := data.outcomes(job_id)):
+    if job_id and column in (outcomes := data.readable(lambda _: data.outcomes(job_id), pd.DataFrame())):
         values = outcomes[column].reindex(frame["id"]).to_numpy()
         about = outcome(column)
         return frame.assign(**{column: values}), ByNumber(f"{about.title} in {job_id}", column, scale=about.scale)

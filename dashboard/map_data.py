@@ -53,7 +53,7 @@ def cluster_titles(shown: Atlas) -> Mapping[int, str]:
     """Cluster number -> its title, names given by hand included; of no cluster before they are built."""
     if shown.clusters is None:
         return {}
-    named = curation.named_clusters(data.store(), shown.problem_set.content_hash)
+    named: Mapping[str, str] = data.readable(lambda store: curation.named_clusters(store, shown.problem_set.content_hash), {})
     return frames.cluster_titles(shown.clusters, [problem.id for problem in shown.problem_set.problems], named)
 
 

@@ -34,7 +34,9 @@ class WebFiles:
         try:
             try:
                 os.utime(file)  # marks it as used
-            except FileNotFoundError:
+            except OSError:
+                if file.is_file():  # it can only be read, which is enough
+                    return file.name
                 self.folder.mkdir(parents=True, exist_ok=True)
                 packed = gzip.compress(spec.json.encode(), _GZIP_LEVEL)
                 replace_file(file, lambda stream: stream.write(packed))

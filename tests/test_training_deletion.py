@@ -1,16 +1,20 @@
 """Deleting runs, with a real store and real folders; a deletion that is killed leaves a run whole or gone."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests.fakes import record_evaluation
+from training import deletion
 from training.__main__ import main
 from training.backends.local import job_folder
-from training.deletion import belongings_of, delete_job, finish_deletions
+from training.deletion import belongings_of, delete_job, finish_deletions, open_store
 from training.errors import StoreError
 from training.home import Home
 from training.store import Rollout, Store, schema
@@ -90,6 +94,18 @@ class Killed(BaseException):
     """Stands for the process's end: nothing in the program catches it."""
 
 
+def kill_in(monkeypatch: pytest.MonkeyPatch, place: object, name: str, *, after: bool = False) -> None:
+    """Have the process end where it calls this, or where that returns."""
+    whole = getattr(place, name)
+
+    def killed(*args: Any, **given: Any) -> None:
+        if after:
+            whole(*args, **given)
+        raise Killed
+
+    monkeypatch.setattr(place, name, killed)
+
+
 def test_a_deletion_killed_before_the_rows_went_leaves_the_run_whole(
     store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,31 +118,81 @@ def test_a_deletion_killed_before_the_rows_went_leaves_the_run_whole(
             raise Killed
 
     before = rows(store)
-    monkeypatch.setattr(store, "writing", killed_at_the_end)
+    for kill in (
+        lambda: kill_in(monkeypatch, deletion, "_make_mark", after=True),
+        lambda: monkeypatch.setattr(store, "writing", killed_at_the_end),
+    ):
+        kill()
+        with pytest.raises(Killed):
+            delete_job(store, home, run_id)
+        monkeypatch.undo()
+        assert len(list(home.deletions.iterdir())) == 1
+        assert rows(open_store(home)) == before
+        assert (job_folder(home, run_id) / "checkpoint-2" / "model.safetensors").is_file()
+        assert list(home.deletions.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "after"),
+    [
+        (deletion, "_delete_files", False),
+        (shutil, "rmtree", False),
+        (shutil, "rmtree", True),
+        (Path, "read_text", False),
+    ],
+)
+def test_a_deletion_killed_after_the_rows_went_is_finished_by_the_next_look(
+    store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch, place: object, name: str, after: bool
+) -> None:
+    kill_in(monkeypatch, place, name, after=after)
     with pytest.raises(Killed):
         delete_job(store, home, run_id)
-    assert not job_folder(home, run_id).exists()
     monkeypatch.undo()
-    finish_deletions(store, home)
-    assert rows(store) == before
-    assert (job_folder(home, run_id) / "checkpoint-2" / "model.safetensors").is_file()
-    assert [path.name for path in home.runs.iterdir()] == [run_id]
+    assert store.jobs() == []
+    assert open_store(home).jobs() == []
+    assert list(home.runs.iterdir()) == []
+    assert list(home.deletions.iterdir()) == []
 
 
-def test_a_deletion_killed_after_the_rows_went_is_finished(
+def test_a_look_leaves_uploads_to_the_next_deletion_and_asks_no_other_machine(
+    store: Store, home: Home, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = tmp_path / "elsewhere" / run_id / "checkpoint-2-a"
+    upload.mkdir(parents=True)
+    store.add_checkpoint(run_id, 2, f"file://{upload}")
+    kill_in(monkeypatch, deletion, "_delete_files")
+    with pytest.raises(Killed):
+        delete_job(store, home, run_id)
+    monkeypatch.undo()
+    looked = open_store(home)
+    assert list(home.runs.iterdir()) == []
+    assert upload.is_dir()
+    finish_deletions(looked, home)
+    assert not upload.exists()
+    assert list(home.deletions.iterdir()) == []
+
+
+def test_a_deletion_in_another_store_of_the_same_home_is_none_of_ours(
+    store: Store, home: Home, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_in(monkeypatch, deletion, "_make_mark", after=True)
+    with pytest.raises(Killed):
+        delete_job(store, home, run_id)
+    monkeypatch.undo()
+    open_store(replace(home, store_url=f"sqlite:///{tmp_path}/other.db"))
+    assert job_folder(home, run_id).is_dir()
+
+
+def test_a_run_whose_folder_cannot_be_deleted_stays_whole(
     store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(path: Path, **options: bool) -> None:
-        raise Killed
-
-    monkeypatch.setattr("training.deletion.shutil.rmtree", killed)
-    with pytest.raises(Killed):
+    before = rows(store)
+    monkeypatch.setattr("training.deletion.os.access", lambda path, mode: False)
+    with pytest.raises(StoreError, match="cannot be deleted"):
         delete_job(store, home, run_id)
-    monkeypatch.undo()
-    assert len(list(home.runs.iterdir())) == 1
-    finish_deletions(store, home)
-    assert list(home.runs.iterdir()) == []
-    assert store.jobs() == []
+    assert rows(store) == before
+    assert job_folder(home, run_id).is_dir()
+    assert list(home.deletions.iterdir()) == []
 
 
 def test_the_command_line_says_what_would_go_and_deletes_with_yes(
@@ -135,7 +201,7 @@ def test_the_command_line_says_what_would_go_and_deletes_with_yes(
     for name, value in home.environment().items():
         monkeypatch.setenv(name, value)
     assert main(["delete", run_id]) == 1
-    assert "2 steps, 1 completion, 1 evaluation, 1 checkpoint; a folder of 0.0 MB" in capsys.readouterr().out
+    assert "2 steps, 1 completion, 1 evaluation, 1 checkpoint; a folder of 1,000 bytes" in capsys.readouterr().out
     assert store.job(run_id).status == "finished"
     assert main(["delete", run_id, "--yes"]) == 0
     assert store.jobs() == []

@@ -3,16 +3,14 @@
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 
 import pytest
-import sqlalchemy as sa
 
 from training.backends import local
-from training.errors import AtlasError, BackendError, SourceError, StoreError
+from training.errors import AtlasError, BackendError, SourceError, StoreError, StoreFailedError
 from training.home import Home
 from training.jobs import StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
@@ -112,11 +110,11 @@ def test_a_heart_goes_on_beating_after_the_store_failed_once(store: Store, capsy
         def beat(self, job_id: str) -> None:
             beaten.append(job_id)
             if len(beaten) == 1:
-                raise sa.exc.OperationalError("UPDATE jobs", {}, sqlite3.OperationalError("database is locked"))
+                raise StoreFailedError("The run store has no room.", "Free some.")
 
     _beat(FailsOnce(), "demo-1", Beats())  # type: ignore[arg-type]
     assert beaten == ["demo-1", "demo-1"]
-    assert "a heartbeat of demo-1 did not reach the run store: database is locked" in capsys.readouterr().err
+    assert "a heartbeat of demo-1 did not reach the run store: The run store has no room." in capsys.readouterr().err
 
 
 def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: Store) -> None:

@@ -13,12 +13,13 @@ from training.home import Home
 from training.jobs import JobProcess
 from training.models.artefacts import Artefacts, is_complete
 from training.models.uploads import Uploads
-from training.process.outbox import NAME, Entry, Outbox, current_session, deliver_left_behind
+from training.process.outbox import NAME, Entry, Outbox, deliver_left_behind
 from training.process.patience import patiently
 from training.process.recorder import Recorder
 from training.store import Checkpoint, Progress, Rollout, Store
 from training.store.database import is_away, shown_url
 from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, complete_evaluations, open_evaluation
+from training.store.sessions import reach_of
 
 ODD = "half a pair \ud83d, a null \x00 and the escape \ufdd00000 itself"
 
@@ -85,7 +86,7 @@ def steps_of(store: Store, run_id: str) -> tuple[list[int], list[int]]:
 
 def left_behind(store: Store, run_id: str, folder: Path, steps: range) -> None:
     """What a killed process leaves: these steps, the last with a checkpoint."""
-    outbox = Outbox(folder, current_session(store, run_id))
+    outbox = Outbox(folder, reach_of(store, run_id).began[-1])
     outbox.append(Entry(step, 1000.0 + step, rollouts=[rollout(step)], scalars={"reward": 1.0}) for step in steps)
     outbox.append([Entry(steps[-1], 0.0, checkpoint=Checkpoint(steps[-1], "checkpoint", 0.0))])
 
@@ -149,7 +150,7 @@ def test_a_line_that_a_killed_process_did_not_finish_is_left_out(store: AwayStor
     left_behind(store, run_id, folder, range(1, 4))
     with (folder / NAME).open("a") as file:
         file.write('{"step": 4, "time": 1.0, "roll')
-    outbox = Outbox(folder, current_session(store, run_id))
+    outbox = Outbox(folder, reach_of(store, run_id).began[-1])
     outbox.append([Entry(4, 0.0, rollouts=[rollout(4)])])
     outbox.deliver(store, run_id)
     assert steps_of(store, run_id)[0] == [1, 2, 3, 4]
@@ -202,7 +203,7 @@ def test_an_outbox_at_its_limit_ends_the_run_and_keeps_what_it_has(store: AwaySt
                 hand_over(recorder, step)
                 recorder.flush()
 
-    with pytest.raises(StoreError, match=r"outbox\.jsonl holds 0\.00 GiB for it.*resume the run"):
+    with pytest.raises(StoreError, match=r"outbox\.jsonl holds 4\.\d+ KiB for the run store.*resume the run"):
         fill()
     store.away = False
     store.start(run_id)

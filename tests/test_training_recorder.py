@@ -1,16 +1,17 @@
 """The ledger's writer, on real databases; a gate stands in for a slow store."""
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from training.errors import StoreError
 from training.home import Home
+from training.process.outbox import NAME
 from training.process.recorder import Recorder
-from training.store import Progress, Rollout, Store, schema
+from training.store import Progress, Rollout, Store
 
 pytestmark = pytest.mark.both_databases
 
@@ -120,15 +121,44 @@ def crash_after_a_step(recorder: Recorder) -> None:
 
 
 def break_store(store: Store) -> None:
-    """Take the store's tables away behind its back, as a database that was replaced."""
+    """Take a table away behind the store's back, so that no step can be written any more."""
     with store.writing() as connection:
-        schema.rollouts.drop(connection)
+        connection.exec_driver_sql("ALTER TABLE rollouts RENAME COLUMN completion TO other")
 
 
-def test_a_store_that_fails_stops_the_run_at_its_next_hand_over(store: Store, run_id: str, folder: Path) -> None:
+def steps_waiting(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (folder / NAME).read_text().splitlines()[1:]]
+
+
+def hand_over_until_asked_to_stop(recorder: Recorder) -> int:
+    """How many steps that took; the last has a checkpoint."""
+    step = 0
+    while not recorder.stop_requested:
+        step += 1
+        hand_over(recorder, step)
+        recorder.flush()
+    recorder.add_checkpoint(step, "checkpoint")
+    assert not recorder.flush()
+    return step
+
+
+def test_a_store_that_fails_asks_the_run_to_stop_and_what_it_has_not_got_waits_on_this_disk(
+    store: Store, run_id: str, folder: Path
+) -> None:
     break_store(store)
+    recorder = Recorder(store, run_id, folder)
+    recorder.__enter__()
+    steps = hand_over_until_asked_to_stop(recorder)
+    with pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts.*{NAME}"):
+        recorder.__exit__(None, None, None)
+    assert steps_waiting(folder) == [*(n for step in range(1, steps + 1) for n in (step, step)), steps]
+
+
+def test_a_store_and_a_disk_that_fail_stop_the_run_at_its_next_hand_over(store: Store, run_id: str, folder: Path) -> None:
+    break_store(store)
+    folder.write_text("in the way")
     with (
-        pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts"),
+        pytest.raises(StoreError, match=rf"took no more of {run_id} \(.*rollouts.*{NAME} cannot be written"),
         Recorder(store, run_id, folder) as recorder,
     ):
         hand_over_many(recorder)
@@ -136,6 +166,7 @@ def test_a_store_that_fails_stops_the_run_at_its_next_hand_over(store: Store, ru
 
 def test_a_failed_write_surfaces_at_a_flush_and_at_the_end(store: Store, run_id: str, folder: Path) -> None:
     break_store(store)
+    folder.write_text("in the way")
     recorder = Recorder(store, run_id, folder)
     recorder.__enter__()
     hand_over(recorder, 1)
@@ -147,6 +178,7 @@ def test_a_failed_write_surfaces_at_a_flush_and_at_the_end(store: Store, run_id:
 
 def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStore, run_id: str, folder: Path) -> None:
     break_store(slow)
+    folder.write_text("in the way")
     outcome: list[BaseException] = []
 
     def wait_for_room(recorder: Recorder) -> None:
@@ -213,6 +245,6 @@ def test_writing_a_step_again_changes_nothing(store: Store, run_id: str) -> None
 
 def test_a_record_is_written_whole_or_not_at_all(store: Store, run_id: str) -> None:
     nameless: Any = {None: 1.0}
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(StoreError, match="name"):
         store.record(run_id, rollouts=[rollout(1)], scalars=[(1, nameless)])
     assert store.rollouts(run_id) == []

@@ -1,30 +1,31 @@
 """Deleting a run with everything that is of it: its rows in the store, its folder with log and checkpoints, its uploads.
 
-Whole or not at all: the folder first gets another name and a list of the uploads, then the rows go in one transaction, then
-uploads and folder. If the process dies between, the next look (`finish_deletions`) either gives the folder its name back,
-because the rows are still there, or finishes; so does it where the place of the uploads could not be reached.
+Whole or not at all, wherever the process dies: a mark in the home says what is being deleted, then the rows go in one
+transaction, then folder and uploads, then the mark. Whoever opens the store to look at runs (`open_store`) first brings to an
+end what such a mark is left of: where the rows are still there nothing was deleted, else the rest goes too. So nobody ever
+sees a part of a run. Where the place of the uploads could not be reached, the mark stays until the next deletion.
 """
 
 import json
+import os
 import shutil
 import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from training.backends.local import job_folder
-from training.errors import ArtefactError, StoreError
+from training.backends.local import folders_there, job_folder
+from training.errors import ArtefactError, StoreError, StoreFailedError
 from training.home import Home
 from training.launch import backend_named
 from training.models.artefacts import check_url, is_url, remove
 from training.store import Job, Store, schema
-
-_LEAVING = ".deleted "
-"""Before the name of a folder that is on its way out; no run's id begins so."""
-
-_UPLOADS = "uploads.json"
-"""In such a folder, the URLs of what is to be deleted elsewhere."""
+from training.store.database import shown_url
+from training.text import size_text
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def belongings_line(found: Belongings) -> str:
     """As people read it: `150 steps, 4,800 completions, 2 evaluations, 2 checkpoints; a folder of 26.1 MB`."""
     counts = {name: getattr(found, f"{name}s") for name in ("step", "completion", "evaluation", "checkpoint")}
     words = ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for name, number in counts.items())
-    return f"{words}; a folder of {found.size_bytes / 1e6:,.1f} MB"
+    return f"{words}; a folder of {size_text(found.size_bytes)}"
 
 
 def check_deletable(store: Store, home: Home, job: Job) -> None:
@@ -82,42 +83,88 @@ def delete_job(store: Store, home: Home, job_id: str) -> None:
     """Delete a run that has ended: rows, folder and uploads. Its id is not given again.
 
     Raises:
-        StoreError: there is no such run, it is active, or its folder cannot be moved.
+        StoreError: there is no such run, it is active, or its folder cannot be deleted.
         ArtefactError: it has uploads, and their driver is not installed here.
     """
     finish_deletions(store, home)
     folder = job_folder(home, job_id)
-    leaving = _leaving(folder)
     uploads = _uploads(store, store.job(job_id))
     for url in uploads:
         check_url(url)
-    with store.writing() as connection:  # nobody can resume the run meanwhile
-        _lock(connection, job_id)
-        check_deletable(store, home, store.job(job_id))
-        try:
-            if folder.is_dir():
-                folder.rename(leaving)
-            if uploads:
-                leaving.mkdir(exist_ok=True)
-                (leaving / _UPLOADS).write_text(json.dumps(uploads))
-        except OSError as error:
-            raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
-        connection.execute(schema.deleted_jobs.insert().values(id=job_id, deleted_at=store.now()))
-        connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
-    _delete_files(leaving)
+    mark = home.deletions / f"{_of_store(home)}{job_id}"
+    try:
+        with store.writing() as connection:  # nobody can resume the run meanwhile
+            _lock(connection, job_id)
+            check_deletable(store, home, store.job(job_id))
+            _make_mark(mark, uploads, folder)
+            connection.execute(schema.deleted_jobs.insert().values(id=job_id, deleted_at=store.now()))
+            connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
+    except StoreError:
+        with suppress(OSError):
+            mark.unlink(missing_ok=True)
+        raise
+    _delete_files(mark, folder)
 
 
-def finish_deletions(store: Store, home: Home) -> None:
-    """Bring what a killed deletion left to one end or the other. Costs a look into a folder when there is nothing."""
-    for leaving in home.runs.glob(f"{_LEAVING}*"):
-        job_id = leaving.name.removeprefix(_LEAVING)
+def open_store(home: Home) -> Store:
+    """The run store, for who looks at runs: no part of a run is in it that was being deleted by a process that died.
+
+    Raises:
+        StoreError: as `Store.open`.
+    """
+    store = Store.open(home.store_url)
+    with suppress(StoreFailedError):  # it can only be read: what it shows is whole in any case
+        finish_deletions(store, home, uploads=False)
+    return store
+
+
+def unknown_runs(store: Store, home: Home) -> str:
+    """What a store that was empty when it was opened means in a home with runs, in words; empty where nothing is odd."""
+    folders = len(folders_there(home)) if store.is_new else 0
+    if not folders:
+        return ""
+    return (
+        f"The run store {shown_url(home.store_url)} was empty, and {home.runs} holds "
+        f"{f'{folders:,} folders of jobs' if folders > 1 else 'the folder of a job'} that it does not know. If it was deleted, "
+        "put a copy of it back in its place."
+    )
+
+
+def finish_deletions(store: Store, home: Home, *, uploads: bool = True) -> None:
+    """Bring what a killed deletion left to one end or the other. Costs a look into a folder when there is nothing.
+
+    Args:
+        uploads: whether to delete uploads too, for which other machines are asked.
+    """
+    for mark in _marks(home):
+        job_id = mark.name.removeprefix(_of_store(home))
         with store.writing() as connection:  # waits for a deletion that is under way
-            is_there = _lock(connection, job_id)
-            if is_there and not job_folder(home, job_id).exists():
-                (leaving / _UPLOADS).unlink(missing_ok=True)
-                leaving.rename(job_folder(home, job_id))
+            if is_there := _lock(connection, job_id):
+                with suppress(OSError):  # the home can only be read
+                    mark.unlink(missing_ok=True)
         if not is_there:
-            _delete_files(leaving)
+            _delete_files(mark, job_folder(home, job_id), uploads=uploads)
+
+
+def _marks(home: Home) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from sorted(home.deletions.glob(f"{_of_store(home)}*"))
+
+
+def _of_store(home: Home) -> str:
+    """Begins the names of a store's marks: another store may have a run of the same id in this home."""
+    return f"{zlib.crc32(shown_url(home.store_url).encode()):08x} "
+
+
+def _make_mark(mark: Path, uploads: list[str], folder: Path) -> None:
+    """Say what is being deleted; an empty file, where there are no uploads, so that it can be made on a full disk too."""
+    try:
+        if folder.exists() and not os.access(folder.parent, os.W_OK | os.X_OK):
+            raise StoreError(f"{folder} cannot be deleted (its folder cannot be written).", "Check who owns it.")
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(json.dumps(uploads) if uploads else "", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
 
 
 def _uploads(store: Store, job: Job) -> list[str]:
@@ -127,25 +174,25 @@ def _uploads(store: Store, job: Job) -> list[str]:
     return sorted(folder for folder in folders if folder.endswith(f"/{job.id}"))
 
 
-def _delete_files(leaving: Path) -> None:
-    """Delete a leaving folder, its uploads first; it stays while they cannot be reached."""
-    listed = leaving / _UPLOADS
+def _delete_files(mark: Path, folder: Path, *, uploads: bool = True) -> None:
+    """Delete a run's folder and uploads, then the mark; it stays while the uploads cannot be reached."""
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        for url in json.loads(listed.read_text()) if listed.is_file() else ():
+        listed = mark.read_text(encoding="utf-8")
+        if folder.exists() or (listed and not uploads):
+            return
+        for url in json.loads(listed or "[]"):
             remove(url)
+        mark.unlink(missing_ok=True)
     except ArtefactError as error:
         print(f"{error} They are deleted with the next run that is.", file=sys.stderr)
+    except OSError:  # another process has just finished it, or will
         return
-    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _lock(connection: sa.Connection, job_id: str) -> bool:
     """Hold the run's row until the transaction ends, where writers do not wait for each other anyway; whether it is there."""
     return connection.scalar(sa.select(schema.jobs.c.id).where(schema.jobs.c.id == job_id).with_for_update()) is not None
-
-
-def _leaving(folder: Path) -> Path:
-    return folder.with_name(f"{_LEAVING}{folder.name}")
 
 
 def _size_bytes(folder: Path) -> int:

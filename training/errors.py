@@ -3,6 +3,8 @@
 Page and terminal show the text, never a traceback.
 """
 
+import errno
+
 
 class AtlasError(Exception):
     """Base of every expected error.
@@ -27,6 +29,10 @@ class HomeError(AtlasError):
     """The folder for caches, runs and the store cannot be used."""
 
 
+class DiskError(AtlasError):
+    """A file or folder cannot be read or written, say for want of room."""
+
+
 class ConfigError(AtlasError):
     """A preset, a `--set` assignment or a run configuration is not valid."""
 
@@ -35,8 +41,20 @@ class StoreError(AtlasError):
     """The run store cannot be opened, or a job named does not exist or is in the wrong state."""
 
 
-class StoreAwayError(StoreError):
+class UnknownJobError(StoreError):
+    """There is no job of this id in the run store."""
+
+
+class StoreFailedError(StoreError):
+    """The database behind the run store does not do what was asked: it is away, gone, full, read-only or damaged."""
+
+
+class StoreAwayError(StoreFailedError):
     """The run store cannot be reached now; trying again later is right."""
+
+
+class StoreLostError(StoreFailedError):
+    """The run store that was in use is not there any more, or is another one, or an older copy of it."""
 
 
 class ModelError(AtlasError):
@@ -69,3 +87,22 @@ class WorkerError(AtlasError):
 
 class RewardError(AtlasError):
     """A reward function cannot be loaded, raised, or returned what is no score."""
+
+
+_DISK_REMEDIES = {
+    errno.ENOSPC: "Free some space there.",
+    errno.EDQUOT: "Free some of your space there, or ask for more.",
+    errno.EROFS: "Make the disk writable, or use a folder on another one.",
+    errno.EACCES: "See who may read and write it.",
+    errno.EPERM: "See who may read and write it.",
+    errno.ENOENT: "See whether its folder is there.",
+    errno.EMFILE: "Close what holds files open, or raise the limit (ulimit -n).",
+    errno.EIO: "See whether the disk is failing (dmesg).",
+}
+
+
+def disk_error(error: OSError) -> DiskError:
+    """What the operating system refused, in words: for the frames in which anything may be raised."""
+    what = f"{error.filename} cannot be used" if error.filename else "A file cannot be used"
+    remedy = _DISK_REMEDIES.get(error.errno or 0, "See whether the disk and the folder are there and writable.")
+    return DiskError(f"{what} ({error.strerror or error}).", remedy)

@@ -4,6 +4,7 @@ Read once from the environment at a process's edge and passed on; nothing here i
 """
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEMO_MODEL = ASSETS / "demo-model"
 DEMO_DATA = ASSETS / "demo-data"
 DEMO_ATLAS = ASSETS / "demo-atlas"
+
+_PROBE_BYTES = 64 * 1024
+"""A disk without this much room counts as full: SQLite needs as much to begin."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,19 @@ class Home:
     def locks(self) -> Path:
         return self.root / "locks"
 
+    @property
+    def deletions(self) -> Path:
+        """What is being deleted, see `training.deletion`."""
+        return self.root / "deletions"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Home":
-        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`; make sure the home can be written.
+        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`; make the home's folders.
+
+        A home that is there and cannot be written may still be looked at; see `require_writable`.
 
         Raises:
-            HomeError: the home folder cannot be made or written.
+            HomeError: the home folder is not there and cannot be made, or cannot be read.
         """
         root = _path(environ.get("GRPO_ATLAS_HOME")) or Path(platformdirs.user_data_dir("grpo-atlas"))
         home = cls(
@@ -84,18 +95,36 @@ class Home:
             variables["GRPO_ATLAS_FOLDERS"] = os.pathsep.join(map(str, self.folders))
         return variables | {name: str(path) for name, path in paths.items() if path}
 
+    def why_unwritable(self) -> str:
+        """Why nothing can be written to the home now, in the system's words; empty where it can."""
+        probe = self.root / f".write-probe-{os.getpid()}-{threading.get_ident()}"
+        try:
+            try:
+                probe.write_bytes(bytes(_PROBE_BYTES))
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+    def require_writable(self) -> None:
+        """Raise `HomeError` where nothing can be written to the home."""
+        if reason := self.why_unwritable():
+            raise self._unwritable(reason)
+
     def _prepare(self) -> None:
         try:
-            for folder in (self.root, self.cache, self.runs, self.presets, self.locks):
+            for folder in (self.root, self.cache, self.runs, self.presets, self.locks, self.deletions):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".write-probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
         except OSError as error:
-            raise HomeError(
-                f"The home folder {self.root} cannot be written ({error.strerror or error}).",
-                "Set GRPO_ATLAS_HOME to a folder that you may write to.",
-            ) from error
+            if not (self.root.is_dir() and os.access(self.root, os.R_OK | os.X_OK)):
+                raise self._unwritable(error.strerror or str(error)) from error
+
+    def _unwritable(self, reason: str) -> HomeError:
+        return HomeError(
+            f"The home folder {self.root} cannot be written ({reason}).",
+            "Set GRPO_ATLAS_HOME to a folder that you may write to, or free some space there.",
+        )
 
 
 def _path(configured: str | None) -> Path | None:

@@ -5,7 +5,6 @@ The Hub is asked whether it answers before anything long starts, so that a machi
 
 import json
 import os
-import shutil
 import tempfile
 import urllib.error
 import urllib.request
@@ -57,7 +56,7 @@ def save_splits(dataset: str, config: str, folder: Path) -> Path:
     """Load a data set with `datasets` (a Hub name or a local folder) and write its splits as JSONL, all or nothing.
 
     Raises:
-        SourceError: `datasets` cannot load it, or it lacks train or test.
+        SourceError: `datasets` cannot load it, it lacks train or test, or it cannot be written.
     """
     import datasets
 
@@ -68,16 +67,20 @@ def save_splits(dataset: str, config: str, folder: Path) -> Path:
         raise SourceError(
             f"The data set {dataset} ({config}) cannot be loaded: {error}", "Try again later, or name a folder instead."
         ) from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
     try:
-        for name, rows in columns.items():
-            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            (partial / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-", ignore_cleanup_errors=True) as scratch:
+            partial = Path(scratch) / folder.name
+            partial.mkdir()
+            for name, rows in columns.items():
+                lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                (partial / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+            partial.rename(folder)
+    except OSError as error:
+        raise SourceError(
+            f"The data set {dataset} cannot be kept in {folder.parent} ({error.strerror or error}).",
+            "Free some space there, or name a folder that has it.",
+        ) from error
     return folder
 
 

@@ -11,15 +11,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from training.backends.entry import ATTEMPT
 from training.backends.local import worker_name
-from training.errors import AtlasError, StoreAwayError, StoreError
+from training.errors import AtlasError, StoreAwayError, StoreError, disk_error
+from training.process.log import patient_output
 from training.process.patience import patiently
 from training.store import HEARTBEAT_S, Job, Status, Store
 from training.store.database import root_cause
@@ -41,6 +40,8 @@ class JobProcess:
         """Why the job ended, if it has something to say."""
         self.signalled = False
         """Whether a SIGTERM asked the job to stop."""
+        self.broken: StoreError | None = None
+        """Why the store takes nothing of the job any more; the job stops as soon as it can."""
 
     def begin(self) -> None:
         """The job's turn has come; until then it counts as queued."""
@@ -50,7 +51,7 @@ class JobProcess:
         """What a call to the store returns, as soon as it can be reached.
 
         Raises:
-            StopRequested: it is away and a SIGTERM asks the job to stop.
+            StopRequested: it is away and a SIGTERM asks the job to stop, or it failed.
             StoreAwayError: it stayed away.
         """
         try:
@@ -59,17 +60,28 @@ class JobProcess:
             if self.signalled:
                 raise StopRequested from error
             raise
+        except StoreError as error:
+            self.broken = error
+            raise StopRequested from error
 
     def progress(self, done: float, total: float, message: str) -> None:
         """Record how far the job is; left out while the store is away, as the next one says more."""
-        with suppress(StoreAwayError):
+        try:
             self.store.progress(self.job.id, done, total, message)
+        except StoreAwayError:
+            pass
+        except StoreError as error:
+            self.broken = error
 
     def stop_requested(self) -> bool:
-        """Whether the store, as far as it can be reached, or a SIGTERM asks the job to stop."""
-        with suppress(StoreAwayError):
-            return self.signalled or self.store.stop_requested(self.job.id)
-        return self.signalled
+        """Whether the store, as far as it can be reached, or a SIGTERM asks the job to stop; also where the store failed."""
+        try:
+            return self.signalled or self.broken is not None or self.store.stop_requested(self.job.id)
+        except StoreAwayError:
+            return False
+        except StoreError as error:
+            self.broken = error
+            return True
 
     def check_stop(self) -> None:
         """Raise `StopRequested` if the job was asked to stop."""
@@ -82,12 +94,18 @@ class JobProcess:
 
 @contextmanager
 def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
-    """Run the body as the job: beat until it ends, then record how it ended.
+    """Run the body as the job: beat until it ends, then record how it ended. What cannot be printed meanwhile is left out.
 
     Raises:
         StoreError: the job does not wait for a process: it has one, or it has ended.
         AtlasError: what made the job fail, after it was recorded, for the terminal to print.
     """
+    with patient_output(), _job_process(store, job_id) as process:
+        yield process
+
+
+@contextmanager
+def _job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     job = patiently(lambda: store.job(job_id))
     if job.status not in ("queued", "lost"):
         raise StoreError(f"{job_id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
@@ -102,6 +120,9 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
         yield process
         _end(process, "finished", process.reason or "done")
     except StopRequested:
+        if process.broken is not None:
+            _end(process, "failed", str(process.broken))
+            raise process.broken from None
         _end(process, "stopped", process.reason or "stopped on request")
     except KeyboardInterrupt:
         _end(process, "stopped", "interrupted at the terminal")
@@ -109,6 +130,11 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     except AtlasError as error:
         _end(process, "failed", str(error))
         raise
+    except OSError as error:
+        traceback.print_exc()
+        found = disk_error(error)
+        _end(process, "failed", str(found))
+        raise found from error
     except Exception as error:
         traceback.print_exc()
         _end(process, "failed", f"{type(error).__name__}: {error}")
@@ -132,7 +158,7 @@ def _beat(store: Store, job_id: str, ended: threading.Event) -> None:
     while not ended.wait(HEARTBEAT_S):
         try:
             store.beat(job_id)
-        except (SQLAlchemyError, StoreAwayError) as error:
+        except StoreError as error:
             # The next beat may get through; a heart that stops for good would make a living job count as lost.
             if missed_since is None:
                 missed_since = time.monotonic()
@@ -147,7 +173,7 @@ def _end(process: JobProcess, status: Status, reason: str) -> None:
     job_id = process.job.id
     try:
         patiently(lambda: process.store.end(job_id, status, reason), lambda: process.signalled)
-    except (SQLAlchemyError, StoreAwayError) as error:
+    except StoreError as error:
         raise StoreError(
             f"{job_id} {status} ({reason}), and the run store could not take that ({root_cause(error)}).",
             "Check that the database is there, writable and has room; the run shows as lost until it is resumed.",

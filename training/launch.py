@@ -77,10 +77,13 @@ def submit_job(
     While a job of equal kind and spec is active, its id is returned and nothing starts.
 
     Raises:
+        HomeError: the home cannot be written.
         BackendError: the process cannot be started; the job is recorded as failed.
     """
     runner = backend_named(backend, home)
-    job, new = store.create_job(kind, name, spec, backend=backend, total=total)
+    _require_room(home, backend)
+    taken = local.folders_there(home)
+    job, new = store.create_job(kind, name, spec, backend=backend, total=total, taken=taken)
     if new:
         _start(store, runner, job, ["-m", module, *arguments, "--job", job.id])
     return job.id
@@ -203,6 +206,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         raise BackendError(
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
+    _require_room(home, job.backend)
     if job.backend == LOCAL:
         checkpoint_to_resume(store, job_id, step, local.job_folder(home, job_id))
     job = store.requeue(job_id)
@@ -240,12 +244,13 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
     runner = backend_named(LOCAL, home)
+    _require_room(home, LOCAL)
     before = measured_before(store, spec)
     if before is not None and before.status == "lost" and runner.status(before) == "alive":
         raise BackendError(
             f"The process of {before.id} ({before.worker}) is still alive.", "Wait for it, or end it and then go on."
         )
-    job, waits = open_job(store, spec, len(problems))
+    job, waits = open_job(store, spec, len(problems), local.folders_there(home))
     if waits:
         _start(store, runner, job, ["-m", "training", "evaluate", "--job", job.id])
     return job.id
@@ -288,6 +293,12 @@ def _leave_queue(job: Job, home: Home) -> None:
     if job.backend != LOCAL:
         with suppress(AtlasError):
             backend_named(job.backend, home).stop(job)
+
+
+def _require_room(home: Home, backend: str) -> None:
+    """Raise `HomeError` where a job of this machine could not even write its log."""
+    if backend == LOCAL:
+        home.require_writable()
 
 
 def _run_command(job: Job) -> list[str]:

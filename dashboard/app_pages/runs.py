@@ -1,10 +1,7 @@
 """Runs: the list of runs, one of them live, or several compared."""
 
-from contextlib import suppress
-
 import streamlit as st
 
-from dashboard import data
 from dashboard.components.errors import boundary
 from dashboard.components.run_comparison import render_comparison
 from dashboard.components.run_list import render_list
@@ -12,8 +9,6 @@ from dashboard.components.run_view import URL_FIELDS, render_run
 from dashboard.components.style import render_title
 from dashboard.state import State
 from dashboard.text import plain
-from training.deletion import finish_deletions
-from training.errors import StoreAwayError
 
 
 def render_heading(caption: str) -> None:
@@ -30,8 +25,6 @@ def leave() -> None:
 
 
 state = State()
-with boundary(), suppress(StoreAwayError):  # what follows says so
-    finish_deletions(data.store(), data.home())
 if state.run:
     render_heading(plain(state.run))
     with boundary():

@@ -171,7 +171,8 @@ def _stages(source: str, parameters: AtlasParameters) -> int:
 
 
 def _latest_build(source: str, parameters: AtlasParameters) -> Job | None:
-    builds = (job for job in data.store().jobs(kind="build") if job.spec == _spec(source, parameters))
+    jobs: list[Job] = data.readable(lambda store: store.jobs(kind="build"), [])
+    builds = (job for job in jobs if job.spec == _spec(source, parameters))
     return max(builds, key=lambda job: job.created_at, default=None)
 
 

@@ -8,23 +8,26 @@ from typing import ParamSpec
 import streamlit as st
 
 from dashboard.text import plain
-from training.errors import AtlasError, StoreAwayError
+from training.errors import AtlasError, StoreFailedError, disk_error
 
 _P = ParamSpec("_P")
 
 
 @contextmanager
 def boundary(*, tells_away: bool = True) -> Iterator[None]:
-    """Show an `AtlasError` raised inside as its problem and remedy; the rest of the page goes on.
+    """Show an `AtlasError` raised inside, or what a disk refused, as its problem and remedy; the rest of the page goes on.
 
     Args:
-        tells_away: false where another part of the page tells that the run store is away: this one is empty then.
+        tells_away: false where another part of the page tells that the run store fails: this one is empty then.
     """
     try:
         yield
     except AtlasError as error:
-        if tells_away or not isinstance(error, StoreAwayError):
+        if tells_away or not isinstance(error, StoreFailedError):
             render_error(error.problem, error.remedy)
+    except OSError as error:
+        told = disk_error(error)
+        render_error(told.problem, told.remedy)
 
 
 def bounded(render: Callable[_P, None]) -> Callable[_P, None]:

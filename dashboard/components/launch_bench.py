@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard import data, theme
+from dashboard.components.errors import bounded
 from dashboard.state import Keys, State
 from dashboard.text import plain, significant
 from training.adversarial import CASES
@@ -38,7 +39,7 @@ def render_bench(weights: Mapping[str, float]) -> None:
         weights: the form's, for the total.
     """
     with st.expander("Reward bench: what would a completion earn", key="group bench"):
-        st.fragment(_render_bench)(dict(weights))
+        st.fragment(bounded(_render_bench))(dict(weights))
 
 
 def _render_bench(weights: Mapping[str, float]) -> None:

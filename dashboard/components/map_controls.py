@@ -10,13 +10,14 @@ from dashboard.access import may_act, way_in
 from dashboard.actions import submit_job
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
-from training.store.curation import list_subsets
+from training.store import Store
+from training.store.curation import Subset, list_subsets
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -60,11 +61,14 @@ def colour_title(key: str) -> str:
     return f"{outcome(column).title} in {job_id}" if job_id else COLOURINGS[column].title
 
 
+def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
+    runs = [job for job in store.jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
+    return [f"{column}:{job.id}" for job in runs[:_RUNS_OFFERED] for column in data.outcomes(job.id)]
+
+
 def _render_colour(atlas: Atlas, state: State) -> None:
     offered = list(available(map_data.frame(atlas), COLOURINGS))
-    runs = [job for job in data.store().jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
-    for job in runs[:_RUNS_OFFERED]:
-        offered += [f"{column}:{job.id}" for column in data.outcomes(job.id)]
+    offered += data.readable(lambda store: _colourings_by_runs(store, atlas), [])
     if state.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
         offered.append(state.colour)
     st.selectbox("Colour by", offered, format_func=colour_title, **state.bind(State.colour, Keys.COLOUR_CHOICE))
@@ -92,10 +96,13 @@ def _render_filters(shown: Exploration, state: State) -> None:
             format_func=lambda label: shown.titles[label],
             **state.bind(State.clusters, Keys.FILTER_CLUSTERS),
         )
-    saved = [subset.reference for subset in list_subsets(data.store(), shown.atlas.problem_set.whole.content_hash)]
+    saved: list[Subset] = data.readable(lambda store: list_subsets(store, shown.atlas.problem_set.whole.content_hash), [])
     if saved or state.subset:
         st.selectbox(
-            "Subset", ["", *saved], format_func=lambda name: name or "all", **state.bind(State.subset, Keys.FILTER_SUBSET)
+            "Subset",
+            ["", *(subset.reference for subset in saved)],
+            format_func=lambda name: name or "all",
+            **state.bind(State.subset, Keys.FILTER_SUBSET),
         )
 
 
@@ -193,4 +200,4 @@ def _render_preparing(model: str) -> None:
             st.rerun(scope="app")
         st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
 
-    st.fragment(wait, run_every=1.0)()
+    st.fragment(bounded(wait), run_every=1.0)()

@@ -12,7 +12,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import ask_model, stop_model
 from dashboard.components.completions import cards_html, completion_card, reward_rows
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
 from dashboard.state import Field, Keys, State
@@ -35,7 +35,7 @@ def render_playground(state: State) -> Sequence["Field[Any]"]:
     with answers:
         exchange: Exchange | None = state.exchange
         waiting = exchange is not None and not exchange.future.done()
-        st.fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
+        st.fragment(bounded(_render_answers), run_every=_POLL_S if waiting else None)(waiting)
     return (State.play_model,)
 
 

@@ -8,6 +8,7 @@ of through the websocket with every rerun.
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
+from training.errors import HomeError
 
 _SCRIPT = Path(__file__).with_name("plot.js")
 _SHARED = Path(__file__).with_name("plotly.js")
@@ -83,7 +85,8 @@ def render_plot(
         view: what the figure shows; the person's zoom is kept as long as it stays the same.
         alt: the chart's text alternative.
         height: as CSS.
-        files: where large parts are put for the browser to fetch; without it they travel with every rerun.
+        files: where large parts are put for the browser to fetch; without it, and where they cannot be written, they travel
+            with every rerun.
         texts: `atlas_figure.texts`, shown of the point under the pointer.
         overlay: `atlas_figure.overlay`.
         selected: rows of the points that stand out; with none, all do.
@@ -159,9 +162,10 @@ def reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | Non
     """The content itself, or where to fetch it."""
     if spec is None:
         return None
-    if files is None or len(spec.json) < _INLINE_CHARACTERS:
-        return {"revision": spec.revision, "json": spec.json}
-    return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
+    if files is not None and len(spec.json) >= _INLINE_CHARACTERS:
+        with suppress(HomeError):  # a full disk takes no map away
+            return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
+    return {"revision": spec.revision, "json": spec.json}
 
 
 def plotly_url() -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.verifier import EquationCheck, check_equation, check_problem
 from dashboard import data, map_data
+from dashboard.components.errors import boundary
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import count, percent, plain, shorten, significant
@@ -34,7 +35,8 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
     with st.container(key=NEIGHBORS, gap="xsmall"):
         for neighbor, similarity in nearest:
             _render_neighbor(problems[int(neighbor)], float(similarity), state)
-    _render_history(problem_history(data.store(), atlas.problem_set.source, problems[row].id))
+    with boundary(tells_away=False):
+        _render_history(problem_history(data.store(), atlas.problem_set.source, problems[row].id))
 
 
 def _render_nothing_chosen(state: State) -> None:

@@ -13,7 +13,7 @@ from dashboard.components.sign_in import render_sign_in
 from dashboard.state import Keys, State
 from dashboard.text import count, duration, plain
 from training.allowed import allowed_embedding, allowed_source
-from training.errors import AtlasError, StoreAwayError
+from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.problems import ProblemSet
 from training.store import Job
 
@@ -36,10 +36,22 @@ def render_sidebar(page: str) -> None:
     with st.sidebar:
         _render_source(state)
         st.divider()
-        if data.shares_home():
-            st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+        _render_notices()
         st.fragment(_render_jobs, run_every=_poll_s())()
         render_sign_in()
+
+
+def _render_notices() -> None:
+    """What is unusual about the home and the store."""
+    if reason := data.home().why_unwritable():
+        st.caption(
+            plain(f"The home folder {data.home().root} cannot be written ({reason}): nothing can be launched or kept there.")
+        )
+    if data.shares_home():
+        st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+    with boundary(tells_away=False):
+        if notice := data.store_notice():
+            st.caption(plain(notice))
 
 
 def _take_address(state: State, page: str) -> None:
@@ -106,7 +118,7 @@ def _render_problem_set(problems: ProblemSet) -> None:
 def _poll_s() -> float:
     try:
         busy = any(job.active for job in _newest_jobs())
-    except StoreAwayError:
+    except StoreFailedError:
         busy = True  # so that its return is noticed soon
     return _BUSY_POLL_S if busy else _IDLE_POLL_S
 
@@ -121,9 +133,12 @@ def _render_jobs() -> None:
     try:
         data.reconcile_soon()
         jobs = _newest_jobs()
-    except StoreAwayError:
+    except StoreFailedError as error:
         state.store_away = True
-        st.caption("The run store cannot be reached; jobs go on, and this page does when it is back.")
+        if isinstance(error, StoreAwayError):
+            st.caption("The run store cannot be reached; jobs go on, and this page does when it is back.")
+        else:
+            st.caption(plain(f"{error.problem} {error.remedy}"))
         return
     if state.store_away:
         state.store_away = False

@@ -57,9 +57,6 @@ def render_timeline(
         at: the step shown, 0 for the last.
         window: how many steps up to that one count, 0 for all.
         on_stepped: called with the step that was chosen, 0 for the last.
-
-    Raises:
-        HomeError: the file cannot be written.
     """
     reports = f"{key} reports"
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -100,6 +101,11 @@ def job_folder(home: Home, job_id: str) -> Path:
     return home.runs / job_id
 
 
+def folders_there(home: Home) -> set[str]:
+    """The ids of jobs that have a folder here: the store need not know them, as one that was begun anew does not."""
+    return {path.name for path in home.runs.iterdir()} if home.runs.is_dir() else set()
+
+
 def worker_name() -> str:
     """`host:pid` of this process, as the store keeps it."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -114,15 +120,26 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
     Args:
         job: `None` for what is no job; its turn comes when none waits.
         check: called while waiting; raises to give up (a stop request).
+
+    Raises:
+        HomeError: the home cannot be written.
     """
     if job is not None and job.backend != LOCAL:
         yield
         return
-    with (home.locks / "accelerator.lock").open("a") as lock:
+    with _lock_file(home) as lock:
         while not (_is_next(store, job) and _try_lock(lock.fileno())):
             check()
             time.sleep(_POLL_S)
         yield
+
+
+def _lock_file(home: Home) -> IO[str]:
+    try:
+        return (home.locks / "accelerator.lock").open("a")
+    except OSError:
+        home.require_writable()
+        raise
 
 
 def _is_next(store: Store, job: Job | None) -> bool:

@@ -26,9 +26,9 @@ from training.command_line.outputs import (
     health_lines,
 )
 from training.config import parse_config
-from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, finish_deletions
+from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.engines import engine_named
-from training.errors import ConfigError, SourceError
+from training.errors import ConfigError, SourceError, StoreFailedError
 from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
@@ -102,7 +102,7 @@ def show_presets(options: argparse.Namespace) -> int:
 
 def run_training(options: argparse.Namespace) -> int:
     """Be the training process of a queued run."""
-    home, store = patiently(open_here)
+    home, store = patiently(open_for_job)
     with (
         job_process(store, options.job) as process,
         local.accelerator(home, store, process.job, process.check_stop),
@@ -144,7 +144,7 @@ def show_backends(options: argparse.Namespace) -> int:
 def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
     home, store = open_here()
-    reconcile(store, home)
+    _reconcile(store, home)
     runs = store.jobs("train")
     if options.json:
         print(json.dumps([_job_facts(run) for run in runs], indent=2))
@@ -160,7 +160,7 @@ def list_runs(options: argparse.Namespace) -> int:
 def show_run(options: argparse.Namespace) -> int:
     """Print one run, or the end of its log."""
     home, store = open_here()
-    reconcile(store, home)
+    _reconcile(store, home)
     run = store.job(options.run)
     if options.log:
         print(launch.backend_named(run.backend, home).logs(run), end="")
@@ -241,7 +241,6 @@ def resume_run(options: argparse.Namespace) -> int:
 def delete_run(options: argparse.Namespace) -> int:
     """Delete an ended run, or say what would go."""
     home, store = open_here()
-    finish_deletions(store, home)
     run = store.job(options.run)
     check_deletable(store, home, run)
     print(f"{run.id}: {belongings_line(belongings_of(store, home, run.id))}")
@@ -271,7 +270,25 @@ def open_here() -> tuple[Home, Store]:
     """The home and the run store that the environment names, own reward functions known."""
     home = Home.from_environment()
     register_own_rewards(home.rewards)
-    return home, Store.open(home.store_url)
+    store = open_store(home)
+    if notice := unknown_runs(store, home):
+        print(f"warning: {notice}", file=sys.stderr)
+    return home, store
+
+
+def open_for_job() -> tuple[Home, Store]:
+    """The same for a job's own process: the store is there, as the job is in it."""
+    home = Home.from_environment()
+    register_own_rewards(home.rewards)
+    return home, Store.open(home.store_url, create=False)
+
+
+def _reconcile(store: Store, home: Home) -> None:
+    """`reconcile`, as far as the store can be written: else it tells what it knows."""
+    try:
+        reconcile(store, home)
+    except StoreFailedError as error:
+        print(f"warning: {error}", file=sys.stderr)
 
 
 def _wait(store: Store, home: Home, run_id: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from training.adversarial import check_cases, print_bench
-from training.command_line.commands import open_here
+from training.command_line.commands import open_for_job, open_here
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.errors import SourceError, StoreError
 from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
@@ -21,9 +21,10 @@ from training.rewards import score_completion
 
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a model here and now, or be the process of a queued measurement: 1 if it was stopped."""
-    home, store = open_here()
     if options.job:
+        home, store = open_for_job()
         return 0 if measure(store, home, *queued_measurement(store, home, options.job)) else 1
+    home, store = open_here()
     problem_set = load_problems(options.source, home)
     settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
     spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
@@ -87,7 +88,7 @@ def _confirmed(spec: after_run.OutputSpec) -> bool:
 
 def make_output(options: argparse.Namespace) -> int:
     """Be the process of a queued merge, push or export."""
-    home, store = open_here()
+    home, store = open_for_job()
     print(after_run.produce(store, home, *after_run.queued_output(store, options.job)))
     return 0
 

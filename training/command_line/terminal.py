@@ -1,4 +1,4 @@
-"""How the command lines end: what went wrong becomes one line and a status, never a traceback."""
+"""How the command lines end: what went wrong, with the disk too, becomes one line and a status, never a traceback."""
 
 import os
 import signal
@@ -6,9 +6,10 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
-from training.errors import AtlasError
+from training.errors import AtlasError, disk_error
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -42,11 +43,25 @@ def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
         status = command(options)
         sys.stdout.flush()
     except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
+        with suppress(OSError):  # a log on a full disk
+            print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return 0
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was this that failed: the output goes to a file on a full disk
+            _print_no_more()
+        with suppress(OSError):
+            print(f"error: {disk_error(error)}", file=sys.stderr)
+        return EXIT_ERROR
     return status
+
+
+def _print_no_more() -> None:
+    """Have standard output go nowhere: else Python tries once more at its end to write what is left, and fails again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

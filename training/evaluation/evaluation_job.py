@@ -1,6 +1,6 @@
 """Measuring a model outside a run: what is to be measured, as data, and the job that does it and survives a kill."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -92,17 +92,20 @@ def evaluated_problems(spec: EvaluationSpec, problem_set: ProblemSet) -> tuple[P
     return problems[: max(1, round(len(problems) * spec.fraction))]
 
 
-def open_job(store: Store, spec: EvaluationSpec, total: int) -> tuple[Job, bool]:
+def open_job(store: Store, spec: EvaluationSpec, total: int, taken: Collection[str] = ()) -> tuple[Job, bool]:
     """(the job of a spec, whether it waits for a process): it does not while a job measures exactly this.
 
     It is a new one, or the newest equal one if that was stopped, failed or lost half way.
+
+    Args:
+        taken: as of `Store.create_job`.
     """
     newest = measured_before(store, spec)
     if newest is not None and newest.active:
         return newest, False
     if newest is not None and newest.status != "finished":
         return store.requeue(newest.id), True
-    return store.create_job("evaluate", "evaluate", spec.model_dump(), total=total)
+    return store.create_job("evaluate", "evaluate", spec.model_dump(), total=total, taken=taken)
 
 
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:

@@ -23,7 +23,7 @@ from training.backends.configuration import OWN_VARIABLES
 from training.backends.entry import EXPECTED, take_private
 from training.config import RunConfig
 from training.engines import engine_named
-from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, WorkerError
+from training.errors import AtlasError, BackendError, ConfigError, StoreFailedError, WorkerError
 from training.home import Home
 from training.jobs import JobProcess, StopRequested
 from training.own_rewards import register_own_rewards
@@ -211,7 +211,7 @@ def _fit(work: _Work, process: JobProcess, workers: Workers) -> _Outcome:
     while thread.is_alive():
         thread.join(_POLL_S)
         if process.signalled and not passed_on:
-            with suppress(StoreAwayError):  # then in the next round
+            with suppress(StoreFailedError):  # then in the next round
                 process.store.request_stop(process.job.id)  # where the first worker looks
                 passed_on = True
     if isinstance(found[0], BaseException):
@@ -312,12 +312,14 @@ def _be_worker(work: _Work) -> _Outcome | None:
     if ranks.index:
         follow(work.config, work.problem_set, work.folder, ranks)
         return None
-    store = Store.open(work.home.store_url)
+    store = Store.open(work.home.store_url, create=False)
     process = JobProcess(store, store.job(work.job_id))
     with tracked(work.config, store, process.job, work.folder):
         try:
             train(work.config, work.problem_set, process, work.folder, ranks)
         except StopRequested:
+            if process.broken is not None:
+                raise process.broken from None
             return _Outcome(True, process.reason)
     return _Outcome(False, process.reason)
 

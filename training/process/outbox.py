@@ -15,7 +15,8 @@ from typing import Any
 
 from training.errors import StoreError
 from training.store import Checkpoint, Progress, Rollout, Store
-from training.store.sessions import sessions_of
+from training.store.sessions import reach_of
+from training.text import size_text
 
 NAME = "outbox.jsonl"
 
@@ -49,7 +50,7 @@ class Outbox:
         """Take up the folder's file if there is one.
 
         Args:
-            session: when the present session of the run began; see `current_session`.
+            session: when the present session of the run began, as the store has it.
         """
         self.path = folder / NAME
         self._session = session
@@ -61,6 +62,11 @@ class Outbox:
     def is_empty(self) -> bool:
         return self._size == 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Of what is in it."""
+        return self._size
+
     def append(self, entries: Iterable[Entry]) -> None:
         """Keep entries; they are on the disk when this returns.
 
@@ -71,7 +77,7 @@ class Outbox:
         added = "".join(f"{line}\n" for line in [*lines, *(json.dumps(asdict(entry)) for entry in entries)]).encode()
         remedy = "Bring the store back and resume the run: what waits in this file is delivered first."
         if self._size + len(added) > self._limit_bytes:
-            raise StoreError(f"The run store is away, and {self.path} holds {self._size / 2**30:,.2f} GiB for it.", remedy)
+            raise StoreError(f"{self.path} holds {size_text(self._size)} for the run store, which takes nothing now.", remedy)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("r+b" if self._size else "wb") as file:
@@ -82,7 +88,7 @@ class Outbox:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreError(
-                f"The run store is away, and {self.path} cannot be written ({error.strerror or error}).", remedy
+                f"{self.path} cannot be written ({error.strerror or error}), and the run store takes nothing now.", remedy
             ) from error
         self._size += len(added)
 
@@ -99,6 +105,10 @@ class Outbox:
             write(store, job_id, [entry for entry in entries if up_to_step is None or entry.step <= up_to_step])
             self._delivered = end
         self.clear()
+
+    def cut(self, size_bytes: int) -> None:
+        """Forget what was appended since it had this size: the next entries are written over it."""
+        self._size = size_bytes
 
     def clear(self) -> None:
         """Delete the file."""
@@ -160,11 +170,6 @@ def write(store: Store, job_id: str, entries: Sequence[Entry]) -> None:
     )
 
 
-def current_session(store: Store, job_id: str) -> float | None:
-    """When the run's newest session began, `None` before its first."""
-    return next((session.started_at for session in reversed(sessions_of(store, [job_id]).get(job_id, []))), None)
-
-
 def deliver_left_behind(store: Store, job_id: str, folder: Path) -> None:
     """Deliver what an earlier process of the run left in its folder.
 
@@ -178,13 +183,17 @@ def deliver_left_behind(store: Store, job_id: str, folder: Path) -> None:
     if outbox.is_empty:
         return
     wrote = outbox.written_in()
-    began = [session.started_at for session in sessions_of(store, [job_id]).get(job_id, [])]
-    if wrote is not None and wrote not in began[-2:]:  # the present session, or the one before it
+    if wrote is not None and _sessions_since(wrote, reach_of(store, job_id).began) > 1:  # the present one is one
         print(f"{outbox.path} is older than what {job_id} did elsewhere since: it is dropped", file=sys.stderr, flush=True)
         outbox.clear()
         return
     outbox.deliver(store, job_id, up_to_step=store.chosen_step(job_id, since=wrote or 0.0))
     print("what the run store had not received from an earlier process is delivered", file=sys.stderr, flush=True)
+
+
+def _sessions_since(wrote: float, began: Sequence[float]) -> int:
+    """How many sessions began after one; a store that was restored from an older copy does not know that one."""
+    return len(began) - 1 - began.index(wrote) if wrote in began else sum(start > wrote for start in began)
 
 
 def _parsed(line: dict[str, Any]) -> Entry:

@@ -65,6 +65,7 @@ def patiently(call: Callable[[], T], give_up: Callable[[], bool] = lambda: False
 
     Raises:
         StoreAwayError: the store stayed away.
+        StoreError: what else the call raises; no try more would help.
     """
     backoff = Backoff()
     while True:

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.errors import StoreAwayError
+from training.errors import StoreFailedError
 from training.jobs import JobProcess
 from training.models.checkpoints import keep_newest
 from training.models.uploads import Uploads
@@ -64,7 +64,7 @@ class StoreCallback(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Put the complete checkpoint on record behind its steps, then delete those beyond the number kept.
 
-        While the store is away none is deleted: the next save, or the run's end, has it done.
+        While the store is away, and once it has failed, none is deleted: the next save, or the run's end, has it done.
         """
         path = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         self._recorder.add_checkpoint(state.global_step, str(path))
@@ -72,5 +72,5 @@ class StoreCallback(TrainerCallback):
         if self._uploads is not None:
             self._uploads.add(state.global_step, path)
         elif is_in_store:
-            with suppress(StoreAwayError):
+            with suppress(StoreFailedError):
                 keep_newest(self._process.store, self._process.job.id, self._checkpoints_kept)

@@ -4,17 +4,19 @@ Contract
     A `Store` may be shared by threads and opened by any number of processes at once; each method is one transaction.
     Writers never wait for readers (SQLite in WAL mode; Postgres by nature). Readers follow a run by cursor: "what came
     after sequence number N". A job is written by its own process; others only put requests to it.
-    Methods that name a job raise `StoreError` when there is none, and all raise `StoreAwayError` while the database cannot be
-    reached; a write that raises it may have been made or not.
+    Methods that name a job raise `UnknownJobError` when there is none, and all raise `StoreFailedError` where the database does
+    not do what is asked: `StoreAwayError` while it cannot be reached, `StoreLostError` when it was deleted or replaced while in
+    use. A write that raises one may have been made or not. What no database would take raises `StoreError`.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 
 import sqlalchemy as sa
 
-from training.errors import StoreAwayError, StoreError
+from training.errors import StoreError, StoreFailedError
 from training.store import database, schema
 from training.store.database import root_cause, shown_url
 from training.store.job_rows import HEARTBEAT_S, LOCAL, LOST_AFTER_S, JobRows
@@ -41,21 +43,27 @@ _RESUME_AT = "resume at "
 class Store(JobRows):
     """Jobs, and what runs leave behind; see the module's contract."""
 
+    is_new = False
+    """Whether it was empty when it was opened, and its tables were made then."""
+
     @classmethod
-    def open(cls, url: str, clock: Callable[[], float] = time.time) -> "Store":
-        """Connect, and create or migrate the tables.
+    def open(cls, url: str, clock: Callable[[], float] = time.time, *, create: bool = True) -> "Store":
+        """Connect, and create or migrate the tables; a store that can only be read is opened to be read.
+
+        Args:
+            create: whether to begin an empty store where SQLite's file is not there.
 
         Raises:
             StoreAwayError: the database cannot be reached now.
-            StoreError: the URL is malformed, the database refuses us or cannot be written, or it is newer than this program.
+            StoreLostError: it is not there, and was not to be created.
+            StoreError: the URL is malformed, the database refuses us or is too old to be read only, or it is newer than this
+                program.
         """
-        remedy = "Check GRPO_ATLAS_STORE, and that the database is there and writable."
         try:
-            store = cls(database.connect(url), clock)
-            with store._writer.begin() as connection:
-                found = schema.migrate(connection, clock())
-        except StoreAwayError as error:
-            raise StoreAwayError(error.problem, remedy) from error
+            store = cls(database.connect(url, create=create), clock)
+            found = store._bring_up_to_date()
+        except StoreFailedError as error:
+            raise type(error)(error.problem, f"{error.remedy} GRPO_ATLAS_STORE names it.") from error
         except (sa.exc.ArgumentError, ValueError) as error:
             # Nor is the error's text shown: in a malformed address a password may stand anywhere.
             raise StoreError(
@@ -63,7 +71,10 @@ class Store(JobRows):
                 "Correct GRPO_ATLAS_STORE; in a password, characters such as @ are written as %40.",
             ) from (error if "@" not in url else None)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise StoreError(f"The run store {shown_url(url)} cannot be opened ({root_cause(error)}).", remedy) from error
+            raise StoreError(
+                f"The run store {shown_url(url)} cannot be opened ({root_cause(error)}).",
+                "Correct GRPO_ATLAS_STORE, or install what it needs.",
+            ) from error
         if found > schema.VERSION:
             raise StoreError(
                 f"The run store has schema version {found}, this program knows {schema.VERSION}.",
@@ -71,8 +82,38 @@ class Store(JobRows):
             )
         return store
 
+    def _bring_up_to_date(self) -> int:
+        """Create or migrate the tables where that is due; the version that they had, 0 for none."""
+        with self._reader.connect() as connection:
+            found = schema.found_version(connection)
+        if found >= schema.VERSION:
+            return found
+        with self._writer.begin() as connection:
+            found = schema.migrate(connection, self._clock())
+        self.is_new = found == 0
+        return found
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what was opened is still what its address names: false where SQLite's file is gone or is another one."""
+        return self._database.is_current
+
+    def hold(self) -> "Store | None":
+        """The same store, to be read only, for as long as it is held: also when its file is deleted or replaced.
+
+        `None` where it is not one file. To be closed.
+        """
+        held = self._database.hold()
+        return None if held is None else type(self)(held, self._clock)
+
     def close(self) -> None:
-        """Give back all connections; the store can be used again afterwards."""
+        """Give back all connections; the store can be used again afterwards.
+
+        Of a file that was replaced nothing stays beside the one that took its place.
+        """
+        if not self.is_current:
+            with suppress(StoreFailedError):
+                self._reader.connect().close()
         self._reader.dispose()
 
     def record(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from training.errors import StoreError
+from training.errors import StoreError, StoreLostError
 from training.store import Store
 from training.store.schema import evaluation_items, evaluations
 
@@ -51,6 +51,7 @@ class OpenEvaluation:
     """An evaluation that is being made."""
 
     key: int
+    created_at: float
     done: tuple[EvaluationItem, ...]
     """What an earlier process had measured of it before it was killed."""
     kept: int
@@ -65,35 +66,41 @@ def open_evaluation(store: Store, job_id: str, label: str, step: int, split: str
     with store.writing(turn=f"evaluations {job_id}") as connection:
         same_label = sa.and_(evaluations.c.job_id == job_id, evaluations.c.label == label)
         unfinished = sa.and_(same_label, evaluations.c.step == step, evaluations.c.completed_at.is_(None))
-        key = connection.scalar(sa.select(evaluations.c.seq).where(unfinished))
-        if key is not None:
-            done = _items(connection, key)
-            return OpenEvaluation(key, done, len(done))
+        begun = connection.execute(sa.select(evaluations.c.seq, evaluations.c.created_at).where(unfinished)).first()
+        if begun is not None:
+            done = _items(connection, begun.seq)
+            return OpenEvaluation(begun.seq, begun.created_at, done, len(done))
         connection.execute(evaluations.delete().where(same_label))
-        values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": store.now()}
+        now = store.now()
+        values = {"job_id": job_id, "label": label, "step": step, "split": split, "created_at": now}
         key = connection.execute(evaluations.insert().values(values).returning(evaluations.c.seq)).scalar_one()
-        return OpenEvaluation(key, (), 0)
+        return OpenEvaluation(key, now, (), 0)
 
 
 def add_items(store: Store, evaluation: OpenEvaluation, items: Iterable[EvaluationItem]) -> None:
     """Append what was measured; all of it or, if the process dies, none.
 
     Tried again after the store was away, it appends nothing that is there already.
+
+    Raises:
+        StoreLostError: the store does not know the evaluation, or less of it than was kept: it is an older copy or another.
     """
     rows = [{"evaluation": evaluation.key} | asdict(item) for item in items]
     with store.writing() as connection:
-        counted = (
-            sa.select(sa.func.count()).select_from(evaluation_items).where(evaluation_items.c.evaluation == evaluation.key)
-        )
-        missing = rows[(connection.scalar(counted) or 0) - evaluation.kept :]
+        missing = rows[_kept(connection, evaluation) - evaluation.kept :]
         if missing:
             connection.execute(evaluation_items.insert(), missing)
     evaluation.kept += len(rows)
 
 
 def complete_evaluation(store: Store, evaluation: OpenEvaluation) -> None:
-    """Say that nothing is missing: from now on readers see it."""
+    """Say that nothing is missing: from now on readers see it.
+
+    Raises:
+        StoreLostError: as `add_items`.
+    """
     with store.writing() as connection:
+        _kept(connection, evaluation)
         connection.execute(evaluations.update().where(evaluations.c.seq == evaluation.key).values(completed_at=store.now()))
 
 
@@ -133,6 +140,19 @@ def last_evaluation(store: Store, job_id: str) -> int:
     complete = sa.and_(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
     with store.reading() as connection:
         return connection.scalar(sa.select(sa.func.max(evaluations.c.seq)).where(complete)) or 0
+
+
+def _kept(connection: sa.Connection, evaluation: OpenEvaluation) -> int:
+    """How many items are on record; raises `StoreLostError` if it is fewer than were kept."""
+    same = (evaluations.c.seq == evaluation.key) & (evaluations.c.created_at == evaluation.created_at)
+    of_it = sa.select(sa.func.count()).select_from(evaluation_items).where(evaluation_items.c.evaluation == evaluation.key)
+    counted: int = connection.scalar(of_it) or 0
+    if counted < evaluation.kept or connection.scalar(sa.select(evaluations.c.seq).where(same)) is None:
+        raise StoreLostError(
+            "The run store does not know the evaluation that was begun in it: it was replaced by another or an older one.",
+            "Give the command again, or resume the run: what it does not know is measured anew.",
+        )
+    return counted
 
 
 def _items(connection: sa.Connection, key: int) -> tuple[EvaluationItem, ...]:

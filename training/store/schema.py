@@ -264,6 +264,13 @@ MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_
 """version -> what changes a database of the version before into it."""
 
 
+def found_version(connection: sa.Connection) -> int:
+    """The version of the tables that are there, 0 where there are none."""
+    if not sa.inspect(connection).has_table(schema_versions.name):
+        return 0
+    return connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) or 0
+
+
 def migrate(
     connection: sa.Connection, now: float, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = VERSION
 ) -> int:
@@ -273,11 +280,11 @@ def migrate(
     take turns.
     """
     take_turn(connection, "schema")
-    if not sa.inspect(connection).has_table(schema_versions.name):
+    current = found_version(connection)
+    if current == 0:
         METADATA.create_all(connection)
         connection.execute(schema_versions.insert().values(version=version, applied_at=now))
         return 0
-    current = connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) or 0
     for number in range(current + 1, version + 1):
         migrations[number](connection)
         connection.execute(schema_versions.insert().values(version=number, applied_at=now))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from training.store import Store
 from training.store.scalar_series import Series
-from training.store.schema import scalars, sessions
+from training.store.schema import rollouts, scalars, sessions
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,33 @@ class Session:
     started_at: float
     ended_at: float | None
     """`None` while it lasts, or where the run's process is gone and nobody has resumed it."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a run's record goes."""
+
+    began: tuple[float, ...]
+    """When its sessions began, oldest first, Unix seconds."""
+    step: int
+    """The newest with rollouts, 0 without."""
+    scalar: int
+    """The sequence number of the newest scalar, 0 without."""
+
+    def covers(self, other: "Reach") -> bool:
+        """Whether nothing is missing that was there when the record went as far as `other`."""
+        return set(other.began) <= set(self.began) and self.step >= other.step and self.scalar >= other.scalar
+
+
+def reach_of(store: Store, job_id: str) -> Reach:
+    """How far a run's record goes now."""
+    of_run = sa.select(sessions.c.started_at).where(sessions.c.job_id == job_id).order_by(sessions.c.seq)
+    step = sa.select(sa.func.max(rollouts.c.step)).where(rollouts.c.job_id == job_id).scalar_subquery()
+    scalar = sa.select(sa.func.max(scalars.c.seq)).where(scalars.c.job_id == job_id).scalar_subquery()
+    with store.reading() as connection:
+        began = tuple(connection.scalars(of_run))
+        found = connection.execute(sa.select(step, scalar)).one()
+    return Reach(began, found[0] or 0, found[1] or 0)
 
 
 def sessions_of(store: Store, job_ids: Iterable[str]) -> dict[str, list[Session]]:
