@@ -6,6 +6,7 @@ because the rows are still there, or finishes; so does it where the place of the
 """
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from training.backends.local import job_folder
 from training.errors import ArtefactError, StoreError
 from training.home import Home
 from training.launch import backend_named
-from training.models.artefacts import check_url, is_url, remove
+from training.models.artefacts import is_copy_of, remove_copies
+from training.names import COMPONENT_BYTES, is_component
 from training.store import Job, Store, schema
 
 _LEAVING = ".deleted "
@@ -57,7 +59,7 @@ def belongings_of(store: Store, home: Home, job_id: str) -> Belongings:
             completions=count(schema.rollouts),
             evaluations=count(schema.evaluations),
             checkpoints=count(schema.checkpoints),
-            size_bytes=_size_bytes(job_folder(home, job_id)),
+            size_bytes=_size_bytes(_folder(home, job_id)),
         )
 
 
@@ -83,34 +85,27 @@ def delete_job(store: Store, home: Home, job_id: str) -> None:
 
     Raises:
         StoreError: there is no such run, it is active, or its folder cannot be moved.
-        ArtefactError: it has uploads, and their driver is not installed here.
     """
     finish_deletions(store, home)
-    folder = job_folder(home, job_id)
-    leaving = _leaving(folder)
     uploads = _uploads(store, store.job(job_id))
-    for url in uploads:
-        check_url(url)
+    folder = _folder(home, job_id)
     with store.writing() as connection:  # nobody can resume the run meanwhile
         _lock(connection, job_id)
         check_deletable(store, home, store.job(job_id))
-        try:
-            if folder.is_dir():
-                folder.rename(leaving)
-            if uploads:
-                leaving.mkdir(exist_ok=True)
-                (leaving / _UPLOADS).write_text(json.dumps(uploads))
-        except OSError as error:
-            raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
+        if folder is not None:
+            _move_away(folder, uploads)
         connection.execute(schema.deleted_jobs.insert().values(id=job_id, deleted_at=store.now()))
         connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
-    _delete_files(leaving)
+    if folder is not None:
+        _delete_files(_leaving(folder))
 
 
 def finish_deletions(store: Store, home: Home) -> None:
     """Bring what a killed deletion left to one end or the other. Costs a look into a folder when there is nothing."""
     for leaving in home.runs.glob(f"{_LEAVING}*"):
         job_id = leaving.name.removeprefix(_LEAVING)
+        if not is_component(job_id):  # nothing that this program has moved there
+            continue
         with store.writing() as connection:  # waits for a deletion that is under way
             is_there = _lock(connection, job_id)
             if is_there and not job_folder(home, job_id).exists():
@@ -120,11 +115,33 @@ def finish_deletions(store: Store, home: Home) -> None:
             _delete_files(leaving)
 
 
+def _folder(home: Home, job_id: str) -> Path | None:
+    """The run's folder; `None` where another program gave it an id that would lead elsewhere, so that it has none."""
+    return job_folder(home, job_id) if is_component(job_id) else None
+
+
+def _move_away(folder: Path, uploads: list[str]) -> None:
+    """Give a run's folder the name of one that leaves, with the list of its uploads in it.
+
+    Raises:
+        StoreError: it cannot be moved.
+    """
+    leaving = _leaving(folder)
+    try:
+        if folder.is_dir():
+            folder.rename(leaving)
+        if uploads:
+            leaving.mkdir(exist_ok=True)
+            (leaving / _UPLOADS).write_text(json.dumps(uploads))
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
+
+
 def _uploads(store: Store, job: Job) -> list[str]:
     """The folder of the run where artefacts go, as the records of its uploads tell it."""
     found = [*(checkpoint.path for checkpoint in store.checkpoints(job.id)), job.tracker]
-    folders = {url.rpartition("/")[0] for url in found if is_url(url) and not url.startswith("http")}
-    return sorted(folder for folder in folders if folder.endswith(f"/{job.id}"))
+    copies = [url for url in found if is_copy_of(url, job.id) and not url.startswith("http")]
+    return sorted({url.rstrip("/").rpartition("/")[0] for url in copies})
 
 
 def _delete_files(leaving: Path) -> None:
@@ -132,11 +149,15 @@ def _delete_files(leaving: Path) -> None:
     listed = leaving / _UPLOADS
     try:
         for url in json.loads(listed.read_text()) if listed.is_file() else ():
-            remove(url)
+            remove_copies(url)
     except ArtefactError as error:
         print(f"{error} They are deleted with the next run that is.", file=sys.stderr)
         return
-    shutil.rmtree(leaving, ignore_errors=True)
+    if leaving.is_symlink():  # what a link leads to is not the run's own
+        listed.unlink(missing_ok=True)
+        leaving.unlink()
+    else:
+        shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _lock(connection: sa.Connection, job_id: str) -> bool:
@@ -145,8 +166,14 @@ def _lock(connection: sa.Connection, job_id: str) -> bool:
 
 
 def _leaving(folder: Path) -> Path:
-    return folder.with_name(f"{_LEAVING}{folder.name}")
+    """What a folder is called on its way out; one whose name is too long for that keeps it."""
+    name = f"{_LEAVING}{folder.name}"
+    return folder.with_name(name) if len(os.fsencode(name)) <= COMPONENT_BYTES else folder
 
 
-def _size_bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+def _size_bytes(folder: Path | None) -> int:
+    """Of the files in a folder; nothing where links in it lead, and nothing that cannot be looked at."""
+    if folder is None or folder.is_symlink():
+        return 0
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(file.lstat().st_size for file in files)

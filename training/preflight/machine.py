@@ -4,7 +4,6 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 
 from training.config import RunConfig
 from training.engines import install_command, missing_packages
@@ -74,7 +73,7 @@ def check_elsewhere(subject: Subject) -> Iterator[Finding]:
         return
     for name in ("model", "source"):
         value = str(getattr(subject.config, name))
-        if Path(value).expanduser().is_absolute():
+        if value.startswith(("/", "~")):
             yield Finding(
                 "warning",
                 name,
