@@ -189,7 +189,7 @@ def _slow_cpu(subject: Subject) -> Iterator[Finding]:
 def check_memory(subject: Subject) -> Iterator[Finding]:
     """The estimate against what the device has."""
     memory, machine = subject.memory, subject.machine
-    if memory is None or machine is None:
+    if memory is None or machine is None or memory.is_smallest:  # for a GPU that this machine has not
         return
     gpu = machine.gpu
     where, total = (gpu.name, gpu.memory_gib) if gpu else ("This machine", machine.memory_gib)
