@@ -39,6 +39,7 @@ from training.command_line.terminal import check_ctrl_c, run_command
 from training.errors import ConfigError, HomeError
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
+from training.options import Parser
 from training.problems import ProblemSet, load_problems
 from training.store import Store
 from training.store.curation import matching_subset, subset_ids
@@ -108,13 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(options.command, options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis", description="Atlases of problem sets.")
+def _parser() -> Parser:
+    parser = Parser(prog="python -m analysis", description="Atlases of problem sets.")
     commands = parser.add_subparsers(required=True, metavar="build | report | export | prepare | ship")
     source, model, layout = _source_options(), _model_options(), _layout_options()
-    facts = argparse.ArgumentParser(add_help=False)
+    facts = Parser(add_help=False)
     facts.add_argument("--json", action="store_true", help="print JSON instead of text")
-    job = argparse.ArgumentParser(add_help=False)
+    job = Parser(add_help=False)
     job.add_argument("--job", metavar="ID", help="report progress to this job in the run store; pages use it")
 
     for name, command, parents, summary in (
@@ -144,16 +145,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _source_options() -> Parser:
+    options = Parser(add_help=False)
     options.add_argument(
         "--source", default="auto", metavar="S", help="demo, hub (GSM8K), auto, or a folder or file (default: auto)"
     )
     return options
 
 
-def _model_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _model_options() -> Parser:
+    options = Parser(add_help=False)
     options.add_argument(
         "--model",
         default=AtlasParameters.model,
@@ -163,8 +164,8 @@ def _model_options() -> argparse.ArgumentParser:
     return options
 
 
-def _layout_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _layout_options() -> Parser:
+    options = Parser(add_help=False)
     options.add_argument(
         "--neighbors",
         type=_between(2, STORED_NEIGHBORS, int),

@@ -23,6 +23,7 @@ from analysis.encoder import FORMAT, ConversionError, TextEncoder
 from training import hub
 from training.errors import ModelError
 from training.home import Home
+from training.paths import is_folder, parse_path
 
 if TYPE_CHECKING:
     import torch
@@ -260,8 +261,8 @@ def _is_default(name: str) -> bool:
 
 
 def _named_folder(name: str) -> Path | None:
-    folder = Path(name).expanduser()
-    return folder if name and folder.is_dir() else None
+    folder = parse_path(name, ModelError)
+    return folder if name and is_folder(folder) else None
 
 
 def _offline_folder() -> Path | None:

@@ -86,7 +86,7 @@ def test_the_command_line_names_the_checkpoints_there_are(
 def test_only_the_newest_checkpoints_are_kept(store: Store, run_id: str, tmp_path: Path) -> None:
     for step in (50, 100, 150):
         save(store, run_id, tmp_path, step)
-    keep_newest(store, run_id, 2)
+    keep_newest(store, run_id, 2, tmp_path)
     assert [checkpoint.step for checkpoint in store.checkpoints(run_id)] == [100, 150]
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-100", "checkpoint-150"]
 

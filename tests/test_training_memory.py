@@ -1,14 +1,21 @@
 """Memory by part: parameters counted as published and as built, bytes against what PyTorch keeps."""
 
+from math import ceil
 from typing import Any
 
 import pytest
 
 from training.config import PROJECTIONS, RunConfig
 from training.home import DEMO_MODEL
+from training.preflight import preflight
 from training.preflight.architecture import PUBLISHED, Architecture, parse_architecture, published_architecture
+from training.preflight.devices import Machine
 from training.preflight.memory import block_activation_bytes, checkpoint_gib, estimate_memory, number_formats
 from training.preflight.model_files import find_model, safetensors_parameters
+from training.preflight.placement import placement
+from training.presets import load_preset
+from training.problems import load_problems
+from training.store import Store
 
 GIB = 2**30
 
@@ -198,3 +205,17 @@ def test_sizes_that_are_missing_leave_the_architecture_unknown() -> None:
     strange = parse_architecture(PUBLISHED["Qwen/Qwen2.5-0.5B"] | {"model_type": "strange"})
     assert strange is not None
     assert not strange.exact
+
+
+@pytest.mark.parametrize("preset", ["article-llama-3.1-8b", "qwen2.5-1.5b", "qwen2.5-3b", "r1-zero-qwen2.5-1.5b"])
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_card_of_a_preset_and_its_preflight_without_a_gpu_name_the_same_figure(
+    preset: str, elsewhere: bool, store: Store
+) -> None:
+    config = load_preset(preset)
+    here = None if elsewhere else Machine((), memory_gib=8.0, disk_free_gib=100.0, has_cuda_torch=False)
+    memory = preflight(config, load_problems("demo"), store, here, ask_hub=False).memory
+    assert memory is not None
+    assert memory.is_smallest
+    assert placement(config) == f"one GPU, about {memory.gpu_gib:.0f} GiB"
+    assert memory.gpu_gib == ceil(memory.peak_gib)

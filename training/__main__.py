@@ -7,6 +7,7 @@ error as one line and end with status 2.
 import argparse
 import sys
 from collections.abc import Callable
+from math import isfinite, nan
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from training.command_line.terminal import run_command
 from training.config import RunConfig
 from training.insight.counterfactuals import Scale
 from training.models.after_run import QUANTIZATIONS
+from training.options import Parser
 from training.presets import preset_paths
 from training.store import LOCAL
 
@@ -29,24 +31,24 @@ _Subcommands = argparse._SubParsersAction  # argparse has no public name for it
 _Command = Callable[[argparse.Namespace], int]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Launch, watch, stop and evaluate GRPO runs.")
+def _parser() -> Parser:
+    parser = Parser(prog="python -m training", description="Launch, watch, stop and evaluate GRPO runs.")
     subcommands = parser.add_subparsers(required=True, metavar="command")
     for add_group in (_add_launching, _add_looking, _add_changing, _add_measuring, _add_outputs):
         add_group(subcommands)
     return parser
 
 
-def _add(to: _Subcommands, name: str, command: _Command, text: str, *, run: bool = False) -> argparse.ArgumentParser:
+def _add(to: _Subcommands, name: str, command: _Command, text: str, *, run: bool = False) -> Parser:
     """A command; with `run` it takes a run's id."""
-    added: argparse.ArgumentParser = to.add_parser(name, help=text, description=text)
+    added: Parser = to.add_parser(name, help=text, description=text)
     added.set_defaults(command=command)
     if run:
         added.add_argument("run", metavar="RUN", help="the run's id, as `list` shows it")
     return added
 
 
-def _add_configured(to: _Subcommands, name: str, command: _Command, text: str) -> argparse.ArgumentParser:
+def _add_configured(to: _Subcommands, name: str, command: _Command, text: str) -> Parser:
     """A command that takes a run's configuration."""
     added = _add(to, name, command, text)
     settings = ", ".join(RunConfig.model_fields)
@@ -59,7 +61,7 @@ def _add_configured(to: _Subcommands, name: str, command: _Command, text: str) -
     return added
 
 
-def _add_output(to: _Subcommands, name: str, command: _Command, text: str, out: str = "") -> argparse.ArgumentParser:
+def _add_output(to: _Subcommands, name: str, command: _Command, text: str, out: str = "") -> Parser:
     """A command that makes something of a run's checkpoint; with `out`, its help, in a folder that can be named."""
     added = _add(to, name, command, text, run=True)
     added.add_argument("--checkpoint", type=_count, metavar="STEP", help="the checkpoint's step, the latest if not given")
@@ -235,9 +237,12 @@ def _temperature(text: str) -> float:
 def _weight(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name.strip(), float(value)
+        weight = float(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=W, such as correctness=1") from None
+        weight = nan
+    if isfinite(weight):
+        return name.strip(), weight
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=W, such as correctness=1")
 
 
 def _step(text: str) -> int:

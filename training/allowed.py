@@ -9,9 +9,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from training.errors import AtlasError, ModelError, SourceError
+from training.errors import AtlasError, ModelError, SourceError, shown
 from training.home import Home
 from training.models.artefacts import is_url
+from training.paths import is_folder, parse_path
 from training.store import Store, schema
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -39,12 +40,12 @@ def allowed_model(name: str, store: Store, home: Home) -> str:
     if is_url(name) and _is_checkpoint(store, name):
         return name
     if not _is_path(name):
-        raise ModelError(f"{name!r} is not a model's name.", 'Use "demo", a Hub name such as owner/name, or a folder.')
+        raise ModelError(f"{shown(name)} is not a model's name.", 'Use "demo", a Hub name such as owner/name, or a folder.')
     folder = _resolve(name, ModelError)
     if not _is_checkpoint(store, name) and not _lies_in(folder, home):
-        raise ModelError(f"A page may not load a model from {name!r}.", _REMEDY)
-    if not folder.is_dir():
-        raise ModelError(f"There is no folder {name!r}.", "Check the path; a model's folder holds its config.json.")
+        raise ModelError(f"A page may not load a model from {shown(name)}.", _REMEDY)
+    if not is_folder(folder):
+        raise ModelError(f"There is no folder {shown(name)}.", "Check the path; a model's folder holds its config.json.")
     return str(folder)
 
 
@@ -59,7 +60,7 @@ def allowed_source(source: str, home: Home) -> str:
         return source
     path = _resolve(source, SourceError)
     if not source or not _lies_in(path, home):
-        raise SourceError(f"A page may not read problems from {source!r}.", _REMEDY)
+        raise SourceError(f"A page may not read problems from {shown(source)}.", _REMEDY)
     return str(path)
 
 
@@ -70,13 +71,13 @@ def allowed_embedding(name: str, home: Home) -> str:
         ModelError: a page may not name it, or its folder is not there.
     """
     name = name.strip()
-    if _EMBEDDING_NAME.fullmatch(name) and ".." not in name and not Path(name).is_dir():
+    if _EMBEDDING_NAME.fullmatch(name) and ".." not in name and not is_folder(Path(name)):
         return name
     folder = _resolve(name, ModelError)
     if not name or not _lies_in(folder, home):
-        raise ModelError(f"A page may not load an embedding model from {name!r}.", _REMEDY)
-    if not folder.is_dir():
-        raise ModelError(f"There is no folder {name!r}.", "Check the path, or name a sentence-transformers model.")
+        raise ModelError(f"A page may not load an embedding model from {shown(name)}.", _REMEDY)
+    if not is_folder(folder):
+        raise ModelError(f"There is no folder {shown(name)}.", "Check the path, or name a sentence-transformers model.")
     return str(folder)
 
 
@@ -85,10 +86,7 @@ def _is_path(name: str) -> bool:
 
 
 def _resolve(name: str, error: type[AtlasError]) -> Path:
-    try:
-        return Path(name).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as found:  # a loop of links, an unknown ~user, a null character
-        raise error(f"{name!r} is not a path.", "Check its spelling.") from found
+    return parse_path(name, error, follow=True)
 
 
 def _lies_in(path: Path, home: Home) -> bool:

@@ -8,14 +8,20 @@ text in the form, its `unit` stands beside the value, and pydantic holds its ran
 import difflib
 import re
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from training.errors import ConfigError
+from training.errors import ConfigError, shown
+from training.names import NAME_RULE, is_name
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import ARTICLE_REWARDS, REWARDS
+
+_FINDINGS = 8
+"""What is wrong with a configuration is told up to so many times."""
+_FIELD_CHARACTERS = 60
 
 EngineName = Literal["transformers", "unsloth"]
 
@@ -206,6 +212,20 @@ class RunConfig(BaseModel):
         False,
     )
 
+    @field_validator("preset")
+    @classmethod
+    def _is_name(cls, preset: str) -> str:
+        if preset and not is_name(preset):
+            raise ValueError(f"a run is called after its preset and cannot be called so. {NAME_RULE}")
+        return preset
+
+    @field_validator("model", "source", "subset", "system_prompt")
+    @classmethod
+    def _has_no_null(cls, text: str) -> str:
+        if "\0" in text:
+            raise ValueError("holds a null character, which neither a path nor a prompt may")
+        return text
+
     @field_validator("rewards")
     @classmethod
     def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
@@ -316,14 +336,28 @@ def parse_config(values: dict[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        findings = "; ".join(_describe(finding) for finding in error.errors())
+        findings = "; ".join(_describe(finding).rstrip(".") for finding in error.errors(include_url=False)[:_FINDINGS])
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error
+
+
+def stored_config(spec: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a run on record. The name of its preset is left out where this program would not take it.
+
+    Raises:
+        ConfigError: it is not one for this program.
+    """
+    preset = spec.get("preset", "")
+    is_kept = isinstance(preset, str) and (not preset or is_name(preset))
+    return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
 
 
 def _describe(finding: Any) -> str:
     field = ".".join(str(part) for part in finding["loc"])
+    field = field if len(field) <= _FIELD_CHARACTERS else f"{field[: _FIELD_CHARACTERS - 1]}…"
     if finding["type"] == "extra_forbidden":
         close = difflib.get_close_matches(field, RunConfig.model_fields, n=1, cutoff=0.4)
-        return f"there is no setting {field!r}" + (f" (did you mean {close[0]}?)" if close else "")
+        return f"there is no setting {shown(field)}" + (f" (did you mean {close[0]}?)" if close else "")
     message = finding["msg"].removeprefix("Value error, ")
-    return f"{field} = {finding['input']!r}: {message[0].lower()}{message[1:]}" if field and field != "rewards" else message
+    return (
+        f"{field} = {shown(finding['input'])}: {message[0].lower()}{message[1:]}" if field and field != "rewards" else message
+    )

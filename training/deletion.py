@@ -22,7 +22,8 @@ from training.backends.local import folders_there, job_folder
 from training.errors import ArtefactError, StoreError, StoreFailedError
 from training.home import Home
 from training.launch import backend_named
-from training.models.artefacts import check_url, is_url, remove
+from training.models.artefacts import is_copy_of, remove_copies
+from training.names import is_component
 from training.store import Job, Store, schema
 from training.store.database import shown_url
 from training.text import size_text
@@ -58,7 +59,7 @@ def belongings_of(store: Store, home: Home, job_id: str) -> Belongings:
             completions=count(schema.rollouts),
             evaluations=count(schema.evaluations),
             checkpoints=count(schema.checkpoints),
-            size_bytes=_size_bytes(job_folder(home, job_id)),
+            size_bytes=_size_bytes(_folder(home, job_id)),
         )
 
 
@@ -84,26 +85,26 @@ def delete_job(store: Store, home: Home, job_id: str) -> None:
 
     Raises:
         StoreError: there is no such run, it is active, or its folder cannot be deleted.
-        ArtefactError: it has uploads, and their driver is not installed here.
     """
     finish_deletions(store, home)
-    folder = job_folder(home, job_id)
+    folder = _folder(home, job_id)
     uploads = _uploads(store, store.job(job_id))
-    for url in uploads:
-        check_url(url)
-    mark = home.deletions / f"{_of_store(home)}{job_id}"
+    mark = _mark(home, job_id)
     try:
         with store.writing() as connection:  # nobody can resume the run meanwhile
             _lock(connection, job_id)
             check_deletable(store, home, store.job(job_id))
-            _make_mark(mark, uploads, folder)
+            if folder is not None and mark is not None:
+                _make_mark(mark, uploads, folder)
             connection.execute(schema.deleted_jobs.insert().values(id=job_id, deleted_at=store.now()))
             connection.execute(schema.jobs.delete().where(schema.jobs.c.id == job_id))
     except StoreError:
-        with suppress(OSError):
-            mark.unlink(missing_ok=True)
+        if mark is not None:
+            with suppress(OSError):
+                mark.unlink(missing_ok=True)
         raise
-    _delete_files(mark, folder)
+    if folder is not None:
+        _delete_files(mark, folder)
 
 
 def open_store(home: Home) -> Store:
@@ -138,6 +139,8 @@ def finish_deletions(store: Store, home: Home, *, uploads: bool = True) -> None:
     """
     for mark in _marks(home):
         job_id = mark.name.removeprefix(_of_store(home))
+        if not is_component(job_id):  # nothing that this program has put there
+            continue
         with store.writing() as connection:  # waits for a deletion that is under way
             if is_there := _lock(connection, job_id):
                 with suppress(OSError):  # the home can only be read
@@ -167,22 +170,39 @@ def _make_mark(mark: Path, uploads: list[str], folder: Path) -> None:
         raise StoreError(f"{folder} cannot be deleted ({error.strerror or error}).", "Check who owns it.") from error
 
 
+def _folder(home: Home, job_id: str) -> Path | None:
+    """The run's folder; `None` where another program gave it an id that would lead elsewhere, so that it has none."""
+    return job_folder(home, job_id) if is_component(job_id) else None
+
+
+def _mark(home: Home, job_id: str) -> Path | None:
+    """What says that a run is being deleted; `None` where no file can be named after it."""
+    name = f"{_of_store(home)}{job_id}"
+    return home.deletions / name if is_component(name) and is_component(job_id) else None
+
+
 def _uploads(store: Store, job: Job) -> list[str]:
     """The folder of the run where artefacts go, as the records of its uploads tell it."""
     found = [*(checkpoint.path for checkpoint in store.checkpoints(job.id)), job.tracker]
-    folders = {url.rpartition("/")[0] for url in found if is_url(url) and not url.startswith("http")}
-    return sorted(folder for folder in folders if folder.endswith(f"/{job.id}"))
+    copies = [url for url in found if is_copy_of(url, job.id) and not url.startswith("http")]
+    return sorted({url.rstrip("/").rpartition("/")[0] for url in copies})
 
 
-def _delete_files(mark: Path, folder: Path, *, uploads: bool = True) -> None:
+def _delete_files(mark: Path | None, folder: Path, *, uploads: bool = True) -> None:
     """Delete a run's folder and uploads, then the mark; it stays while the uploads cannot be reached."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_symlink():  # what a link leads to is not the run's own
+        with suppress(OSError):
+            folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    if mark is None:
+        return
     try:
         listed = mark.read_text(encoding="utf-8")
-        if folder.exists() or (listed and not uploads):
+        if os.path.lexists(folder) or (listed and not uploads):
             return
         for url in json.loads(listed or "[]"):
-            remove(url)
+            remove_copies(url)
         mark.unlink(missing_ok=True)
     except ArtefactError as error:
         print(f"{error} They are deleted with the next run that is.", file=sys.stderr)
@@ -195,5 +215,9 @@ def _lock(connection: sa.Connection, job_id: str) -> bool:
     return connection.scalar(sa.select(schema.jobs.c.id).where(schema.jobs.c.id == job_id).with_for_update()) is not None
 
 
-def _size_bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+def _size_bytes(folder: Path | None) -> int:
+    """Of the files in a folder; nothing where links in it lead, and nothing that cannot be looked at."""
+    if folder is None or folder.is_symlink():
+        return 0
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(file.lstat().st_size for file in files)

@@ -4,6 +4,20 @@ Page and terminal show the text, never a traceback.
 """
 
 import errno
+import reprlib
+
+_SHOWN_CHARACTERS = 120
+
+_SHORTENER = reprlib.Repr()
+_SHORTENER.maxstring = _SHORTENER.maxother = _SHORTENER.maxlong = _SHOWN_CHARACTERS
+
+
+def shown(value: object) -> str:
+    """A value as an error names it: written as in Python, on one line, shortened where it is long, wide or deep."""
+    try:
+        return _SHORTENER.repr(value)
+    except (RecursionError, ValueError):  # too deep, or a number of more digits than Python writes
+        return f"a value of the type {type(value).__name__}"
 
 
 class AtlasError(Exception):

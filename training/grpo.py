@@ -74,7 +74,7 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
             process.progress(step, config.max_steps, "uploading the last checkpoint")
 
     if uploads is None:
-        patiently(lambda: keep_newest(store, job_id, config.save_total_limit))
+        patiently(lambda: keep_newest(store, job_id, config.save_total_limit, folder))
     else:
         uploads.finish()
     not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import platformdirs
 
 from training.errors import HomeError
+from training.paths import parse_path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEMO_MODEL = ASSETS / "demo-model"
@@ -73,16 +75,16 @@ class Home:
         A home that is there and cannot be written may still be looked at; see `require_writable`.
 
         Raises:
-            HomeError: the home folder is not there and cannot be made, or cannot be read.
+            HomeError: the home folder is not there and cannot be made, or cannot be read; or one of the others is no path.
         """
-        root = _path(environ.get("GRPO_ATLAS_HOME")) or Path(platformdirs.user_data_dir("grpo-atlas"))
+        root = _path("GRPO_ATLAS_HOME", environ) or Path(platformdirs.user_data_dir("grpo-atlas"))
         home = cls(
             root=root,
-            store_url=environ.get("GRPO_ATLAS_STORE") or f"sqlite:///{root / 'store.db'}",
-            data=_path(environ.get("GRPO_ATLAS_DATA")),
-            rewards=_path(environ.get("GRPO_ATLAS_REWARDS")),
-            folders=tuple(filter(None, map(_path, environ.get("GRPO_ATLAS_FOLDERS", "").split(os.pathsep)))),
-            backends=_path(environ.get("GRPO_ATLAS_BACKENDS")),
+            store_url=environ.get("GRPO_ATLAS_STORE") or f"sqlite:///{quote(str(root / 'store.db'), safe='/')}",
+            data=_path("GRPO_ATLAS_DATA", environ),
+            rewards=_path("GRPO_ATLAS_REWARDS", environ),
+            folders=_paths("GRPO_ATLAS_FOLDERS", environ),
+            backends=_path("GRPO_ATLAS_BACKENDS", environ),
         )
         home._prepare()
         return home
@@ -127,5 +129,19 @@ class Home:
         )
 
 
-def _path(configured: str | None) -> Path | None:
-    return Path(configured).expanduser().absolute() if configured else None
+def _path(name: str, environ: Mapping[str, str]) -> Path | None:
+    """The path that a variable holds."""
+    text = environ.get(name, "")
+    return _parsed(name, text) if text else None
+
+
+def _paths(name: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The paths that a variable holds, separated as in PATH."""
+    return tuple(_parsed(name, text) for text in environ.get(name, "").split(os.pathsep) if text)
+
+
+def _parsed(name: str, text: str) -> Path:
+    try:
+        return parse_path(text, HomeError)
+    except HomeError as error:
+        raise HomeError(f"{name}: {error.problem}", "Correct or unset that variable.") from error

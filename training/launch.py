@@ -311,3 +311,6 @@ def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:
     except AtlasError as error:
         store.end(job.id, "failed", str(error))
         raise
+    except Exception as error:  # whatever it is, no row stays queued that nothing will ever start
+        store.end(job.id, "failed", f"{type(error).__name__}: {error}")
+        raise BackendError(f"{job.id} cannot be started ({type(error).__name__}: {error}).", "Correct its settings.") from error

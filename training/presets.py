@@ -5,7 +5,6 @@ A preset may be changed by `key=value` assignments. What a setting means and may
 
 import itertools
 import os
-import re
 import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,10 @@ from typing import Any
 import tomli_w
 
 from training.config import SETTINGS, RunConfig, parse_config
-from training.errors import ConfigError
+from training.errors import ConfigError, shown
+from training.names import NAME_RULE, is_name
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 def preset_paths(own: Path | None = None) -> dict[str, Path]:
@@ -69,11 +67,8 @@ def save_preset(config: RunConfig, name: str, folder: Path, description: str = "
     Raises:
         ConfigError: the name cannot be a file's or is taken, or the folder cannot be written.
     """
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"A preset cannot be named {name!r}.",
-            "Use 1 to 60 letters, digits, dots, dashes and underscores, with a letter or digit first.",
-        )
+    if not is_name(name):
+        raise ConfigError(f"A preset cannot be named {shown(name)}.", NAME_RULE)
     if name in preset_paths():
         raise ConfigError(f"{name} ships with the program.", "Choose another name.")
     path = folder / f"{name}.toml"

@@ -14,6 +14,7 @@ from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
+from training.names import as_title
 from training.problems import ProblemSet
 from training.store import Job
 
@@ -69,7 +70,7 @@ def _start(source: str, parameters: AtlasParameters, name: str) -> str:
         data.store(),
         data.home(),
         kind="build",
-        name=f"map of {name}",
+        name=as_title(f"map of {name}"),
         spec=_spec(source, parameters),
         module="analysis",
         arguments=["build", "--source", source, *_flags(parameters)],

@@ -72,12 +72,20 @@ def render_memory(memory: MemoryEstimate | None, machine: Machine | None) -> Non
     if memory is None:
         st.caption("Memory: the model's sizes are not known here.")
         return
-    total = None if machine is None else machine.gpu.memory_gib if machine.gpu else machine.memory_gib
-    device = "" if machine is None else machine.gpu.name if machine.gpu else "this machine"
+    total, device = _device(memory, machine)
     room = f" of {significant(total)} GiB on {device}" if total else ""
     with st.expander(plain(f"Memory: about {significant(memory.peak_gib)} GiB{room}"), key="launch memory"):
         st.html(_STYLE + memory_html(memory, total))
         st.caption("An estimate, with every completion at its greatest length; generating and learning take turns.")
+
+
+def _device(memory: MemoryEstimate, machine: Machine | None) -> tuple[float | None, str]:
+    """(GiB of what the estimate is for, what it is called); (`None`, "") where that is not known."""
+    if memory.is_smallest:
+        return memory.gpu_gib, "the smallest GPU that it fits"
+    if machine is None:
+        return None, ""
+    return (machine.gpu.memory_gib, machine.gpu.name) if machine.gpu else (machine.memory_gib, "this machine")
 
 
 def memory_html(memory: MemoryEstimate, total_gib: float | None) -> str:

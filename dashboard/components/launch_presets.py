@@ -10,7 +10,7 @@ from dashboard import data
 from dashboard.launch_changes import Base
 from dashboard.state import State
 from dashboard.text import count, plain
-from training.config import parse_config
+from training.config import stored_config
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
@@ -75,7 +75,7 @@ def find_base(state: State) -> Base:
         run = data.store().job(state.launch_from)
         if run.kind != "train":
             raise ConfigError(f"{run.id} is not a training run.", "Choose a preset.")
-        return Base(parse_config(run.spec), run.id, is_run=True)
+        return Base(stored_config(run.spec), run.id, is_run=True)
     own = data.home().presets
     if state.preset not in preset_paths(own):  # a path would load as well, but not from an address
         raise ConfigError(f"There is no preset {state.preset!r}.", "Choose one of those above.")

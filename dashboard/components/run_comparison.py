@@ -23,7 +23,7 @@ from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import plain, significant
 from dashboard.thinning import POINTS
-from training.config import parse_config
+from training.config import stored_config
 from training.errors import AtlasError
 from training.store import Job
 from training.store.sessions import elapsed_s, sessions_of
@@ -118,7 +118,7 @@ def _catalogue(runs: Sequence[Job]) -> dict[str, Curve]:
     found: dict[str, Curve] = {}
     for run in runs:
         try:
-            curves = run_curves(parse_config(run.spec), run_data.logged_names(run.id))
+            curves = run_curves(stored_config(run.spec), run_data.logged_names(run.id))
         except AtlasError:
             continue
         for curve in (curve for curve in curves if not curve.lines):

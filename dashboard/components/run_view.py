@@ -16,7 +16,7 @@ from dashboard.components.run_health import COMPLETIONS, render_first_finding, r
 from dashboard.components.run_system import render_system
 from dashboard.components.training_map import MAP, render_training_map
 from dashboard.state import Field, Keys, State
-from training.config import RunConfig, parse_config
+from training.config import RunConfig, stored_config
 from training.presets import preset_text
 from training.store import Job, Status
 
@@ -58,7 +58,7 @@ def render_run(run_id: str) -> None:
         ConfigError: its configuration is of another version of the program.
     """
     run, state = data.store().job(run_id), State()
-    parse_config(run.spec)
+    stored_config(run.spec)
     state.open_run(run_id)
     measuring = any(job.active for job in data.store().jobs("evaluate"))
     poll_s = _ACTIVE_POLL_S if run.active or measuring else None
@@ -81,7 +81,7 @@ def _render_part(run_id: str, part: Part, was: Status) -> None:
         run = data.store().job(run_id)
         if run.status != was:
             st.rerun(scope="app")
-        part(run, parse_config(run.spec), state)
+        part(run, stored_config(run.spec), state)
     state.write_url(*URL_FIELDS)
 
 

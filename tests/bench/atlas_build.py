@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.neighbors import nearest_neighbors
+from training.options import Parser
 
 PLAIN = """
 import importlib.util, sys, time
@@ -61,7 +62,7 @@ np.save(sys.argv[2], atlas.embeddings)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True)
     parser.add_argument("--pairs", type=int, default=1, help="how often both are run, in turns")
     options = parser.parse_args()

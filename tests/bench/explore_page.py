@@ -17,6 +17,7 @@ from statistics import median
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, MAP, drag_lasso, start_dashboard, stop
+from training.options import Parser
 
 POINTS = f"{MAP}?._fullData?.reduce((sum, trace) => sum + (trace.x?.length ?? 0), 0)"
 LASSO = ((0.36, 0.36), (0.56, 0.36), (0.56, 0.56), (0.36, 0.56), (0.36, 0.38))
@@ -37,7 +38,7 @@ CLOCK = """(until) => {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", required=True, type=Path)
     parser.add_argument("--source", required=True)
     parser.add_argument("--problems", type=int, default=8792)

@@ -24,6 +24,7 @@ from training.config import RunConfig, parse_config
 from training.grpo import _trl_config, _trl_reward, load, make_trainer
 from training.home import Home
 from training.jobs import JobProcess, job_process
+from training.options import Parser
 from training.presets import load_preset
 from training.problems import ProblemSet, load_problems
 from training.process.gpu_metrics import GpuCallback
@@ -56,7 +57,7 @@ class StepTimer(TrainerCallback):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()

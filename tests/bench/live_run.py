@@ -27,6 +27,7 @@ from tests.bench.page_client import PageClient
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
 from training.config import RunConfig
 from training.home import Home
+from training.options import Parser
 from training.presets import load_preset
 from training.store import Progress, Rollout, Store
 
@@ -50,7 +51,7 @@ WATCH = """() => {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--browsers", type=int, default=1)
     parser.add_argument("--clients", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=40.0)

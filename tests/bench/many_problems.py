@@ -29,6 +29,7 @@ from analysis.embed import unit_rows
 from tests.bench.explore_page import POINTS
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
 from training.home import Home
+from training.options import Parser
 from training.problems import load_problems
 
 TOPICS = 200
@@ -37,7 +38,7 @@ GOALS = {"peak memory, GiB": 6.0, "lasso, s": 2.0}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=100_000)
     parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -3,7 +3,6 @@
 Starts the real program with a scratch home (or `--home`, to show runs that lie there) and photographs each page.
 """
 
-import argparse
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
+from training.options import Parser
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 SETTLE_MS = 1500
@@ -84,7 +84,7 @@ def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"which of {', '.join(SHOTS)}; all when left out")
     parser.add_argument(
         "--home", type=Path, help="a home folder to show, left as it is but for the log; a scratch one when left out"

@@ -28,6 +28,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Print
 from training.config import RunConfig
 from training.engines import engine_named
 from training.home import DEMO_MODEL
+from training.options import Parser
 from training.problems import load_problems
 from training.rewards import REWARDS
 from training.store import Rollout
@@ -223,8 +224,8 @@ def _print_table(report: dict[str, Any]) -> None:
             print(f"{row['what']:<14}{row['step_s']:>10.3f}{row['tokens_per_s']:>12.1f}{row['peak_memory_gib']:>12.2f}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _parser() -> Parser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="llama-3.1-8b")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--steps", type=int, default=5, help="steps that are measured")

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from training.errors import BackendError, ConfigError
+from training.errors import BackendError, ConfigError, shown
 from training.home import Home
 from training.store import LOCAL
 
@@ -24,7 +24,7 @@ OWN_VARIABLES = "GRPO_ATLAS_"
 
 EXAMPLE = Path(__file__).with_name("example.toml")
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")
@@ -196,7 +196,7 @@ def _parse(name: str, table: object, file: Path) -> BackendConfig:
     if name == LOCAL:
         raise ConfigError(f"{file} configures {LOCAL!r}, which is always there.", "Take the table out, or rename it.")
     if not _NAME.fullmatch(name) or not isinstance(table, dict):
-        raise ConfigError(f"{file}: {name!r} is no backend.", "Begin each with a line such as [a100].")
+        raise ConfigError(f"{file}: {shown(name)} is no backend.", "Begin each with a line such as [a100].")
     try:
         found = _PARSER.validate_python(table)
     except ValidationError as error:

@@ -21,6 +21,7 @@ import psutil
 from training.backends import BackendState
 from training.errors import BackendError, StoreAwayError
 from training.home import Home
+from training.names import folder_in
 from training.preflight.devices import Machine, this_machine
 from training.store import LOCAL, Job, JobKind, Store
 
@@ -97,8 +98,12 @@ class LocalBackend:
 
 
 def job_folder(home: Home, job_id: str) -> Path:
-    """Where a job's log, checkpoints and other files lie."""
-    return home.runs / job_id
+    """Where a job's log, checkpoints and other files lie.
+
+    Raises:
+        StoreError: its id would lead elsewhere.
+    """
+    return folder_in(home.runs, job_id)
 
 
 def folders_there(home: Home) -> set[str]:

@@ -25,7 +25,7 @@ from training.command_line.outputs import (
     evaluation_size,
     health_lines,
 )
-from training.config import parse_config
+from training.config import stored_config
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.engines import engine_named
 from training.errors import ConfigError, SourceError, StoreFailedError
@@ -111,7 +111,7 @@ def run_training(options: argparse.Namespace) -> int:
         process.check_stop()
         process.begin()
         process.progress(process.job.done, process.job.total, "starting")
-        config = parse_config(process.job.spec)
+        config = stored_config(process.job.spec)
         problem_set = load_problems(config.source, home)
         if config.subset:
             problem_set = restrict(problem_set, store, config.subset)

@@ -31,6 +31,7 @@ from training.demo.muon import Muon
 from training.demo.stories import LIMIT
 from training.demo.word_problems import WordProblem, demo_splits, generate
 from training.home import DEMO_MODEL
+from training.options import Parser
 from training.prompts import SYSTEM_PROMPT, chat_messages
 from training.rewards import REWARDS
 
@@ -332,7 +333,7 @@ and the completion's length in tokens.
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train the demo model from nothing and measure it.")
+    parser = Parser(description="Train the demo model from nothing and measure it.")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=int, default=STEPS, help=f"how many to train ({STEPS})")
     budget.add_argument("--minutes", type=float, help="train for so long instead, restarts not counted")

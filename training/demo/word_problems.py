@@ -9,7 +9,6 @@ Nothing here is taken from GSM8K; training a model on the problems is `pretrain`
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 from training.demo.moves import UNITS
 from training.demo.stories import CALCULATION, THEMES, Story, T, Told, draw_story, pick, pick_weighted
 from training.demo.theme import ASIDES, NAMES, WORDS, Theme
+from training.options import Parser
 
 TRAIN_COUNT, TEST_COUNT, DEMO_SEED = 2000, 400, 20250303
 
@@ -233,7 +233,7 @@ def _draw_some(choices: Sequence[T], count: int, rng: random.Random) -> list[T]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the demo data set: train.jsonl and test.jsonl.")
+    parser = Parser(description="Write the demo data set: train.jsonl and test.jsonl.")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if it is missing")
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)

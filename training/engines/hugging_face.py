@@ -18,6 +18,7 @@ from training.engines import Loaded, Message, install_command
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.home import DEMO_MODEL
+from training.paths import parse_path
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _ADAPTER_FILE = "adapter_config.json"
@@ -27,7 +28,7 @@ _REMEDY = 'Use "demo", a local folder, or check the network.'
 
 def resolve_model(name: str) -> str:
     """The Hub name or folder behind a configured model; "demo" is the one that ships with the program."""
-    return str(DEMO_MODEL) if name == "demo" else str(Path(name).expanduser())
+    return str(DEMO_MODEL) if name == "demo" else str(parse_path(name, ModelError)) if name.startswith("~") else name
 
 
 def calculation_dtype(precision: str) -> torch.dtype:

@@ -2,18 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.backends import local
 from training.engines import Complete
-from training.errors import ConfigError, SourceError, StoreError
+from training.errors import ConfigError, ModelError, SourceError, StoreError
 from training.evaluation.evaluate import evaluate_model
 from training.home import DEMO_MODEL, Home
 from training.jobs import JobProcess, job_process
 from training.models.checkpoints import model_on_this_disk
+from training.paths import parse_path
 from training.problems import Problem, ProblemSet, load_problems
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job, Store
@@ -57,6 +57,7 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
 
     Raises:
         ConfigError: a setting is out of range, or several samples at temperature 0 would all be the same.
+        ModelError: the model's name is neither one nor a path.
     """
     values = {"model": model, "source": problem_set.source, "weights": weights_stamp(model)} | settings
     try:
@@ -74,8 +75,12 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
 
 
 def weights_stamp(model: str) -> str:
-    """When a model's weights last changed; empty for one that is not on this disk."""
-    folder = DEMO_MODEL if model == "demo" else Path(model).expanduser()
+    """When a model's weights last changed; empty for one that is not on this disk.
+
+    Raises:
+        ModelError: its name is neither one nor a path.
+    """
+    folder = DEMO_MODEL if model == "demo" else parse_path(model, ModelError)
     changed = [file.stat().st_mtime_ns for pattern in _WEIGHTS for file in folder.glob(pattern)]
     return str(max(changed, default=""))
 

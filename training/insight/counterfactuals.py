@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.config import parse_config
+from training.config import stored_config
 from training.errors import ConfigError
 from training.store import Rollout, Store
 
@@ -75,7 +75,7 @@ def reweigh(
         StoreError: there is no such run.
         ConfigError: a function has no values in the run's ledger, or no weight is other than 0.
     """
-    config = parse_config(store.job(job_id).spec)
+    config = stored_config(store.job(job_id).spec)
     rollouts = store.rollouts(job_id)
     new_weights = dict(config.reward_weights if weights is None else weights)
     new_scale = scale_rewards or config.scale_rewards

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from training.config import SETTINGS, RunConfig, parse_config
+from training.config import SETTINGS, RunConfig, stored_config
 from training.errors import AtlasError, ConfigError
 from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_steps
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
@@ -17,7 +17,7 @@ from training.home import Home
 from training.insight.health import MIN_STEPS, SIGNALS
 from training.insight.report_figures import curve_svg, intervals_svg, legend_html, thin
 from training.insight.rollout_pages import examine_sampled
-from training.presets import load_preset
+from training.presets import load_preset, preset_paths
 from training.problems import Problem, load_problems
 from training.rewards import REWARDS
 from training.store import Job, Store
@@ -41,7 +41,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
     run = store.job(run_id)
     if run.kind != "train":
         raise ConfigError(f"{run_id} is not a training run.", "`python -m training list` shows the runs.")
-    config = parse_config(run.spec)
+    config = stored_config(run.spec)
     evaluations = complete_evaluations(store, run_id)
     body = "".join(
         (
@@ -233,7 +233,8 @@ def _health(store: Store, run: Job) -> str:
 def _configuration(config: RunConfig, home: Home) -> str:
     """Every setting; those that differ from the preset's stand out with the preset's value."""
     try:
-        base = load_preset(config.preset, own=home.presets).model_dump() if config.preset else {}
+        is_known = config.preset in preset_paths(home.presets)
+        base = load_preset(config.preset, own=home.presets).model_dump() if is_known else {}
     except AtlasError:
         base = {}
     rows = []

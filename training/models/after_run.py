@@ -14,13 +14,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.backends import local
-from training.config import parse_config
+from training.config import stored_config
 from training.engines import engine_named, install_command, missing_packages
-from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError
+from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError, shown
 from training.home import Home
 from training.jobs import JobProcess, job_process
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.models.model_card import model_card
+from training.paths import parse_path
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
 
@@ -58,7 +59,7 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
 
     Raises:
         StoreError: there is no such run.
-        ConfigError: it is no training run, or a repository's name is not one.
+        ConfigError: it is no training run, a repository's name is not one, or the folder to write to is none.
         CheckpointError: there is no such checkpoint, or it is not complete.
         ArtefactError: it was uploaded, and the place cannot be asked for it.
         HubError: a push has no token.
@@ -71,6 +72,7 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
     if checkpoint is None:
         raise CheckpointError(f"{run_id} has no checkpoint.", "Let it reach its first, or stop it, which saves one.")
     spec = OutputSpec(run=run_id, action=action, step=checkpoint.step, **settings)
+    output_folder(home, spec)
     if action == "push":
         if not _REPOSITORY.fullmatch(spec.repository):
             raise ConfigError(f"{spec.repository!r} is no repository's name.", "Give owner/name, as on huggingface.co.")
@@ -120,7 +122,19 @@ def produce(store: Store, home: Home, job: Job, spec: OutputSpec) -> str:
 
 def output_folder(home: Home, spec: OutputSpec) -> Path:
     """Where the merged model of a spec is written to."""
-    return Path(spec.out).expanduser().absolute() if spec.out else merged_folder(home, spec.run, spec.step)
+    return _named(spec.out) if spec.out else merged_folder(home, spec.run, spec.step)
+
+
+def _named(out: str) -> Path:
+    """A folder that somebody named for what is made.
+
+    Raises:
+        ConfigError: it is no path, or the root of all.
+    """
+    folder = parse_path(out, ConfigError)
+    if not folder.name:
+        raise ConfigError(f"{shown(out)} is no folder to write a model to.", "Name one that is not there yet.")
+    return folder
 
 
 def merged_folder(home: Home, run_id: str, step: int) -> Path:
@@ -145,7 +159,7 @@ def _export(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> 
         from unsloth import FastLanguageModel
 
         folder = _merged(store, home, spec.model_copy(update={"out": ""}), process)
-        out = Path(spec.out).expanduser().absolute() if spec.out else folder.with_name(f"gguf-{spec.step}")
+        out = _named(spec.out) if spec.out else folder.with_name(f"gguf-{spec.step}")
         process.progress(0, 0, f"converting to GGUF, {spec.quantization}")
         work = folder.with_name(f".gguf-{spec.step}")
         try:
@@ -182,7 +196,7 @@ _ACTIONS: dict[Action, Callable[[Store, Home, OutputSpec, JobProcess], str]] = {
 def _merged(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> Path:
     """The checkpoint as a whole model with its card, in a folder that is complete or as it was before."""
     run = store.job(spec.run)
-    config = parse_config(run.spec)
+    config = stored_config(run.spec)
     checkpoint = checkpoint_to_resume(store, run.id, spec.step, local.job_folder(home, run.id))
     if checkpoint is None:
         raise CheckpointError(f"{run.id} has no checkpoint of step {spec.step:,}.", "Choose another with --checkpoint.")
@@ -198,7 +212,8 @@ def _merged(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> 
 
         hugging_face.save_whole(model_on_this_disk(checkpoint.path, home), config.model, partial)
         (partial / "README.md").write_text(card, encoding="utf-8")
-        shutil.rmtree(out, ignore_errors=True)
+        if not spec.out:  # the run's own, made before; any other is empty, or the renaming fails
+            shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     except OSError as error:
         raise ModelError(

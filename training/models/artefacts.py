@@ -24,7 +24,8 @@ from typing import Any
 import fsspec
 from fsspec.registry import known_implementations
 
-from training.errors import ArtefactError
+from training.errors import ArtefactError, shown
+from training.names import lies_within
 
 VARIABLE = "GRPO_ATLAS_ARTEFACTS"
 """The environment variable that names the URL: s3://bucket/folder, gs://, file://, or a folder that all machines share."""
@@ -32,6 +33,9 @@ VARIABLE = "GRPO_ATLAS_ARTEFACTS"
 MANIFEST = "manifest.json"
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@|\?\S+")
 """In a driver's messages: a name and password before the host, and queries, which can be signatures."""
+
+_COPY = re.compile(r".+-[0-9a-f]{8}")
+"""How `upload` calls a copy: after the folder, with an end that is never used again. Nothing called otherwise is deleted."""
 
 _LOCAL = ("file", "local")
 _EXTRAS = {"s3a": "s3", "az": "abfs", "abfss": "abfs"}
@@ -95,6 +99,18 @@ class Artefacts:
 def is_url(path: str) -> bool:
     """Whether a checkpoint's path is the URL of a copy, not a folder of some machine."""
     return "://" in path
+
+
+def is_copy_of(url: str, job_id: str) -> bool:
+    """Whether a URL reads like that of a copy that a job made: `.../<job>/<folder>-<8 digits>`, in a place of a known kind."""
+    *_, owner, name = ("", *url.rstrip("/").split("/"))
+    if not is_url(url) or owner != job_id or not _COPY.fullmatch(name):
+        return False
+    try:
+        check_url(url)
+    except ArtefactError:
+        return False
+    return True
 
 
 def check_url(url: str) -> None:
@@ -168,6 +184,8 @@ def fetch(url: str, folder: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             for name in json.loads(manifest)["files"]:
+                if not lies_within(partial / name, partial):
+                    raise OSError(f"its manifest names {shown(name)}, which is no file in it")
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
                 system.get_file(f"{root}/{name}", str(partial / name))
             (partial / MANIFEST).write_bytes(manifest)
@@ -201,6 +219,22 @@ def remove(url: str) -> None:
             system.rm_file(f"{root}/{MANIFEST}")
         with suppress(FileNotFoundError):
             system.rm(root, recursive=True)
+
+
+def remove_copies(url: str) -> None:
+    """Delete all copies of a job, half-made ones included, given the URL of its folder; other things in it stay.
+
+    Raises:
+        ArtefactError: they cannot be deleted.
+    """
+    with _explained(url, "cannot be deleted"):
+        system, root = _open(url)
+        with suppress(FileNotFoundError):
+            for path in system.ls(root, detail=False):
+                if _COPY.fullmatch(str(path).rstrip("/").rpartition("/")[2]):
+                    remove(str(system.unstrip_protocol(path)))
+        with suppress(Exception):  # other things are in it, or folders are none of this place
+            system.rmdir(root)
 
 
 def _copy_up(system: Any, folder: Path, target: str, name: str) -> bytes:

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from training.backends.local import job_folder
 from training.errors import CheckpointError
 from training.home import Home
-from training.models.artefacts import fetch, is_complete, is_url, stands_for
+from training.models.artefacts import fetch, is_complete, is_copy_of, is_url, stands_for
 from training.models.checksums import FOR_RESUMING_ALONE, find_damage
 from training.models.checksums import NAME as CHECKSUMS
 from training.models.uploads import delete_files
+from training.names import is_component
 from training.store import Checkpoint, Store, schema
 
 _FETCHED_KEPT = 4
@@ -91,9 +92,10 @@ def check_model(model: str) -> None:
 
 def _fetched(model: str, home: Home) -> str:
     *_, job_id, name = model.split("/")
-    here = job_folder(home, job_id) / name.rpartition("-")[0]
-    if stands_for(here, model):
-        return str(here)
+    if is_copy_of(model, job_id) and is_component(job_id):
+        here = job_folder(home, job_id) / name.rpartition("-")[0]
+        if stands_for(here, model):
+            return str(here)
     cache = home.cache / "artefacts"
     fetched = fetch(model, cache / hashlib.sha256(model.encode()).hexdigest()[:16])
     fetched.touch()  # the last to be forgotten
@@ -118,11 +120,15 @@ def recorded_checkpoints(store: Store) -> dict[str, tuple[str, int]]:
         return {row.path: (row.job_id, row.step) for row in connection.execute(query)}
 
 
-def keep_newest(store: Store, job_id: str, limit: int) -> None:
-    """Delete all but the newest `limit` checkpoints, each from the record first."""
+def keep_newest(store: Store, job_id: str, limit: int, folder: Path) -> None:
+    """Delete all but the newest `limit` checkpoints, each from the record first, and then what is the run's own.
+
+    Args:
+        folder: the run's.
+    """
     for checkpoint in store.checkpoints(job_id)[:-limit]:
         store.forget_checkpoint(job_id, checkpoint.step)
-        delete_files(checkpoint)
+        delete_files(checkpoint, job_id, folder)
 
 
 def delete_unrecorded(store: Store, job_id: str, folder: Path) -> None:

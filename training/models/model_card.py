@@ -36,7 +36,7 @@ def base_name(model: str) -> str:
     """The base model for readers elsewhere: a Hub name as it is, of a folder only its own name."""
     if model == "demo":
         return "GRPO Atlas's demo model"
-    return model if _is_hub_name(model) else Path(model).expanduser().name
+    return model if _is_hub_name(model) else Path(model).name
 
 
 def _head(config: RunConfig) -> str:

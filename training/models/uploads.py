@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from training.errors import AtlasError, StoreAwayError
-from training.models.artefacts import Artefacts, is_url, remove
+from training.errors import AtlasError, StoreAwayError, shown
+from training.models.artefacts import Artefacts, is_copy_of, is_url, remove
+from training.names import lies_within
 from training.process.patience import patiently
 from training.store import Checkpoint, Store
 
@@ -128,7 +129,7 @@ class Uploads:
         for checkpoint in self._too_many():
             if is_url(checkpoint.path):
                 patiently(partial(self._store.forget_checkpoint, self._job_id, checkpoint.step), self._closed.is_set)
-                delete_files(checkpoint)
+                delete_files(checkpoint, self._job_id, folder.parent)
 
     def _upload(self, step: int, folder: Path) -> str | None:
         """The copy's URL, or None where it could not be made and that has been told."""
@@ -204,12 +205,20 @@ def uploading(store: Store, job_id: str, checkpoints_kept: int) -> Iterator[Uplo
         yield uploads
 
 
-def delete_files(checkpoint: Checkpoint) -> None:
-    """Delete what a checkpoint's path names; a copy that cannot be deleted is told and left."""
-    if not is_url(checkpoint.path):
-        shutil.rmtree(checkpoint.path, ignore_errors=True)
+def delete_files(checkpoint: Checkpoint, job_id: str, folder: Path) -> None:
+    """Delete what the path of a run's checkpoint names. What is not the run's own, or cannot be deleted, is told and left.
+
+    Args:
+        folder: the run's; other folders of this disk are not its own, whatever the record says.
+    """
+    path = checkpoint.path
+    if not (is_copy_of(path, job_id) if is_url(path) else lies_within(path, folder)):
+        print(f"{shown(path)} is on record as a checkpoint of {job_id} and lies outside of its folder: it stays.", flush=True)
+        return
+    if not is_url(path):
+        shutil.rmtree(path, ignore_errors=True)
         return
     try:
-        remove(checkpoint.path)
+        remove(path)
     except AtlasError as error:
         print(f"{error.problem} {error.remedy}", flush=True)

@@ -16,7 +16,7 @@ from training.preflight import settings
 from training.preflight.architecture import parse_architecture, published_architecture
 from training.preflight.devices import Machine
 from training.preflight.expectation import Expectation, expect
-from training.preflight.memory import MemoryEstimate, estimate_memory
+from training.preflight.memory import MemoryEstimate, estimate_memory, smallest_gpu
 from training.preflight.model_files import ModelFiles, find_model, prompt_lengths
 from training.preflight.subject import LONGEST_COUNTED, SHORTEST_COUNTED, Finding, Prompts, Severity, Subject
 from training.problems import Problem, ProblemSet
@@ -107,14 +107,13 @@ def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem,
 def _memory(subject: Subject) -> MemoryEstimate | None:
     if subject.architecture is None:
         return None
-    gpus = subject.machine.gpus if subject.machine else ()
-    return estimate_memory(
-        subject.config,
-        subject.architecture,
-        prompt_tokens=subject.prompt_bound,
-        on_gpu=subject.is_on_gpu,
-        gpu_gib=gpus[0].memory_gib if gpus else None,
-    )
+    config, architecture, prompt = subject.config, subject.architecture, subject.prompt_bound
+    gpu = subject.machine.gpu if subject.machine else None
+    if gpu is not None:
+        return estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=True, gpu_gib=gpu.memory_gib)
+    on_gpu = subject.is_on_gpu or next(against_machine.needs_gpu(config), None) is not None
+    fitting = smallest_gpu(config, architecture, prompt) if on_gpu else None
+    return fitting or estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=on_gpu)
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (

@@ -4,7 +4,6 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 
 from training.config import RunConfig
 from training.engines import install_command, missing_packages
@@ -74,7 +73,7 @@ def check_elsewhere(subject: Subject) -> Iterator[Finding]:
         return
     for name in ("model", "source"):
         value = str(getattr(subject.config, name))
-        if Path(value).expanduser().is_absolute():
+        if value.startswith(("/", "~")):
             yield Finding(
                 "warning",
                 name,
@@ -190,7 +189,7 @@ def _slow_cpu(subject: Subject) -> Iterator[Finding]:
 def check_memory(subject: Subject) -> Iterator[Finding]:
     """The estimate against what the device has."""
     memory, machine = subject.memory, subject.machine
-    if memory is None or machine is None:
+    if memory is None or machine is None or memory.is_smallest:  # for a GPU that this machine has not
         return
     gpu = machine.gpu
     where, total = (gpu.name, gpu.memory_gib) if gpu else ("This machine", machine.memory_gib)

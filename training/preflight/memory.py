@@ -6,13 +6,20 @@ their greatest length. What the allocator wastes and what kernels save is left o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import Literal
 
 from training.config import RunConfig
 from training.preflight.architecture import Architecture
 
 GIB = 2**30
+
+USUAL_PROMPT = 512
+"""Tokens of the longest prompt where neither the prompts nor a limit to them are known."""
+
+_ROUNDS = 200
+"""vLLM takes a share of the GPU, so what is needed depends on what is there; a share of 0.9 takes about 60 rounds."""
 
 Phase = Literal["always", "generating", "learning"]
 
@@ -56,6 +63,11 @@ class MemoryEstimate:
     trained: int
     """Parameters that are trained: all, or the adapter's."""
     parts: tuple[Part, ...]
+    on_gpu: bool
+    gpu_gib: float | None = None
+    """Memory of the GPU that it is for; `None` for a CPU, or a GPU of whatever size."""
+    is_smallest: bool = False
+    """Whether that is the smallest GPU that it fits, as the run's own is not known."""
 
     @property
     def peak_gib(self) -> float:
@@ -142,7 +154,22 @@ def estimate_memory(
         *_generation_parts(config, architecture, formats, prompt_tokens, gpu_gib),
         *_learning_parts(config, architecture, formats, prompt_tokens, on_gpu, trained),
     )
-    return MemoryEstimate(architecture.parameters, trained, tuple(part for part in parts if part.gib > 0))
+    present = tuple(part for part in parts if part.gib > 0)
+    return MemoryEstimate(architecture.parameters, trained, present, on_gpu, gpu_gib)
+
+
+def smallest_gpu(config: RunConfig, architecture: Architecture, prompt_tokens: int) -> MemoryEstimate | None:
+    """The parts of a run on the smallest GPU, in whole GiB, whose memory the estimate fits; `None` where it fits none.
+
+    What is said of a run's need without a GPU at hand comes from here, so that it is the same figure everywhere.
+    """
+    gpu_gib = 0.0
+    for _ in range(_ROUNDS):
+        found = estimate_memory(config, architecture, prompt_tokens=prompt_tokens, on_gpu=True, gpu_gib=gpu_gib)
+        if found.peak_gib <= gpu_gib:
+            return replace(found, is_smallest=True)
+        gpu_gib = ceil(found.peak_gib)
+    return None
 
 
 def _fixed_parts(config: RunConfig, architecture: Architecture, formats: Formats, trained: int, on_gpu: bool) -> Iterator[Part]:

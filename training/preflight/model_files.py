@@ -14,8 +14,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from training.errors import ModelError
+from training.errors import ModelError, shown
 from training.home import DEMO_MODEL
+from training.paths import is_folder, parse_path
 from training.prompts import chat_messages
 
 PROBE_TIMEOUT_S = 3.0
@@ -60,11 +61,13 @@ def find_model(name: str, *, ask_hub: bool = True) -> ModelFiles | None:
         UnreachableError: it is not on this machine, and the Hub does not answer.
         ModelError: there is no such model, a file is missing, or the Hub refuses it.
     """
-    path = DEMO_MODEL if name == "demo" else Path(name).expanduser()
-    if path.is_dir():
+    path = DEMO_MODEL if name == "demo" else parse_path(name, ModelError)
+    if is_folder(path):
         return _folder_model(name, path)
     if not _HUB_NAME.fullmatch(name):
-        raise ModelError(f"There is no folder {name!r}.", 'Use "demo", the path of a model, or a name on the Hugging Face Hub.')
+        raise ModelError(
+            f"There is no folder {shown(name)}.", 'Use "demo", the path of a model, or a name on the Hugging Face Hub.'
+        )
     return _hub_model(name, ask_hub)
 
 

@@ -1,24 +1,14 @@
 """Where a run can calculate, in a few words: on a CPU, or on a GPU of about so much memory. No torch, no network."""
 
-from math import ceil
-
 from training.config import RunConfig
 from training.errors import ModelError
 from training.preflight.architecture import Architecture, parse_architecture, published_architecture
 from training.preflight.machine import needs_gpu
-from training.preflight.memory import estimate_memory
+from training.preflight.memory import USUAL_PROMPT, smallest_gpu
 from training.preflight.model_files import find_model
 
 _SMALL = 100_000_000
 """Parameters up to which a step on a CPU takes seconds; half a billion take minutes."""
-
-_USUAL_PROMPT = 512
-"""Tokens of the longest prompt where the configuration sets no limit."""
-
-_ROUNDS = 40
-"""vLLM takes a share of the GPU, so what is needed depends on what is there; each round takes that share off the rest."""
-
-_NEAR_GIB = 0.01
 
 
 def placement(config: RunConfig) -> str:
@@ -29,22 +19,8 @@ def placement(config: RunConfig) -> str:
         return "one GPU" if asks else "size not known here"
     if not asks and architecture.parameters < _SMALL:
         return "CPU"
-    return f"one GPU, about {ceil(gpu_gib(config, architecture)):,} GiB"
-
-
-def gpu_gib(config: RunConfig, architecture: Architecture) -> float:
-    """The smallest GPU whose memory the estimate fits."""
-    needed = 0.0
-    for _ in range(_ROUNDS):
-        before, needed = needed, _peak_gib(config, architecture, needed)
-        if needed - before < _NEAR_GIB:
-            break
-    return needed
-
-
-def _peak_gib(config: RunConfig, architecture: Architecture, gpu_gib: float) -> float:
-    prompt = config.max_prompt_length or _USUAL_PROMPT
-    return estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=True, gpu_gib=gpu_gib).peak_gib
+    fitting = smallest_gpu(config, architecture, config.max_prompt_length or USUAL_PROMPT)
+    return "one GPU" if fitting is None else f"one GPU, about {fitting.gpu_gib:,.0f} GiB"
 
 
 def _architecture(model: str) -> Architecture | None:

@@ -8,7 +8,7 @@ from training.errors import ModelError
 from training.preflight.architecture import Architecture
 from training.preflight.devices import Machine
 from training.preflight.expectation import Expectation
-from training.preflight.memory import MemoryEstimate
+from training.preflight.memory import USUAL_PROMPT, MemoryEstimate
 from training.preflight.model_files import ModelFiles
 from training.problems import Problem
 
@@ -76,8 +76,8 @@ class Subject:
 
     @property
     def prompt_bound(self) -> int:
-        """The longest prompt that is trained on, in tokens; its limit where the prompts could not be looked at."""
+        """The longest prompt that is trained on, in tokens; its limit, or a usual one, where they could not be looked at."""
         limit = self.config.max_prompt_length
         if self.prompts is None:
-            return limit
+            return limit or USUAL_PROMPT
         return min(self.prompts.longest, limit) if limit else self.prompts.longest

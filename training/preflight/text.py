@@ -55,7 +55,9 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 
 def memory_lines(memory: MemoryEstimate) -> Iterator[str]:
     """The parts, always there first, and the peak."""
-    yield "Memory, an estimate with every completion at its greatest length"
+    size = "" if memory.gpu_gib is None else f" of {memory.gpu_gib:,.0f} GiB"
+    where = f"the smallest GPU that it fits,{size[3:]}" if memory.is_smallest else f"a GPU{size}" if memory.on_gpu else "a CPU"
+    yield f"Memory on {where}, an estimate with every completion at its greatest length"
     for part in memory.parts:
         yield f"  {part.name:<19} {_gib(part):>10}  {part.how}"
     yield f"  {'Peak':<19} {memory.peak_gib:>6.2f} GiB  while {memory.peak_phase}; the largest part: {memory.dominant.name}"

@@ -73,4 +73,4 @@ class StoreCallback(TrainerCallback):
             self._uploads.add(state.global_step, path)
         elif is_in_store:
             with suppress(StoreFailedError):
-                keep_newest(self._process.store, self._process.job.id, self._checkpoints_kept)
+                keep_newest(self._process.store, self._process.job.id, self._checkpoints_kept, path.parent)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from training.errors import AtlasError
+from training.errors import AtlasError, shown
 from training.problems import ProblemSet
 from training.store import Store
 from training.store.schema import cluster_names, pair_verdicts, subsets
 
-_NAME = re.compile(r"[^@\s](?:[^@\n\r\t]{0,58}[^@\s])?")
+_NAME = re.compile(r"[^@\s/\\.-](?:[^@/\\]{0,58}[^@\s/\\])?")
+"""In a command line and in a file's name a subset is called so too, so it begins neither as an option nor as a hidden file."""
 
 Pair = tuple[str, str]
 """(test id, train id)."""
@@ -52,11 +53,14 @@ def save_subset(store: Store, name: str, problem_set: ProblemSet, problem_ids: S
     """Save problems under a name, as its next version.
 
     Raises:
-        SubsetError: the name is empty, too long or holds an @, no problem is given, or one is not in the problem set.
+        SubsetError: the name is none for a subset, no problem is given, or one is not in the problem set.
     """
     name = name.strip()
-    if not _NAME.fullmatch(name):
-        raise SubsetError(f"A subset cannot be named {name!r}.", "Use 1 to 60 characters on one line, without @.")
+    if not (_NAME.fullmatch(name) and name.isprintable()):
+        raise SubsetError(
+            f"A subset cannot be named {shown(name)}.",
+            "Use 1 to 60 characters on one line, without @, / and \\, beginning with neither a dot nor a dash.",
+        )
     chosen = set(problem_ids)
     ordered = [problem.id for problem in problem_set.problems if problem.id in chosen]
     if not ordered:
@@ -98,7 +102,9 @@ def find_subset(store: Store, reference: str) -> Subset:
     for subset in list_subsets(store):
         if subset.name == name and version in ("", str(subset.version)):
             return subset
-    raise SubsetError(f"There is no subset {reference!r}.", "Save one on the Explore page; its selection has a Save button.")
+    raise SubsetError(
+        f"There is no subset {shown(reference)}.", "Save one on the Explore page; its selection has a Save button."
+    )
 
 
 def subset_ids(store: Store, subset: Subset) -> tuple[str, ...]:

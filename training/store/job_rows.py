@@ -1,5 +1,6 @@
 """The store's jobs: their queue, turns, heartbeats, ends, and the requests to stop them. One half of `training.store.Store`."""
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -7,7 +8,8 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from training.errors import StoreError, UnknownJobError
+from training.errors import StoreError, UnknownJobError, shown
+from training.names import TITLE_RULE, is_title
 from training.store import database, schema
 from training.store.database import Database, take_turn
 from training.store.records import ACTIVE, Job, JobKind, Status
@@ -15,6 +17,9 @@ from training.store.records import ACTIVE, Job, JobKind, Status
 HEARTBEAT_S = 5.0
 LOST_AFTER_S = 20.0
 """A job whose last heartbeat is older counts as lost: four missed beats."""
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
+"""At the end of an id; ids of other programs may end in digits that are none of ours."""
 
 LOCAL = "local"
 """The backend whose jobs have a process from the start."""
@@ -74,7 +79,12 @@ class JobRows:
 
         Args:
             taken: further ids that are not to be given, as of folders of runs that another store knows.
+
+        Raises:
+            StoreError: no job can be called so, as its folder is called after it.
         """
+        if not is_title(name):
+            raise StoreError(f"A job cannot be named {shown(name)}.", TITLE_RULE)
         with self.writing(turn="jobs") as connection:
             twin = self._active_twin(connection, kind, spec)
             if twin is not None:
@@ -92,7 +102,7 @@ class JobRows:
         known = connection.scalars(sa.select(ids.c.id).where(ids.c.id.istartswith(f"{name}-", autoescape=True))).all()
         begin = f"{name}-".lower()  # on some file systems Demo-1 and demo-1 are one folder
         known = [*known, *(other for other in taken if other.lower().startswith(begin))]
-        numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in known) if end.isdecimal()]
+        numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in known) if _NUMBER.fullmatch(end)]
         return f"{name}-{max(numbers, default=0) + 1}"
 
     def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
@@ -247,7 +257,7 @@ class JobRows:
     def _job(self, connection: sa.Connection, job_id: str) -> Job:
         found = self._select_jobs(connection, schema.jobs.c.id == job_id)
         if not found:
-            raise UnknownJobError(f"There is no run {job_id!r}.", "`python -m training list` shows the runs.")
+            raise UnknownJobError(f"There is no run {shown(job_id)}.", "`python -m training list` shows the runs.")
         return found[0]
 
     def _hold(self, connection: sa.Connection, job_id: str) -> Job:

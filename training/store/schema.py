@@ -22,6 +22,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufdd0]")
 _ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{4}})")
 
 
+def _escaped(text: str) -> str:
+    return _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", text)
+
+
 class AnyText(sa.types.TypeDecorator[str]):
     """Text of any characters, given back as it was: Postgres has no null character, and neither has halves of surrogate pairs.
 
@@ -32,12 +36,22 @@ class AnyText(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", value)
+        return None if value is None else _escaped(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
         if value is None or _ESCAPE not in value:
             return value
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Name(sa.types.TypeDecorator[str]):
+    """An id or a name. Asking for one that no database can hold is no error: there is none like it."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else _escaped(value)
 
 
 class Finite(sa.types.TypeDecorator[float]):
@@ -61,17 +75,17 @@ jobs = sa.Table(
     "jobs",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String, nullable=False, unique=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("backend", sa.String, nullable=False),
+    sa.Column("id", Name, nullable=False, unique=True),
+    sa.Column("kind", Name, nullable=False),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("backend", Name, nullable=False),
     sa.Column("spec", sa.JSON, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
+    sa.Column("status", Name, nullable=False),
     sa.Column("reason", AnyText, nullable=False, server_default=""),
     sa.Column("message", AnyText, nullable=False, server_default=""),
     sa.Column("done", sa.Float, nullable=False, server_default="0"),
     sa.Column("total", sa.Float, nullable=False, server_default="0"),
-    sa.Column("worker", sa.String, nullable=False, server_default=""),
+    sa.Column("worker", Name, nullable=False, server_default=""),
     sa.Column("tracker", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("started_at", sa.Float),
@@ -85,9 +99,9 @@ scalars = sa.Table(
     "scalars",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name", Name, nullable=False),
     sa.Column("value", Finite),
     sa.Column("time", sa.Float, nullable=False),
     sa.Index("scalars_by_job", "job_id", "seq"),
@@ -99,17 +113,17 @@ rollouts = sa.Table(
     "rollouts",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("group_index", sa.Integer, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("problem_id", Name, nullable=False),
     sa.Column("completion", AnyText, nullable=False),
     sa.Column("rewards", sa.JSON, nullable=False),
     sa.Column("total", Finite),
     sa.Column("advantage", sa.Float, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
-    sa.Column("finish_reason", sa.String, nullable=False),
+    sa.Column("finish_reason", Name, nullable=False),
     sa.Index("rollouts_by_step", "job_id", "step"),
     sa.Index("rollouts_by_total", "job_id", "total"),
     sa.Index("rollouts_by_problem", "problem_id"),
@@ -120,8 +134,8 @@ requests = sa.Table(
     "requests",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
-    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", Name, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("handled_at", sa.Float),
     sqlite_autoincrement=True,
@@ -131,10 +145,10 @@ evaluations = sa.Table(
     "evaluations",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("label", sa.String, nullable=False),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("label", Name, nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("split", sa.String, nullable=False),
+    sa.Column("split", Name, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("completed_at", sa.Float),
     sa.UniqueConstraint("job_id", "label"),
@@ -146,7 +160,7 @@ evaluation_items = sa.Table(
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
     sa.Column("evaluation", _BIG_KEY, sa.ForeignKey("evaluations.seq", ondelete="CASCADE"), nullable=False, index=True),
-    sa.Column("problem_id", sa.String, nullable=False),
+    sa.Column("problem_id", Name, nullable=False),
     sa.Column("completion", AnyText, nullable=False),
     sa.Column("rewards", sa.JSON, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
@@ -158,7 +172,7 @@ checkpoints = sa.Table(
     "checkpoints",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("path", AnyText, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
@@ -170,7 +184,7 @@ sessions = sa.Table(
     "sessions",
     METADATA,
     sa.Column("seq", _BIG_KEY, primary_key=True, autoincrement=True),
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("ended_at", sa.Float),
     sqlite_autoincrement=True,
@@ -179,7 +193,7 @@ sessions = sa.Table(
 run_marks = sa.Table(
     "run_marks",
     METADATA,
-    sa.Column("job_id", sa.String, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("note", AnyText, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False),
@@ -188,7 +202,7 @@ run_marks = sa.Table(
 deleted_jobs = sa.Table(
     "deleted_jobs",
     METADATA,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", Name, primary_key=True),
     sa.Column("deleted_at", sa.Float, nullable=False),
 )
 
@@ -199,7 +213,7 @@ subsets = sa.Table(
     sa.Column("name", AnyText, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("source", AnyText, nullable=False),
-    sa.Column("content_hash", sa.String, nullable=False, index=True),
+    sa.Column("content_hash", Name, nullable=False, index=True),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("problem_ids", sa.JSON, nullable=False),
     sa.Column("how", AnyText, nullable=False),
@@ -211,8 +225,8 @@ subsets = sa.Table(
 cluster_names = sa.Table(
     "cluster_names",
     METADATA,
-    sa.Column("content_hash", sa.String, primary_key=True),
-    sa.Column("problem_id", sa.String, primary_key=True),
+    sa.Column("content_hash", Name, primary_key=True),
+    sa.Column("problem_id", Name, primary_key=True),
     sa.Column("name", AnyText, nullable=False),
     sa.Column("named_at", sa.Float, nullable=False),
 )
@@ -220,9 +234,9 @@ cluster_names = sa.Table(
 pair_verdicts = sa.Table(
     "pair_verdicts",
     METADATA,
-    sa.Column("content_hash", sa.String, primary_key=True),
-    sa.Column("test_id", sa.String, primary_key=True),
-    sa.Column("train_id", sa.String, primary_key=True),
+    sa.Column("content_hash", Name, primary_key=True),
+    sa.Column("test_id", Name, primary_key=True),
+    sa.Column("train_id", Name, primary_key=True),
     sa.Column("drop", sa.Boolean, nullable=False),
 )
 
