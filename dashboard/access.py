@@ -1,8 +1,8 @@
 """Who may act from the pages: launch, stop, delete, measure, ask a model, keep anything. All others look on.
 
-On a loopback address with no sign-in set up, whoever opens the page may act: it is their machine. On any other address, and
-wherever a sign-in is set up, only those who signed in may. The address is the one that the server was told to listen on, never
-one that a request names; behind a reverse proxy, where the server listens on loopback, a sign-in has to be set up.
+On a loopback address with no sign-in set up, whoever opens the page by a name of this machine may act: it is their machine.
+A page of another site that reaches it all the same may not (see `own_machine`), nor may anybody through a proxy. On any other
+address, and wherever a sign-in is set up, only those who signed in may.
 
 Two ways in: accounts (OpenID Connect, Streamlit's own `[auth]` in secrets.toml; `GRPO_ATLAS_USERS` lists the e-mail addresses
 that may act, without it every account may) and a shared secret (`GRPO_ATLAS_TOKEN`), which is kept in the session and never
@@ -10,20 +10,20 @@ stands in an address. `dashboard.actions` refuses what is not allowed; what the 
 """
 
 import hmac
-import ipaddress
 import math
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import data
+from dashboard.own_machine import is_own_request
+from dashboard.sign_in_setup import TOKEN_CHARACTERS, takes_token, token, trusts_this_machine, users
 from dashboard.state import State
 from training.errors import AtlasError
 
-TOKEN_CHARACTERS = 16
-"""The shortest secret that is taken: a shorter one could be guessed in spite of the waits."""
 _LOOKING_ON = "You are looking on; this is for those who have signed in."
 
 
@@ -55,8 +55,10 @@ def way_in() -> str:
     """What to do to be allowed to act, in one or two sentences."""
     if takes_token() or has_accounts():
         return "Sign in at the foot of the sidebar." if signed_out() else "Ask who runs the dashboard for access."
-    if _token():
+    if token():
         return f"GRPO_ATLAS_TOKEN has fewer than {TOKEN_CHARACTERS} characters: start the dashboard with a longer one."
+    if trusts_this_machine():
+        return "Open the dashboard by a name of its own machine, such as http://localhost:8501."
     return f"Start the dashboard with GRPO_ATLAS_TOKEN, {TOKEN_CHARACTERS} characters or more, or with [auth] in secrets.toml."
 
 
@@ -64,10 +66,10 @@ def signed_in_as() -> str | None:
     """Who this session is and may act as, `None` for one that may not."""
     if _has_logged_in():
         email = str(st.user.get("email") or "").casefold()
-        if not _users():
+        if not users():
             return email or "an account"
         # An address that the provider has not verified may be anybody's.
-        if email in _users() and str(st.user.get("email_verified", True)).casefold() != "false":
+        if email in users() and str(st.user.get("email_verified", True)).casefold() != "false":
             return email
     return "a token" if State().has_token and takes_token() else None
 
@@ -75,11 +77,6 @@ def signed_in_as() -> str | None:
 def signed_out() -> bool:
     """Whether there is a sign-in that this session has not tried with an account."""
     return takes_token() or not _has_logged_in()
-
-
-def takes_token() -> bool:
-    """Whether one can sign in with a token."""
-    return len(_token()) >= TOKEN_CHARACTERS
 
 
 def has_accounts() -> bool:
@@ -99,7 +96,7 @@ def sign_in(given: str) -> None:
     Raises:
         AccessError: it does not, or too many have tried; then even the right one has to wait.
     """
-    is_right = takes_token() and hmac.compare_digest(given.strip().encode(), _token().encode())
+    is_right = takes_token() and hmac.compare_digest(given.strip().encode(), token().encode())
     wait_s = data.sign_in_tries().attempt(is_right)
     if wait_s:
         raise AccessError("There were too many wrong tries.", f"Try again in {math.ceil(wait_s)} s.")
@@ -116,28 +113,19 @@ def sign_out() -> None:
 
 
 def sign_in_required() -> bool:
-    """Whether only those act who have signed in."""
-    return not is_loopback(st.get_option("server.address")) or bool(_token() or _users()) or has_accounts()
+    """Whether this session may act only if it has signed in."""
+    return not trusts_this_machine() or has_accounts() or not _is_of_this_machine()
 
 
-def is_loopback(address: str | None) -> bool:
-    """Whether a server that listens on it can be reached from its own machine only; without an address it listens on all."""
-    if address == "localhost":
+def _is_of_this_machine() -> bool:
+    """Whether the session was opened from a page of this machine, or is none of a browser."""
+    context = get_script_run_ctx()
+    if context is None:
         return True
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
+    client = runtime.get_instance().get_client(context.session_id)
+    # Who has left meanwhile cannot be looked at any more.
+    return client is not None and is_own_request(client.client_context.headers)
 
 
 def _has_logged_in() -> bool:
     return has_accounts() and st.user["is_logged_in"] is True
-
-
-def _token() -> str:
-    return os.environ.get("GRPO_ATLAS_TOKEN", "").strip()
-
-
-def _users() -> frozenset[str]:
-    listed = os.environ.get("GRPO_ATLAS_USERS", "").split(",")
-    return frozenset(user.strip().casefold() for user in listed if user.strip())

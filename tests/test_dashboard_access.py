@@ -1,6 +1,7 @@
 """Who may act from the pages, what a page may name, what is told meanwhile, and what an address that changed does."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import access, actions, state
-from dashboard.access import AccessError, is_loopback
+from dashboard import access, actions, sign_in_setup, state
+from dashboard.access import AccessError
 from dashboard.components.news import ending_line
 from dashboard.launch_changes import write_changes
 from dashboard.sign_in_tries import SignInTries
@@ -77,26 +78,6 @@ def button(test: AppTest, label: str) -> object:
     return next(button for button in test.button if button.label == label)
 
 
-@pytest.mark.parametrize(
-    ("address", "own"),
-    [
-        ("127.0.0.1", True),
-        ("localhost", True),
-        ("::1", True),
-        ("127.9.9.9", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        (None, False),
-        ("", False),
-        ("192.168.0.4", False),
-        ("127.0.0.1.example.com", False),
-        ("unix:///run/a.sock", False),
-    ],
-)
-def test_only_addresses_of_the_machine_itself_are_loopback(address: str | None, own: bool) -> None:
-    assert is_loopback(address) is own
-
-
 def test_on_loopback_everybody_may_act_until_a_sign_in_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert access.may_act()
     access.require_act()
@@ -106,6 +87,49 @@ def test_on_loopback_everybody_may_act_until_a_sign_in_is_set_up(monkeypatch: py
             assert not access.may_act()
             with pytest.raises(AccessError):
                 access.require_act()
+
+
+def connected(monkeypatch: pytest.MonkeyPatch, headers: dict[str, str] | None) -> None:
+    """This session's page asks with these headers; with `None` it has left."""
+    client = None if headers is None else SimpleNamespace(client_context=SimpleNamespace(headers=list(headers.items())))
+    server = SimpleNamespace(get_client=lambda session_id: client)
+    monkeypatch.setattr(access, "get_script_run_ctx", lambda: SimpleNamespace(session_id="a session"))
+    monkeypatch.setattr("streamlit.runtime.get_instance", lambda: server)
+
+
+@pytest.mark.parametrize(
+    ("headers", "acts"),
+    [
+        ({"Host": "localhost:8501", "Origin": "http://localhost:8501"}, True),
+        ({}, True),
+        ({"Host": "evil.example:8501", "Origin": "http://evil.example:8501"}, False),
+        ({"Host": "localhost:8501", "Origin": "http://localhost:3000"}, False),
+        (None, False),
+    ],
+)
+def test_without_a_sign_in_a_session_acts_only_from_a_page_of_this_machine(
+    headers: dict[str, str] | None, acts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(monkeypatch, headers)
+    assert access.may_act() is acts
+
+
+def test_a_session_that_signed_in_acts_by_whatever_name_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
+    connected(monkeypatch, {"Host": "atlas.example", "X-Forwarded-For": "203.0.113.9"})
+    monkeypatch.setattr(state.State, "has_token", True)
+    assert access.may_act()
+
+
+def test_the_token_is_taken_out_of_the_environment_and_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_setup, "_taken", "")
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
+    sign_in_setup.take_token()
+    assert "GRPO_ATLAS_TOKEN" not in os.environ
+    assert sign_in_setup.token() == TOKEN
+    sign_in_setup.take_token()
+    assert sign_in_setup.takes_token()
+    assert not access.may_act()
 
 
 def test_every_action_is_refused_to_those_who_look_on(public: None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.backends.configuration import EXAMPLE, RayConfig, expand, load_backends
+from training.backends.configuration import EXAMPLE, RayConfig, expand, load_backends, variable
 from training.errors import BackendError, ConfigError
 from training.home import Home
 from training.launch import backend_named, backend_names
@@ -96,3 +96,15 @@ def test_variables_are_put_in_and_a_missing_one_is_named() -> None:
     assert expand("p://u:${PASSWORD}@h", "a100", environ, in_url=True) == "p://u:a%2Fb%40c@h"
     with pytest.raises(BackendError, match="'a100' needs the environment variable TOKEN"):
         expand("${TOKEN}", "a100", environ)
+
+
+def test_no_backend_gets_the_dashboards_token() -> None:
+    environ = {"GRPO_ATLAS_TOKEN": "sixteen-letters-of-it"}
+    for asked in (
+        lambda: variable("GRPO_ATLAS_TOKEN", "a100", environ),
+        lambda: expand("${GRPO_ATLAS_TOKEN}", "a100", environ),
+    ):
+        with pytest.raises(BackendError) as refused:
+            asked()
+        assert "GRPO_ATLAS_TOKEN" in refused.value.problem
+        assert "sixteen-letters" not in str(refused.value)

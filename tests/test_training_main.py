@@ -1,11 +1,14 @@
 """The command line: scoring from outside, and errors as one line with the remedy."""
 
 import json
+import os
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from training.__main__ import main
+from training.command_line.terminal import run_command
 from training.rewards import REWARDS
 
 
@@ -75,6 +78,11 @@ def test_a_malformed_line_to_score_is_named(tmp_path: Path, capsys: pytest.Captu
     file.write_text('{"completion": "x", "answer": "1"}\n{"completion": 3}\n')
     assert main(["score", "--jsonl", str(file)]) == 2
     assert f"{file}:2 is not" in capsys.readouterr().err
+
+
+def test_what_a_command_starts_cannot_inherit_the_dashboards_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", "sixteen-letters-of-it")
+    assert run_command(lambda options: int("GRPO_ATLAS_TOKEN" in os.environ), Namespace()) == 0
 
 
 def test_an_unwritable_home_is_an_error_with_the_remedy(

@@ -28,6 +28,8 @@ for line in sys.stdin:
     if question["text"] == "wait":
         time.sleep(600)
     answer = [f"{os.getpid()} {sys.argv[2]} {question['text']}", len(question["text"])]
+    if question["text"] == "variables":
+        answer[0] = " ".join(sorted(os.environ))
     print(json.dumps({"completions": [answer] * question["samples"]}), flush=True)
     if question["text"] == "leave":
         break
@@ -57,6 +59,16 @@ def test_one_process_answers_while_it_is_asked_and_another_model_ends_it(playgro
     assert other[1] == "b"
     assert other[0] != pid
     assert playground.doing == ""
+
+
+def test_the_process_inherits_the_environment_but_not_what_lets_people_act(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", "sixteen-letters-of-it")
+    monkeypatch.setenv("HF_TOKEN", "for-the-hub")
+    names = ask(playground, "a", "variables")[0].completion.split()
+    assert "HF_TOKEN" in names
+    assert "GRPO_ATLAS_TOKEN" not in names
 
 
 def test_a_process_that_left_after_its_idle_time_is_started_again(playground: Playground) -> None:

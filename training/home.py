@@ -23,6 +23,14 @@ DEMO_ATLAS = ASSETS / "demo-atlas"
 _PROBE_BYTES = 64 * 1024
 """A disk without this much room counts as full: SQLite needs as much to begin."""
 
+DASHBOARD_TOKEN = "GRPO_ATLAS_TOKEN"
+"""A variable that only the dashboard's own process may have: whoever writes code that another one loads could read it."""
+
+
+def inherited_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that a process started from this one may inherit: all but the dashboard's token."""
+    return {name: value for name, value in environ.items() if name != DASHBOARD_TOKEN}
+
 
 @dataclass(frozen=True)
 class Home:

@@ -11,10 +11,10 @@ from dashboard.access import (
     sign_out,
     signed_in_as,
     signed_out,
-    takes_token,
     way_in,
 )
 from dashboard.components.errors import boundary, render_error
+from dashboard.sign_in_setup import takes_token
 from dashboard.state import Keys
 from dashboard.text import plain
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from training.errors import BackendError, ConfigError, shown
-from training.home import Home
+from training.home import DASHBOARD_TOKEN, Home
 from training.store import LOCAL
 
 OWN_VARIABLES = "GRPO_ATLAS_"
@@ -181,8 +181,13 @@ def variable(name: str, backend: str, environ: Mapping[str, str] = os.environ) -
     """A variable that a backend needs.
 
     Raises:
-        BackendError: it is not set, or empty.
+        BackendError: it is not set, or empty, or not for other processes than the dashboard.
     """
+    if name == DASHBOARD_TOKEN:
+        raise BackendError(
+            f"The backend {backend!r} names {name}, which lets people act on the dashboard's pages and goes nowhere else.",
+            "Take it out of the backend's configuration.",
+        )
     if not environ.get(name):
         raise BackendError(
             f"The backend {backend!r} needs the environment variable {name}, which is not set here.",

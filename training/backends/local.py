@@ -20,7 +20,7 @@ import psutil
 
 from training.backends import BackendState
 from training.errors import BackendError, StoreAwayError
-from training.home import Home
+from training.home import Home, inherited_environment
 from training.names import folder_in
 from training.preflight.devices import Machine, this_machine
 from training.store import LOCAL, Job, JobKind, Store
@@ -29,8 +29,6 @@ ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
 
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
 """Jobs give way to the dashboard and the browser that watch them."""
-_FOR_THE_DASHBOARD_ALONE = "GRPO_ATLAS_TOKEN"
-"""A variable that no job gets: whoever writes code that a job loads could read it, and then act on the pages."""
 _POLL_S = 0.5
 
 
@@ -58,14 +56,13 @@ class LocalBackend:
         folder = job_folder(self._home, job.id)
         # Threads that wait by sleeping: spinning ones take twice as long a step as soon as a browser wants a core too.
         variables = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"}
-        inherited = {name: value for name, value in os.environ.items() if name != _FOR_THE_DASHBOARD_ALONE}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "log.txt").open("ab") as log:
                 subprocess.Popen(
                     [*_BEHIND_THE_PAGES, sys.executable, *command],
                     cwd=folder,
-                    env=variables | inherited | self._home.environment(),
+                    env=variables | inherited_environment() | self._home.environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

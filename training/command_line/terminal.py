@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import FrameType
 
 from training.errors import AtlasError, disk_error
+from training.home import DASHBOARD_TOKEN
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -35,8 +36,10 @@ def check_ctrl_c() -> None:
 def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
     """Run a command and return the exit status: its own, 2 for an error explained on stderr, 130 for Ctrl-C.
 
-    A reader that goes away early (`| head`) is no error.
+    A reader that goes away early (`| head`) is no error. The dashboard's token, if the shell has it, goes to no process that
+    the command starts.
     """
+    os.environ.pop(DASHBOARD_TOKEN, None)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _CtrlC())
     try:

@@ -6,7 +6,6 @@ that started it. Scoring answers is for the caller. Needs no torch.
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training.errors import AtlasError, BackendError, ModelError
 from training.evaluation.evaluation_job import weights_stamp
-from training.home import Home
+from training.home import Home, inherited_environment
 from training.prompts import SYSTEM_PROMPT
 
 IDLE_S = 600.0
@@ -170,7 +169,8 @@ class Playground:
         self._loaded, self._loading = wanted, False
 
     def _environment(self) -> dict[str, str]:
-        return {"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"} | dict(os.environ) | self._home.environment()
+        variables = {"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"}
+        return variables | inherited_environment() | self._home.environment()
 
     def _exchange_lines(self, line: str) -> dict[str, Any]:
         process = self._process

@@ -24,7 +24,7 @@ from training.backends.entry import EXPECTED, take_private
 from training.config import RunConfig
 from training.engines import engine_named
 from training.errors import AtlasError, BackendError, ConfigError, StoreFailedError, WorkerError
-from training.home import Home
+from training.home import Home, inherited_environment
 from training.jobs import JobProcess, StopRequested
 from training.own_rewards import register_own_rewards
 from training.problems import ProblemSet
@@ -188,7 +188,8 @@ def train_on_workers(
     share_of(config, workers.count)
     process.progress(process.job.done, config.max_steps, f"starting {workers.count} processes")
     private = os.environ.get(EXPECTED, "").split(",")
-    variables = {name: value for name, value in os.environ.items() if name.startswith(OWN_VARIABLES) or name in private}
+    inherited = inherited_environment().items()
+    variables = {name: value for name, value in inherited if name.startswith(OWN_VARIABLES) or name in private}
     outcome = _fit(_Work(config, problem_set, home, process.job.id, folder, variables), process, workers)
     process.reason = outcome.reason
     if outcome.stopped:

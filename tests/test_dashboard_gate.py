@@ -1,0 +1,87 @@
+"""What the server lets through, and what its answers carry; `tests/faults/test_ways_in.py` asks a running one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from dashboard.gate import ANSWERED_WITH, Gate
+
+OWN = {"host": "localhost:8501"}
+
+
+async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+    """What stands behind the gate: takes everything."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+    else:
+        await PlainTextResponse("the page")(scope, receive, send)
+
+
+def ask(headers: dict[str, str], kind: str = "http", *, gate: Gate | None = None, **scope: Any) -> list[Message]:
+    """What comes back."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    named = [(name.encode(), value.encode()) for name, value in headers.items()]
+    given = {"type": kind, "method": "GET", "path": "/", "headers": named, "client": ("127.0.0.1", 1), **scope}
+    asyncio.run((gate or Gate(behind))(given, receive, send))
+    return sent
+
+
+def was_taken(answer: list[Message]) -> bool:
+    first = answer[0]
+    return first["type"] == "websocket.accept" or first.get("status") == 200
+
+
+@pytest.fixture(autouse=True)
+def without_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GRPO_ATLAS_TOKEN", "GRPO_ATLAS_USERS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_without_a_sign_in_only_this_machine_is_let_through(kind: str) -> None:
+    assert was_taken(ask(OWN, kind))
+    assert was_taken(ask({**OWN, "origin": "http://localhost:8501"}, kind))
+    for headers in (
+        {"host": "evil.example"},
+        {**OWN, "origin": "http://localhost:3000"},
+        {**OWN, "x-forwarded-for": "1.2.3.4"},
+    ):
+        assert not was_taken(ask(headers, kind))
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_with_a_sign_in_any_name_is_let_through_but_no_other_site(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", "a-secret-of-some-length")
+    proxied = {"host": "atlas.example", "x-forwarded-for": "1.2.3.4"}
+    assert was_taken(ask(proxied, kind))
+    assert was_taken(ask({**proxied, "origin": "https://atlas.example"}, kind))
+    for origin in ("http://localhost:3000", "https://evil.example", "null"):
+        assert not was_taken(ask({**proxied, "origin": origin}, kind))
+
+
+def test_an_origin_that_was_allowed_by_its_name_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", "a-secret-of-some-length")
+    options = {"server.address": "127.0.0.1", "server.enableCORS": True, "server.corsAllowedOrigins": ["https://front.example"]}
+    monkeypatch.setattr("streamlit.get_option", options.__getitem__)
+    assert was_taken(ask({**OWN, "origin": "https://front.example"}))
+    assert not was_taken(ask({**OWN, "origin": "https://other.example"}))
+    monkeypatch.delenv("GRPO_ATLAS_TOKEN")
+    assert not was_taken(ask({**OWN, "origin": "https://front.example"}))  # nobody signs in here, so all would act
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "evil.example"])
+def test_no_other_site_may_frame_an_answer(host: str) -> None:
+    headers = {name.decode(): value.decode() for name, value in ask({"host": host})[0]["headers"]}
+    assert headers.items() >= {name.lower(): value for name, value in ANSWERED_WITH.items()}.items()
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert headers["content-security-policy"] == "frame-ancestors 'self'"
