@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -32,7 +34,7 @@ from analysis.embed import embed, encoders_folder
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
 from analysis.outcomes import job_outcomes
-from analysis.projector import ExportError, export_projector
+from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.report import report_json
 from analysis.search import prepare_encoder
 from training.command_line.terminal import check_ctrl_c, run_command
@@ -142,6 +144,12 @@ def _parser() -> Parser:
             subparser.add_argument(
                 "--out", required=True, type=Path, metavar="PATH", help="the folder (projector) or file (others) to write"
             )
+            subparser.add_argument(
+                "--served-at",
+                type=_web_address,
+                metavar="URL",
+                help="where the folder will be served, for a link that opens it at projector.tensorflow.org",
+            )
     return parser
 
 
@@ -203,6 +211,13 @@ def _between(low: Number, high: Number, kind: Callable[[str], Number]) -> Callab
         return number
 
     return read
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the address of a folder, such as https://example.org/map")
+    return text
 
 
 def _parameters(options: argparse.Namespace) -> AtlasParameters:
@@ -331,8 +346,11 @@ def _export(options: argparse.Namespace) -> int:
         return 0
     atlas = _build_with_bar(options, home)
     rows = _kept_rows(atlas.problem_set, options.subset, home) if options.subset else None
-    print("\n".join(str(file) for file in export_projector(atlas, options.out, rows)))
-    print(f"Show it with: tensorboard --logdir {options.out}   (then choose the bookmark for the layout)")
+    print("\n".join(str(file) for file in export_projector(atlas, options.out, rows, address=options.served_at or "")))
+    print(TENSORBOARD_STEPS.format(folder=shlex.quote(str(options.out))))
+    print(STANDALONE_STEPS)
+    if options.served_at:
+        print(f"With the folder at {options.served_at}, readable for other sites (CORS): {standalone_link(options.served_at)}")
     return 0
 
 

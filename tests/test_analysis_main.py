@@ -138,6 +138,16 @@ def test_export_writes_the_projector_files(in_home: Home, tmp_path: Path, capsys
     assert "tensorboard --logdir" in capsys.readouterr().out
 
 
+def test_an_exported_folder_that_is_served_gets_a_link(
+    in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = ["--served-at", "https://example.org/map"]
+    assert main(["export", "--source", "demo", "--out", str(tmp_path / "out"), *served]) == 0
+    assert "?config=https%3A%2F%2Fexample.org%2Fmap%2Fprojector_config.json" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["export", "--source", "demo", "--out", str(tmp_path / "out"), "--served-at", "example.org/map"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.export import FORMATS
-from analysis.projector import projector_zip
+from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, projector_zip
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import save_subset
@@ -74,10 +74,8 @@ def _render_export(shown: Exploration) -> None:
         key=Keys.EXPORT,
         on_click="ignore",
         width="stretch",
-        help=(
-            "Unpack the zip; then run `tensorboard --logdir` on the folder and open its Projector tab, or load vectors.tsv "
-            "and metadata.tsv at projector.tensorflow.org. The layout is the bookmark at the lower right."
-        ),
+        disabled=len(rows) < 2,
+        help=f"Unpack the zip into a folder. {TENSORBOARD_STEPS.format(folder='FOLDER')} {STANDALONE_STEPS}",
     )
 
 

@@ -1,14 +1,20 @@
 """Explore in Chromium on the demo: the map is there, takes lasso and clicks, and never loses its view."""
 
 import re
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from analysis.atlas import AtlasParameters, open_atlas
+from analysis.cache import Cache
+from analysis.projector import export_projector
 from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at
 from training.home import Home
+from training.problems import load_problems
 
 pytestmark = pytest.mark.browser
 
@@ -95,12 +101,17 @@ def test_a_finding_leads_to_the_map(app: str, page: Page) -> None:
     page.wait_for_url("**colour=steps**")
 
 
-def test_the_export_downloads_a_zip(explore: Page) -> None:
+def test_the_export_downloads_the_files_that_the_terminal_writes(explore: Page, tmp_path: Path) -> None:
     explore.get_by_role("button", name="Export").click()
     with explore.expect_download() as download:
         explore.get_by_role("button", name="Embedding Projector").click()
     assert download.value.suggested_filename.endswith("-projector.zip")
-    assert download.value.path().read_bytes()[:2] == b"PK"
+    cache = Cache.from_home(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}))
+    atlas = open_atlas(load_problems("demo"), AtlasParameters(), cache)
+    assert atlas is not None
+    written = {file.name: file.read_bytes() for file in export_projector(atlas, tmp_path / "out")}
+    with zipfile.ZipFile(download.value.path()) as files:
+        assert {name: files.read(name) for name in files.namelist()} == written
 
 
 def test_a_lasso_shows_what_it_took_with_a_problem_chosen(app: str, page: Page) -> None:
