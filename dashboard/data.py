@@ -24,7 +24,7 @@ from training.backends import BackendState
 from training.backends.watching import Watch
 from training.config import RunConfig
 from training.deletion import open_store, unknown_runs
-from training.errors import ModelError, SourceError, StoreFailedError
+from training.errors import ModelError, RewardError, SourceError, StoreFailedError
 from training.home import Home
 from training.launch import backend_named, check_run
 from training.launch import backend_state as backend_state_now
@@ -63,14 +63,29 @@ def home() -> Home:
         RewardError: the file with one's own reward functions cannot be used.
     """
     found = Home.from_environment()
-    _own_rewards(found.rewards)
+    if found.rewards is not None and (error := _own_rewards(found.rewards, _changed_ns(found.rewards))) is not None:
+        raise RewardError(error.problem, error.remedy)
     return found
 
 
-@st.cache_resource
-def _own_rewards(path: Path | None) -> None:
-    """Once in the life of the dashboard: a changed file needs a new start."""
-    register_own_rewards(path)
+@st.cache_resource(show_spinner=False)
+def _own_rewards(path: Path, changed_ns: int) -> RewardError | None:
+    """What is wrong with the file, once in the life of the dashboard: a file that was taken and has changed needs a new start.
+
+    One that was not taken is run again when it has changed, not for every page: it may be what does not end.
+    """
+    try:
+        register_own_rewards(path)
+    except RewardError as error:
+        return error
+    return None
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def store() -> Store:

@@ -220,7 +220,7 @@ def _trl_reward(reward: Reward, carry: Callable[..., None] | None = None) -> Cal
     def score(completions: list[Any], gold: list[str], **columns: Any) -> list[float | None]:
         if carry is not None:
             carry(**columns)
-        return [reward.score(completion[0]["content"], answer) for completion, answer in zip(completions, gold, strict=True)]
+        return reward.score_all([completion[0]["content"] for completion in completions], gold)
 
     score.__name__ = reward.name
     return score

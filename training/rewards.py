@@ -4,12 +4,12 @@ The six of `ARTICLE_REWARDS` are those of the article "LLM Reinforcement Learnin
 it builds on, quirks included; a variant that closes a hole of theirs stands beside them under its own name.
 A reward function takes one completion and the problem's gold answer and returns a number, or `None` where it cannot be
 computed. Every one takes time in proportion to the text. Weights belong to the run configuration; the values here are
-unweighted. A person's own functions join the registry through `training.own_rewards`.
+unweighted. A person's own functions join the registry through `training.own_rewards`, which computes them elsewhere.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -33,6 +33,9 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _BOXED = "\\boxed{"
+
+_SHOWN = 300
+"""Characters of a value or of an exception's text that an error shows."""
 
 
 def extract_answer(completion: str) -> str:
@@ -155,33 +158,69 @@ class Reward:
     """(completion, gold) -> value, or `None` where it cannot be computed."""
     needs_gold: bool = True
     """Whether the value depends on the gold answer; one that only looks at the completion can do without."""
+    timeout_s: float = 10.0
+    """How long a function of a person's own may take for one completion; those that ship with the program need no limit."""
 
     @property
     def description(self) -> str:
         """The function's own first sentence, shown as help."""
-        return (self.function.__doc__ or "").strip().split("\n")[0]
+        return str(getattr(self.function, "__doc__", None) or "").strip().split("\n")[0]
 
     def score(self, completion: str, gold: str) -> float | None:
-        """The function's value for a completion; a crash never becomes a score.
+        """The function's value for a completion.
+
+        Raises:
+            RewardError: as `score_all`.
+        """
+        return self.score_all([completion], [gold])[0]
+
+    def score_all(self, completions: Sequence[str], golds: Sequence[str]) -> list[float | None]:
+        """The function's value for each completion; a crash never becomes a score.
 
         Raises:
             RewardError: the function raised, or returned what is no finite number up to its maximum.
         """
+        return [self._value(completion, gold) for completion, gold in zip(completions, golds, strict=True)]
+
+    def error(self, what: str, completion: str, remedy: str = "Mend the function, or set its weight to 0.") -> RewardError:
+        """The error of a function that did something with a completion: `raised ValueError: ...`."""
+        return RewardError(f"The reward function {self.name} {what} on the completion {completion[:200]!r}.", remedy)
+
+    def _value(self, completion: str, gold: str) -> float | None:
         try:
             value = self.function(completion, gold)
         except Exception as error:
-            raise self._error(f"raised {type(error).__name__}: {error}", completion) from error
+            raise self.error(f"raised {shown_exception(error)}", completion) from error
         if value is None:
             return None
-        if not isinstance(value, int | float) or not math.isfinite(value) or value > self.maximum:
-            raise self._error(f"returned {value!r}, which is no number up to its maximum {self.maximum:g},", completion)
+        if not is_finite(value) or value > self.maximum:
+            raise self.error(f"returned {shown(value)}, which is no number up to its maximum {self.maximum:g},", completion)
         return float(value)
 
-    def _error(self, what: str, completion: str) -> RewardError:
-        return RewardError(
-            f"The reward function {self.name} {what} on the completion {completion[:200]!r}.",
-            "Mend the function, or set its weight to 0.",
-        )
+
+def is_finite(value: object) -> bool:
+    """Whether something is a number that a float can hold."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def shown(value: object) -> str:
+    """A value of any kind as an error shows it."""
+    try:
+        return repr(value)[:_SHOWN]
+    except Exception:  # a value of somebody's own kind, or a number of thousands of digits
+        return f"a value of type {type(value).__name__}"
+
+
+def shown_exception(error: BaseException) -> str:
+    """What was raised as an error shows it: `ValueError: what it says`."""
+    try:
+        text = str(error)[:_SHOWN]
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 REWARDS: dict[str, Reward] = {
@@ -206,7 +245,20 @@ ARTICLE_REWARDS = ("correctness", "soft_correctness", "integer", "strict_format"
 
 def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:
     """Every registered reward of one completion, by name, unweighted; without gold, `None` for those that need it."""
-    return {
-        name: None if gold is None and reward.needs_gold else reward.score(completion, gold or "")
-        for name, reward in REWARDS.items()
-    }
+    return score_completions([completion], [gold])[0]
+
+
+def score_completions(completions: Sequence[str], golds: Sequence[str | None]) -> list[dict[str, float | None]]:
+    """`score_completion` of each.
+
+    Raises:
+        RewardError: as `Reward.score_all`.
+    """
+    scores: list[dict[str, float | None]] = [{} for _ in completions]
+    for name, reward in REWARDS.items():
+        rows = [row for row, gold in enumerate(golds) if gold is not None or not reward.needs_gold]
+        values = reward.score_all([completions[row] for row in rows], [golds[row] or "" for row in rows])
+        found = dict(zip(rows, values, strict=True))
+        for row, score in enumerate(scores):
+            score[name] = found.get(row)
+    return scores

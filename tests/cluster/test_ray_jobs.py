@@ -33,7 +33,7 @@ PATIENCE_S = 600
 """Far beyond what anything here takes, for machines that do much besides."""
 
 REWARDS_FILE = '''
-"""Scores like any other, but waits in the n-th step of its process while there is a file gate-n, and says so."""
+"""Scores like any other, but waits in the n-th step of the process that asks while there is a file gate-n, and says so."""
 import hashlib, os, time
 from pathlib import Path
 from training.rewards import Reward
@@ -48,13 +48,13 @@ def score(completion, gold):
     gate = folder / f"gate-{step}"
     if gate.exists():
         secret = hashlib.sha256(os.environ["TEST_SECRET"].encode()).hexdigest()
-        (folder / f"waits-{step}-{os.getpid()}").write_text(secret)
+        (folder / f"waits-{step}-{os.getppid()}").write_text(secret)
     while gate.exists():
         time.sleep(0.05)
     calls += 1
     return len(completion) % 5 / 10
 
-REWARDS = [Reward("gated", "Gated", 1.0, score)]
+REWARDS = [Reward("gated", "Gated", 1.0, score, timeout_s=3600)]
 '''
 
 

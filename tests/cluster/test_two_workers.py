@@ -56,17 +56,19 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    """Two, with a Ray of this module's own, and the length as a reward."""
+    """Two, with a Ray of this module's own that knows these tests, and the length as a reward."""
     REWARDS["length"] = worker_hooks.LENGTH
-    with room_for(Workers(2, max_failures=1), lambda: None) as two:
-        yield two
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        with room_for(Workers(2, max_failures=1), lambda: None) as two:
+            yield two
     del REWARDS["length"]
 
 
-def new_run(folder: Path, config: RunConfig, **hooks: Any) -> tuple[Home, Store, Job]:
-    home = replace(
-        Home.from_environment({"GRPO_ATLAS_HOME": str(folder / "home")}), rewards=worker_hooks.rewards_file(folder, **hooks)
-    )
+def new_run(folder: Path, config: RunConfig) -> tuple[Home, Store, Job]:
+    rewards = folder / "own_rewards.py"
+    rewards.write_text(worker_hooks.REWARDS_FILE)
+    home = replace(Home.from_environment({"GRPO_ATLAS_HOME": str(folder / "home")}), rewards=rewards)
     store = Store.open(home.store_url)
     job, _ = store.create_job("train", "two", config.model_dump(mode="json"), total=config.max_steps)
     local.job_folder(home, job.id).mkdir(parents=True)
@@ -88,10 +90,11 @@ def two(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
     """The same on two, as its job's process would do it; the second of them is killed before step 4, once."""
     folder = tmp_path_factory.mktemp("two")
     config = tiny(**SETTINGS)
-    home, store, job = new_run(folder, config, dies=True)
+    home, store, job = new_run(folder, config)
+    problems: Any = worker_hooks.Hooked(few_problems(), folder, dies=True)
     with job_process(store, job.id) as process, room_for(workers, process.check_stop):
         process.begin()
-        train_on_workers(config, few_problems(), process, home, local.job_folder(home, job.id), workers)
+        train_on_workers(config, problems, process, home, local.job_folder(home, job.id), workers)
     return Ran(store.job(job.id), store, home, folder)
 
 
@@ -166,7 +169,7 @@ def test_a_signal_ends_both_processes_at_the_same_step_with_a_checkpoint(tmp_pat
     home, store, job = new_run(tmp_path, config)
     variables = os.environ | home.environment() | {"GRPO_ATLAS_WORKERS": "2", "PYTHONPATH": str(Path.cwd())}
     variables["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
-    command = [sys.executable, "-m", "training", "run", "--job", job.id]
+    command = [sys.executable, "-m", "tests.cluster.worker_hooks", str(tmp_path), job.id]
     with (tmp_path / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=variables, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
         try:

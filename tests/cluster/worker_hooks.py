@@ -1,12 +1,14 @@
 """What the tests put into the processes of a run: fixed completions, a callback that writes down what it sees, a death.
 
-It gets there the way a person's own code does: through the file of own reward functions.
+It gets there with the run's problems, which every process receives. `python -m tests.cluster.worker_hooks FOLDER RUN` is the
+process of a queued run whose workers get it so.
 """
 
 import hashlib
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +20,9 @@ import trl
 from transformers import TrainerCallback
 
 from training import grpo
+from training.__main__ import main
+from training.command_line import commands
+from training.problems import ProblemSet, load_problems
 from training.rewards import Reward
 
 LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")
@@ -25,23 +30,29 @@ LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")
 
 LENGTH = Reward("length", "Length", 1.0, lambda completion, gold: len(completion) % 5 / 10, needs_gold=False)
 
+REWARDS_FILE = """
+from training.rewards import Reward
+REWARDS = [Reward("length", "Length", 1.0, lambda completion, gold: len(completion) % 5 / 10, needs_gold=False)]
+"""
 
-def rewards_file(folder: Path, *, dies: bool = False) -> Path:
-    """A file for GRPO_ATLAS_REWARDS whose reading installs everything in that process.
+
+class Hooked:
+    """Problems that install everything in the process that receives them.
 
     Args:
         dies: the second process is killed in step 4, once.
     """
-    path = folder / "own_rewards.py"
-    path.write_text(
-        "import sys\n"
-        "from pathlib import Path\n"
-        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"  # a cluster's workers know nothing of these tests
-        "from tests.cluster import worker_hooks\n"
-        f"worker_hooks.install(Path({str(folder)!r}), dies={dies})\n"
-        "REWARDS = [worker_hooks.LENGTH]\n"
-    )
-    return path
+
+    def __init__(self, problem_set: ProblemSet, folder: Path, *, dies: bool = False) -> None:
+        self._sent = problem_set, folder, dies
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _receive, self._sent
+
+
+def _receive(problem_set: ProblemSet, folder: Path, dies: bool) -> ProblemSet:
+    install(folder, dies=dies)
+    return problem_set
 
 
 def install(folder: Path, *, dies: bool) -> ExitStack:
@@ -116,3 +127,10 @@ def gradient(folder: Path, step: int) -> torch.Tensor:
 def parameters(folder: Path, step: int, rank: int) -> str:
     """The hash of a process's parameters after a step."""
     return (folder / f"parameters-{step}-rank-{rank}").read_text()
+
+
+if __name__ == "__main__":
+    from tests.cluster import worker_hooks  # by this name the workers know it
+
+    commands.load_problems = lambda source, home: worker_hooks.Hooked(load_problems(source, home), Path(sys.argv[1]))  # type: ignore[assignment,return-value]
+    sys.exit(main(["run", "--job", sys.argv[2]]))

@@ -12,7 +12,7 @@ from training.engines import Complete
 from training.evaluation.intervals import bootstrap_interval, wilson_interval
 from training.problems import Problem
 from training.prompts import chat_messages
-from training.rewards import REWARDS, score_completion
+from training.rewards import REWARDS, score_completions
 from training.store.evaluations import Evaluation, EvaluationItem
 
 BATCH_SIZE = 64
@@ -105,9 +105,10 @@ def evaluate_model(
     for batch in _batches(asked[len(items) :], BATCH_SIZE):
         prompts = [chat_messages(problem.question, system_prompt) for problem in batch]
         completions = complete(prompts, max_completion_length, temperature)
+        scores = score_completions([text for text, _ in completions], [problem.gold for problem in batch])
         measured = [
-            EvaluationItem(problem.id, text, score_completion(text, problem.gold), tokens)
-            for problem, (text, tokens) in zip(batch, completions, strict=True)
+            EvaluationItem(problem.id, text, score, tokens)
+            for problem, (text, tokens), score in zip(batch, completions, scores, strict=True)
         ]
         keep(measured)
         items += measured

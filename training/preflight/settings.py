@@ -168,12 +168,18 @@ def check_lengths(subject: Subject) -> Iterator[Finding]:
 
 def check_rewards(subject: Subject) -> Iterator[Finding]:
     """Weights against what the functions pay for."""
-    config = subject.config
-    weights = config.reward_weights
-    right = sum(weight * REWARDS[name].maximum for name, weight in weights.items() if pays_for_right(REWARDS[name]))
-    form = sum(
-        weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and not pays_for_right(REWARDS[name])
-    )
+    weights = subject.config.reward_weights
+    right = form = 0.0
+    for name, weight in weights.items():
+        most = weight * REWARDS[name].maximum
+        try:
+            if pays_for_right(REWARDS[name]):
+                right += most
+            elif weight > 0:
+                form += most
+        except RewardError as error:
+            yield Finding("error", "rewards", error.problem, error.remedy)
+            right += most  # nobody knows what it pays for
     if right <= 0:
         does = "punishes" if right < 0 else "pays for"
         yield Finding(
@@ -200,11 +206,12 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
 
 
 def pays_for_right(reward: Reward) -> bool:
-    """Whether a function tells a right answer from a wrong one of the same form; one that fails is taken to."""
-    try:
-        right, wrong = reward.score(_WELL_FORMED, "72"), reward.score(_WELL_FORMED, "73")
-    except RewardError:
-        return True
+    """Whether a function tells a right answer from a wrong one of the same form.
+
+    Raises:
+        RewardError: it fails on them.
+    """
+    right, wrong = reward.score_all([_WELL_FORMED] * 2, ["72", "73"])
     return right != wrong
 
 

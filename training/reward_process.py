@@ -1,0 +1,151 @@
+"""The process that runs a person's own reward functions: `python -m training.reward_process FILE LINE PLACE`.
+
+They may do anything: never return, keep the interpreter to themselves, exit, crash, use up the memory. In a process of their
+own they can be timed and ended, which `training.own_rewards` does. Torch-free, so that it starts at once.
+
+Lines of JSON go over a socket that is inherited as LINE. First `{"rewards"}`, what the file holds, goes out, or
+`{"problem", "remedy"}`; then for each `{"name", "rows"}`, rows of completion and gold, `{"values"}` or `{"problem", "remedy"}`.
+Which row is at work stands in the 8 bytes of the file that is inherited as PLACE. What the functions print goes to standard
+error.
+"""
+
+import json
+import os
+import queue
+import runpy
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from mmap import mmap
+from pathlib import Path
+
+from training.errors import RewardError
+from training.rewards import BUILT_IN, Reward, is_finite, shown, shown_exception
+
+REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
+
+PLACE_BYTES = 8
+
+_LONGEST_TIMEOUT_S = 86_400.0
+
+_ORPHAN_S = 5.0
+"""Seconds of work that a function gets beyond its time, after which nobody is there to end it."""
+_MEMORY_SHARE = 0.5
+"""Of the machine's, for the functions and what they load."""
+
+_NEEDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "name": ("an identifier as its name", lambda value: isinstance(value, str) and value.isidentifier()),
+    "title": ("a title", lambda value: isinstance(value, str) and bool(value.strip())),
+    "maximum": ("a maximum above 0", lambda value: _is_number(value, float("inf"))),
+    "function": ("a function", callable),
+    "needs_gold": ("True or False as needs_gold", lambda value: isinstance(value, bool)),
+    "timeout_s": ("a timeout_s above 0 and up to a day", lambda value: _is_number(value, _LONGEST_TIMEOUT_S)),
+}
+"""Field of a reward -> what it must be, in words and as a test."""
+
+
+def main(path: Path, line: int, place: int) -> None:
+    """Load the file, then score what is asked for until nobody asks any more."""
+    _limit()
+    connection = socket.socket(fileno=line)
+    at_work = memoryview(mmap(place, PLACE_BYTES)).cast("Q")
+
+    def say(**reply: object) -> None:
+        connection.sendall(json.dumps(reply).encode() + b"\n")
+
+    lines = _lines(connection)
+    try:
+        rewards = load_rewards(path)
+    except RewardError as error:
+        say(problem=error.problem, remedy=error.remedy)
+        return
+    say(rewards=[_facts(reward) for reward in rewards.values()])
+    while True:
+        asked = json.loads(lines.get())
+        try:
+            if asked["name"] not in rewards:
+                raise RewardError(f"{path} holds no reward {asked['name']!r} any more.", REMEDY)
+            say(values=_values(rewards[asked["name"]], asked["rows"], at_work))
+        except RewardError as error:
+            say(problem=error.problem, remedy=error.remedy)
+
+
+def load_rewards(path: Path) -> dict[str, Reward]:
+    """Run a person's file; name -> reward.
+
+    Raises:
+        RewardError: it cannot be read or run, holds no list of rewards, or one of them is not what it must be.
+    """
+    try:
+        found = runpy.run_path(str(path)).get("REWARDS")
+    except BaseException as error:  # also sys.exit(), which would end this process without a word
+        raise RewardError(f"{path} cannot be run: {shown_exception(error)}.", REMEDY) from error
+    if not isinstance(found, list) or not found or not all(isinstance(reward, Reward) for reward in found):
+        raise RewardError(f"{path} has no list REWARDS of training.rewards.Reward.", REMEDY)
+    for reward in found:
+        for field, (needed, is_met) in _NEEDS.items():
+            value = getattr(reward, field)
+            if not is_met(value):
+                raise RewardError(f"{path}: the reward {shown(reward.name)} needs {needed}, not {shown(value)}.", REMEDY)
+    names = [reward.name for reward in found]
+    for name in names:
+        if name in BUILT_IN or names.count(name) > 1:
+            raise RewardError(f"{path} names a reward {name!r}, which there is already.", "Give it another name.")
+    return {reward.name: reward for reward in found}
+
+
+def _is_number(value: object, most: float) -> bool:
+    return isinstance(value, int | float) and is_finite(value) and 0 < value <= most
+
+
+def _facts(reward: Reward) -> dict[str, object]:
+    return {field: getattr(reward, field) for field in _NEEDS if field != "function"} | {"description": reward.description}
+
+
+def _values(reward: Reward, rows: Sequence[tuple[str, str]], at_work: memoryview) -> list[float | None]:
+    values = []
+    for row, (completion, gold) in enumerate(rows):
+        at_work[0] = row
+        signal.setitimer(signal.ITIMER_PROF, (reward.timeout_s + _ORPHAN_S) * (os.cpu_count() or 1))
+        try:
+            values.append(reward.score(completion, gold))
+        except RewardError:
+            raise
+        except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
+            raise reward.error(f"raised {shown_exception(error)}", completion) from error
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return values
+
+
+def _lines(connection: socket.socket) -> "queue.Queue[bytes]":
+    """The lines that come; the process ends at once when there are no more, even while a function runs."""
+    found: queue.Queue[bytes] = queue.Queue()
+
+    def read() -> None:
+        with suppress(OSError), connection.makefile("rb") as lines:
+            for line in lines:
+                found.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True, name="questions").start()
+    return found
+
+
+def _limit() -> None:
+    """Have the system end or refuse what would harm the machine, before it harms the process that asks."""
+    import resource
+
+    # One that keeps the interpreter to itself does not see that nobody is there any more; its processor time is counted.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    most = int(_MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):  # Linux alone has it: the first to go when memory runs out
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
