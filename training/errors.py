@@ -16,7 +16,7 @@ def shown(value: object) -> str:
     """A value as an error names it: written as in Python, on one line, shortened where it is long, wide or deep."""
     try:
         return _SHORTENER.repr(value)
-    except (RecursionError, ValueError):  # too deep, or a number of more digits than Python writes
+    except Exception:  # too deep, a number of more digits than Python writes, or whatever a value of somebody's own kind raises
         return f"a value of the type {type(value).__name__}"
 
 

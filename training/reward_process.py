@@ -22,8 +22,8 @@ from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 
-from training.errors import RewardError
-from training.rewards import BUILT_IN, Reward, is_finite, shown, shown_exception
+from training.errors import RewardError, shown
+from training.rewards import BUILT_IN, Reward, is_finite, shown_exception
 
 REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
 

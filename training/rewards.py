@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from training.errors import RewardError
+from training.errors import RewardError, shown
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
 
@@ -204,14 +204,6 @@ def is_finite(value: object) -> bool:
         return isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
         return False
-
-
-def shown(value: object) -> str:
-    """A value of any kind as an error shows it."""
-    try:
-        return repr(value)[:_SHOWN]
-    except Exception:  # a value of somebody's own kind, or a number of thousands of digits
-        return f"a value of type {type(value).__name__}"
 
 
 def shown_exception(error: BaseException) -> str:
