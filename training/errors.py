@@ -17,7 +17,7 @@ def shown(value: object) -> str:
     try:
         return _SHORTENER.repr(value)
     except Exception:  # too deep, a number of more digits than Python writes, or whatever a value of somebody's own kind raises
-        return f"a value of the type {type(value).__name__}"
+        return f"a value of type {type(value).__name__}"
 
 
 class AtlasError(Exception):
