@@ -6,14 +6,11 @@ the tokens spent on it changed nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-Kind = Literal["mixed", "right", "wrong", "unjudged"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-"""By hard correctness: some completions right, all, none; not known where the run does not reward it."""
+from training.groups import KINDS, Kind, kind_of
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,8 @@ def in_steps(groups: pd.DataFrame, until: int, window: int = 0) -> pd.DataFrame:
 
 def kinds(groups: pd.DataFrame) -> "pd.Series[Any]":
     """The `Kind` of each group."""
-    rate = groups["pass_rate"]
-    found = np.select([rate.isna(), rate >= 1, rate <= 0], ["unjudged", "right", "wrong"], default="mixed")
-    return pd.Series(found, index=groups.index, dtype=object)
+    rates = (None if rate != rate else rate for rate in groups["pass_rate"].tolist())
+    return pd.Series([kind_of(rate) for rate in rates], index=groups.index, dtype=object)
 
 
 def spent(groups: pd.DataFrame) -> list[Spent]:

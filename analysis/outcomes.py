@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from training.insight.counterfactuals import is_flat
+from training.groups import is_flat
 from training.store import Store
-from training.store.ledger import GroupOutcome, evaluated_correctness, group_outcomes, has_rollout, newest_rollout
+from training.store.ledger import GroupOutcome, evaluated_pass_rates, group_outcomes, has_rollout, newest_rollout
 
 RIGHT = "right_"
 """Before the label of an evaluation: the column that says which problems were right in it."""
@@ -25,7 +25,7 @@ class Outcome:
 
 
 OF_TRAINING: Mapping[str, Outcome] = {
-    "pass_rate": Outcome("Pass rate", "Share of the problem's completions that are right by hard correctness.", "share"),
+    "pass_rate": Outcome("Pass rate", "Share of the problem's completions that are right by the run's verifier.", "share"),
     "mean_reward": Outcome("Mean reward", "Mean total reward of the problem's completions."),
     "reward_variance": Outcome("Group variance", "Mean variance of the rewards within a group; at 0 it teaches nothing."),
     "times_seen": Outcome("Times seen", "Groups of this problem in the run."),
@@ -49,7 +49,7 @@ def job_outcomes(store: Store, job_id: str) -> pd.DataFrame:
     """
     trained = problem_outcomes(group_frame(group_outcomes(store, job_id)))
     evaluated = {
-        f"{RIGHT}{label}": pd.Series(scores, dtype=float) for label, scores in evaluated_correctness(store, job_id).items()
+        f"{RIGHT}{label}": pd.Series(scores, dtype=float) for label, scores in evaluated_pass_rates(store, job_id).items()
     }
     return pd.concat([trained, pd.DataFrame(evaluated)], axis=1).dropna(axis=1, how="all")
 

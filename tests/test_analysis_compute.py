@@ -5,7 +5,8 @@ import pytest
 
 from analysis.compute import in_steps, kinds, spent, spent_by_cluster, with_signal
 from analysis.outcomes import RunGroups, group_frame, problem_outcomes
-from training.store import Rollout, Store
+from training.groups import Rollout
+from training.store import Store
 from training.store.ledger import group_outcomes
 
 Scores = list[float | None]

@@ -16,9 +16,10 @@ from analysis import __main__ as command
 from analysis.__main__ import StageTimes, main
 from analysis.atlas import STAGES, Progress
 from training.command_line.terminal import check_ctrl_c, run_command
+from training.groups import Rollout
 from training.home import Home
 from training.problems import load_problems
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.curation import save_subset
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'

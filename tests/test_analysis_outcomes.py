@@ -4,7 +4,8 @@ import pytest
 
 from analysis.outcomes import job_outcomes, outcome
 from tests.fakes import record_evaluation
-from training.store import Rollout, Store
+from training.groups import Rollout
+from training.store import Store
 from training.store.evaluations import EvaluationItem
 
 pytestmark = pytest.mark.both_databases

@@ -21,9 +21,10 @@ from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
 from training.backends.local import LocalBackend
 from training.errors import ModelError
+from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Store
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 

@@ -1,7 +1,7 @@
 """Cards of completions."""
 
 from dashboard.components.completions import card_html, differences_html
-from training.store import Rollout
+from training.groups import Rollout
 
 
 def rollout(completion: str, **changes: object) -> Rollout:

@@ -9,9 +9,10 @@ from dashboard.run_rows import RunFilter, matching_runs, queue_of
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
 from training.backends.local import job_folder
+from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.evaluations import EvaluationItem
 from training.store.run_marks import Marks, all_marks, marks_of, set_marks
 

@@ -9,10 +9,11 @@ import streamlit as st
 from dashboard import data
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
+from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
 from training.rewards import score_completion
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.evaluations import EvaluationItem
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")

@@ -9,8 +9,9 @@ from streamlit.testing.v1.element_tree import Button
 from dashboard import data
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
+from training.groups import Rollout
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.curation import find_subset, subset_ids
 from training.store.evaluations import EvaluationItem
 

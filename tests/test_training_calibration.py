@@ -8,12 +8,13 @@ import pytest
 
 from tests.fakes import full_demo_run
 from training.__main__ import main
+from training.groups import Rollout, Verifier
 from training.preflight import preflight
 from training.preflight.calibration import SAMPLED_GROUPS, Calibration, Forecast, forecast, with_calibration
 from training.preflight.devices import Machine
 from training.preflight.text import preflight_lines
 from training.problems import load_problems
-from training.store import Rollout, Store
+from training.store import Store
 
 SMALL = ["per_device_train_batch_size=16", "num_generations=4", "max_completion_length=16", "num_iterations=2"]
 
@@ -64,7 +65,7 @@ def test_groups_are_counted_by_variance_and_flat_ones_by_correctness() -> None:
         *(rollout("wrong", 0.0, finish_reason="length") for _ in range(2)),
         *(rollout("same pay", value, total=1.0) for value in (0.0, 1.0)),
     ]
-    found = forecast(rollouts)
+    found = forecast(rollouts, Verifier())
     assert (found.groups, found.flat, found.all_right, found.all_wrong) == (4, 3, 1, 1)
     assert (found.mean_tokens, found.cut_share) == (10, 0.25)
     low, high = found.flat_interval

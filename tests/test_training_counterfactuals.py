@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from training.errors import ConfigError, StoreError
-from training.insight.counterfactuals import Change, advantages, is_flat, reweigh
+from training.groups import Rollout, advantages, is_flat
+from training.insight.counterfactuals import Change, reweigh
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Store
 
 NAMES = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
 Row = tuple[tuple[float | None, ...], float]

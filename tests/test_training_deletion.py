@@ -16,8 +16,9 @@ from training.__main__ import main
 from training.backends.local import job_folder
 from training.deletion import belongings_of, delete_job, finish_deletions, open_store
 from training.errors import StoreError
+from training.groups import Rollout
 from training.home import Home
-from training.store import Rollout, Store, schema
+from training.store import Store, schema
 from training.store.evaluations import EvaluationItem
 from training.store.run_marks import Marks, set_marks
 

@@ -16,7 +16,7 @@ from training.store.evaluations import (
     open_evaluation,
     read_evaluation,
 )
-from training.store.ledger import evaluated_correctness, problem_history
+from training.store.ledger import evaluated_pass_rates, problem_history
 
 pytestmark = pytest.mark.both_databases
 
@@ -33,12 +33,12 @@ def test_an_unfinished_evaluation_is_seen_by_nobody(store: Store, job_id: str) -
     add_items(store, evaluation, [FIRST])
     assert complete_evaluations(store, job_id) == []
     assert last_evaluation(store, job_id) == 0
-    assert evaluated_correctness(store, job_id) == {}
+    assert evaluated_pass_rates(store, job_id) == {}
     assert problem_history(store, "demo", "test-0") == []
 
     complete_evaluation(store, evaluation)
     assert last_evaluation(store, job_id) == evaluation.key
-    assert evaluated_correctness(store, job_id) == {"before": {"test-0": 1.0}}
+    assert evaluated_pass_rates(store, job_id) == {"before": {"test-0": 1.0}}
     assert len(problem_history(store, "demo", "test-0")) == 1
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from training.errors import StoreError
+from training.groups import Rollout
 from training.insight.health import MIN_STEPS, SIGNALS, Evidence, Health, examine
-from training.store import Rollout, Store
+from training.store import Store
 
 GROUPS, SIZE = 2, 8
 Place = tuple[int, int, int]

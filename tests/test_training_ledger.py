@@ -3,9 +3,10 @@
 import pytest
 
 from tests.fakes import record_evaluation
-from training.store import Rollout, Store
+from training.groups import Rollout
+from training.store import Store
 from training.store.evaluations import EvaluationItem
-from training.store.ledger import evaluated_correctness, group_outcomes, problem_history
+from training.store.ledger import evaluated_pass_rates, group_outcomes, problem_history
 
 pytestmark = pytest.mark.both_databases
 
@@ -69,14 +70,14 @@ def test_a_run_without_hard_correctness_has_no_pass_rate(store: Store) -> None:
 def test_evaluations_say_who_was_right(store: Store, run: str) -> None:
     items = [EvaluationItem("test-1", "", {"correctness": 1.0}, 1), EvaluationItem("test-2", "", {"correctness": None}, 1)]
     record_evaluation(store, run, "before", 0, "test", items)
-    assert evaluated_correctness(store, run) == {"before": {"test-1": 1.0}}
+    assert evaluated_pass_rates(store, run) == {"before": {"test-1": 1.0}}
 
 
-def test_several_answers_to_a_problem_count_by_their_mean(store: Store, run: str) -> None:
+def test_several_answers_to_a_problem_count_by_the_share_that_is_right(store: Store, run: str) -> None:
     items = [EvaluationItem("test-1", "", {"correctness": score}, 1) for score in (1.0, 0.0, None, 0.5)]
     record_evaluation(store, run, "sampled", 0, "test", items)
-    assert evaluated_correctness(store, run) == {"sampled": {"test-1": 0.5}}
-    assert problem_history(store, "demo", "test-1")[0].evaluated == {"sampled": 0.5}
+    assert evaluated_pass_rates(store, run) == {"sampled": {"test-1": pytest.approx(1 / 3)}}
+    assert problem_history(store, "demo", "test-1")[0].evaluated == {"sampled": pytest.approx(1 / 3)}
 
 
 def test_groups_are_counted_at_any_step(store: Store, run: str) -> None:

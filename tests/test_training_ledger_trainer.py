@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of
+from training.groups import Rollout
 from training.home import Home
 from training.rewards import REWARDS, Reward
-from training.store import Rollout
 
 
 @pytest.fixture(autouse=True)

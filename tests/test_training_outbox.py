@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from training.errors import StoreAwayError, StoreError
+from training.groups import Rollout
 from training.home import Home
 from training.jobs import JobProcess
 from training.models.artefacts import Artefacts, is_complete
@@ -16,7 +17,7 @@ from training.models.uploads import Uploads
 from training.process.outbox import NAME, Entry, Outbox, deliver_left_behind
 from training.process.patience import patiently
 from training.process.recorder import Recorder
-from training.store import Checkpoint, Progress, Rollout, Store
+from training.store import Checkpoint, Progress, Store
 from training.store.database import is_away, shown_url
 from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, complete_evaluations, open_evaluation
 from training.store.sessions import reach_of

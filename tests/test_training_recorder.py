@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from training.errors import StoreError
+from training.groups import Rollout
 from training.home import Home
 from training.process.outbox import NAME
 from training.process.recorder import Recorder
-from training.store import Progress, Rollout, Store
+from training.store import Progress, Store
 
 pytestmark = pytest.mark.both_databases
 

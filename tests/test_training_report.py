@@ -11,11 +11,12 @@ from tests.fakes import record_evaluation
 from training.__main__ import main
 from training.config import RunConfig
 from training.errors import ConfigError
+from training.groups import Rollout
 from training.home import Home
 from training.insight.report import COMPLETIONS_SHOWN, report_html
 from training.insight.report_figures import BINS, curve_svg, thin
 from training.rewards import score_completion
-from training.store import Progress, Rollout, Store
+from training.store import Progress, Store
 from training.store.evaluations import EvaluationItem
 
 HOSTILE = '</pre></style><script>alert(1)</script><img src=x onerror="alert(1)"> & "quoted"'

@@ -15,6 +15,7 @@ from training import launch
 from training.backends import local
 from training.config import RunConfig
 from training.errors import CheckpointError
+from training.groups import Rollout
 from training.grpo import train
 from training.home import Home
 from training.jobs import job_process
@@ -22,7 +23,7 @@ from training.models.checkpoints import checkpoint_to_resume
 from training.models.checksums import NAME
 from training.problems import ProblemSet, load_problems
 from training.process.store_callback import StoreCallback
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.evaluations import complete_evaluations
 
 STEPS = 6

@@ -2,8 +2,9 @@
 
 import pytest
 
+from training.groups import Rollout
 from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_lines, rollout_page, step_with_rollouts
-from training.store import Rollout, Store
+from training.store import Store
 
 pytestmark = pytest.mark.both_databases
 

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from tests.fakes import Clock, record_evaluation
 from training.errors import StoreError
+from training.groups import Rollout
 from training.home import Home
 from training.insight.rollout_pages import Asked, rollout_page
-from training.store import LOST_AFTER_S, Rollout, Store, schema
+from training.store import LOST_AFTER_S, Store, schema
 from training.store.evaluations import EvaluationItem, complete_evaluations
 
 pytestmark = pytest.mark.both_databases

@@ -9,13 +9,14 @@ import torch
 
 from training.backends import local
 from training.config import RunConfig
+from training.groups import Rollout
 from training.grpo import load, make_trainer, train
 from training.home import Home
 from training.jobs import job_process
 from training.problems import ProblemSet, load_problems
 from training.process.ledger_trainer import Record
 from training.rewards import REWARDS
-from training.store import Job, Rollout, Store
+from training.store import Job, Store
 
 TINY = RunConfig(
     model="demo",

@@ -14,7 +14,7 @@ from typing import get_args
 from training.command_line import commands, model_commands
 from training.command_line.terminal import run_command
 from training.config import RunConfig
-from training.insight.counterfactuals import Scale
+from training.groups import Scale
 from training.models.after_run import QUANTIZATIONS
 from training.options import Parser
 from training.presets import preset_paths

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from training.errors import ConfigError, shown
 from training.names import NAME_RULE, is_name
 from training.prompts import SYSTEM_PROMPT
-from training.rewards import ARTICLE_REWARDS, REWARDS
+from training.rewards import ARTICLE_REWARDS, DEFAULT_VERIFIER, REWARDS
 
 _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
@@ -174,6 +174,14 @@ class RunConfig(BaseModel):
         dict.fromkeys(ARTICLE_REWARDS, 1.0),
     )
 
+    verifier: str = _field(
+        "Rewards",
+        "The reward function by which an answer counts as right: pass rates, gained and lost, health and the map go by it, "
+        "whether or not the run is trained on it.",
+        DEFAULT_VERIFIER,
+        min_length=1,
+    )
+
     evaluation_problems: int = _field(
         "Evaluation",
         "Test problems to evaluate, the first of the split; 0 evaluates nothing.",
@@ -238,6 +246,13 @@ class RunConfig(BaseModel):
         if not any(rewards.values()):
             raise ValueError("at least one reward function needs a weight other than 0")
         return rewards
+
+    @field_validator("verifier")
+    @classmethod
+    def _known_verifier(cls, name: str) -> str:
+        if name not in REWARDS:
+            raise ValueError(f"there is no reward function {shown(name)}; there are {', '.join(REWARDS)}")
+        return name
 
     @field_validator("vllm_server")
     @classmethod

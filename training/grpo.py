@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from training.models.checkpoints import check_model, checkpoint_to_resume, delet
 from training.models.uploads import uploading
 from training.problems import ProblemSet
 from training.process.gpu_metrics import GpuCallback
-from training.process.ledger_trainer import CARRIED, Record, ledger_trainer_class
+from training.process.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
 from training.process.outbox import deliver_left_behind
 from training.process.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.process.recorder import Recorder
@@ -150,11 +151,12 @@ def make_trainer(
         args=_trl_config(config, config_class, data.max_length, folder),
         train_dataset=data.rows,
         reward_funcs=[
-            _trl_reward(REWARDS[carrier], _carry(config.max_completion_length, ends)),
+            _trl_reward(REWARDS[carrier], _carry(config, ends)),
             *(_trl_reward(REWARDS[name]) for name in others),
         ],
         callbacks=list(callbacks),
         record=record,
+        verifier=config.verifier,
     )
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
@@ -218,21 +220,32 @@ def _trl_reward(reward: Reward, carry: Callable[..., None] | None = None) -> Cal
     """A registry entry as TRL calls it: lists of conversational completions in, a list of numbers out."""
 
     def score(completions: list[Any], gold: list[str], **columns: Any) -> list[float | None]:
+        texts = [completion[0]["content"] for completion in completions]
         if carry is not None:
-            carry(**columns)
-        return reward.score_all([completion[0]["content"] for completion in completions], gold)
+            carry(texts, gold, **columns)
+        return reward.score_all(texts, gold)
 
     score.__name__ = reward.name
     return score
 
 
-def _carry(max_completion_length: int, ends: Sequence[int]) -> Callable[..., None]:
-    """Hands each row's problem id, token count and finish reason to TRL's log, where the ledger reads them."""
+def _carry(config: RunConfig, ends: Sequence[int]) -> Callable[..., None]:
+    """Hands each row's problem id, token count and finish reason to TRL's log, where the ledger reads them.
+
+    The verifier's values too, and their mean under the name that TRL gives a reward, where the run is not trained on it.
+    """
+    judge = None if config.verifier in config.reward_weights else REWARDS[config.verifier]
 
     def carry(
-        problem_id: list[str], completion_ids: list[list[int]], log_extra: Callable[[str, list[Any]], None], **_: Any
+        completions: list[str],
+        gold: list[str],
+        problem_id: list[str],
+        completion_ids: list[list[int]],
+        log_extra: Callable[[str, list[Any]], None],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
     ) -> None:
-        cut = [len(ids) >= max_completion_length and ids[-1] not in ends for ids in completion_ids]
+        cut = [len(ids) >= config.max_completion_length and ids[-1] not in ends for ids in completion_ids]
         values: tuple[list[Any], ...] = (
             problem_id,
             [len(ids) for ids in completion_ids],
@@ -240,5 +253,10 @@ def _carry(max_completion_length: int, ends: Sequence[int]) -> Callable[..., Non
         )
         for column, rows in zip(CARRIED, values, strict=True):
             log_extra(column, rows)
+        if judge is not None:
+            verified = judge.score_all(completions, gold)
+            log_extra(VERIFIED, verified)
+            if known := [value for value in verified if value is not None]:
+                log_metric(f"rewards/{judge.name}/mean", fmean(known))
 
     return carry

@@ -9,12 +9,14 @@ unweighted. A person's own functions join the registry through `training.own_rew
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 from training.errors import RewardError, shown
+from training.groups import Verifier
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
 
@@ -233,6 +235,16 @@ BUILT_IN = tuple(REWARDS)
 
 ARTICLE_REWARDS = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
 """The article's six, which a run trains on unless it says otherwise; together at most 4.0."""
+
+
+DEFAULT_VERIFIER = "correctness"
+
+
+def verifier_of(spec: Mapping[str, Any]) -> Verifier:
+    """The verifier that a job's spec names; hard correctness where it names none, as that of an evaluation."""
+    name = spec.get("verifier") or DEFAULT_VERIFIER
+    # A person's own function may be unknown where the run is looked at: then 1 counts as right.
+    return Verifier(name, REWARDS[name].maximum if name in REWARDS else 1.0)
 
 
 def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:

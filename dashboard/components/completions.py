@@ -9,9 +9,9 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.text import count, plain
+from training.groups import Rollout
 from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
-from training.store import Rollout
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
 _WORD = re.compile(r"\s+|</?(?:reasoning|answer)>|\w+(?:[.,]\w+)*|[^\w\s]")

@@ -10,10 +10,11 @@ from dashboard.components.place_on_map import render_place
 from dashboard.state import Keys, State
 from dashboard.text import count
 from training.config import RunConfig
+from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
 from training.problems import Problem
 from training.rewards import REWARDS
-from training.store import Job, Rollout
+from training.store import Job
 
 _BROWSE = {"groups": "By step", "search": "Search"}
 _VERDICTS = {"": "All", "right": "Right", "wrong": "Wrong", "cut off": "Cut off"}

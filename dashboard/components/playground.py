@@ -19,6 +19,7 @@ from dashboard.state import Field, Keys, State
 from dashboard.text import count, duration, plain, shorten
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
+from training.groups import Verifier
 from training.models.checkpoints import recorded_checkpoints
 from training.playground import MOST_SAMPLES, Exchange, Question
 from training.preflight.devices import visible_gpus
@@ -184,5 +185,5 @@ def _render_exchange(exchange: Exchange, gold: str | None) -> None:
     if gold is None:
         st.caption("Without a gold answer, only the rewards that look at the completion alone are shown.")
     elif len(scored) > 1:
-        right = sum(rewards["correctness"] == 1.0 for _, rewards in scored)
+        right = sum(Verifier().is_right(rewards) is True for _, rewards in scored)
         st.caption(f"{right} of {count(len(scored), 'answer')} equal gold.")

@@ -26,10 +26,11 @@ from dashboard import curves
 from tests.bench.page_client import PageClient
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
 from training.config import RunConfig
+from training.groups import Rollout
 from training.home import Home
 from training.options import Parser
 from training.presets import load_preset
-from training.store import Progress, Rollout, Store
+from training.store import Progress, Store
 
 STEPS_BEFORE = 100
 STEP_S = 1.0

@@ -19,10 +19,11 @@ from playwright.sync_api import Page, sync_playwright
 from dashboard import curves, figures
 from dashboard.thinning import Window
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+from training.groups import Rollout
 from training.home import Home
 from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_page
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Store
 from training.store.scalar_series import RunSeries, series_names
 from training.store.schema import rollouts, scalars
 

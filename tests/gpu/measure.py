@@ -27,11 +27,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Print
 
 from training.config import RunConfig
 from training.engines import engine_named
+from training.groups import Rollout
 from training.home import DEMO_MODEL
 from training.options import Parser
 from training.problems import load_problems
 from training.rewards import REWARDS
-from training.store import Rollout
 
 SHAPES: dict[str, dict[str, Any]] = {
     # https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct/blob/main/config.json

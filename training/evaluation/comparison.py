@@ -14,6 +14,7 @@ import numpy as np
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.evaluation.intervals import SEED, bootstrap_interval
+from training.groups import Verifier
 from training.rewards import REWARDS, extract_answer
 from training.store.evaluations import Evaluation, EvaluationItem
 
@@ -126,11 +127,10 @@ def _outcome(right_before: bool | None, right_after: bool | None) -> str:
 
 def _right_by_problem(evaluation: Evaluation, reward: str) -> dict[str, bool | None]:
     """Whether each problem is right; `None` without a score, or with several, of which none is the one to pair."""
-    maximum = REWARDS[reward].maximum
+    verifier = Verifier(reward, REWARDS[reward].maximum)
     right: dict[str, bool | None] = {}
     for item in evaluation.items:
-        value = item.rewards.get(reward)
-        right[item.problem_id] = None if value is None or item.problem_id in right else value >= maximum
+        right[item.problem_id] = None if item.problem_id in right else verifier.is_right(item.rewards)
     return right
 
 
@@ -157,11 +157,11 @@ class SampledScore:
 
 
 def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
-    """Problem id -> its completions as samples, right by hard correctness; those without a score are left out."""
+    """Problem id -> its completions as samples; those that its verifier did not score are left out."""
     samples: dict[str, list[Sample]] = {}
     for item in evaluation.items:
-        if (value := item.rewards.get("correctness")) is not None:
-            samples.setdefault(item.problem_id, []).append((extract_answer(item.completion), value > 0))
+        if (right := evaluation.verifier.is_right(item.rewards)) is not None:
+            samples.setdefault(item.problem_id, []).append((extract_answer(item.completion), right))
     return samples
 
 

@@ -1,26 +1,18 @@
 """What a run would have learnt from under other reward weights or another `scale_rewards`: advantages anew from the ledger.
 
-The formula is TRL 1.14.2's (`GRPOTrainer._generate_and_score_completions`, aggregation "sum_then_normalize"). Only the
-credit is recomputed: a policy that had learnt from it would have written other completions. Reads only.
+Only the credit is recomputed (`groups.advantages`): a policy that had learnt from it would have written other completions.
+Reads only.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from training.config import stored_config
 from training.errors import ConfigError
-from training.store import Rollout, Store
-
-Scale = Literal["group", "batch", "none"]
-
-_EPSILON = 1e-4
-"""What TRL adds to the standard deviation before it divides."""
-
-_PRECISION = 1e-6
-"""Relative. Rewards are float32 in TRL and in the ledger, which carries seven digits: totals closer than this are equal."""
+from training.groups import Scale, advantages
+from training.store import Store
 
 _SILENT = 1e-6
 """An advantage this small counts as zero: the smallest real ones, one character of `xml_count` in a group, are near 1e-4."""
@@ -99,43 +91,6 @@ def reweigh(
     )
 
 
-def advantages(rollouts: Sequence[Rollout], weights: Mapping[str, float], scale_rewards: Scale) -> list[float]:
-    """The advantage of each rollout, in the order given; whole groups, and for "batch" whole steps, must be there.
-
-    A completion without any reward takes no part in its group and gets 0, as do all of a group with fewer than two others.
-    Unlike TRL, whose float32 leaves a remainder of up to 0.02 there, a group without variance gets exactly 0.
-    """
-    totals = [weighted_total(rollout.rewards, weights) for rollout in rollouts]
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    steps: dict[int, list[int]] = defaultdict(list)
-    for row, rollout in enumerate(rollouts):
-        groups[rollout.step, rollout.group_index].append(row)
-        steps[rollout.step].append(row)
-    batch_std = {step: _std([totals[row] for row in rows]) for step, rows in steps.items()} if scale_rewards == "batch" else {}
-    found = [0.0] * len(rollouts)
-    for (step, _), rows in groups.items():
-        group = [totals[row] for row in rows]
-        if is_flat(group):
-            continue
-        mean = _mean(_scored(group))
-        divisor = 1.0 if scale_rewards == "none" else _EPSILON + (batch_std[step] if scale_rewards == "batch" else _std(group))
-        for row, total in zip(rows, group, strict=True):
-            found[row] = 0.0 if total is None else (total - mean) / divisor
-    return found
-
-
-def weighted_total(rewards: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
-    """The weighted sum of what could be computed; `None` when nothing could. Functions without a weight stay out."""
-    scored = [weight * value for name, weight in weights.items() if weight and (value := rewards.get(name)) is not None]
-    return math.fsum(scored) if scored else None
-
-
-def is_flat(totals: Sequence[float | None]) -> bool:
-    """Whether a group's totals are all equal (up to float32), so that it teaches nothing; `None`s take no part."""
-    scored = _scored(totals)
-    return len(scored) < 2 or max(scored) - min(scored) <= _PRECISION * max(map(abs, scored))
-
-
 def _check_weights(job_id: str, weights: Mapping[str, float], recorded: Mapping[str, float]) -> None:
     unknown = [name for name, weight in weights.items() if weight and name not in recorded]
     if unknown:
@@ -146,29 +101,12 @@ def _check_weights(job_id: str, weights: Mapping[str, float], recorded: Mapping[
         raise ConfigError("Every weight is 0, so no completion has a reward.", f"Weigh one of {', '.join(recorded)}.")
 
 
-def _scored(totals: Sequence[float | None]) -> list[float]:
-    return [total for total in totals if total is not None]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _std(totals: Sequence[float | None]) -> float:
-    """Of a sample, as TRL's `nanstd`: divided by one less than the number. Needs two values or more."""
-    scored = _scored(totals)
-    if len(scored) < 2:
-        return 0.0
-    mean = _mean(scored)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in scored) / (len(scored) - 1))
-
-
 def _sign(advantage: float) -> int:
     return 0 if abs(advantage) <= _SILENT else (1 if advantage > 0 else -1)
 
 
 def _mean_size(advantages: Sequence[float]) -> float:
-    return _mean([abs(advantage) for advantage in advantages]) if advantages else 0.0
+    return math.fsum(map(abs, advantages)) / len(advantages) if advantages else 0.0
 
 
 def _in_order(changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from training.insight.counterfactuals import is_flat
-from training.store import Rollout, Store
+from training.groups import Group, Kind, Rollout, Verifier, groups_of
+from training.rewards import verifier_of
+from training.store import Store
 
 MIN_STEPS = 10
 """Shorter runs are not judged: the two windows that are compared would have fewer than 5 steps each."""
@@ -55,7 +56,12 @@ MAX_EVIDENCE = 5
 
 _HARD, _SOFT = "correctness", "soft_correctness"
 
-Group = tuple[Rollout, ...]
+_KIND_WORDS: dict[Kind, str] = {
+    "mixed": "right and wrong alike",
+    "right": "all right",
+    "wrong": "all wrong",
+    "unjudged": "right or wrong unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class Record:
 
     steps: tuple[tuple[Rollout, ...], ...]
     entropy: dict[int, float]
+    verifier: Verifier
 
     @cached_property
     def window(self) -> int:
@@ -106,7 +113,7 @@ class Record:
     @cached_property
     def recent_groups(self) -> list[Group]:
         """The groups of the last window, in training order."""
-        return [group for step in self.recent for group in _groups(step)]
+        return groups_of(rollout for step in self.recent for rollout in step)
 
     @cached_property
     def reward_names(self) -> list[str]:
@@ -142,7 +149,7 @@ def examine(store: Store, job_id: str) -> Health:
     Raises:
         StoreError: there is no such run.
     """
-    store.job(job_id)
+    run = store.job(job_id)
     steps: dict[int, list[Rollout]] = defaultdict(list)
     for rollout in store.rollouts(job_id):
         steps[rollout.step].append(rollout)
@@ -151,6 +158,7 @@ def examine(store: Store, job_id: str) -> Health:
         Record(
             steps=tuple(tuple(steps[step]) for step in sorted(steps)),
             entropy={s.step: s.value for s in scalars if s.name == "entropy" and s.value is not None},
+            verifier=verifier_of(run.spec),
         )
     )
 
@@ -191,19 +199,20 @@ def reward_without_skill(record: Record) -> Finding | Unchecked | None:
 
 def flat_groups(record: Record) -> Finding | None:
     """Groups whose completions all earned the same: nothing in them is better than the rest, so they teach nothing."""
-    flat = [group for group in record.recent_groups if is_flat([rollout.total for rollout in group])]
+    flat = [group for group in record.recent_groups if group.is_flat]
     share = len(flat) / len(record.recent_groups)
     if share < FLAT_SHARE:
         return None
-    kinds = Counter(_kind(group) for group in flat)
-    split = ", ".join(f"{count / len(record.recent_groups):.0%} {kind}" for kind, count in kinds.most_common())
-    telling = sorted(flat, key=lambda group: (-kinds[_kind(group)], -group[0].step))
+    kinds = Counter(group.kind(record.verifier) for group in flat)
+    split = ", ".join(f"{count / len(record.recent_groups):.0%} {_KIND_WORDS[kind]}" for kind, count in kinds.most_common())
+    telling = sorted(flat, key=lambda group: (-kinds[group.kind(record.verifier)], -group.step))
     return Finding(
         f"Look at the choice of problems: in {share:.0%} of the groups of {_span(record.recent)} all completions earned the "
         f"same, so that nothing was learnt from them ({split}).",
-        tuple(Evidence(g[0].step, g[0].group_index, None, f"{_kind(g)}, {len(g)} equal rewards") for g in telling)[
-            :MAX_EVIDENCE
-        ],
+        tuple(
+            Evidence(g.step, g.index, None, f"{_KIND_WORDS[g.kind(record.verifier)]}, {len(g.rollouts)} equal rewards")
+            for g in telling[:MAX_EVIDENCE]
+        ),
     )
 
 
@@ -222,7 +231,7 @@ def cut_off(record: Record) -> Finding | None:
 
 def repeats(record: Record) -> Finding | None:
     """The same text again and again within a group that is not all right: the policy no longer explores."""
-    groups = [group for group in record.recent_groups if _kind(group) != "all right"]
+    groups = [group.rollouts for group in record.recent_groups if group.kind(record.verifier) != "right"]
     possible = sum(len(group) - 1 for group in groups)
     copies = sum(len(group) - len({rollout.completion for rollout in group}) for group in groups)
     if not possible or copies / possible < REPEAT_SHARE:
@@ -324,21 +333,6 @@ def _course(steps: Sequence[Sequence[Rollout]], reward: str | None = None) -> li
     columns = [[rollout.total if reward is None else rollout.rewards.get(reward) for rollout in step] for step in steps]
     scored = [[value for value in column if value is not None] for column in columns]
     return [_mean(values) for values in scored if values]
-
-
-def _groups(step: Sequence[Rollout]) -> list[Group]:
-    groups: dict[int, list[Rollout]] = defaultdict(list)
-    for rollout in step:
-        groups[rollout.group_index].append(rollout)
-    return [tuple(groups[index]) for index in sorted(groups)]
-
-
-def _kind(group: Group) -> str:
-    """By hard correctness, where the run records it."""
-    right = [value > 0 for rollout in group if (value := rollout.rewards.get(_HARD)) is not None]
-    if not right:
-        return "right or wrong unknown"
-    return "all right" if all(right) else "right and wrong alike" if any(right) else "all wrong"
 
 
 def _evidence(rollouts: Iterable[Rollout], shows: Callable[[Rollout], str]) -> tuple[Evidence, ...]:

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from training.groups import Rollout, Verifier
 from training.insight.health import Health, Record, check
-from training.rewards import REWARDS
-from training.store import Rollout, Store
+from training.rewards import REWARDS, verifier_of
+from training.store import Store
 from training.store.scalar_series import RunSeries
 from training.store.schema import rollouts
 
@@ -23,7 +24,6 @@ SCANNED = 50_000
 EXAMINED = 10_000
 """Rollouts that the health signals of a run are read from; more take seconds and tell the same."""
 _BATCH = 1_000
-_PASS = "correctness"
 
 Order = Literal["newest", "best", "worst"]
 Verdict = Literal["", "right", "wrong", "cut off"]
@@ -39,7 +39,7 @@ class Asked:
     text: str = ""
     """Part of the completion, upper and lower case alike."""
     verdict: Verdict = ""
-    """By hard correctness, or by what ended the completion."""
+    """By the run's verifier, or by what ended the completion."""
     reward: str = ""
     """The reward function that `level` is about."""
     level: Level = ""
@@ -77,6 +77,7 @@ def rollout_page(
     here = [rollouts.c.job_id == job_id, column.is_not(None)]
     if after is not None:
         here.append(_behind(key, column, after, falling))
+    verifier = verifier_of(store.job(job_id).spec)
     order = [part.desc() if falling else part.asc() for part in (column, rollouts.c.seq)]
     with store.reading() as connection:
         farthest = sa.select(column, rollouts.c.seq).where(*here).order_by(*order).offset(scanned).limit(1)
@@ -84,7 +85,7 @@ def rollout_page(
         if last is not None:
             bound = sa.tuple_(sa.literal(last[0]), sa.literal(last[1]))
             here.append(key > bound if falling else key < bound)
-        query = sa.select(rollouts).where(*here, *_conditions(asked)).order_by(*order).limit(size)
+        query = sa.select(rollouts).where(*here, *_conditions(asked, verifier)).order_by(*order).limit(size)
         rows = connection.execute(query).mappings().all()
     if len(rows) == size:
         return Page(_parsed(rows), (rows[-1][column.name], rows[-1]["seq"]), cut_short=False)
@@ -118,7 +119,7 @@ def examine_sampled(store: Store, job_id: str, up_to_step: int, examined: int = 
     series = RunSeries(job_id)
     series.update(store)
     logged = zip(*(part.tolist() for part in series.get(store, "entropy")), strict=True)
-    record = Record(steps=tuple(_steps(store, job_id, steps)), entropy=dict(logged))
+    record = Record(tuple(_steps(store, job_id, steps)), dict(logged), verifier_of(store.job(job_id).spec))
     return Examination(check(record), len(counted))
 
 
@@ -152,14 +153,14 @@ def _behind(key: Any, column: sa.Column[Any], after: Key, falling: bool) -> sa.C
     return sa.and_(column <= after[0], key < place) if falling else sa.and_(column >= after[0], key > place)
 
 
-def _conditions(asked: Asked) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(asked: Asked, verifier: Verifier) -> Iterator[sa.ColumnElement[bool]]:
     if asked.text:
         yield rollouts.c.completion.icontains(asked.text, autoescape=True)
     if asked.verdict == "cut off":
         yield rollouts.c.finish_reason == "length"
     elif asked.verdict:
-        right = rollouts.c.rewards[_PASS].as_float()
-        yield right > 0 if asked.verdict == "right" else right <= 0
+        value = rollouts.c.rewards[verifier.name].as_float()
+        yield value >= verifier.threshold if asked.verdict == "right" else value < verifier.threshold
     if asked.reward and asked.level:
         value = rollouts.c.rewards[asked.reward].as_float()
         full = REWARDS[asked.reward].maximum

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from training.config import RunConfig
 from training.evaluation.intervals import wilson_interval
-from training.insight.counterfactuals import is_flat
+from training.groups import Group, Rollout, Verifier
 from training.insight.health import CUT_SHARE, FLAT_SHARE
 from training.preflight import Preflight, in_order
 from training.preflight.memory import GIB
 from training.preflight.subject import Finding
 from training.problems import ProblemSet
-from training.store import Rollout
+from training.rewards import verifier_of
 
 if TYPE_CHECKING:
     from training.process.training_data import TrainingData
@@ -48,7 +48,7 @@ class Forecast:
     flat: int
     """Without variance: every completion earned the same."""
     all_right: int
-    """Of the flat ones, by hard correctness; 0 where the run does not reward it."""
+    """Of the flat ones, by the run's verifier."""
     all_wrong: int
     mean_tokens: float
     cut_share: float
@@ -124,22 +124,22 @@ def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str]
         tokens_a_step=sum(rollout.tokens for rollout in last_batch) / config.num_iterations,
         peak_gib=torch.cuda.max_memory_allocated() / GIB if on_gpu else _resident_gib(),
         device=torch.cuda.get_device_name() if on_gpu else "the CPU",
-        forecast=forecast(sampled),
+        forecast=forecast(sampled, verifier_of(config.model_dump())),
     )
 
 
-def forecast(rollouts: Sequence[Rollout]) -> Forecast:
+def forecast(rollouts: Sequence[Rollout], verifier: Verifier) -> Forecast:
     """What sampled groups tell; batches follow each other, so groups are told apart by problem."""
-    groups: dict[str, list[Rollout]] = defaultdict(list)
+    by_problem: dict[str, list[Rollout]] = defaultdict(list)
     for rollout in rollouts:
-        groups[rollout.problem_id].append(rollout)
-    flat = [group for group in groups.values() if is_flat([rollout.total for rollout in group])]
-    right = [[rollout.rewards.get("correctness") for rollout in group] for group in flat]
+        by_problem[rollout.problem_id].append(rollout)
+    groups = [Group(members[0].step, index, tuple(members)) for index, members in enumerate(by_problem.values())]
+    kinds = [group.kind(verifier) for group in groups if group.is_flat]
     return Forecast(
         groups=len(groups),
-        flat=len(flat),
-        all_right=sum(all(value is not None and value > 0 for value in values) for values in right),
-        all_wrong=sum(all(value == 0 for value in values) for values in right),
+        flat=len(kinds),
+        all_right=kinds.count("right"),
+        all_wrong=kinds.count("wrong"),
         mean_tokens=sum(rollout.tokens for rollout in rollouts) / len(rollouts),
         cut_share=sum(rollout.finish_reason == "length" for rollout in rollouts) / len(rollouts),
     )

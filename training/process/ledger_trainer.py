@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from training.insight.counterfactuals import is_flat
+from training.groups import Rollout, groups_of, weighted_total
 from training.process.resuming import ResumableTrainer
-from training.store import Rollout
 
 CARRIED = ("problem_id", "tokens", "finish_reason")
 """Columns that a reward function hands to TRL's log for the ledger, a value for each completion."""
+
+VERIFIED = "verified"
+"""A further one: the verifier's values, where the run is not trained on it."""
 
 Record = Callable[[list[Rollout]], None]
 
@@ -20,20 +22,23 @@ Record = Callable[[list[Rollout]], None]
 def ledger_trainer_class(trainer_class: type) -> Any:
     """A resumable subclass of an engine's GRPOTrainer that hands every generation batch, whole, to its argument `record`.
 
+    Its argument `verifier` names the reward whose values `VERIFIED` carries, if any.
+
     Made when the engine is there, because importing Unsloth replaces `trl.GRPOTrainer`.
     """
 
     class LedgerTrainer(ResumableTrainer, trainer_class):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, record: Record, **kwargs: Any) -> None:
+        def __init__(self, *args: Any, record: Record, verifier: str, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._record = record
+            self._verifier = verifier
 
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
             if self.model.training and self.accelerator.is_main_process:
                 rollouts = _last_rollouts(self)
                 # TRL asks whether the deviation is exactly 0, which rounding in float32 keeps equal totals from.
-                self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(rollouts, self.num_generations)
+                self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(rollouts)
                 self._record(rollouts)
             return batch
 
@@ -49,10 +54,13 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
     logs = trainer._logs
     weights = dict(zip(trainer.reward_func_names, trainer.reward_weights.tolist(), strict=True))
     ids, tokens, reasons = (logs["extra"][column] for column in CARRIED)
+    verified = logs["extra"].get(VERIFIED)
     rollouts = []
     for row, completion in enumerate(logs["completion"]):
         rewards = {name: finite(logs["rewards"][name][row]) for name in weights}
-        scored = [weights[name] * value for name, value in rewards.items() if value is not None]
+        total = weighted_total(rewards, weights)
+        if verified is not None:
+            rewards[trainer._verifier] = verified[row]
         rollouts.append(
             Rollout(
                 step=trainer.state.global_step + 1,
@@ -61,7 +69,7 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
                 problem_id=ids[row],
                 completion=completion,
                 rewards=rewards,
-                total=sum(scored) if scored else None,
+                total=total,
                 advantage=logs["advantages"][row],
                 tokens=tokens[row],
                 finish_reason=reasons[row],
@@ -70,11 +78,10 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
     return rollouts
 
 
-def _share_without_variance(rollouts: list[Rollout], size: int) -> float:
-    """Of groups of `size`: how many have equal totals, as the ledger and the health signals judge it."""
-    totals = [rollout.total for rollout in rollouts]
-    groups = [totals[first : first + size] for first in range(0, len(totals), size)]
-    return sum(map(is_flat, groups)) / len(groups)
+def _share_without_variance(rollouts: list[Rollout]) -> float:
+    """How many of the groups have equal totals, as the ledger and the health signals judge it."""
+    groups = groups_of(rollouts)
+    return sum(group.is_flat for group in groups) / len(groups)
 
 
 def finite(value: float | None) -> float | None:

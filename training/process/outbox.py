@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import StoreError
-from training.store import Checkpoint, Progress, Rollout, Store
+from training.groups import Rollout
+from training.store import Checkpoint, Progress, Store
 from training.store.sessions import reach_of
 from training.text import size_text
 

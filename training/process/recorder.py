@@ -20,10 +20,11 @@ from pathlib import Path
 from types import TracebackType
 
 from training.errors import StoreAwayError, StoreError, StoreFailedError, StoreLostError
+from training.groups import Rollout
 from training.process.outbox import LIMIT_BYTES, Entry, Outbox, write
 from training.process.patience import LAST_TRIES_S, PATIENCE_S, Backoff
 from training.process.rescue import recorded_entries
-from training.store import Checkpoint, Progress, Rollout, Store
+from training.store import Checkpoint, Progress, Store
 from training.store.database import root_cause
 from training.store.sessions import reach_of
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from training.groups import Rollout
 from training.process.outbox import Entry
-from training.store import Progress, Rollout, Store
+from training.store import Progress, Store
 from training.store.schema import rollouts, scalars
 
 _AT_ONCE = 1000

@@ -17,10 +17,11 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from training.errors import StoreError, StoreFailedError
+from training.groups import Rollout
 from training.store import database, schema
 from training.store.database import root_cause, shown_url
 from training.store.job_rows import HEARTBEAT_S, LOCAL, LOST_AFTER_S, JobRows
-from training.store.records import Checkpoint, Job, JobKind, Progress, Rollout, Scalar, Status
+from training.store.records import Checkpoint, Job, JobKind, Progress, Scalar, Status
 
 __all__ = [
     "HEARTBEAT_S",
@@ -30,7 +31,6 @@ __all__ = [
     "Job",
     "JobKind",
     "Progress",
-    "Rollout",
     "Scalar",
     "Status",
     "Store",

@@ -1,13 +1,17 @@
 """Evaluations on record: written batch by batch, so that a killed one goes on where it stood; read only when complete."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import sqlalchemy as sa
 
 from training.errors import StoreError, StoreLostError
+from training.groups import Verifier
+from training.rewards import verifier_of
 from training.store import Store
-from training.store.schema import evaluation_items, evaluations
+from training.store.schema import evaluation_items, evaluations, jobs
+
+_WITH_SPEC = sa.select(evaluations, jobs.c.spec).join(jobs, jobs.c.id == evaluations.c.job_id)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Evaluation:
     created_at: float
     items: tuple[EvaluationItem, ...]
     """In the order of the problems, the completions of one problem together."""
+    verifier: Verifier = field(default_factory=Verifier)
+    """By which an answer is right: that of the run, or hard correctness where only a model was measured."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +114,8 @@ def complete_evaluations(store: Store, job_id: str) -> list[Evaluation]:
     """The job's evaluations that are complete, oldest first, each with its problems."""
     complete = sa.and_(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
     with store.reading() as connection:
-        return [
-            Evaluation(row.label, row.step, row.split, row.created_at, _items(connection, row.seq))
-            for row in connection.execute(sa.select(evaluations).where(complete).order_by(evaluations.c.seq)).all()
-        ]
+        rows = connection.execute(_WITH_SPEC.where(complete).order_by(evaluations.c.seq)).all()
+        return [_evaluation(connection, row) for row in rows]
 
 
 def evaluation_headings(store: Store) -> list[Heading]:
@@ -129,10 +133,15 @@ def read_evaluation(store: Store, key: int) -> Evaluation:
         StoreError: it was measured anew or deleted meanwhile.
     """
     with store.reading() as connection:
-        row = connection.execute(sa.select(evaluations).where(evaluations.c.seq == key)).one_or_none()
+        row = connection.execute(_WITH_SPEC.where(evaluations.c.seq == key)).one_or_none()
         if row is None:
             raise StoreError("This evaluation is not on record any more.", "Load the page again.")
-        return Evaluation(row.label, row.step, row.split, row.created_at, _items(connection, key))
+        return _evaluation(connection, row)
+
+
+def _evaluation(connection: sa.Connection, row: sa.Row) -> Evaluation:
+    items = _items(connection, row.seq)
+    return Evaluation(row.label, row.step, row.split, row.created_at, items, verifier_of(row.spec))
 
 
 def last_evaluation(store: Store, job_id: str) -> int:

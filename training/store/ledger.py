@@ -1,15 +1,17 @@
 """Questions to the records of runs: what became of each problem in training and evaluation. Only reads."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import sqlalchemy as sa
 
+from training.groups import Verifier
+from training.rewards import verifier_of
 from training.store import Store
 from training.store.schema import evaluation_items, evaluations, jobs, rollouts
 
-_PASS = "correctness"
-"""The reward that says right or wrong: hard correctness."""
+Rewards = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class GroupOutcome:
     tokens: int
     """Of all its completions."""
     pass_rate: float | None
-    """Share that is right by hard correctness; `None` where the run does not reward it."""
+    """Share that is right by the run's verifier; `None` where it scored none."""
     mean_reward: float | None
     reward_variance: float | None
     """Of the totals, divided by their number; 0 means that the group taught nothing."""
@@ -42,11 +44,14 @@ class ProblemHistory:
     pass_rate: float | None
     mean_reward: float | None
     evaluated: dict[str, float | None]
-    """Label of an evaluation ("before", "after") -> hard correctness, the mean of several answers; `None` if not scored."""
+    """Label of an evaluation ("before", "after") -> the share of its answers that is right; `None` if not scored."""
 
 
 def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupOutcome]:
     """Every group of a run from a step on, in training order."""
+    verifier = verifier_of(store.job(job_id).spec)
+    value = rollouts.c.rewards[verifier.name].as_float()
+    is_right = sa.case((value >= verifier.threshold, 1.0), (value.is_not(None), 0.0))
     totals = rollouts.c.total
     mean = sa.func.avg(totals)
     query = (
@@ -56,7 +61,7 @@ def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupO
             rollouts.c.group_index,
             sa.func.count().label("completions"),
             sa.func.sum(rollouts.c.tokens).label("tokens"),
-            sa.func.avg(rollouts.c.rewards[_PASS].as_float()).label("pass_rate"),
+            sa.func.avg(is_right).label("pass_rate"),
             mean.label("mean_reward"),
             (sa.func.avg(totals * totals) - mean * mean).label("reward_variance"),
             sa.func.min(totals).label("lowest_reward"),
@@ -87,64 +92,60 @@ def has_rollout(store: Store, sequence: int) -> bool:
 def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemHistory]:
     """What runs on this source did with a problem, the newest run first; runs that never met it are left out."""
     with store.reading() as connection:
-        trained = {row.job_id: row for row in connection.execute(_trained(problem_id))}
-        scores: dict[str, dict[str, list[float]]] = {}
-        for row in connection.execute(_evaluated(problem_id)):
-            of_label = scores.setdefault(row.job_id, {}).setdefault(row.label, [])
-            if (score := row.rewards.get(_PASS)) is not None:
-                of_label.append(score)
-        evaluated = {job_id: {label: _mean(of_label) for label, of_label in by.items()} for job_id, by in scores.items()}
+        trained = _by_job(connection.execute(_trained(problem_id)))
+        evaluated = _by_job(connection.execute(_evaluated(problem_id)))
         known = sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_({*trained, *evaluated})).order_by(jobs.c.seq.desc())
-        found = [row.id for row in connection.execute(known) if row.spec.get("source") == source]
-    return [
-        ProblemHistory(
-            job_id=job_id,
-            groups=trained[job_id].groups if job_id in trained else 0,
-            completions=trained[job_id].completions if job_id in trained else 0,
-            pass_rate=trained[job_id].pass_rate if job_id in trained else None,
-            mean_reward=trained[job_id].mean_reward if job_id in trained else None,
-            evaluated=evaluated.get(job_id, {}),
-        )
-        for job_id in found
-    ]
+        found = [(row.id, row.spec) for row in connection.execute(known) if row.spec.get("source") == source]
+    return [_history(job_id, verifier_of(spec), trained.get(job_id, []), evaluated.get(job_id, [])) for job_id, spec in found]
 
 
-def evaluated_correctness(store: Store, job_id: str) -> dict[str, dict[str, float]]:
-    """Label of an evaluation -> problem -> hard correctness, the mean where a problem was answered several times.
+def evaluated_pass_rates(store: Store, job_id: str) -> dict[str, dict[str, float]]:
+    """Label of an evaluation -> problem -> the share of its answers that is right by the run's verifier.
 
     Problems that could not be scored are left out.
     """
+    verifier = verifier_of(store.job(job_id).spec)
     query = (
         sa.select(evaluations.c.label, evaluation_items.c.problem_id, evaluation_items.c.rewards)
         .join(evaluation_items, evaluation_items.c.evaluation == evaluations.c.seq)
         .where(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_not(None))
         .order_by(evaluations.c.seq, evaluation_items.c.seq)
     )
-    found: dict[str, dict[str, list[float]]] = {}
+    answers: dict[str, dict[str, list[Rewards]]] = {}
     with store.reading() as connection:
         for row in connection.execute(query):
-            if (score := row.rewards.get(_PASS)) is not None:
-                found.setdefault(row.label, {}).setdefault(row.problem_id, []).append(score)
-    return {label: {problem: fmean(scores) for problem, scores in by.items()} for label, by in found.items()}
+            answers.setdefault(row.label, {}).setdefault(row.problem_id, []).append(row.rewards)
+    return {
+        label: {problem: rate for problem, given in by.items() if (rate := verifier.pass_rate(given)) is not None}
+        for label, by in answers.items()
+    }
 
 
-def _mean(scores: list[float]) -> float | None:
-    return fmean(scores) if scores else None
+def _history(job_id: str, verifier: Verifier, trained: Sequence[sa.Row], evaluated: Sequence[sa.Row]) -> ProblemHistory:
+    answers: dict[str, list[Rewards]] = {}
+    for row in evaluated:
+        answers.setdefault(row.label, []).append(row.rewards)
+    totals = [row.total for row in trained if row.total is not None]
+    return ProblemHistory(
+        job_id=job_id,
+        groups=len({(row.step, row.group_index) for row in trained}),
+        completions=len(trained),
+        pass_rate=verifier.pass_rate(row.rewards for row in trained),
+        mean_reward=fmean(totals) if totals else None,
+        evaluated={label: verifier.pass_rate(given) for label, given in answers.items()},
+    )
+
+
+def _by_job(rows: Iterable[sa.Row]) -> dict[str, list[sa.Row]]:
+    found: dict[str, list[sa.Row]] = {}
+    for row in rows:
+        found.setdefault(row.job_id, []).append(row)
+    return found
 
 
 def _trained(problem_id: str) -> sa.Select:
-    steps = sa.func.count(sa.distinct(sa.cast(rollouts.c.step, sa.BigInteger) * 100_000 + rollouts.c.group_index))
-    return (
-        sa.select(
-            rollouts.c.job_id,
-            steps.label("groups"),
-            sa.func.count().label("completions"),
-            sa.func.avg(rollouts.c.rewards[_PASS].as_float()).label("pass_rate"),
-            sa.func.avg(rollouts.c.total).label("mean_reward"),
-        )
-        .where(rollouts.c.problem_id == problem_id)
-        .group_by(rollouts.c.job_id)
-    )
+    of = rollouts.c
+    return sa.select(of.job_id, of.step, of.group_index, of.rewards, of.total).where(of.problem_id == problem_id)
 
 
 def _evaluated(problem_id: str) -> sa.Select:

@@ -61,28 +61,6 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """One completion with its rewards."""
-
-    step: int
-    """The training step that learns from it, counted from 1."""
-    group_index: int
-    """Which group of the step, from 0."""
-    position: int
-    """Which completion of the group, from 0."""
-    problem_id: str
-    completion: str
-    rewards: dict[str, float | None]
-    """By reward function, unweighted; `None` where one could not be computed."""
-    total: float | None
-    """The weighted sum."""
-    advantage: float
-    tokens: int
-    finish_reason: str
-    """"stop" when the model ended its turn, "length" when it was cut off."""
-
-
-@dataclass(frozen=True)
 class Progress:
     """How far a job is, and what it does."""
 

@@ -1,0 +1,178 @@
+"""Rollouts and groups, the completions of one problem in one step, with all that is true of one.
+
+Which answer is right, of what kind a group is, whether it teaches anything, and the advantages that GRPO gives: whoever asks
+one of these asks here. Needs neither torch nor a store.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+Scale = Literal["group", "batch", "none"]
+
+Kind = Literal["mixed", "right", "wrong", "unjudged"]
+"""Some completions right, all, none; not known where no completion was scored by the verifier."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_EPSILON = 1e-4
+"""What TRL adds to the standard deviation before it divides."""
+
+_PRECISION = 1e-6
+"""Relative. Rewards are float32 in TRL and in the ledger, which carries seven digits: totals closer than this are equal."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One completion with its rewards."""
+
+    step: int
+    """The training step that learns from it, counted from 1."""
+    group_index: int
+    """Which group of the step, from 0."""
+    position: int
+    """Which completion of the group, from 0."""
+    problem_id: str
+    completion: str
+    rewards: dict[str, float | None]
+    """By reward function, unweighted; `None` where one could not be computed."""
+    total: float | None
+    """The weighted sum."""
+    advantage: float
+    tokens: int
+    finish_reason: str
+    """"stop" when the model ended its turn, "length" when it was cut off."""
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """The reward function by which an answer counts as right."""
+
+    name: str = "correctness"
+    maximum: float = 1.0
+    """What the function gives a right answer; anything less is not right."""
+
+    @property
+    def threshold(self) -> float:
+        """The lowest value that is the maximum, up to float32."""
+        return self.maximum * (1 - _PRECISION)
+
+    def is_right(self, rewards: Mapping[str, float | None]) -> bool | None:
+        """Whether a completion with these rewards is right; `None` where the verifier did not score it."""
+        value = rewards.get(self.name)
+        return None if value is None else value >= self.threshold
+
+    def pass_rate(self, completions: Iterable[Mapping[str, float | None]]) -> float | None:
+        """The share that is right of those that the verifier scored; `None` where it scored none."""
+        judged = [right for rewards in completions if (right := self.is_right(rewards)) is not None]
+        return sum(judged) / len(judged) if judged else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The completions of one problem in one step."""
+
+    step: int
+    index: int
+    """Which group of the step, from 0."""
+    rollouts: tuple[Rollout, ...]
+
+    @property
+    def problem_id(self) -> str:
+        return self.rollouts[0].problem_id
+
+    @property
+    def tokens(self) -> int:
+        """Of all its completions."""
+        return sum(rollout.tokens for rollout in self.rollouts)
+
+    @cached_property
+    def totals(self) -> tuple[float | None, ...]:
+        return tuple(rollout.total for rollout in self.rollouts)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all completions earned the same, so that nothing is learnt from them."""
+        return is_flat(self.totals)
+
+    def pass_rate(self, verifier: Verifier) -> float | None:
+        """The share of its completions that is right; `None` where none was judged."""
+        return verifier.pass_rate(rollout.rewards for rollout in self.rollouts)
+
+    def kind(self, verifier: Verifier) -> Kind:
+        return kind_of(self.pass_rate(verifier))
+
+
+def kind_of(pass_rate: float | None) -> Kind:
+    """The kind of a group with this share of right completions."""
+    if pass_rate is None:
+        return "unjudged"
+    return "right" if pass_rate >= 1 else "wrong" if pass_rate <= 0 else "mixed"
+
+
+def groups_of(rollouts: Iterable[Rollout]) -> list[Group]:
+    """The rollouts by group, in the order in which the groups begin."""
+    found: dict[tuple[int, int], list[Rollout]] = {}
+    for rollout in rollouts:
+        found.setdefault((rollout.step, rollout.group_index), []).append(rollout)
+    return [Group(step, index, tuple(members)) for (step, index), members in found.items()]
+
+
+def weighted_total(rewards: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
+    """The weighted sum of what could be computed; `None` when nothing could. Functions without a weight stay out."""
+    scored = [weight * value for name, weight in weights.items() if weight and (value := rewards.get(name)) is not None]
+    return math.fsum(scored) if scored else None
+
+
+def is_flat(totals: Sequence[float | None]) -> bool:
+    """Whether a group's totals are all equal (up to float32), so that it teaches nothing; `None`s take no part."""
+    scored = _scored(totals)
+    return len(scored) < 2 or max(scored) - min(scored) <= _PRECISION * max(map(abs, scored))
+
+
+def advantages(rollouts: Sequence[Rollout], weights: Mapping[str, float], scale_rewards: Scale) -> list[float]:
+    """The advantage of each rollout, in the order given; whole groups, and for "batch" whole steps, must be there.
+
+    The formula is TRL 1.14.2's (`GRPOTrainer._generate_and_score_completions`, aggregation "sum_then_normalize").
+    A completion without any reward takes no part in its group and gets 0, as do all of a group with fewer than two others.
+    Unlike TRL, whose float32 leaves a remainder of up to 0.02 there, a group without variance gets exactly 0.
+    """
+    totals = [weighted_total(rollout.rewards, weights) for rollout in rollouts]
+    groups = _rows_by(rollouts, lambda rollout: (rollout.step, rollout.group_index))
+    steps = _rows_by(rollouts, lambda rollout: rollout.step) if scale_rewards == "batch" else {}
+    batch_std = {step: _std([totals[row] for row in rows]) for step, rows in steps.items()}
+    found = [0.0] * len(rollouts)
+    for (step, _), rows in groups.items():
+        group = [totals[row] for row in rows]
+        if is_flat(group):
+            continue
+        mean = _mean(_scored(group))
+        divisor = 1.0 if scale_rewards == "none" else _EPSILON + (batch_std[step] if scale_rewards == "batch" else _std(group))
+        for row, total in zip(rows, group, strict=True):
+            found[row] = 0.0 if total is None else (total - mean) / divisor
+    return found
+
+
+def _rows_by(rollouts: Sequence[Rollout], key: Any) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = {}
+    for row, rollout in enumerate(rollouts):
+        found.setdefault(key(rollout), []).append(row)
+    return found
+
+
+def _scored(totals: Sequence[float | None]) -> list[float]:
+    return [total for total in totals if total is not None]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _std(totals: Sequence[float | None]) -> float:
+    """Of a sample, as TRL's `nanstd`: divided by one less than the number. 0 of fewer than two values."""
+    scored = _scored(totals)
+    if len(scored) < 2:
+        return 0.0
+    mean = _mean(scored)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in scored) / (len(scored) - 1))
