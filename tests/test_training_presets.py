@@ -66,6 +66,24 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
         load_preset("nothing")
 
 
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("max_steps=" + "[" * 100_000, "max_steps = "),
+        ("max_steps=" + "9" * 5_000, "max_steps = "),
+        ("rewards.integer=" + "{a=" * 100_000, "rewards.integer = "),
+        ("max_steps=5\nseed=3", "max_steps = "),
+        ("a." * 100_000 + "b=1", "is not a setting"),
+        ("rewards.a.b=1", "is not a setting"),
+        ("model.x=1", "is not a setting"),
+        ("x" * 100_000, "is not an assignment"),
+    ],
+)
+def test_an_assignment_that_cannot_be_read_is_an_error_that_names_it(assignment: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_preset("demo", [assignment])
+
+
 def test_own_presets_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('# Mine.\nmodel = "demo"\nmax_steps = 3\n')
     assert load_preset("mine", own=tmp_path).max_steps == 3

@@ -117,15 +117,22 @@ def _comment(text: str) -> Iterator[str]:
 
 def _assign(values: dict[str, Any], assignment: str) -> None:
     key, mark, text = assignment.partition("=")
-    if not mark or not key.strip():
-        raise ConfigError(f"{assignment!r} is not an assignment.", "Write key=value, for example max_steps=20.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.strip().split(".")
+    key = key.strip()
+    if not mark or not key:
+        raise ConfigError(f"{shown(assignment)} is not an assignment.", "Write key=value, for example max_steps=20.")
+    *tables, last = key.split(".")
     for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{key!r} is not a setting: {table!r} is not a table.", "See `python -m training launch --help`.")
-    values[last] = value
+        values = values.setdefault(table, {}) if len(tables) == 1 else {}
+        if len(tables) > 1 or not isinstance(values, dict):
+            why = "only tables have settings in them, such as rewards.integer"
+            raise ConfigError(f"{shown(key)} is not a setting: {why}.", "See `python -m training launch --help`.")
+    values[last] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """The TOML value that a text is; the text itself where it is none."""
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # also numbers of thousands of digits, and brackets inside one another
+        return text
+    return found["value"] if found.keys() == {"value"} else text
