@@ -50,7 +50,7 @@ def test_since_when_a_backend_is_away_stays_and_it_is_asked_ever_more_rarely() -
         asked_at.append(clock.now - 1000)
         return AWAY if len(asked_at) < 6 else FREE
 
-    watch = Watch(read, clock, background=False)
+    watch = Watch(read, clock, background=False, now=clock)
     for _ in range(200):
         found = watch.state("a100")
         if found == FREE:

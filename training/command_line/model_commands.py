@@ -39,7 +39,7 @@ def evaluate(options: argparse.Namespace) -> int:
         print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
         return 1
     ended = store.job(job.id)
-    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
+    took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
     if options.json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
