@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from training.errors import AtlasError, BackendError, SourceError, StoreError, S
 from training.home import Home
 from training.jobs import StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
+from training.processes import identify
 from training.store import HEARTBEAT_S, Job, Store, schema
 
 pytestmark = pytest.mark.both_databases
@@ -179,20 +179,37 @@ def test_the_accelerator_is_given_in_submission_order(store: Store, home: Home) 
         pass
 
 
-def test_a_process_is_known_by_its_command_line_not_only_its_number(store: Store, home: Home) -> None:
+def test_a_job_whose_process_lives_lives_however_long_its_heart_was_silent(store: Store, home: Home) -> None:
     job = queued(store)
-    assert local.LocalBackend(home).status(job) == "unknown"
-    store.beat(job.id, worker=local.worker_name())
-    assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
-
-
-def test_a_silent_run_whose_process_lives_is_not_started_a_second_time(store: Store, home: Home) -> None:
-    job = queued(store)
-    with subprocess.Popen([sys.executable, "-c", "input()", job.id], stdin=subprocess.PIPE) as process:
-        store.beat(job.id, worker=f"{socket.gethostname()}:{process.pid}")
-        a_minute_later = Store.open(home.store_url, clock=lambda: time.time() + 60)
-        assert a_minute_later.job(job.id).status == "lost"
-        with pytest.raises(BackendError, match="still alive"):
-            resume_run(a_minute_later, home, job.id)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        store.beat(job.id, worker="here", process=identify(process.pid))
+        a_day_later = Store.open(home.store_url, clock=lambda: time.time() + 86_400)
+        assert a_day_later.job(job.id).status == "queued"
+        assert local.LocalBackend(home).status(store.job(job.id)) == "alive"
+        with pytest.raises(StoreError, match="cannot be resumed"):
+            resume_run(a_day_later, home, job.id)
+        with pytest.raises(StoreError, match="has a process already"), job_process(store, job.id):
+            raise AssertionError("it ran twice")
         process.communicate(b"\n")
     assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
+    assert store.job(job.id).status == "lost"
+
+
+def test_a_job_whose_process_is_gone_is_lost_at_once_though_its_number_was_given_again(store: Store) -> None:
+    job = queued(store)
+    host, boot, pid, start = identify(os.getpid()).split("|")
+    store.beat(job.id, worker="here", process="|".join((host, boot, pid, str(int(start) - 1))))
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("lost", "its process is gone")
+
+
+def test_the_process_of_a_submitted_job_is_known_before_it_comes_up(store: Store, home: Home) -> None:
+    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="timeit", arguments=["-n1", "-r1", "input()"])
+    assert store.job(job_id).process
+    assert (store.job(job_id).worker, store.requeue(wait_for(store, job_id, "lost").id).process) == ("", "")
+
+
+def test_a_library_that_exits_fails_the_job_with_a_reason(store: Store) -> None:
+    job = queued(store)
+    with pytest.raises(AtlasError, match="SystemExit: 3"), job_process(store, job.id):
+        sys.exit(3)
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("failed", "SystemExit: 3")

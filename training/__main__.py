@@ -145,7 +145,9 @@ def _add_changing(to: _Subcommands) -> None:
     """Stopping, going on, deleting."""
     command = _add(to, "stop", commands.stop_run, "Ask a run to end at its next step, with a checkpoint.", run=True)
     command.add_argument("--wait", action="store_true", help="return when the run has ended")
-    command.add_argument("--force", action="store_true", help="also signal the process, should it not look at the store")
+    command.add_argument(
+        "--force", action="store_true", help="end it within seconds, even if it is stuck; it keeps its checkpoints"
+    )
 
     command = _add(
         to,

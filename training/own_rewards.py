@@ -24,7 +24,7 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 
 from training.errors import RewardError
-from training.processes import inherited_environment
+from training.home import inherited_environment
 from training.reward_process import PLACE_BYTES, REMEDY
 from training.rewards import REWARDS, Reward
 

@@ -129,7 +129,7 @@ def run_training(options: argparse.Namespace) -> int:
 
 def show_backends(options: argparse.Namespace) -> int:
     """Print where runs may go, each asked at the same time as the others."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     names = launch.backend_names(home)
     with ThreadPoolExecutor(len(names)) as pool:
         states = dict(zip(names, pool.map(lambda name: launch.backend_state(name, home, store), names), strict=True))
@@ -143,7 +143,7 @@ def show_backends(options: argparse.Namespace) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     _reconcile(store, home)
     runs = store.jobs("train")
     if options.json:
@@ -159,7 +159,7 @@ def list_runs(options: argparse.Namespace) -> int:
 
 def show_run(options: argparse.Namespace) -> int:
     """Print one run, or the end of its log."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     _reconcile(store, home)
     run = store.job(options.run)
     if options.log:
@@ -198,7 +198,7 @@ def show_run(options: argparse.Namespace) -> int:
 
 def show_health(options: argparse.Namespace) -> int:
     """Print what deserves a look in a run."""
-    _, store = open_here()
+    _, store = open_here(rewards=False)
     health = examine(store, options.run)
     if options.json:
         print(json.dumps({"run_id": options.run, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
@@ -219,13 +219,9 @@ def reweigh_run(options: argparse.Namespace) -> int:
 
 
 def stop_run(options: argparse.Namespace) -> int:
-    """Ask a run to stop."""
-    home, store = open_here()
-    told = launch.stop_run(store, home, options.run)
-    if options.force:
-        run = store.job(options.run)
-        launch.backend_named(run.backend, home).stop(run)
-    print(told)
+    """Ask a run to stop, or end it."""
+    home, store = open_here(rewards=False)
+    print(launch.stop_run(store, home, options.run, force=options.force))
     if options.wait:
         _wait(store, home, options.run)
     return 0
@@ -240,7 +236,7 @@ def resume_run(options: argparse.Namespace) -> int:
 
 def delete_run(options: argparse.Namespace) -> int:
     """Delete an ended run, or say what would go."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     run = store.job(options.run)
     check_deletable(store, home, run)
     print(f"{run.id}: {belongings_line(belongings_of(store, home, run.id))}")
@@ -266,10 +262,16 @@ def write_report(options: argparse.Namespace) -> int:
     return 0
 
 
-def open_here() -> tuple[Home, Store]:
-    """The home and the run store that the environment names, own reward functions known."""
+def open_here(*, rewards: bool = True) -> tuple[Home, Store]:
+    """The home and the run store that the environment names.
+
+    Args:
+        rewards: have own reward functions known. Without them, runs whose functions cannot be used can be looked at, stopped
+            and deleted.
+    """
     home = Home.from_environment()
-    register_own_rewards(home.rewards)
+    if rewards:
+        register_own_rewards(home.rewards)
     store = open_store(home)
     if notice := unknown_runs(store, home):
         print(f"warning: {notice}", file=sys.stderr)
