@@ -166,6 +166,20 @@ def test_checkpoints_beyond_the_free_disk_are_an_error(demo: ProblemSet, store: 
     assert told(check(demo, store, machine, save_steps=25, save_total_limit=9), "disk").startswith("warning: 4 checkpoints")
 
 
+@pytest.mark.parametrize(
+    ("free_bytes", "shown", "refused"),
+    [(0, "0 bytes are free", True), (36 * 1024, "36.0 KiB are free", True), (30 * 2**20, "30.0 MiB are free", True)],
+)
+def test_a_disk_without_room_for_the_checkpoints_refuses_the_run_in_sizes_that_say_something(
+    demo: ProblemSet, store: Store, free_bytes: int, shown: str, refused: bool
+) -> None:
+    found = check(demo, store, Machine((), 64, free_bytes / 2**30, has_cuda_torch=False))
+    [finding] = [finding for finding in found.errors if finding.about == "disk"]
+    assert finding.certain is refused
+    assert "of 23.6 MiB at once need 47.3 MiB" in finding.text
+    assert shown in finding.text
+
+
 def test_packages_that_are_missing_are_told_with_the_command(
     demo: ProblemSet, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

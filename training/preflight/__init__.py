@@ -1,8 +1,8 @@
 """What can be known of a run before it starts, without torch: findings with remedies, memory by part, what to expect.
 
 `preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
-`certain` follows from the configuration, the data and the model's files alone, and `training.launch` refuses the run for
-it; one that rests on what was seen of the hardware or the network is only told. Only `calibration` imports torch.
+`certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
+`training.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told. Only `calibration` imports torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -32,7 +32,7 @@ class Finding:
     text: str
     remedy: str
     certain: bool = False
-    """Whether it follows from configuration, data and the model's files alone."""
+    """Whether it follows from configuration, data and the model's files alone, or from the disk that is free now."""
 
 
 @dataclass(frozen=True)
