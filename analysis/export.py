@@ -1,12 +1,24 @@
-"""Problems as files: JSON Lines, which every source can be, and CSV for spreadsheets."""
+"""Problems as files, JSON Lines, which every source can be, and CSV; any table as CSV.
+
+A spreadsheet calculates a cell that begins like a formula, whoever wrote it: a question, a note, a name. In what is made
+here such a cell begins with an apostrophe, as spreadsheets themselves mark text.
+"""
 
 import csv
-import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from analysis.frame import problem_frame
 from training.problems import Problem
+
+_FORMULA = tuple("=+-@＝＋－＠")
+"""What a cell that is calculated begins with, white space aside; some programs take the wide forms too."""
+_NEGATIVE = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def jsonl(problems: Sequence[Problem]) -> bytes:
@@ -19,11 +31,36 @@ def jsonl(problems: Sequence[Problem]) -> bytes:
 
 
 def comma_separated(problems: Sequence[Problem]) -> bytes:
-    """The columns of `problem_frame` and the answer, with a header; quoted as RFC 4180 says, in UTF-8."""
-    text = io.StringIO()
+    """The columns of `problem_frame` and the answer, as `csv_text` writes them, in UTF-8."""
     frame = problem_frame(problems).assign(answer=[problem.answer for problem in problems])
-    frame.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
-    return text.getvalue().encode()
+    return csv_text(frame).encode()
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table with its header as RFC 4180 says, texts in quotes; nothing in it is calculated."""
+    shown = map_texts(table, _cell)
+    shown.columns = [_cell(name) for name in table.columns]
+    # Quoted, a text is one cell for spreadsheets as well that part them by semicolons.
+    return str(shown.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n"))
+
+
+def map_texts(table: pd.DataFrame, cell: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table with `cell` of each cell, apart from columns of numbers and times."""
+    shown = table.copy()
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind) and not is_datetime64_any_dtype(kind):
+            shown.isetitem(place, table.iloc[:, place].map(cell))
+    return shown
+
+
+def spreadsheet_text(text: str) -> str:
+    """The text as a cell that shows it: with an apostrophe before it where it would be calculated. A negative number is one."""
+    is_formula = text.lstrip().startswith(_FORMULA) and not _NEGATIVE.fullmatch(text)
+    return f"'{text}" if is_formula else text
+
+
+def _cell(value: Any) -> Any:
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Problem]], bytes]] = {"jsonl": jsonl, "csv": comma_separated}

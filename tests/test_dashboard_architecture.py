@@ -90,6 +90,11 @@ def test_only_data_caches() -> None:
     assert users == ["data.py", "map_data.py", "run_data.py"]
 
 
+def test_every_table_is_made_by_the_module_that_keeps_it_from_being_calculated() -> None:
+    users = [module.name for module in modules("dashboard") if ".dataframe(" in module.read_text(encoding="utf-8")]
+    assert users == ["table.py"]
+
+
 def test_the_web_process_imports_nothing_heavy() -> None:
     names = [".".join(module.relative_to(ROOT).with_suffix("").parts) for module in modules("dashboard")]
     library = [

@@ -8,6 +8,7 @@ from dashboard import map_data, run_data
 from dashboard.components.completions import render_question
 from dashboard.components.place_on_map import open_on_map
 from dashboard.components.run_map import render_run_map
+from dashboard.components.table import render_table
 from dashboard.evaluation_figures import CHANGES
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
@@ -66,7 +67,7 @@ def _render_table(changes: pd.DataFrame, state: State) -> None:
         if picked:
             state.map_problem = str(shown["problem"][picked[0]])
 
-    st.dataframe(
+    render_table(
         shown,
         key=Keys.TEST_CHANGES,
         on_select=choose,

@@ -11,6 +11,7 @@ from dashboard.access import acts
 from dashboard.components.errors import boundary
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import saved_subset
+from dashboard.components.table import render_table
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
 from dashboard.training_map_figure import part_title, spent_figure
@@ -64,7 +65,7 @@ def _render_clusters(atlas: Atlas, shown: pd.DataFrame) -> None:
     table = spent_by_cluster(shown, clusters)
     names = [titles.get(label, UNCLUSTERED if label == TOPICLESS else f"cluster {label}") for label in table.index]
     share = st.column_config.NumberColumn(width="small", format="percent")
-    st.dataframe(
+    render_table(
         table.assign(cluster=names),
         key=Keys.SPENT_CLUSTERS,
         hide_index=True,

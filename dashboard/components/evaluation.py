@@ -6,10 +6,12 @@ from typing import Any
 import streamlit as st
 
 from analysis.atlas import AtlasParameters
+from analysis.export import csv_text
 from dashboard import data, evaluation_figures, figures, map_data
 from dashboard.components.evaluation_changes import render_changes
 from dashboard.components.evaluation_report import render_report
 from dashboard.components.plot import render_plot
+from dashboard.components.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
 from dashboard.state import Field, Keys, State
 from dashboard.text import count, percent, plain
@@ -123,7 +125,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
     tables = {title: evaluation_table(evaluation) for title, evaluation in evaluations.items()}
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.dataframe(
+        render_table(
             evaluation_figures.measure_frame(tables, article=state.article),
             hide_index=True,
             column_config={"maximum": st.column_config.TextColumn(width="small")},
@@ -137,7 +139,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             )
             st.download_button(
                 "CSV",
-                data=lambda: evaluation_figures.measure_rows(tables).to_csv(index=False),
+                data=lambda: csv_text(evaluation_figures.measure_rows(tables)),
                 file_name="evaluations.csv",
                 mime="text/csv",
                 icon=":material/download:",
@@ -260,7 +262,7 @@ def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
     )
     labels = {"before": titles[0], "after": titles[-1], "change": "change"} if len(titles) > 1 else {"before": titles[0]}
     with st.popover("All clusters", type="tertiary", icon=":material/table:"):
-        st.dataframe(
+        render_table(
             frame[["cluster", "problems", *labels]],
             hide_index=True,
             column_config={name: st.column_config.NumberColumn(label, format="percent") for name, label in labels.items()},
@@ -287,4 +289,5 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
             height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
             alt="pass@k and majority@k by k",
         )
-    right.dataframe(evaluation_figures.samples_frame(sampled), hide_index=True)
+    with right:
+        render_table(evaluation_figures.samples_frame(sampled), hide_index=True)

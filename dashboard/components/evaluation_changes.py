@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.completions import cards_html, completion_card, reward_rows
 from dashboard.components.place_on_map import open_on_map
+from dashboard.components.table import render_table
 from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
@@ -72,7 +73,7 @@ def _render_table(state: State, shown: pd.DataFrame, *, several: bool) -> None:
 
     columns = ["problem", "steps", "gold", "answer before", "answer after"]
     columns += ["right before", "right after"] if several else []
-    st.dataframe(
+    render_table(
         shown,
         key=Keys.CHANGES,
         on_select=choose,

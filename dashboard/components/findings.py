@@ -10,6 +10,7 @@ from analysis.atlas import Atlas
 from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
 from dashboard import data, finding_figures, map_data
 from dashboard.components.plot import render_plot
+from dashboard.components.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
@@ -52,7 +53,7 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
             }
             for share in mixing.outlying
         ]
-        st.dataframe(
+        render_table(
             pd.DataFrame(outlying),
             hide_index=True,
             column_config={"test": st.column_config.NumberColumn("share of test", format="percent")},

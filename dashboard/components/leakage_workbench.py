@@ -14,6 +14,7 @@ from dashboard.actions import judge_pairs, save_subset
 from dashboard.components.errors import boundary
 from dashboard.components.findings import Heading, render_finding, show_on_map
 from dashboard.components.subset import file_name, render_download
+from dashboard.components.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
@@ -111,7 +112,7 @@ def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[
     )
     more = f", the first {_SHOWN:,} listed" if len(pairs) > _SHOWN else ""
     st.markdown(f"**{count(len(pairs), 'pair')}{more}.** Choose rows to judge them, to read them side by side, or to see them.")
-    choice = st.dataframe(
+    choice = render_table(
         table,
         key=Keys.PAIRS,
         on_select="rerun",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from analysis.export import csv_text
 from dashboard import data, run_data
 from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, figure_height_px
 from dashboard.comparison_tables import (
@@ -18,6 +19,7 @@ from dashboard.comparison_tables import (
 )
 from dashboard.components.errors import bounded, render_error
 from dashboard.components.plot import render_plot
+from dashboard.components.table import render_table
 from dashboard.curves import Curve, run_curves
 from dashboard.figures import spec
 from dashboard.state import Keys, State
@@ -42,6 +44,9 @@ def render_comparison(state: State) -> None:
     if missing := [run_id for run_id in state.compared_runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
         state.compared_runs = tuple(run_id for run_id in state.compared_runs if run_id in known)
+    if len(state.compared_runs) > run_data.COMPARED:
+        st.caption(f"The first {run_data.COMPARED} of the {len(state.compared_runs):,} runs chosen are compared.")
+        state.compared_runs = state.compared_runs[: run_data.COMPARED]
     runs = [known[run_id] for run_id in state.compared_runs]
     _render_choice(list(known), state)
     catalogue = _catalogue(runs)
@@ -108,7 +113,7 @@ def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State
     table = final_and_best(panels)
     st.subheader("Final and best values", anchor=False)
     number = st.column_config.NumberColumn(format="%.3g")
-    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(("final", "highest", "lowest"), number))
+    render_table(table, hide_index=True, column_config=dict.fromkeys(("final", "highest", "lowest"), number))
     st.caption(f"Means of {WINDOW_STEPS} steps in a row, with the last step of each; for a reward the highest is the best.")
     _render_download(table, "values")
 
@@ -161,7 +166,7 @@ def _render_settings(runs: Sequence[Job]) -> None:
     if table.empty:
         st.caption("All settings are the same.")
         return
-    st.dataframe(table, hide_index=True)
+    render_table(table, hide_index=True)
     _render_download(table, "settings")
 
 
@@ -171,7 +176,7 @@ def _render_evaluations(runs: Sequence[Job]) -> None:
     if rows.empty:
         st.caption("None of these runs has been evaluated.")
         return
-    st.dataframe(shown_evaluations(rows), hide_index=True)
+    render_table(shown_evaluations(rows), hide_index=True)
     st.caption("With 95% intervals: where they overlap widely, a difference may be chance.")
     _render_download(rows, "evaluations")
 
@@ -179,7 +184,7 @@ def _render_evaluations(runs: Sequence[Job]) -> None:
 def _render_download(table: pd.DataFrame, name: str) -> None:
     st.download_button(
         "CSV",
-        table.to_csv(index=False),
+        csv_text(table),
         f"comparison-{name}.csv",
         "text/csv",
         key=f"{Keys.COMPARED} {name}",

@@ -6,10 +6,12 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from typing import Literal
 
 import streamlit as st
 
+from analysis.export import spreadsheet_text
 from dashboard import curves, data, run_data
 from dashboard.access import acts
 from dashboard.actions import resume_run, stop_run
@@ -133,7 +135,14 @@ def scalar_lines(run_id: str) -> Iterator[bytes]:
     yield b"step,name,value,time\n"
     for scalar in data.store().scalars(run_id):
         value = "" if scalar.value is None else repr(scalar.value)
-        yield f"{scalar.step},{scalar.name},{value},{scalar.time!r}\n".encode()
+        yield f"{scalar.step},{_quoted(scalar.name)},{value},{scalar.time!r}\n".encode()
+
+
+@cache
+def _quoted(name: str) -> str:
+    """A scalar's name as a cell; there are few, and a line of each for every step."""
+    shown = spreadsheet_text(name).replace('"', '""')
+    return f'"{shown}"' if {*shown} & {*'",;\n\r'} else shown
 
 
 def evaluation_json(run_id: str) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from dashboard.access import acts
 from dashboard.actions import stop_run
 from dashboard.components.errors import boundary
 from dashboard.components.run_marks import render_keeping, render_tags_and_note
+from dashboard.components.table import render_table
 from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
@@ -62,7 +63,7 @@ def _render_filters(state: State) -> None:
         "Search",
         placeholder="Run, preset, model, tag or note",
         icon=":material/search:",
-        **state.bind(State.run_search, Keys.RUN_SEARCH),
+        **state.bind_text(State.run_search, Keys.RUN_SEARCH),
     )
     statuses.multiselect(
         "Status", list(get_args(Status)), placeholder="All", **state.bind(State.run_statuses, Keys.RUN_STATUSES)
@@ -100,7 +101,7 @@ def _render_table(state: State, runs: Sequence[Job]) -> None:
         return
     store = data.store()
     table = run_table(runs, all_marks(store, ids), reward_sparklines(store, ids), sessions_of(store, ids))
-    st.dataframe(
+    render_table(
         table,
         key=key,
         height=_ROW_PX * (min(len(runs), _ROWS_SHOWN) + 1) + 2,

@@ -11,6 +11,7 @@ from dashboard.actions import name_cluster
 from dashboard.components.errors import boundary
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import render_take_further
+from dashboard.components.table import render_table
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import toggled
 from dashboard.state import Keys, State
@@ -61,7 +62,7 @@ def _render_table(shown: Exploration, state: State) -> None:
         if picked:
             state.problem = str(rows["id"].iloc[picked[0]])
 
-    st.dataframe(
+    render_table(
         table[[column for column in order if column in table]],
         key=Keys.TABLE,
         on_select=choose,
@@ -134,7 +135,7 @@ def _render_clusters(shown: Exploration, state: State) -> None:
     def choose() -> None:
         state.clusters = tuple(int(row) for row in st.session_state[Keys.CLUSTER_TABLE]["selection"]["rows"])
 
-    st.dataframe(
+    render_table(
         table.assign(cluster=titles)[["cluster", "problems", "test", "steps", "isolation", "typical problem"]],
         key=Keys.CLUSTER_TABLE,
         on_select=choose,

@@ -17,6 +17,7 @@ from dashboard.components.place_on_map import open_on_map, parameters_for
 from dashboard.components.run_health import show_evidence
 from dashboard.components.run_map import render_run_map
 from dashboard.components.style import PROBLEM_PANEL
+from dashboard.components.table import render_table
 from dashboard.components.timeline import render_timeline
 from dashboard.state import TEST_CHANGES, Keys, State
 from dashboard.text import count, percent, plain, significant
@@ -136,7 +137,7 @@ def _render_groups(groups: pd.DataFrame, state: State) -> None:
     if groups.empty:
         st.caption("No group of these steps is about it.")
         return
-    chosen = st.dataframe(
+    chosen = render_table(
         groups.assign(taught=~groups["flat"]),
         key=f"{Keys.PROBLEM_GROUPS} {groups['problem'][0]}",
         on_select="rerun",

@@ -9,6 +9,7 @@ from analysis.atlas import Atlas
 from analysis.verifier import FAILURE_KINDS, VerifierReport
 from dashboard import finding_figures
 from dashboard.components.findings import Heading, render_finding, show_on_map
+from dashboard.components.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count
@@ -45,7 +46,7 @@ def render_verifier(atlas: Atlas, report: VerifierReport, state: State) -> None:
             "what": [failure.detail for failure in failures],
         }
     )
-    choice = st.dataframe(
+    choice = render_table(
         table.head(_SHOWN),
         key=Keys.FAILURES,
         on_select="rerun",
