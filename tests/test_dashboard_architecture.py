@@ -91,7 +91,7 @@ def test_only_data_caches() -> None:
 
 
 def test_every_table_is_made_by_the_module_that_keeps_it_from_being_calculated() -> None:
-    users = [module.name for module in modules("dashboard") if "st.dataframe(" in module.read_text(encoding="utf-8")]
+    users = [module.name for module in modules("dashboard") if ".dataframe(" in module.read_text(encoding="utf-8")]
     assert users == ["table.py"]
 
 

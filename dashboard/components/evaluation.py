@@ -289,4 +289,5 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
             height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
             alt="pass@k and majority@k by k",
         )
-    right.dataframe(evaluation_figures.samples_frame(sampled), hide_index=True)
+    with right:
+        render_table(evaluation_figures.samples_frame(sampled), hide_index=True)

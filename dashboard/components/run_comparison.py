@@ -44,6 +44,9 @@ def render_comparison(state: State) -> None:
     if missing := [run_id for run_id in state.compared_runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
         state.compared_runs = tuple(run_id for run_id in state.compared_runs if run_id in known)
+    if len(state.compared_runs) > run_data.COMPARED:
+        st.caption(f"The first {run_data.COMPARED} of the {len(state.compared_runs):,} runs chosen are compared.")
+        state.compared_runs = state.compared_runs[: run_data.COMPARED]
     runs = [known[run_id] for run_id in state.compared_runs]
     _render_choice(list(known), state)
     catalogue = _catalogue(runs)

@@ -63,7 +63,7 @@ def _render_filters(state: State) -> None:
         "Search",
         placeholder="Run, preset, model, tag or note",
         icon=":material/search:",
-        **state.bind(State.run_search, Keys.RUN_SEARCH),
+        **state.bind_text(State.run_search, Keys.RUN_SEARCH),
     )
     statuses.multiselect(
         "Status", list(get_args(Status)), placeholder="All", **state.bind(State.run_statuses, Keys.RUN_STATUSES)
