@@ -56,7 +56,7 @@ def stuck(store: Store) -> Iterator[Job]:
 def test_a_stuck_run_is_ended_by_force_at_once_if_that_is_asked_for(store: Store, home: Home, stuck: Job) -> None:
     told = stop_run(store, home, stuck.id, force=True)
     ended = store.job(stuck.id)
-    assert (ended.status, ended.reason) == ("stopped", "ended by force: that was asked for")
+    assert (ended.status, ended.reason) == ("stopped", "ended by force")
     assert told == f"demo-1 is stopped: {ended.reason}."
     assert state_of(stuck.process) == "gone"
     assert (store.asked_to_stop("local"), store.stop_requested(stuck.id)) == ([], False)

@@ -304,7 +304,7 @@ def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> s
 
 def _end_by_force(store: Store, home: Home, job: Job) -> str:
     if job.backend == LOCAL:
-        local.end_by_force(store, home, job.id, "that was asked for")
+        local.end_by_force(store, home, job.id)
         ended = store.job(job.id)
         return f"{job.id} is {ended.status}: {ended.reason}."
     store.request_stop(job.id, force=True)

@@ -42,14 +42,15 @@ _DYING_S = 1.0
 
 
 def register_own_rewards(path: Path | None, load_timeout_s: float = LOAD_TIMEOUT_S) -> None:
-    """Run a person's file and add its functions to the registry; called once at the edge of each process.
+    """Run a person's file and add its functions to the registry, once in each process.
 
     Raises:
         RewardError: the file cannot be read or run in time, holds no list of rewards, or one of them is not what it must be.
     """
-    if path is not None:
-        process = RewardProcess(path, load_timeout_s)
-        REWARDS.update({facts["name"]: _reward(process, **facts) for facts in process.facts()})
+    if path is None or any(isinstance(reward, OwnReward) and reward.process.path == path for reward in REWARDS.values()):
+        return
+    process = RewardProcess(path, load_timeout_s)
+    REWARDS.update({facts["name"]: _reward(process, **facts) for facts in process.facts()})
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class RewardProcess:
     """Runs a person's file; started when it is needed, and anew after it was ended. May be shared by threads."""
 
     def __init__(self, path: Path, load_timeout_s: float = LOAD_TIMEOUT_S) -> None:
-        self._path = path
+        self.path = path
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
@@ -161,8 +162,6 @@ class RewardProcess:
             RewardError: as `register_own_rewards`.
         """
         with self._lock:
-            if self._connection is not None:
-                self._connection.end()
             self._connection, facts = self._start()
             return facts
 
@@ -212,9 +211,9 @@ class RewardProcess:
             facts = cast(list[dict[str, Any]], reply["rewards"])
             return connection, facts
         except TimeoutError as error:
-            raise RewardError(f"{self._path} was still running after {self._load_timeout_s:g} s.", REMEDY) from error
+            raise RewardError(f"{self.path} was still running after {self._load_timeout_s:g} s.", REMEDY) from error
         except (EOFError, OSError, ValueError) as error:
-            raise RewardError(f"{self._path} cannot be run: it {connection.ending().rstrip(',')}.", REMEDY) from error
+            raise RewardError(f"{self.path} cannot be run: it {connection.ending().rstrip(',')}.", REMEDY) from error
         finally:
             if facts is None:
                 connection.end()
@@ -228,7 +227,7 @@ class RewardProcess:
             inherited = theirs.fileno(), place.fileno()
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "training.reward_process", str(self._path), *map(str, inherited)],
+                    [sys.executable, "-P", "-m", "training.reward_process", str(self.path), *map(str, inherited)],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=2,  # what the functions print is not among the facts that a command prints
@@ -238,7 +237,7 @@ class RewardProcess:
             except OSError as error:
                 ours.close()
                 raise RewardError(
-                    f"{self._path} cannot be run: no process can be started ({error.strerror or error}).",
+                    f"{self.path} cannot be run: no process can be started ({error.strerror or error}).",
                     "End other processes, or free some memory.",
                 ) from error
         return _Connection(process, ours, ours.makefile("rb"), at_work)

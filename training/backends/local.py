@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from training.backends import BackendState
-from training.errors import BackendError, StoreAwayError
+from training.errors import BackendError, StoreAwayError, StoreError, StoreFailedError
 from training.home import Home, inherited_environment
 from training.names import folder_in
 from training.preflight.devices import Machine, this_machine
@@ -183,12 +183,15 @@ def end_overdue(store: Store, home: Home) -> None:
         if not asked.by_force and silent_s < home.stop_grace_s:
             continue
         try:
-            end_by_force(store, home, job.id, f"asked to stop, it showed no progress for {silent_s:,.0f} s")
-        except BackendError as error:
+            why = "" if asked.by_force else f": asked to stop, it showed no progress for {silent_s:,.0f} s"
+            end_by_force(store, home, job.id, f"ended by force{why}")
+        except StoreFailedError:
+            raise
+        except (BackendError, StoreError) as error:  # or it has ended by itself meanwhile
             print(error, file=sys.stderr, flush=True)
 
 
-def end_by_force(store: Store, home: Home, job_id: str, why: str) -> None:
+def end_by_force(store: Store, home: Home, job_id: str, reason: str = "ended by force") -> None:
     """End a job of this machine with all that it started; it counts as stopped, unless it says itself how it ends.
 
     Raises:
@@ -199,4 +202,4 @@ def end_by_force(store: Store, home: Home, job_id: str, why: str) -> None:
     LocalBackend(home).stop(store.job(job_id))
     job = store.job(job_id)
     if job.active or job.status == "lost":
-        store.conclude(job, "stopped", f"ended by force: {why}")
+        store.conclude(job, "stopped", reason)

@@ -111,6 +111,7 @@ def run_training(options: argparse.Namespace) -> int:
         process.check_stop()
         process.begin()
         process.progress(process.job.done, process.job.total, "starting")
+        register_own_rewards(home.rewards)
         config = stored_config(process.job.spec)
         problem_set = load_problems(config.source, home)
         if config.subset:
@@ -279,9 +280,11 @@ def open_here(*, rewards: bool = True) -> tuple[Home, Store]:
 
 
 def open_for_job() -> tuple[Home, Store]:
-    """The same for a job's own process: the store is there, as the job is in it."""
+    """The same for a job's own process: the store is there, as the job is in it.
+
+    Own reward functions become known within the job, so that what is wrong with them is on record as its reason.
+    """
     home = Home.from_environment()
-    register_own_rewards(home.rewards)
     return home, Store.open(home.store_url, create=False)
 
 

@@ -14,7 +14,9 @@ from training.command_line.commands import open_for_job, open_here
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.errors import SourceError, StoreError
 from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.home import Home
 from training.models import after_run
+from training.own_rewards import register_own_rewards
 from training.problems import load_problems
 from training.rewards import score_completion
 
@@ -97,6 +99,7 @@ def score(options: argparse.Namespace) -> int:
     """Score completions: 1 if a shipped one scores unexpectedly."""
     if options.adversarial:
         return 0 if print_bench(check_cases()) else 1
+    register_own_rewards(Home.from_environment().rewards)
     try:
         text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
