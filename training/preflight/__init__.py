@@ -2,7 +2,8 @@
 
 `preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
 `certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
-`training.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told. Only `calibration` imports torch.
+`training.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
+Only `calibration` imports torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
