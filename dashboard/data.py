@@ -186,6 +186,15 @@ def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Sta
     return tuple(stage for stage, key in stage_keys(problems, parameters).items() if cache.has(key))
 
 
+def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
+    """What to know of where a map is kept, in words; mostly nothing.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    return Cache.from_home(home()).stopgap_notice(stage_keys(problems, parameters).values())
+
+
 def outcomes(job_id: str) -> pd.DataFrame:
     """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
     return _outcomes(job_id, store().last_scalar(job_id), last_evaluation(store(), job_id))

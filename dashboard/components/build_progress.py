@@ -39,6 +39,8 @@ def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     atlas = data.atlas(problems, state.parameters)
     if atlas is None:
         return _render_missing(problems, state.parameters, stand_in=stand_in and state.source == "auto")
+    if kept := data.map_notice(problems, state.parameters):
+        st.caption(plain(kept))
     if not atlas.complete:
         _render_unfinished(atlas)
     elif problems.notice:
