@@ -3,12 +3,8 @@
 The web process may import this: nothing here needs torch. Converting a model, which does, is for a job.
 """
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,41 +12,60 @@ from numpy.typing import NDArray
 
 from analysis import embed
 from analysis.encoder import MANIFEST, TextEncoder
-from training.errors import AtlasError
+from analysis.search_pool import SearchError, SearchPool, Term, Texts
 from training.home import Home
 
 Mode = Literal["words", "regex"]
 
-TIME_LIMIT_S = 5.0
-"""For a regular expression over all questions; an ordinary one takes a second over 100,000."""
+QUERY_CHARACTERS = 1_000
+"""The longest query that is read: room for a whole question."""
+QUERY_WORDS = 50
+"""The most words and phrases of one query, as each is looked for in every question."""
 
-_WORKER = Path(__file__).with_name("regex_worker.py")
 _TERM = re.compile(r'(?P<exclude>-?)(?:"(?P<phrase>[^"]*)(?:"|$)|(?P<word>\S+))')
 
 
-class SearchError(AtlasError):
-    """A query cannot be understood or answered."""
-
-
-def match_text(questions: Sequence[str], query: str, mode: Mode, time_limit_s: float = TIME_LIMIT_S) -> NDArray[np.bool_]:
-    """(N,) bool: which questions a query finds; upper and lower case are the same.
+def match_text(texts: Texts, query: str, mode: Mode, pool: SearchPool) -> NDArray[np.bool_]:
+    """(N,) bool: which texts a query finds; upper and lower case are the same.
 
     Mode "words": every word must occur, be it inside a longer one; words "in quotation marks" as whole words and in this
     order; a word or phrase after - must not occur. A query without words finds everything.
     Mode "regex": the pattern, in Python's syntax, must be found somewhere.
 
     Raises:
-        SearchError: the pattern has an error, or takes more time or memory than it may have.
+        SearchError: the query is too long, the pattern has an error, or matching takes more time or memory than it may have.
+        SearchBusyError: others search at the moment.
     """
-    return _match_words(questions, query) if mode == "words" else _match_regex(questions, query, time_limit_s)
+    _require_short(query)
+    terms = _words(query) if mode == "words" else [Term(query)]
+    what = f"The {'search' if mode == 'words' else 'regular expression'} {_shown(query)}"
+    try:
+        answer = pool.rows(texts, terms)
+    except TimeoutError as error:
+        raise SearchError(
+            f"{what} takes more than {pool.time_limit_s:g} seconds.",
+            "Simplify it: a repetition inside a repetition, such as (a+)+, can take for ever.",
+        ) from error
+    except MemoryError as error:
+        raise SearchError(f"{what} needs more memory than it may have.", "Simplify it.") from error
+    if "error" in answer:
+        place = "" if answer["position"] is None else f" at character {answer['position'] + 1}"
+        raise SearchError(
+            f"{what} cannot be read{place}: {answer['error']}.",
+            "Correct it, put \\ before a character that stands for itself, or search by words.",
+        )
+    found = np.zeros(texts.count, np.bool_)
+    found[answer["rows"]] = True
+    return found
 
 
 def rank_by_meaning(query: str, encoder: TextEncoder, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N,) float32: the cosine between the query and each row of the (N, D) unit rows, made with the same model.
 
     Raises:
-        SearchError: the query is blank.
+        SearchError: the query is blank or too long.
     """
+    _require_short(query)
     if not query.strip():
         raise SearchError("A blank query has no meaning to search for.", "Type a few words, or a whole question.")
     cosines: NDArray[np.float32] = embeddings @ embed.unit_rows(encoder.encode([query]))[0]
@@ -102,46 +117,30 @@ def _require_model(model: str) -> None:
         )
 
 
-def _match_words(questions: Sequence[str], query: str) -> NDArray[np.bool_]:
-    found = np.ones(len(questions), np.bool_)
-    for term in _TERM.finditer(query):
-        pattern = _phrase_pattern(term["phrase"]) if term["word"] is None else re.escape(term["word"])
-        search = re.compile(pattern, re.IGNORECASE).search
-        occurs = np.fromiter((search(question) is not None for question in questions), np.bool_, len(questions))
-        found &= ~occurs if term["exclude"] else occurs
-    return found
+def _require_short(query: str) -> None:
+    if len(query) > QUERY_CHARACTERS:
+        raise SearchError(
+            f"The query has {len(query):,} characters; at most {QUERY_CHARACTERS:,} are looked for.", "Shorten it."
+        )
+
+
+def _words(query: str) -> Sequence[Term]:
+    """The words and phrases of a query; those that do not depend on each other once."""
+    found = {
+        Term(_phrase_pattern(term["phrase"]) if term["word"] is None else re.escape(term["word"]), bool(term["exclude"]))
+        for term in _TERM.finditer(query)
+    }
+    if len(found) > QUERY_WORDS:
+        raise SearchError(
+            f"The query has {len(found):,} words; at most {QUERY_WORDS} are looked for.", "Leave out the common ones."
+        )
+    return sorted(found, key=lambda term: -len(term.pattern))
 
 
 def _phrase_pattern(phrase: str) -> str:
     """The phrase's words in order, any white space between them, and no word character next to its ends."""
     words = r"\s+".join(map(re.escape, phrase.split()))
     return rf"(?<!\w){words}(?!\w)"
-
-
-def _match_regex(questions: Sequence[str], pattern: str, time_limit_s: float) -> NDArray[np.bool_]:
-    command = [sys.executable, "-I", "-S", str(_WORKER)]
-    request = json.dumps({"pattern": pattern, "texts": list(questions)})
-    try:
-        done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=time_limit_s)
-    except subprocess.TimeoutExpired as error:
-        raise SearchError(
-            f"The regular expression {_shown(pattern)} takes more than {time_limit_s:g} seconds.",
-            "Simplify it: a repetition inside a repetition, such as (a+)+, can take for ever.",
-        ) from error
-    if done.returncode != 0:
-        raise SearchError(
-            f"The regular expression {_shown(pattern)} needs more time or memory than it may have.", "Simplify it."
-        )
-    answer = json.loads(done.stdout)
-    if "error" in answer:
-        place = "" if answer["position"] is None else f" at character {answer['position'] + 1}"
-        raise SearchError(
-            f"The regular expression {_shown(pattern)} cannot be read{place}: {answer['error']}.",
-            "Correct it, put \\ before a character that stands for itself, or search by words.",
-        )
-    found = np.zeros(len(questions), np.bool_)
-    found[answer["rows"]] = True
-    return found
 
 
 def _shown(pattern: str, longest: int = 60) -> str:

@@ -1,12 +1,16 @@
 """Search: words, regular expressions and meaning find what they should, and what cannot be searched for is explained."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis import embed, search
-from analysis.search import SearchError, match_text, rank_by_meaning
+from analysis.search import QUERY_CHARACTERS, QUERY_WORDS, match_text, rank_by_meaning
+from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
 from tests.embedding_testing import make_tiny_model
 from training.errors import ModelError
 from training.home import Home
@@ -20,7 +24,7 @@ QUESTIONS = [
 
 
 def found(query: str, mode: search.Mode = "words") -> list[int]:
-    matches = match_text(QUESTIONS, query, mode)
+    matches = match_text(Texts.of(QUESTIONS), query, mode, SearchPool())
     assert matches.dtype == np.bool_
     assert matches.shape == (len(QUESTIONS),)
     return [int(row) for row in np.flatnonzero(matches)]
@@ -72,7 +76,7 @@ def test_a_regular_expression_finds(pattern: str, rows: list[int]) -> None:
         ("ab[", "at character 3: unterminated character set"),
         ("*", "at character 1: nothing to repeat"),
         ("a{99999999999}", "a number is too large"),
-        ("(" * 5000, "too many brackets inside one another"),
+        ("(" * 900, "too many brackets inside one another"),
         ("\ud800(", "at character 2"),
     ],
 )
@@ -84,14 +88,67 @@ def test_an_error_in_a_regular_expression_is_explained(pattern: str, explanation
     assert len(caught.value.problem) < 200
 
 
+ENDLESS = r"(a|aa)+b"
+MANY_AS = Texts.of(["a" * 200])
+
+
 def test_a_regular_expression_that_never_ends_is_ended() -> None:
     with pytest.raises(SearchError, match=r"takes more than 0\.5 seconds") as caught:
-        match_text(["a" * 200], r"(a|aa)+b", "regex", time_limit_s=0.5)
+        match_text(MANY_AS, ENDLESS, "regex", SearchPool(time_limit_s=0.5))
     assert "repetition" in caught.value.remedy
 
 
-def test_a_regular_expression_runs_over_no_questions() -> None:
-    assert match_text([], "a", "regex").shape == (0,)
+def test_a_regular_expression_that_takes_all_memory_is_ended() -> None:
+    with pytest.raises(SearchError, match="memory"):
+        match_text(Texts.of(["a" * 500_000]), r"(?:(a)|b)*?c", "regex", SearchPool(memory_bytes=64 << 20))
+
+
+@pytest.mark.parametrize("mode", ["words", "regex"])
+def test_nothing_is_searched_without_questions(mode: search.Mode) -> None:
+    assert match_text(Texts.of([]), "a", mode, SearchPool()).shape == (0,)
+
+
+def test_a_query_has_an_end() -> None:
+    asked: list[object] = []
+    pool = SearchPool()
+    pool.rows = lambda *given: asked.append(given)  # type: ignore[method-assign, assignment, return-value]
+    for query, mode in [("a" * (QUERY_CHARACTERS + 1), "words"), ("a" * (QUERY_CHARACTERS + 1), "regex")]:
+        with pytest.raises(SearchError, match="characters"):
+            match_text(MANY_AS, query, mode, pool)  # type: ignore[arg-type]
+    with pytest.raises(SearchError, match="words"):
+        match_text(MANY_AS, " ".join(map(str, range(QUERY_WORDS + 1))), "words", pool)
+    assert asked == []
+    assert found("a " * (QUERY_CHARACTERS // 2)) == [0, 1, 2]  # one word, however often it is said
+
+
+def test_searches_wait_for_each_other_and_only_so_long() -> None:
+    """Two processes are at work at most, whoever asks; who waits too long is told to try again."""
+    at_once, most, lock = 0, 0, threading.Lock()
+    go_on = threading.Event()
+    pool = SearchPool(2, patience_s=60.0)
+
+    def asked(*_: object) -> dict[str, object]:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        go_on.wait(60)
+        with lock:
+            at_once -= 1
+        return {"rows": []}
+
+    pool._asked = asked  # type: ignore[method-assign]
+    with ThreadPoolExecutor(12) as sessions:
+        found = [sessions.submit(pool.rows, MANY_AS, []) for _ in range(12)]
+        hurried = SearchPool(2, patience_s=0.0)
+        hurried._free = pool._free
+        while at_once < 2:
+            time.sleep(0.01)
+        with pytest.raises(SearchBusyError):
+            hurried.rows(MANY_AS, [])
+        go_on.set()
+        assert [one.result(60) for one in found] == [{"rows": []}] * 12
+    assert most == 2
 
 
 @pytest.fixture(scope="module")
