@@ -16,6 +16,7 @@ import streamlit as st
 from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.outcomes import job_outcomes
+from analysis.search_pool import SearchPool
 from dashboard import figures
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
@@ -43,8 +44,8 @@ _MAPS = 4
 _RUNS = 8
 """Runs whose curves are kept in memory."""
 
-_EVALUATIONS = 16
-"""Evaluations kept in memory; one of 1,319 problems takes about 2 MB."""
+EVALUATIONS = 16
+"""Evaluations kept in memory, and the most side by side; one of 1,319 problems takes about 2 MB."""
 
 _CHECKS = 32
 _CHECKED_S = 60
@@ -214,9 +215,14 @@ def playground() -> Playground:
     return _playground(home())
 
 
+def search_pool(*, acts: bool) -> SearchPool:
+    """The processes that search texts, of all sessions together; who looks on cannot take those of who may act."""
+    return _search_pool(acts)
+
+
 @st.cache_resource(show_spinner=False)
 def sign_in_tries() -> SignInTries:
-    """How often a wrong token was tried, in all sessions together."""
+    """Who tries to sign in with a token, of all sessions together."""
     return SignInTries()
 
 
@@ -314,7 +320,7 @@ def _outcomes(job_id: str, last_scalar: int, last_evaluation: int) -> pd.DataFra
     return job_outcomes(store(), job_id)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_EVALUATIONS)
+@st.cache_resource(show_spinner=False, max_entries=EVALUATIONS)
 def _evaluation(store_url: str, key: int) -> Evaluation:
     return read_evaluation(store(), key)
 
@@ -322,6 +328,11 @@ def _evaluation(store_url: str, key: int) -> Evaluation:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _playground(home: Home) -> Playground:
     return Playground(home)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _search_pool(acts: bool) -> SearchPool:
+    return SearchPool()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)

@@ -28,8 +28,8 @@ from training.store.sessions import step_times as step_times_of
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""
 
-_COMPARED = 32
-"""Runs whose curves are kept for comparisons, which read few of each."""
+COMPARED = 32
+"""The most runs that are compared; their curves are kept, of which a comparison reads few of each."""
 
 _HEALTH_SHARE = 20
 """A run that goes on is examined again when it is longer by a twentieth."""
@@ -175,7 +175,7 @@ def _changes(
     return changed_problems(*_ends, _shown, map_data.rows(_shown), _groups)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=COMPARED)
 def _run_series(run_id: str) -> _Kept:
     return _Kept(RunSeries(run_id), threading.Lock())
 
@@ -215,12 +215,12 @@ def _evaluations(run_id: str, last_evaluation: int) -> tuple[Evaluation, ...]:
     return tuple(complete_evaluations(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4 * _COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=4 * COMPARED)
 def _evaluation_scores(run_id: str, last_evaluation: int) -> tuple[Scores, ...]:
     return tuple(scores_of(evaluation) for evaluation in complete_evaluations(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=_COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=COMPARED)
 def _step_times(run_id: str, last_scalar: int) -> Series:
     return step_times_of(store(), run_id)
 

@@ -15,7 +15,6 @@ from dashboard import access, actions, sign_in_setup, state
 from dashboard.access import AccessError
 from dashboard.components.news import ending_line
 from dashboard.launch_changes import write_changes
-from dashboard.sign_in_tries import SignInTries
 from tests.app_testing import APP, words
 from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
@@ -239,21 +238,28 @@ def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatc
     assert [button.label for button in test.run().button] == ["Sign in with acme"]
 
 
-def test_wrong_tries_make_the_next_one_wait_longer_and_longer() -> None:
-    now = [0.0]
-    tries = SignInTries(lambda: now[0])
-    assert [tries.attempt(False) for _ in range(4)] == [0.0] * 4
-    assert tries.attempt(True) == 2.0  # even the right one
-    now[0] = 2.5
-    assert tries.attempt(False) == 0.0
-    assert tries.attempt(True) == 4.0
-    for _ in range(2000):
-        now[0] += 31
-        assert tries.attempt(False) == 0.0
-    assert tries.attempt(False) == 30.0
-    now[0] += 31
-    assert tries.attempt(True) == 0.0
-    assert tries.attempt(False) == tries.attempt(True) == 0.0
+def sign_in_page() -> None:
+    from dashboard.components.sign_in import render_sign_in
+
+    render_sign_in()
+
+
+def try_token(test: AppTest, given: str) -> str:
+    """What the page says to a token."""
+    test.text_input[0].input(given)
+    button(test, "Sign in").click().run()
+    return words(test)
+
+
+def test_who_is_wrong_too_often_waits_and_nobody_else_does(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
+    guesser, person = (AppTest.from_function(sign_in_page, default_timeout=60).run() for _ in range(2))
+    for _ in range(4):
+        assert "This is not the token" in try_token(guesser, "wrong")
+    assert "Try again in" in try_token(guesser, TOKEN)  # even the right one
+    assert "Signed in with a token" in try_token(person, TOKEN)
+    guesser.session_state["token_wrong_at"] -= 31
+    assert "Signed in with a token" in try_token(guesser, TOKEN)
 
 
 def test_an_embedding_model_is_a_name_or_an_allowed_folder(home: Home, tmp_path: Path) -> None:

@@ -98,12 +98,14 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     _take(state, job_id, runs)
     source = next(measured.source for measured in entries if measured.heading.job_id == job_id)
     offered = {measured.id: measured for measured in entries if measured.source == source}
-    state.evaluations = tuple(found for found in state.evaluations if found in offered) or default_ids(entries, job_id)
+    asked = tuple(found for found in state.evaluations if found in offered)[: data.EVALUATIONS]
+    state.evaluations = asked or default_ids(entries, job_id)
     with several:
         st.multiselect(
             "Evaluations",
             list(offered),
             format_func=lambda found: offered[found].title,
+            max_selections=data.EVALUATIONS,
             help="Any number side by side, of this run, of others, of checkpoints and models; all of the same problems.",
             **state.bind(State.evaluations, Keys.EVALUATIONS),
         )

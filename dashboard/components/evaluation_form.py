@@ -14,13 +14,13 @@ from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
 from dashboard.components.sidebar import job_line
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import Field, Keys, State
+from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, plain
 from training.allowed import allowed_model, allowed_source
 from training.errors import AtlasError
 from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints
-from training.problems import load_problems
+from training.problems import ProblemSet
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
 from training.store.evaluations import evaluation_headings
@@ -52,6 +52,7 @@ def _render_form(state: State) -> None:
     source = st.text_input(
         "Problems",
         value=str(usual.get("source", state.source)),
+        max_chars=TEXT_CHARACTERS,
         help="demo, hub, auto, or a folder or file.",
         key=f"{key} source",
     )
@@ -87,6 +88,7 @@ def _render_form(state: State) -> None:
             "System prompt",
             str(usual.get("system_prompt", SYSTEM_PROMPT)),
             label_visibility="collapsed",
+            max_chars=LONG_TEXT_CHARACTERS,
             height=180,
             key=f"{key} prompt",
         )
@@ -97,11 +99,11 @@ def _render_form(state: State) -> None:
         known = source == usual.get("source")
         problem_set = data.problem_set(source if known else allowed_source(source, data.home()))
         name = allowed_model(model, data.store(), data.home())
-        _render_start(evaluation_spec(name, problem_set, **settings))
+        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
 
 
-def _render_start(spec: EvaluationSpec) -> None:
-    problems = evaluated_problems(spec, load_problems(spec.source, data.home(), fetch=False))
+def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
+    problems = evaluated_problems(spec, problem_set)
     before = measured_before(data.store(), spec)
     st.caption(
         f"{count(len(problems), f'{spec.split} problem')}, {count(len(problems) * spec.samples, 'completion')} in all."

@@ -13,7 +13,7 @@ from dashboard.components.build_progress import start_build
 from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
-from dashboard.state import Keys, State
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store import Store
@@ -32,7 +32,7 @@ def render_controls(shown: Exploration, state: State) -> None:
     with view:
         _render_view(shown.atlas, state)
     search.text_input(
-        "Search", placeholder="years old, or “each day”", **state.bind(State.query, Keys.QUERY), icon=":material/search:"
+        "Search", placeholder="years old, or “each day”", **state.bind_text(State.query, Keys.QUERY), icon=":material/search:"
     )
     mode.selectbox(
         "Read as",
@@ -149,10 +149,16 @@ def _render_settings(atlas: Atlas, state: State) -> None:
         )
         seed = st.number_input("Seed", 0, MAX_SEED, state.seed, help="UMAP's random state.")
         model = st.text_input(
-            "Embedding model", state.model, help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}."
+            "Embedding model",
+            state.model,
+            max_chars=TEXT_CHARACTERS,
+            help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}.",
         )
         compare_with = st.text_input(
-            "Compare with", state.compare_with, help="The model whose neighbours Insights compares this one's with."
+            "Compare with",
+            state.compare_with,
+            max_chars=TEXT_CHARACTERS,
+            help="The model whose neighbours Insights compares this one's with.",
         )
         if st.form_submit_button("Show this map", type="primary"):
             with boundary():

@@ -15,7 +15,7 @@ from dashboard.components.completions import cards_html, completion_card, reward
 from dashboard.components.errors import boundary, bounded, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import Field, Keys, State
+from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, duration, plain, shorten
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
@@ -43,12 +43,12 @@ def _render_question(state: State) -> None:
     typed, _ = render_model_choice(Keys.PLAY_MODEL, Keys.PLAY_CHECKPOINT, state.play_model)
     state.play_model = typed
     _render_take_problem(state)
-    st.text_area("Question", height=130, **state.bind(State.play_question, Keys.PLAY_QUESTION))
+    st.text_area("Question", height=130, **state.bind_text(State.play_question, Keys.PLAY_QUESTION))
     gold, temperature = st.columns(2)
     gold.text_input(
         "Gold answer",
         help="Optional; without it, rewards that compare with gold are left out.",
-        **state.bind(State.play_gold, Keys.PLAY_GOLD),
+        **state.bind_text(State.play_gold, Keys.PLAY_GOLD),
     )
     temperature.number_input(
         "Temperature",
@@ -64,7 +64,7 @@ def _render_question(state: State) -> None:
     length.number_input("Longest answer, tokens", 1, 131_072, **state.bind(State.play_length, Keys.PLAY_LENGTH))
     with st.expander("System prompt"):
         st.text_area(
-            "System prompt", height=180, label_visibility="collapsed", **state.bind(State.play_system, Keys.PLAY_SYSTEM)
+            "System prompt", height=180, label_visibility="collapsed", **state.bind_text(State.play_system, Keys.PLAY_SYSTEM)
         )
     same = state.play_samples > 1 and state.play_temperature == 0
     if same:
@@ -93,6 +93,7 @@ def _render_take_problem(state: State) -> None:
     field.text_input(
         "Take a problem",
         key=Keys.PLAY_PROBLEM,
+        max_chars=TEXT_CHARACTERS,
         on_change=take,
         placeholder="test-0",
         help="A problem's id in the source chosen in the sidebar; its question and gold answer are filled in.",

@@ -65,6 +65,7 @@ def _render_choice(run_ids: Sequence[str], state: State) -> None:
         "Runs",
         run_ids,
         placeholder="Choose two or more",
+        max_selections=run_data.COMPARED,
         **state.bind(State.compared_runs, Keys.COMPARED),
     )
 

@@ -14,7 +14,7 @@ from dashboard.text import count, plain
 from training.deletion import belongings_line, belongings_of
 from training.errors import AtlasError
 from training.store import Job
-from training.store.run_marks import TAGS_AT_MOST, known_tags, marks_of
+from training.store.run_marks import NOTE_CHARACTERS, TAGS_AT_MOST, known_tags, marks_of
 
 
 def render_marks(run: Job) -> None:
@@ -67,6 +67,7 @@ def render_tags_and_note(run: Job) -> None:
             "Note",
             marks.note,
             key=f"{Keys.RUN_MARKS} note {run.id}",
+            max_chars=NOTE_CHARACTERS,
             placeholder="What was tried, what came of it",
             height=68,
         )

@@ -10,7 +10,7 @@ from dashboard.access import acts
 from dashboard.actions import launch_output
 from dashboard.components.errors import boundary, bounded
 from dashboard.components.model_choice import OTHER_MODEL
-from dashboard.state import Keys, State
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model
 from training.engines import install_command, missing_packages
@@ -54,7 +54,9 @@ def _render_push(run: Job, step: int) -> None:
     if not has_token():
         st.caption("A push needs a token with write access. Start the dashboard with HF_TOKEN set to one.")
         return
-    repository = st.text_input("Repository", key=f"{Keys.OUTPUT} repository", placeholder="owner/name")
+    repository = st.text_input(
+        "Repository", key=f"{Keys.OUTPUT} repository", max_chars=TEXT_CHARACTERS, placeholder="owner/name"
+    )
     public = st.toggle("Everybody can see it", key=f"{Keys.OUTPUT} public", help="Where it is made anew; otherwise private.")
     st.caption(f"The model of step {step:,}, merged, and its model card are sent to huggingface.co.")
     if st.button(f"Push step {step:,}", key=f"{Keys.OUTPUT} push", type="primary", **acts(disabled=not repository.strip())):

@@ -10,7 +10,7 @@ from dashboard.access import acts, require_act
 from dashboard.components.errors import boundary, render_error
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
-from dashboard.state import Keys, State
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import count, duration, plain
 from training.allowed import allowed_embedding, allowed_source
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
@@ -90,6 +90,7 @@ def _render_source(state: State) -> None:
         st.text_input(
             "Path",
             key=Keys.SOURCE_FOLDER,
+            max_chars=TEXT_CHARACTERS,
             on_change=_take_folder,
             placeholder="/data/my-problems",
             **acts(
