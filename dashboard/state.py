@@ -273,6 +273,19 @@ class Address:
         return any(address == replaced for _, replaced in self.recent())
 
 
+@dataclass(frozen=True)
+class Going:
+    """A page that the browser has been asked to open, see `components.going`."""
+
+    page: str
+    address: Mapping[str, str]
+    """The query."""
+    origin: str
+    """Path of the page that is left."""
+    number: str
+    """Another for each time that one goes."""
+
+
 class State:
     """The session's memory. Holds nothing itself, so it can be made wherever it is needed."""
 
@@ -369,6 +382,7 @@ class State:
     rollout_pages: Field[tuple[Asked, tuple[Key, ...]]] = Field((Asked(), ()))
     """What was asked, and where the pages begin that were turned to since, the present one last."""
     _address: Field[Address] = Field(Address())
+    going: Field[Going | None] = Field(None)
     told: Field[Told | None] = Field(None)
     """What the session has been told of jobs, `None` before it was told anything."""
     viewed_run: Field[str] = Field("")
@@ -494,10 +508,14 @@ class State:
                 with suppress(ValueError):
                     fields[name].__set__(self, fields[name].parse(text))
 
+    def address(self, *fields: "Field[Any]") -> dict[str, str]:
+        """What an address says of these fields, defaults left out."""
+        values = {field: field.__get__(self, State) for field in fields}
+        return {str(field.url): field.write(value) for field, value in values.items() if value != field.default}
+
     def write_url(self, *fields: "Field[Any]") -> None:
         """Make the address show these fields, defaults left out, and nothing else."""
-        values = {field: field.__get__(self, State) for field in fields}
-        shown = {str(field.url): field.write(value) for field, value in values.items() if value != field.default}
+        shown = self.address(*fields)
         memory = self._address
         known = memory.fields.get(memory.page or "", frozenset()) | {str(field.url) for field in fields}
         self._address = memory = replace(memory, fields={**memory.fields, memory.page or "": known})

@@ -124,3 +124,8 @@ def test_the_entry_script_is_short() -> None:
 def test_no_widget_shares_its_name_with_what_is_remembered() -> None:
     fields = {name for name, value in vars(State).items() if isinstance(value, Field)}
     assert fields.isdisjoint(set(Keys))
+
+
+def test_pages_are_left_by_links_alone() -> None:
+    """See dashboard/components/going.py."""
+    assert [module for module in modules("dashboard") if "switch_page(" in module.read_text(encoding="utf-8")] == []

@@ -15,7 +15,7 @@ from dashboard.components.run_checkpoints import zipped
 from dashboard.components.run_header import _gzipped, evaluation_json, progress_line, scalar_lines
 from dashboard.curves import reward_scalar
 from dashboard.state import State
-from tests.app_testing import run_app, words
+from tests.app_testing import follow, run_app, words
 from tests.fakes import record_evaluation
 from training.errors import StoreAwayError
 from training.home import Home
@@ -265,7 +265,9 @@ def test_duplicate_opens_the_launch_form_with_the_runs_configuration(run_id: str
     test = run_app("runs", run=run_id, tab="Configuration")
     button(test, "Duplicate").click().run()
     assert not test.exception
-    assert test.session_state["launch_from"] == run_id
+    arrived = follow(test)
+    assert arrived.query_params == {"from": run_id}
+    assert f"Begins with the configuration of {run_id}" in words(arrived).replace("*", "")
 
 
 def test_downloads_hold_everything(run_id: str, store: Store) -> None:

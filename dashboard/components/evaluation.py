@@ -8,8 +8,10 @@ import streamlit as st
 from analysis.atlas import AtlasParameters
 from analysis.export import csv_text
 from dashboard import data, evaluation_figures, figures, map_data
+from dashboard.addresses import LAUNCH
 from dashboard.components.evaluation_changes import render_changes
 from dashboard.components.evaluation_report import render_report
+from dashboard.components.going import Page, go_to
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
@@ -43,7 +45,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
         st.write("A run that evaluates (the demo preset does) leaves its table here, before and after training.")
         with st.container(horizontal=True):
             if st.button("Launch a run", type="primary"):
-                st.switch_page("app_pages/launch.py")
+                go_to(Page.LAUNCH, LAUNCH)
             if st.button("Measure a model"):
                 state.evaluate_part = "measure"
                 st.rerun()

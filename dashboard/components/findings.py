@@ -9,13 +9,13 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
 from dashboard import data, finding_figures, map_data
+from dashboard.addresses import EXPLORE
+from dashboard.components.going import Page, go_to
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
-
-_EXPLORE = "app_pages/explore.py"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def show_on_map(
         rows = {map_data.row_of(atlas, problem) for problem in problems}
         state.selected = tuple(sorted(row for row in rows if row is not None))
         state.picked, state.problem = (how,), problems[0]
-    st.switch_page(_EXPLORE)
+    go_to(Page.EXPLORE, EXPLORE)
 
 
 def _pass_rates(atlas: Atlas) -> Iterable[Correlation]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import data
+from dashboard.addresses import LAUNCH
 from dashboard.launch_changes import Base
 from dashboard.state import State
 from dashboard.text import count, plain
@@ -53,8 +54,7 @@ def begin_with(state: State, preset: str = "", run: str = "") -> None:
 
 def write_link(state: State) -> None:
     """Make the address show what Launch would be sent to a colleague with."""
-    fields = (State.preset, State.launch_from, State.launch_changes, State.launch_subset, State.launch_backend)
-    state.write_url(*fields)
+    state.write_url(*LAUNCH)
 
 
 def follow_link(state: State) -> None:

@@ -15,7 +15,9 @@ from analysis.export import spreadsheet_text
 from dashboard import curves, data, run_data
 from dashboard.access import acts
 from dashboard.actions import resume_run, stop_run
+from dashboard.addresses import LAUNCH
 from dashboard.components.errors import boundary, render_error
+from dashboard.components.going import Page, go_to
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
 from dashboard.text import duration, percent, plain, significant
@@ -103,7 +105,7 @@ def _render_actions(run: Job) -> None:
             st.rerun()
     if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
         State().launch_from, State().launch_changes = run.id, {}
-        st.switch_page("app_pages/launch.py", query_params={"from": run.id})
+        go_to(Page.LAUNCH, LAUNCH)
     with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
         render_marks(run)
     with st.popover("Download", icon=":material/download:"):

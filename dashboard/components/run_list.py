@@ -9,7 +9,9 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import stop_run
+from dashboard.addresses import LAUNCH
 from dashboard.components.errors import boundary
+from dashboard.components.going import Page, go_to
 from dashboard.components.run_marks import render_keeping, render_tags_and_note
 from dashboard.components.table import render_table
 from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
@@ -45,7 +47,7 @@ def render_list(state: State) -> None:
     if not jobs:
         st.write("A run trains a model on your problems with GRPO; its curves and completions appear here as it learns.")
         if st.button("Launch a run", type="primary"):
-            st.switch_page("app_pages/launch.py")
+            go_to(Page.LAUNCH, LAUNCH)
         return
     _render_filters(state)
     busy = any(job.active for job in jobs)

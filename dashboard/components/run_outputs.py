@@ -8,7 +8,9 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_output
+from dashboard.addresses import MEASURING
 from dashboard.components.errors import boundary, bounded
+from dashboard.components.going import Page, go_to
 from dashboard.components.model_choice import OTHER_MODEL
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
@@ -120,7 +122,7 @@ def _measure(folder: Path) -> None:
     """Open the form that measures a model, filled with this one."""
     st.session_state[Keys.MEASURE_MODEL], st.session_state[Keys.MEASURE_CHECKPOINT] = OTHER_MODEL, str(folder)
     State().evaluate_part = "measure"
-    st.switch_page("app_pages/evaluate.py")
+    go_to(Page.EVALUATE, MEASURING)
 
 
 def output_line(job: Job) -> str:

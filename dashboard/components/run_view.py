@@ -1,12 +1,12 @@
 """One run: its head, then its parts in tabs. Only the open part is drawn, anew every second while the run is active."""
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import data
+from dashboard.addresses import RUN
 from dashboard.components.completions_browser import render_completions
 from dashboard.components.errors import boundary
 from dashboard.components.run_checkpoints import render_checkpoints
@@ -15,7 +15,7 @@ from dashboard.components.run_header import render_actions, render_figures, rend
 from dashboard.components.run_health import COMPLETIONS, render_first_finding, render_health
 from dashboard.components.run_system import render_system
 from dashboard.components.training_map import MAP, render_training_map
-from dashboard.state import Field, Keys, State
+from dashboard.state import Keys, State
 from training.config import RunConfig, stored_config
 from training.presets import preset_text
 from training.store import Job, Status
@@ -23,29 +23,6 @@ from training.store import Job, Status
 _ACTIVE_POLL_S = 1.0
 _ENDED_POLL_S = 5.0
 """One that has ended may be gone on with from elsewhere."""
-
-URL_FIELDS: tuple["Field[Any]", ...] = (
-    State.run,
-    State.run_tab,
-    State.smoothing,
-    State.curve_window,
-    State.map_colour,
-    State.map_step,
-    State.map_window,
-    State.map_problem,
-    State.change_kind,
-    State.browse,
-    State.at_step,
-    State.at_group,
-    State.at_completion,
-    State.differences,
-    State.rollout_text,
-    State.rollout_verdict,
-    State.rollout_reward,
-    State.rollout_level,
-    State.rollout_order,
-)
-"""What a link to a run says."""
 
 Part = Callable[[Job, RunConfig, State], None]
 
@@ -82,7 +59,7 @@ def _render_part(run_id: str, part: Part, was: Status) -> None:
         if run.status != was:
             st.rerun(scope="app")
         part(run, stored_config(run.spec), state)
-    state.write_url(*URL_FIELDS)
+    state.write_url(*RUN)
 
 
 def _render_progress(run: Job, config: RunConfig, state: State) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts, require_act
 from dashboard.components.errors import boundary, render_error
+from dashboard.components.going import Page
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
 from dashboard.state import TEXT_CHARACTERS, Keys, State
@@ -154,7 +155,7 @@ def _render_active_jobs(active: list[Job]) -> None:
         st.caption("No job is running.")
     for job in active:
         if job.kind == "train":
-            st.page_link("app_pages/runs.py", label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
+            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":

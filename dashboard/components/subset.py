@@ -10,7 +10,9 @@ from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, projector_zi
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import save_subset
+from dashboard.addresses import LAUNCH
 from dashboard.components.errors import boundary, render_error
+from dashboard.components.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
@@ -42,7 +44,7 @@ def render_take_further(shown: Exploration, state: State) -> None:
             whole = shown.atlas.problem_set.whole
             subset = saved_subset(_UNNAMED, whole, shown.ids, described(shown, state)) if shown.narrowed else None
             state.launch_subset = subset.reference if subset is not None else ""
-            st.switch_page("app_pages/launch.py")
+            go_to(Page.LAUNCH, LAUNCH)
 
 
 def _render_save(shown: Exploration, state: State) -> None:

@@ -42,7 +42,7 @@ class PageClient(threading.Thread):
     def run(self) -> None:
         place = f"ws://{self._address.netloc}/_stcore/stream"
         protocols = [Subprotocol("streamlit")]
-        with connect(place, subprotocols=protocols, max_size=None, ping_interval=None) as socket:
+        with connect(place, subprotocols=protocols, max_size=None, ping_interval=None, open_timeout=60) as socket:
             opening = BackMsg()
             opening.rerun_script.query_string = self._address.query
             opening.rerun_script.page_name = self._address.path.strip("/")
