@@ -18,6 +18,7 @@ from analysis.cache import Cache
 from analysis.outcomes import job_outcomes
 from analysis.search_pool import SearchPool
 from dashboard import figures
+from dashboard.file_queue import FileQueue
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
 from training import hub
@@ -226,9 +227,21 @@ def sign_in_tries() -> SignInTries:
     return SignInTries()
 
 
+@st.cache_resource(show_spinner=False)
+def file_queue() -> FileQueue:
+    """Where files for downloads are made, for all sessions together."""
+    return FileQueue()
+
+
 def web_files() -> WebFiles:
     """Where large parts of figures are put for the browser."""
     return WebFiles(home().cache / "web")
+
+
+@st.cache_resource(show_spinner=False)
+def opened_sources() -> set[str]:
+    """The sources that somebody who may act has opened since the dashboard started."""
+    return set()
 
 
 def train_steps_spec(problems: ProblemSet, subset: str, ids: Set[str] | None) -> figures.Spec:

@@ -286,6 +286,38 @@ def test_an_address_may_not_name_any_folder_and_nothing_else_is_lost(tmp_path: P
     assert test.session_state["source"] == "auto"
 
 
+def source_page() -> None:
+    import streamlit as st
+
+    from dashboard.sources import readable_source
+
+    try:
+        st.text(readable_source(st.query_params["source"]))
+    except Exception as error:
+        st.text(type(error).__name__)
+
+
+def test_who_looks_on_reads_only_what_somebody_worked_with(public: None, home: Home, store: Store) -> None:
+    """Reading a source takes as long as it is large."""
+
+    def read(source: str) -> str:
+        test = AppTest.from_function(source_page, default_timeout=60)
+        test.query_params["source"] = source
+        return str(test.run().text[0].value)
+
+    mine = home.root / "mine"
+    mine.mkdir()
+    assert [read(source) for source in ("demo", "auto", "/etc", str(mine))] == ["demo", "auto", "SourceError", "SourceError"]
+    store.create_job("build", "map", {"source": str(mine)})
+    assert read(str(mine)) == str(mine)
+    st.config.set_option("server.address", "127.0.0.1")
+    other = home.root / "other"
+    other.mkdir()
+    assert read(str(other)) == str(other)  # who may act may name any in the folders that are allowed
+    st.config.set_option("server.address", EVERYWHERE)
+    assert read(str(other)) == str(other)  # and may send the link to all
+
+
 def news_page() -> None:
     """A page that shows nothing but the news."""
     import streamlit as st

@@ -143,7 +143,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             )
             st.download_button(
                 "CSV",
-                data=lambda: csv_text(evaluation_figures.measure_rows(tables)),
+                data=data.file_queue().making(lambda: csv_text(evaluation_figures.measure_rows(tables))),
                 file_name="evaluations.csv",
                 mime="text/csv",
                 icon=":material/download:",

@@ -14,9 +14,10 @@ from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
 from dashboard.components.sidebar import job_line
 from dashboard.evaluation_catalogue import model_title
+from dashboard.sources import readable_source
 from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, plain
-from training.allowed import allowed_model, allowed_source
+from training.allowed import allowed_model
 from training.errors import AtlasError
 from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints
@@ -97,7 +98,7 @@ def _render_form(state: State) -> None:
     with boundary():
         # What a run was allowed to read, measuring its checkpoint may read too.
         known = source == usual.get("source")
-        problem_set = data.problem_set(source if known else allowed_source(source, data.home()))
+        problem_set = data.problem_set(source if known else readable_source(source))
         name = allowed_model(model, data.store(), data.home())
         _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
 

@@ -117,7 +117,7 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
     else:
         st.download_button(
             "Download",
-            lambda: zipped(Path(checkpoint.path)),
+            data.file_queue().making(lambda: zipped(Path(checkpoint.path))),
             file_name=f"{run.id}-step-{checkpoint.step}.zip",
             mime="application/zip",
             key=f"{key} download",

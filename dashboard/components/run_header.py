@@ -122,7 +122,7 @@ def _render_downloads(run_id: str) -> None:
     for label, name, make in files:
         st.download_button(
             label,
-            make,
+            data.file_queue().making(make),
             file_name=f"{run_id}-{name}",
             mime="application/gzip",
             key=f"download {name}",

@@ -3,6 +3,8 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import data
@@ -11,6 +13,7 @@ from dashboard.components.errors import boundary, render_error
 from dashboard.components.going import Page
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
+from dashboard.sources import readable_source
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import count, duration, plain
 from training.allowed import allowed_embedding, allowed_source
@@ -63,9 +66,10 @@ def _take_address(state: State, page: str) -> None:
         return
     home, asked = data.home(), state.source
     state.source_error = ""
-    for name, allowed in (("source", allowed_source), ("model", allowed_embedding), ("compare_with", allowed_embedding)):
+    embedding = partial(allowed_embedding, home=home)
+    for name, allowed in (("source", readable_source), ("model", embedding), ("compare_with", embedding)):
         try:
-            setattr(state, name, allowed(getattr(state, name), home))
+            setattr(state, name, allowed(getattr(state, name)))
         except AtlasError as error:
             state.source_error = str(error)
             setattr(state, name, getattr(State, name).default)

@@ -70,7 +70,7 @@ def _render_export(shown: Exploration) -> None:
         render_download(problems, ending, name)
     st.download_button(
         "Embedding Projector",
-        data=lambda: projector_zip(shown.atlas, rows),
+        data=data.file_queue().making(lambda: projector_zip(shown.atlas, rows)),
         file_name=f"{name}-projector.zip",
         mime="application/zip",
         key=Keys.EXPORT,
@@ -85,7 +85,7 @@ def render_download(problems: list[Problem], ending: str, name: str, label: str 
     """A button that makes its file when it is pressed."""
     st.download_button(
         label or ending.upper(),
-        data=lambda: FORMATS[ending](problems),
+        data=data.file_queue().making(lambda: FORMATS[ending](problems)),
         file_name=f"{name}.{ending}",
         mime=_MIME[ending],
         key=f"download {name} {ending}",
