@@ -6,11 +6,13 @@ from urllib.parse import parse_qsl
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
+TIMEOUT_S = 600.0
+"""For one run of a page: a second on an idle machine, a minute on a busy one."""
 
 
 def run_app(page: str = "explore", **address: str) -> AppTest:
     """Run the program on a page, with query parameters."""
-    test = AppTest.from_file(str(APP), default_timeout=30)
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
     test.run()

@@ -15,7 +15,7 @@ from dashboard import access, actions, sign_in_setup, state
 from dashboard.access import AccessError
 from dashboard.components.news import ending_line
 from dashboard.launch_changes import write_changes
-from tests.app_testing import APP, words
+from tests.app_testing import APP, TIMEOUT_S, words
 from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
 from training.backends.local import LocalBackend
@@ -58,7 +58,7 @@ def run_id(store: Store) -> str:
 
 def open_page(page: str, **address: str) -> AppTest:
     """A page of the program, opened by its address; the pages before it are not run."""
-    test = AppTest.from_file(str(APP), default_timeout=120)
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
     return test.switch_page(f"app_pages/{page}.py").run()
@@ -232,7 +232,7 @@ def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatc
 
         render_sign_in()
 
-    test = AppTest.from_function(script, default_timeout=60)
+    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
     test.user = {"is_logged_in": False}
     test.secrets["auth"] = {"redirect_uri": "http://x/oauth2callback", "cookie_secret": "c", "acme": {"client_id": "1"}}
     assert [button.label for button in test.run().button] == ["Sign in with acme"]
@@ -333,7 +333,7 @@ def news_page() -> None:
 def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, store: Store) -> None:
     earlier, _ = store.create_job("evaluate", "demo", {"of": "earlier"})
     store.end(earlier.id, "failed", "no memory")
-    test = AppTest.from_function(news_page, default_timeout=60)
+    test = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     assert not test.run().toast
     store.progress(run_id, 100, 100, "training")
     store.end(run_id, "finished", "done")
@@ -356,7 +356,7 @@ def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, s
 def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(store: Store) -> None:
     run, _ = store.create_job("train", "demo", full_demo_run().model_dump(mode="json"), total=100)
     store.start(run.id)
-    test = AppTest.from_function(news_page, default_timeout=60)
+    test = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     assert not test.run().toast
     for step in range(1, 41):
         alike = [
@@ -368,7 +368,7 @@ def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(s
     assert all(line.startswith(f"look at {run.id}: Look at ") for line in told)
     assert not test.run().toast
 
-    looking = AppTest.from_function(news_page, default_timeout=60)
+    looking = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     looking.session_state["page"], looking.query_params["run"] = "runs", run.id
     assert not looking.run().toast
 
@@ -391,7 +391,7 @@ def addressed() -> AppTest:
         st.text(f"{state.run}|{state.run_tab}|{state.smoothing}|{state.at_step}")
         state.write_url(State.run, State.run_tab, State.smoothing, State.at_step)
 
-    test = AppTest.from_function(script, default_timeout=60)
+    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
     test.query_params["run"], test.query_params["smooth"] = "demo-1", "0.5"
     return test.run()
 

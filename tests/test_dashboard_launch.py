@@ -15,7 +15,7 @@ from dashboard.components.launch_bench import bench_html
 from dashboard.components.launch_checks import memory_html, time_line
 from dashboard.components.launch_panel import backend_line
 from dashboard.launch_changes import Base, parse_changes, write_changes
-from tests.app_testing import APP, follow, words
+from tests.app_testing import APP, TIMEOUT_S, follow, words
 from training.backends import BackendState
 from training.backends.cluster import Cluster
 from training.backends.configuration import RayConfig
@@ -58,7 +58,7 @@ def setting(test: AppTest, name: str) -> Any:
 
 def open_launch(**address: str) -> AppTest:
     """The page, opened by its address; the pages before it are not run."""
-    test = AppTest.from_file(str(APP), default_timeout=30)
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
     return test.switch_page("app_pages/launch.py").run()

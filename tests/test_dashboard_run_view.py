@@ -15,7 +15,7 @@ from dashboard.components.run_checkpoints import zipped
 from dashboard.components.run_header import _gzipped, evaluation_json, progress_line, scalar_lines
 from dashboard.curves import reward_scalar
 from dashboard.state import State
-from tests.app_testing import follow, run_app, words
+from tests.app_testing import TIMEOUT_S, follow, run_app, words
 from tests.fakes import record_evaluation
 from training.errors import StoreAwayError
 from training.home import Home
@@ -239,7 +239,7 @@ def test_a_store_that_is_away_is_told_once_while_the_page_is_open(run_id: str, m
         raise StoreAwayError("The run store cannot be reached (gone).", "Bring it back.")
 
     monkeypatch.setattr(Store, "job", away)
-    test = AppTest.from_function(script, default_timeout=30).run()
+    test = AppTest.from_function(script, default_timeout=TIMEOUT_S).run()
     assert not test.exception
     (told,) = test.error
     assert told.value.replace("\\", "") == "The run store cannot be reached (gone).\n\nBring it back."

@@ -24,7 +24,7 @@ def queued(store: Store, name: str = "demo") -> Job:
 
 
 def wait_for(store: Store, job_id: str, *statuses: str) -> Job:
-    for _ in range(600):
+    for _ in range(6000):
         job = store.job(job_id)
         if job.status in statuses:
             return job
@@ -127,7 +127,7 @@ def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: St
 def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, home: Home) -> None:
     job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
     backend = backend_named("local", home)
-    for _ in range(100):
+    for _ in range(6000):
         if backend.logs(store.job(job_id)):
             break
         time.sleep(0.1)
@@ -142,7 +142,7 @@ def test_a_job_inherits_the_environment_but_not_what_lets_people_act(
     arguments = ["-n1", "-r1", "import os; print(os.environ.get('HF_TOKEN'), 'GRPO_ATLAS_TOKEN' in os.environ)"]
     job_id = submit_job(store, home, kind="build", name="variables", spec={}, module="timeit", arguments=arguments)
     backend = backend_named("local", home)
-    for _ in range(600):
+    for _ in range(6000):
         if "for-the-hub" in (log := backend.logs(store.job(job_id))):
             break
         time.sleep(0.1)

@@ -271,7 +271,7 @@ def test_an_uploaded_checkpoint_is_on_record_only_behind_its_steps(
         recorder.add_checkpoint(3, str(saved))
         assert not recorder.flush()
         uploads.add(3, saved)
-        assert looked.wait(30)
+        assert looked.wait(300)
         assert known(run_id) == []
         store.away = False
     assert uploads.finish() == ""

@@ -42,7 +42,7 @@ def at_once(work: Callable[[int], Any], times: int = 6) -> list[Any]:
     begin = threading.Barrier(times)
 
     def run(number: int) -> Any:
-        begin.wait(30)
+        begin.wait(300)
         return work(number)
 
     with ThreadPoolExecutor(times) as threads:

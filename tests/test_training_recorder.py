@@ -30,7 +30,7 @@ class GatedStore(Store):
 
     def record(self, job_id: str, **given: Any) -> None:
         self.asked.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(300)
         self.transactions.append([rollout.step for rollout in given["rollouts"]])
         super().record(job_id, **given)
 
@@ -92,7 +92,7 @@ def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(
 ) -> None:
     with Recorder(slow, run_id, folder) as recorder:
         hand_over(recorder, 1)
-        assert slow.asked.wait(30)
+        assert slow.asked.wait(300)
         for step in (2, 3, 4):
             hand_over(recorder, step)
         assert slow.transactions == []
@@ -109,7 +109,7 @@ def test_a_step_waits_when_the_store_is_that_many_steps_behind(slow: GatedStore,
         third.join(0.2)
         assert third.is_alive()
         slow.gate.set()
-        third.join(30)
+        third.join(300)
     assert slow.last_rollout_step(run_id) == 3
 
 
@@ -196,7 +196,7 @@ def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStor
     waiting = threading.Thread(target=wait_for_room, args=(recorder,))
     waiting.start()
     slow.gate.set()
-    waiting.join(30)
+    waiting.join(300)
     assert len(outcome) == 1
     with pytest.raises(StoreError):
         recorder.__exit__(None, None, None)
@@ -231,7 +231,7 @@ def test_an_idle_recorder_looks_for_a_stop_request(
     store.start(run_id)
     with Recorder(store, run_id, folder) as recorder:
         store.request_stop(run_id)
-        for _ in range(3000):
+        for _ in range(30_000):
             if recorder.stop_requested:
                 break
             threading.Event().wait(0.01)
