@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile import NO_FILES
 from training.errors import RewardError
 from training.home import Home
 from training.own_rewards import register_own_rewards
@@ -83,3 +84,10 @@ def test_the_file_is_named_by_the_environment_and_handed_on_to_jobs(tmp_path: Pa
     home = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path / "home"), "GRPO_ATLAS_REWARDS": str(path)})
     assert home.rewards == path
     assert Home.from_environment(home.environment()) == home
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_holds_no_rewards_and_nobody_waits_for_it(name: str, tmp_path: Path) -> None:
+    NO_FILES[name](tmp_path / "rewards.py")
+    with pytest.raises(RewardError, match=r"rewards\.py"):
+        register_own_rewards(tmp_path / "rewards.py")

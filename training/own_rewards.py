@@ -8,6 +8,7 @@ import runpy
 from pathlib import Path
 
 from training.errors import RewardError
+from training.paths import open_file
 from training.rewards import BUILT_IN, REWARDS, Reward
 
 _REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
@@ -22,6 +23,7 @@ def register_own_rewards(path: Path | None) -> None:
     if path is None:
         return
     try:
+        open_file(path).close()  # Python would wait for a pipe
         found = runpy.run_path(str(path)).get("REWARDS")
     except Exception as error:
         raise RewardError(f"{path} cannot be run: {type(error).__name__}: {error}.", _REMEDY) from error

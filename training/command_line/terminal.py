@@ -1,14 +1,18 @@
 """How the command lines end: what went wrong becomes one line and a status, never a traceback."""
 
+import io
 import os
+import shlex
 import signal
 import sys
+import tempfile
 import threading
+import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from types import FrameType
 
-from training.errors import AtlasError
+from training.errors import AtlasError, one_line, shown_error
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -34,19 +38,35 @@ def check_ctrl_c() -> None:
 def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
     """Run a command and return the exit status: its own, 2 for an error explained on stderr, 130 for Ctrl-C.
 
-    A reader that goes away early (`| head`) is no error.
+    A reader that goes away early (`| head`) is no error. Of an error that nobody expected the traceback goes to a file.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _CtrlC())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a store may hold half a character, a terminal may know only ASCII
     try:
         status = command(options)
         sys.stdout.flush()
     except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # the outermost frame of every command
+        kept = _keep_traceback()
+        print(f"error: {shown_error(error)}, which nobody expected. Please report it with {kept}.", file=sys.stderr)
+        return EXIT_ERROR
     return status
+
+
+def _keep_traceback() -> str:
+    """Write the traceback of the error at hand to a file of its own; return its name."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="grpo-atlas-", suffix=".log", delete=False, errors="replace") as file:
+            file.write(f"{shlex.join(sys.argv)}\n{traceback.format_exc()}")
+            return file.name
+    except OSError as error:
+        return f"its traceback (which could not be written: {error.strerror or error})"
