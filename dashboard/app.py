@@ -22,6 +22,7 @@ page = st.navigation(
     ]
 )
 render_style()
-with boundary():
+with boundary("The sidebar"):
     render_sidebar(page.url_path)
+with boundary(f"The page {page.title}"):
     page.run()

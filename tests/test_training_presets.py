@@ -60,7 +60,7 @@ def test_models_of_half_one_and_a_half_and_three_billion_parameters_have_presets
 def test_a_malformed_preset_names_the_file_and_the_place(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("max_steps = = 3\n")
-    with pytest.raises(ConfigError, match=r"mine\.toml' cannot be read: .*line 1"):
+    with pytest.raises(ConfigError, match=r"mine\.toml cannot be read: .*line 1"):
         load_preset(str(path))
 
 

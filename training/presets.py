@@ -14,7 +14,7 @@ from typing import Any
 import tomli_w
 
 from training.config import SETTINGS, RunConfig, parse_config
-from training.errors import ConfigError, shown
+from training.errors import ConfigError, one_line, shown
 from training.names import NAME_RULE, is_name
 from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
 
@@ -55,7 +55,7 @@ def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None =
         remedy = f"Use one of {', '.join(paths)}, or the path of a TOML file."
         raise ConfigError(f"There is no preset {shown(preset)}.", remedy) from error
     except (OSError, ValueError) as error:
-        told = f"The preset {shown(path.name)} cannot be read: {reason(error)}."
+        told = f"The preset {one_line(path.name)} cannot be read: {reason(error)}."
         raise ConfigError(told, "Correct the file; it must be TOML.") from error
     for assignment in assignments:
         _assign(values, assignment)

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_output
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.model_choice import OTHER_MODEL
 from dashboard.state import Keys, State
 from dashboard.text import plain
@@ -47,7 +47,7 @@ def render_outputs(run: Job, known: Sequence[Checkpoint]) -> None:
         with st.popover("Export for llama.cpp"):
             _render_export(run, step)
     active = any(job.active for job in _outputs(run.id))
-    st.fragment(_render_jobs, run_every=_POLL_S if active else None)(run.id, active)
+    fragment(_render_jobs, run_every=_POLL_S if active else None)(run.id, active)
 
 
 def _render_push(run: Job, step: int) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts, require_act
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, fragment, render_error, unexpected
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
 from dashboard.state import Keys, State
@@ -32,14 +32,18 @@ def render_sidebar(page: str) -> None:
         page: the page's path in the address.
     """
     state = State()
-    _take_address(state, page)
+    with boundary("Reading the address"):
+        _take_address(state, page)
     with st.sidebar:
-        _render_source(state)
+        with boundary("Reading the problems"):
+            _render_source(state)
         st.divider()
-        if data.shares_home():
-            st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
-        st.fragment(_render_jobs, run_every=_poll_s())()
-        render_sign_in()
+        with boundary("Looking for jobs"):
+            if data.shares_home():
+                st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+            fragment(_render_jobs, run_every=_poll_s())()
+        with boundary("Signing in"):
+            render_sign_in()
 
 
 def _take_address(state: State, page: str) -> None:
@@ -48,14 +52,16 @@ def _take_address(state: State, page: str) -> None:
     state.read_url(page)
     if (state.source, state.model, state.compare_with) == before:
         return
-    home, asked = data.home(), state.source
-    state.source_error = ""
-    for name, allowed in (("source", allowed_source), ("model", allowed_embedding), ("compare_with", allowed_embedding)):
+    asked, state.source_error = state.source, ""
+    named = {"source": allowed_source, "model": allowed_embedding, "compare_with": allowed_embedding}
+    wanted = {name: getattr(state, name) for name in named}
+    for name in named:  # until each is allowed, whatever comes between
+        setattr(state, name, getattr(State, name).default)
+    for name, allowed in named.items():
         try:
-            setattr(state, name, allowed(getattr(state, name), home))
+            setattr(state, name, allowed(wanted[name], data.home()))
         except AtlasError as error:
             state.source_error = str(error)
-            setattr(state, name, getattr(State, name).default)
     if state.source != before[0]:
         state.clear_selection()
     st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
@@ -183,6 +189,9 @@ def _take(source: str) -> None:
             data.problem_set(source)
     except AtlasError as error:
         state.source_error = str(error)
+        return
+    except Exception as error:  # callbacks run before the page, of which nothing would be drawn
+        state.source_error = unexpected("Reading the problems", error)
         return
     state.source_error = ""
     if source != state.source:
