@@ -30,10 +30,11 @@ if __name__ == "__main__":
         ]
     )
     render_style()
-    with boundary():
+    with boundary("The sidebar"):
         render_sidebar(page.url_path)
+    with boundary("Going to another page"):
         render_going(State())
-    with boundary():
+    with boundary(f"The page {page.title}"):
         page.run()
 else:
     app = st.App(__file__, middleware=MIDDLEWARE, lifespan=started)

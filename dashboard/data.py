@@ -31,6 +31,7 @@ from training.home import Home
 from training.launch import backend_named, check_run
 from training.launch import backend_state as backend_state_now
 from training.own_rewards import register_own_rewards
+from training.paths import parse_path
 from training.playground import Playground
 from training.preflight import Preflight
 from training.preflight.devices import Machine
@@ -388,4 +389,4 @@ def _place(source: str) -> Path | None:
         return None
     if source == "auto" and home().data is not None:
         return home().data
-    return hub.snapshot(home().cache) if source in ("auto", "hub") else Path(source).expanduser().absolute()
+    return hub.snapshot(home().cache) if source in ("auto", "hub") else parse_path(source, SourceError)

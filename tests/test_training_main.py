@@ -103,3 +103,26 @@ def test_a_weight_that_is_no_weight_is_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit, match="2"):
         main(["reweigh", "demo-1", "--weight", "correctness"])
     assert "'correctness' is not NAME=W" in capsys.readouterr().err
+
+
+def test_an_error_that_nobody_expected_is_one_line_and_its_traceback_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of\nall things \x1b[31m")
+
+    monkeypatch.setattr("training.command_line.commands.reconcile", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["list"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "ZeroDivisionError: of all things \ufffd[31m" in printed
+    (log,) = tmp_path.glob("grpo-atlas-*.log")
+    assert str(log) in printed
+    assert "Traceback" in log.read_text()
+
+
+def test_an_error_about_an_odd_name_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["launch", "--set", "source='/no\\nwhere\\x1b[31m'"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["show", "half\udc80"]) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.hostile import NO_FILES
 from training.errors import RewardError
 from training.home import Home
 from training.own_rewards import OwnReward, register_own_rewards
@@ -248,3 +249,10 @@ def test_a_launch_check_says_which_function_does_not_end(tmp_path: Path) -> None
     register_own_rewards(file_with(tmp_path, text))
     with pytest.raises(RewardError, match=r"brief took longer than 0\.5 s"):
         pays_for_right(REWARDS["brief"])
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_holds_no_rewards_and_nobody_waits_for_it(name: str, tmp_path: Path) -> None:
+    NO_FILES[name](tmp_path / "rewards.py")
+    with pytest.raises(RewardError, match=r"rewards\.py"):
+        register_own_rewards(tmp_path / "rewards.py")

@@ -25,6 +25,7 @@ from typing import Any, cast
 
 from training.errors import RewardError
 from training.home import inherited_environment
+from training.paths import open_file, reason
 from training.reward_process import PLACE_BYTES, REMEDY
 from training.rewards import REWARDS, Reward
 
@@ -49,6 +50,10 @@ def register_own_rewards(path: Path | None, load_timeout_s: float = LOAD_TIMEOUT
     """
     if path is None or any(isinstance(reward, OwnReward) and reward.process.path == path for reward in REWARDS.values()):
         return
+    try:
+        open_file(path).close()  # Python would wait for a pipe
+    except OSError as error:
+        raise RewardError(f"{path} cannot be run ({reason(error)}).", REMEDY) from error
     process = RewardProcess(path, load_timeout_s)
     REWARDS.update({facts["name"]: _reward(process, **facts) for facts in process.facts()})
 

@@ -14,8 +14,9 @@ from typing import Any
 import tomli_w
 
 from training.config import SETTINGS, RunConfig, parse_config
-from training.errors import ConfigError, shown
+from training.errors import ConfigError, one_line, shown
 from training.names import NAME_RULE, is_name
+from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -27,8 +28,11 @@ def preset_paths(own: Path | None = None) -> dict[str, Path]:
 
 
 def preset_description(path: Path) -> str:
-    """What a preset says of itself: the comment that its file begins with."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    """What a preset says of itself: the comment that its file begins with; nothing where it cannot be read."""
+    try:
+        lines = read_text(path, MOST_BYTES).splitlines()
+    except (OSError, ValueError):
+        return ""
     return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
@@ -44,13 +48,15 @@ def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None =
         ConfigError: no such preset, malformed TOML, an unknown key, or a value out of range.
     """
     paths = preset_paths(own)
-    path = paths.get(preset) or Path(preset).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"There is no preset {preset!r}.", f"Use one of {', '.join(paths)}, or the path of a TOML file.")
+    path = paths.get(preset) or parse_path(preset, ConfigError)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"The preset {path.name} cannot be read: {error}.", "Correct the file; it must be TOML.") from error
+        values = read_toml(path)
+    except FileNotFoundError as error:
+        remedy = f"Use one of {', '.join(paths)}, or the path of a TOML file."
+        raise ConfigError(f"There is no preset {shown(preset)}.", remedy) from error
+    except (OSError, ValueError) as error:
+        told = f"The preset {one_line(path.name)} cannot be read: {reason(error)}."
+        raise ConfigError(told, "Correct the file; it must be TOML.") from error
     for assignment in assignments:
         _assign(values, assignment)
     return parse_config({"preset": path.stem} | values)

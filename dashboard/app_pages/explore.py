@@ -6,7 +6,7 @@ from analysis.atlas import Atlas
 from dashboard.addresses import EXPLORE
 from dashboard.components.atlas_map import render_atlas_map
 from dashboard.components.build_progress import render_map_source
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.map_controls import render_controls
 from dashboard.components.problem_panel import render_problem_panel
 from dashboard.components.selection import render_selection
@@ -15,7 +15,7 @@ from dashboard.exploration import explore
 from dashboard.state import State
 
 
-@st.fragment
+@fragment
 def render_page(atlas: Atlas, state: State) -> None:
     """Everything about the map: a fragment, so that a lasso or another colouring leaves the rest of the window alone."""
     with boundary():

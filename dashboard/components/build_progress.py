@@ -10,7 +10,7 @@ from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import submit_job
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
@@ -139,7 +139,7 @@ def _render_build(
 ) -> None:
     job = _latest_build(source, parameters)
     if job is not None and job.active:
-        st.fragment(_follow_build, run_every=_POLL_S)(job.id, source, parameters, shown_stages)
+        fragment(_follow_build, run_every=_POLL_S)(job.id, source, parameters, shown_stages)
         return
     failed = job is not None and job.status in ("failed", "lost")
     if job is not None and failed:
@@ -156,7 +156,6 @@ def _render_build(
             st.rerun()
 
 
-@bounded
 def _follow_build(job_id: str, source: str, parameters: AtlasParameters, shown_stages: int) -> None:
     """Progress of one build; when a stage is done, the whole page is made again with what is new."""
     job = data.store().job(job_id)

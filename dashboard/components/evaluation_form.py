@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_evaluation, stop_run
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
 from dashboard.components.sidebar import job_line
@@ -41,7 +41,7 @@ def render_measuring(state: State) -> Sequence["Field[Any]"]:
     with jobs:
         st.subheader("Evaluations", anchor=False)
         active = any(job.active for job in data.store().jobs("evaluate", limit=_SHOWN))
-        st.fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
+        fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
     return ()
 
 
@@ -119,7 +119,6 @@ def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
             st.rerun()
 
 
-@bounded
 def _render_jobs(was_active: bool) -> None:
     jobs = data.store().jobs("evaluate", limit=_SHOWN)
     if was_active and not any(job.active for job in jobs):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard import data, theme
-from dashboard.components.errors import bounded
+from dashboard.components.errors import fragment, shielded
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain, significant
 from training.adversarial import CASES
@@ -38,7 +38,7 @@ def render_bench(weights: Mapping[str, float]) -> None:
         weights: the form's, for the total.
     """
     with st.expander("Reward bench: what would a completion earn", key="group bench"):
-        st.fragment(bounded(_render_bench))(dict(weights))
+        fragment(_render_bench)(dict(weights))
 
 
 def _render_bench(weights: Mapping[str, float]) -> None:
@@ -110,7 +110,7 @@ def _render_example(state: State) -> None:
         [*_CASES, _REFERENCE],
         help="Completions made to mislead a reward, or the reference solution of a problem in the form that is asked for.",
         key=Keys.BENCH_EXAMPLE,
-        on_change=lambda: _fill(State(), st.session_state[Keys.BENCH_EXAMPLE]),
+        on_change=_take_example,
     )
     if chosen == _REFERENCE:
         with problem:
@@ -119,10 +119,15 @@ def _render_example(state: State) -> None:
                 key=Keys.BENCH_PROBLEM,
                 max_chars=TEXT_CHARACTERS,
                 placeholder="train-0",
-                on_change=lambda: _fill(State(), _REFERENCE),
+                on_change=_take_example,
             )
             if st.session_state.get(Keys.BENCH_PROBLEM) and _reference(state) is None:
                 st.caption("There is no such problem in the source shown in the sidebar.")
+
+
+@shielded
+def _take_example() -> None:
+    _fill(State(), str(st.session_state[Keys.BENCH_EXAMPLE]))
 
 
 def _fill(state: State, example: str) -> None:

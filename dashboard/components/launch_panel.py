@@ -13,7 +13,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_run
 from dashboard.addresses import RUN
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.going import Page, go_to
 from dashboard.components.launch_checks import (
     render_expectation,
@@ -116,7 +116,7 @@ def _render_backend(state: State) -> bool:
     )
     chosen = state.launch_backend
     is_away = _is_away(data.backend_state(chosen))
-    st.fragment(bounded(_render_backend_states), run_every=_POLL_S)(chosen, titles, is_away)
+    fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)
     return not is_away
 
 

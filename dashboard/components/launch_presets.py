@@ -8,15 +8,18 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.addresses import LAUNCH
+from dashboard.components.errors import unexpected
 from dashboard.launch_changes import Base
 from dashboard.state import State
-from dashboard.text import count, plain
+from dashboard.text import count, plain, shorten
 from training.config import stored_config
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
 
 _CARDS_IN_A_ROW = 4
+_MODEL_CHARACTERS = 60
+_SENTENCE_CHARACTERS = 300
 _STYLE = """<style>
 [class*="st-key-preset-c"] { padding: .5rem .8rem; }
 [class*="st-key-preset-chosen"] { border-color: var(--st-primary-color, #2F87C0); }
@@ -112,20 +115,28 @@ def _render_card(card: Card, state: State) -> None:
                 st.badge("chosen", icon=":material/check:", color="blue")
             else:
                 st.button("Choose", key=f"choose {card.name}", on_click=begin_with, args=(state, card.name))
-        st.markdown(f":small[{plain(card.sentence)}]")
+        st.markdown(f":small[{plain(shorten(card.sentence, _SENTENCE_CHARACTERS))}]")
         st.caption(plain(card.facts))
 
 
 def _card(name: str, path: Path) -> Card:
+    """What the gallery shows of a preset; of one that cannot be used why, so that it takes no other away."""
     is_own = path.parent != PRESETS
     try:
-        config = load_preset(str(path))
+        return _described(name, path, is_own=is_own)
     except AtlasError as error:
-        return Card(name, error.problem, "", is_own, on_cpu=False)
+        told = error.problem
+    except Exception as error:
+        told = unexpected(f"Reading the preset {name}", error)
+    return Card(name, told, "", is_own, on_cpu=False)
+
+
+def _described(name: str, path: Path, *, is_own: bool) -> Card:
+    config = load_preset(str(path))
     described = _SENTENCE.match(preset_description(path))
     model = config.model.rpartition("/")[2] or config.model
     where = placement(config)
-    facts = f"{model} · {count(config.max_steps, 'step')} · {where}"
+    facts = f"{shorten(model, _MODEL_CHARACTERS)} · {count(config.max_steps, 'step')} · {where}"
     return Card(name, described.group() if described else "", facts, is_own, on_cpu=where == "CPU")
 
 

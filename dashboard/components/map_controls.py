@@ -10,7 +10,7 @@ from dashboard.access import may_act, way_in
 from dashboard.actions import submit_job
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.state import TEXT_CHARACTERS, Keys, State
@@ -206,4 +206,4 @@ def _render_preparing(model: str) -> None:
             st.rerun(scope="app")
         st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
 
-    st.fragment(bounded(wait), run_every=1.0)()
+    fragment(wait, run_every=1.0)()

@@ -12,7 +12,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import ask_model, stop_model
 from dashboard.components.completions import cards_html, completion_card, reward_rows
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error, shielded
 from dashboard.components.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
 from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
@@ -35,7 +35,7 @@ def render_playground(state: State) -> Sequence["Field[Any]"]:
     with answers:
         exchange: Exchange | None = state.exchange
         waiting = exchange is not None and not exchange.future.done()
-        st.fragment(bounded(_render_answers), run_every=_POLL_S if waiting else None)(waiting)
+        fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
     return (State.play_model,)
 
 
@@ -88,13 +88,17 @@ def _render_take_problem(state: State) -> None:
 
     field, chance = st.columns([3, 2], vertical_alignment="bottom")
     chance.button(
-        "Any", on_click=take_any, icon=":material/casino:", width="stretch", help="Any problem of the source's test split."
+        "Any",
+        on_click=shielded(take_any),
+        icon=":material/casino:",
+        width="stretch",
+        help="Any problem of the source's test split.",
     )
     field.text_input(
         "Take a problem",
         key=Keys.PLAY_PROBLEM,
         max_chars=TEXT_CHARACTERS,
-        on_change=take,
+        on_change=shielded(take),
         placeholder="test-0",
         help="A problem's id in the source chosen in the sidebar; its question and gold answer are filled in.",
     )

@@ -17,7 +17,7 @@ from dashboard.comparison_tables import (
     final_and_best,
     shown_evaluations,
 )
-from dashboard.components.errors import bounded, render_error
+from dashboard.components.errors import fragment, render_error
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.curves import Curve, run_curves
@@ -55,7 +55,7 @@ def render_comparison(state: State) -> None:
     _render_controls(catalogue, state)
     chosen = [catalogue[key] for key in state.compared_curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
-    st.fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
+    fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
     _render_settings(runs)
     _render_evaluations(runs)
 
@@ -98,7 +98,6 @@ def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
     )
 
 
-@bounded
 def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State) -> None:
     panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.curve_axis) for run_id in run_ids}) for curve in curves]
     panels = [Panel(panel.curve, {name: run for name, run in panel.runs.items() if len(run.values)}) for panel in panels]

@@ -10,14 +10,13 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import stop_run
 from dashboard.addresses import LAUNCH
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment, shielded
 from dashboard.components.going import Page, go_to
 from dashboard.components.run_marks import render_keeping, render_tags_and_note
 from dashboard.components.table import render_table
 from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.errors import AtlasError
 from training.store import Job, Status
 from training.store.overview import reward_sparklines
 from training.store.run_marks import all_marks, known_tags
@@ -52,11 +51,11 @@ def render_list(state: State) -> None:
     _render_filters(state)
     busy = any(job.active for job in jobs)
     poll_s = _BUSY_POLL_S if busy else _IDLE_POLL_S
-    st.fragment(_render_live, run_every=poll_s)(state, state.marked_runs)
+    fragment(_render_live, run_every=poll_s)(state, state.marked_runs)
     shown = {run.id: run for run in matching_runs(jobs, all_marks(data.store()), state.run_filter)}
     with boundary(tells_away=False):
         _render_actions(state, [shown[run_id] for run_id in state.marked_runs if run_id in shown])
-    st.fragment(_render_queue, run_every=poll_s)()
+    fragment(_render_queue, run_every=poll_s)()
 
 
 def _render_filters(state: State) -> None:
@@ -152,14 +151,16 @@ def _render_waiting(waiting: Waiting) -> None:
     job_id = waiting.job.id
 
     def cancel() -> None:
-        try:
-            st.toast(plain(stop_run(data.store(), data.home(), job_id)))
-        except AtlasError as error:  # it has had its turn, or is gone
-            st.toast(plain(str(error)))
+        st.toast(plain(stop_run(data.store(), data.home(), job_id)))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"{waiting.position}. **{plain(job_id)}** waits {plain(waiting.waits_for)}", width="stretch")
-        st.button("Cancel", key=f"{Keys.RUN_TABLE} cancel {job_id}", on_click=cancel, **acts(help="It can be resumed later."))
+        st.button(
+            "Cancel",
+            key=f"{Keys.RUN_TABLE} cancel {job_id}",
+            on_click=shielded(cancel),
+            **acts(help="It can be resumed later."),
+        )
 
 
 def _render_actions(state: State, runs: Sequence[Job]) -> None:

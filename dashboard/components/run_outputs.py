@@ -9,7 +9,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_output
 from dashboard.addresses import MEASURING
-from dashboard.components.errors import boundary, bounded
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.going import Page, go_to
 from dashboard.components.model_choice import OTHER_MODEL
 from dashboard.state import TEXT_CHARACTERS, Keys, State
@@ -49,7 +49,7 @@ def render_outputs(run: Job, known: Sequence[Checkpoint]) -> None:
         with st.popover("Export for llama.cpp"):
             _render_export(run, step)
     active = any(job.active for job in _outputs(run.id))
-    st.fragment(bounded(_render_jobs), run_every=_POLL_S if active else None)(run.id, active)
+    fragment(_render_jobs, run_every=_POLL_S if active else None)(run.id, active)
 
 
 def _render_push(run: Job, step: int) -> None:

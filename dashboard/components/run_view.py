@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import data
 from dashboard.addresses import RUN
 from dashboard.components.completions_browser import render_completions
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.run_checkpoints import render_checkpoints
 from dashboard.components.run_curves import render_curves
 from dashboard.components.run_header import render_actions, render_figures, render_progress
@@ -41,7 +41,7 @@ def render_run(run_id: str) -> None:
     poll_s = _ACTIVE_POLL_S if run.active or measuring else None
 
     def follow(part: Part, every: float | None) -> None:
-        st.fragment(_render_part, run_every=every)(run_id, part, run.status)
+        fragment(_render_part, run_every=every)(run_id, part, run.status)
 
     line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
     with line:

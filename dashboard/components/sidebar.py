@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts, require_act
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, fragment, render_error, unexpected
 from dashboard.components.going import Page
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
@@ -36,13 +36,18 @@ def render_sidebar(page: str) -> None:
         page: the page's path in the address.
     """
     state = State()
-    _take_address(state, page)
+    with boundary("Reading the address"):
+        _take_address(state, page)
     with st.sidebar:
-        _render_source(state)
+        with boundary("Reading the problems"):
+            _render_source(state)
         st.divider()
-        _render_notices()
-        st.fragment(_render_jobs, run_every=_poll_s())()
-        render_sign_in()
+        with boundary("Looking at the home folder"):
+            _render_notices()
+        with boundary("Looking for jobs"):
+            fragment(_render_jobs, run_every=_poll_s())()
+        with boundary("Signing in"):
+            render_sign_in()
 
 
 def _render_notices() -> None:
@@ -67,12 +72,15 @@ def _take_address(state: State, page: str) -> None:
     home, asked = data.home(), state.source
     state.source_error = ""
     embedding = partial(allowed_embedding, home=home)
-    for name, allowed in (("source", readable_source), ("model", embedding), ("compare_with", embedding)):
+    named = {"source": readable_source, "model": embedding, "compare_with": embedding}
+    wanted = {name: getattr(state, name) for name in named}
+    for name in named:  # until each is allowed, whatever comes between
+        setattr(state, name, getattr(State, name).default)
+    for name, allowed in named.items():
         try:
-            setattr(state, name, allowed(getattr(state, name)))
+            setattr(state, name, allowed(wanted[name]))
         except AtlasError as error:
             state.source_error = str(error)
-            setattr(state, name, getattr(State, name).default)
     if state.source != before[0]:
         state.clear_selection()
     st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
@@ -204,6 +212,9 @@ def _take(source: str) -> None:
             data.problem_set(source)
     except AtlasError as error:
         state.source_error = str(error)
+        return
+    except Exception as error:  # callbacks run before the page, of which nothing would be drawn
+        state.source_error = unexpected("Reading the problems", error)
         return
     state.source_error = ""
     if source != state.source:

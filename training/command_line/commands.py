@@ -28,12 +28,13 @@ from training.command_line.outputs import (
 from training.config import stored_config
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.engines import engine_named
-from training.errors import ConfigError, SourceError, StoreFailedError
+from training.errors import ConfigError, SourceError, StoreFailedError, shown
 from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
 from training.jobs import job_process
+from training.names import is_name
 from training.own_rewards import register_own_rewards
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
@@ -96,8 +97,17 @@ def show_presets(options: argparse.Namespace) -> int:
         print(preset_text(config, preset_description(paths.get(options.preset) or Path(options.preset))), end="")
         return 0
     for name, path in paths.items():
-        print(f"{name}\n{textwrap.indent(textwrap.fill(preset_description(path), 96), '    ')}")
+        print(f"{name if is_name(name) else shown(name)}\n{textwrap.indent(textwrap.fill(_described(path), 96), '    ')}")
     return 0
+
+
+def _described(path: Path) -> str:
+    """What a preset says of itself, or why it cannot be used."""
+    try:
+        load_preset(str(path))
+    except ConfigError as error:
+        return f"cannot be used. {error.problem}"
+    return preset_description(path)
 
 
 def run_training(options: argparse.Namespace) -> int:
