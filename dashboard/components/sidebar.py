@@ -3,6 +3,7 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -72,7 +73,7 @@ def _take_address(state: State, page: str) -> None:
     home, asked = data.home(), state.source
     state.source_error = ""
     embedding = partial(allowed_embedding, home=home)
-    named = {"source": readable_source, "model": embedding, "compare_with": embedding}
+    named: dict[str, Callable[[str], str]] = {"source": readable_source, "model": embedding, "compare_with": embedding}
     wanted = {name: getattr(state, name) for name in named}
     for name in named:  # until each is allowed, whatever comes between
         setattr(state, name, getattr(State, name).default)
