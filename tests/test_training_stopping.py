@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import Clock
 from training.backends import local
 from training.backends.local import end_overdue
-from training.errors import BackendError, StoreError
+from training.errors import BackendError, StoreError, StoreFailedError
 from training.home import Home
 from training.launch import stop_run
 from training.processes import identify, state_of
@@ -62,6 +62,18 @@ def test_a_stuck_run_is_ended_by_force_at_once_if_that_is_asked_for(store: Store
     assert (store.asked_to_stop("local"), store.stop_requested(stuck.id)) == ([], False)
     with pytest.raises(StoreError, match="already stopped"):
         stop_run(store, home, stuck.id, force=True)
+
+
+def test_a_store_that_takes_nothing_keeps_nobody_from_ending_a_stuck_run(
+    store: Store, home: Home, stuck: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, job_id: str, *, force: bool = False) -> None:
+        raise StoreFailedError("The run store cannot be written (disk full).", "Free some space.")
+
+    monkeypatch.setattr(Store, "request_stop", full)
+    with pytest.raises(StoreFailedError, match="disk full"):
+        stop_run(store, home, stuck.id, force=True)
+    assert (store.job(stuck.id).status, state_of(stuck.process)) == ("lost", "gone")
 
 
 def test_a_stuck_run_is_ended_by_force_when_it_gets_nowhere_for_the_grace(

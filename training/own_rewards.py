@@ -13,15 +13,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from mmap import mmap
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from tempfile import TemporaryFile
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from training.errors import RewardError
 from training.home import inherited_environment
@@ -224,13 +224,10 @@ class RewardProcess:
                 connection.end()
 
     def _connect(self) -> _Connection:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(_LINE_TIMEOUT_S)
-        with theirs, TemporaryFile() as place:
-            place.truncate(PLACE_BYTES)
-            at_work = memoryview(mmap(place.fileno(), PLACE_BYTES)).cast("Q")
-            inherited = theirs.fileno(), place.fileno()
-            try:
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs, _shared_memory() as place:
+                inherited = theirs.fileno(), place.fileno()
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "training.reward_process", str(self.path), *map(str, inherited)],
                     env=_environment(),
@@ -239,13 +236,23 @@ class RewardProcess:
                     pass_fds=inherited,
                     start_new_session=True,
                 )
-            except OSError as error:
-                ours.close()
-                raise RewardError(
-                    f"{self.path} cannot be run: no process can be started ({error.strerror or error}).",
-                    "End other processes, or free some memory.",
-                ) from error
+                at_work = memoryview(mmap(place.fileno(), PLACE_BYTES)).cast("Q")
+        except OSError as error:
+            raise RewardError(
+                f"{self.path} cannot be run: no process can be started ({error.strerror or error}).",
+                "End other processes, or free some memory.",
+            ) from error
+        ours.settimeout(_LINE_TIMEOUT_S)
         return _Connection(process, ours, ours.makefile("rb"), at_work)
+
+
+@contextmanager
+def _shared_memory() -> Iterator[IO[bytes]]:
+    """A file of `PLACE_BYTES` that is nowhere on a disk: writing to a mapped one on a full disk would end this process."""
+    with os.fdopen(os.memfd_create("row at work"), "r+b") if sys.platform == "linux" else TemporaryFile() as place:
+        place.write(bytes(PLACE_BYTES))
+        place.flush()
+        yield place
 
 
 def _environment() -> dict[str, str]:

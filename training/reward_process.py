@@ -5,13 +5,14 @@ own they can be timed and ended, which `training.own_rewards` does. Torch-free, 
 
 Lines of JSON go over a socket that is inherited as LINE. First `{"rewards"}`, what the file holds, goes out, or
 `{"problem", "remedy"}`; then for each `{"name", "rows"}`, rows of completion and gold, `{"values"}` or `{"problem", "remedy"}`.
-Which row is at work stands in the 8 bytes of the file that is inherited as PLACE. What the functions print goes to standard
+Which row is at work stands in the 8 bytes of memory that are inherited as PLACE. What the functions print goes to standard
 error.
 """
 
 import json
 import os
 import queue
+import resource
 import runpy
 import signal
 import socket
@@ -107,16 +108,17 @@ def _facts(reward: Reward) -> dict[str, object]:
 
 def _values(reward: Reward, rows: Sequence[tuple[str, str]], at_work: memoryview) -> list[float | None]:
     values = []
-    for row, (completion, gold) in enumerate(rows):
-        at_work[0] = row
-        signal.setitimer(signal.ITIMER_PROF, (reward.timeout_s + _ORPHAN_S) * (os.cpu_count() or 1))
-        try:
+    try:
+        for row, (completion, gold) in enumerate(rows):
+            at_work[0] = row
+            signal.setitimer(signal.ITIMER_PROF, (reward.timeout_s + _ORPHAN_S) * (os.cpu_count() or 1))
             values.append(reward.score(completion, gold))
-        except RewardError:
-            raise
-        except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
-            raise reward.error(f"raised {shown_exception(error)}", completion) from error
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    except RewardError:
+        raise
+    except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
+        raise reward.error(f"raised {shown_exception(error)}", completion) from error
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return values
 
 
@@ -136,13 +138,13 @@ def _lines(connection: socket.socket) -> "queue.Queue[bytes]":
 
 def _limit() -> None:
     """Have the system end or refuse what would harm the machine, before it harms the process that asks."""
-    import resource
-
     # One that keeps the interpreter to itself does not see that nobody is there any more; its processor time is counted.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     most = int(_MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for limit, value in ((resource.RLIMIT_DATA, most), (resource.RLIMIT_CORE, 0)):
+        _, allowed = resource.getrlimit(limit)
+        value = value if allowed == resource.RLIM_INFINITY else min(value, allowed)
+        resource.setrlimit(limit, (value, value))
     with suppress(OSError):  # Linux alone has it: the first to go when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000")
 

@@ -196,10 +196,17 @@ def end_by_force(store: Store, home: Home, job_id: str, reason: str = "ended by 
 
     Raises:
         StoreError: it has ended already.
+        StoreFailedError: its process was ended, and the store takes no word of that, as on a full disk.
         BackendError: its process cannot be ended from here.
     """
-    store.request_stop(job_id, force=True)
+    refused: StoreFailedError | None = None
+    try:
+        store.request_stop(job_id, force=True)
+    except StoreFailedError as error:
+        refused = error
     LocalBackend(home).stop(store.job(job_id))
+    if refused is not None:
+        raise refused
     job = store.job(job_id)
     if job.active or job.status == "lost":
         store.conclude(job, "stopped", reason)
