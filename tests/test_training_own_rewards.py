@@ -226,8 +226,11 @@ def test_many_completions_are_scored_together_as_each_alone(tmp_path: Path) -> N
     assert [score["brief"] for score in score_completions(*zip(*rows, strict=True))] == [0.5, None, 0.0]
 
 
-def test_the_process_of_the_functions_ends_with_the_one_that_asks(tmp_path: Path) -> None:
-    path = file_with(tmp_path, FILE.replace("    return", "    while True: pass\n    return"))
+@pytest.mark.parametrize("hangs", ["while True: pass", 'import re; re.match("(a+)+$", "a" * 60 + "b")'])
+def test_the_process_of_the_functions_ends_with_the_one_that_asks(hangs: str, tmp_path: Path) -> None:
+    path = file_with(
+        tmp_path, FILE.replace("    return", f"    {hangs}\n    return").replace("brief)]", "brief, timeout_s=3600)]")
+    )
     script = f"""
 from pathlib import Path
 from training.own_rewards import register_own_rewards
