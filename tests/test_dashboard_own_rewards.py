@@ -1,4 +1,4 @@
-"""Own reward functions in the pages: one that does not end is said beside the others, an unusable file is run once."""
+"""Own reward functions in the pages: one that does not end is said, and a file that cannot be used is run once."""
 
 from collections.abc import Iterator
 from pathlib import Path
