@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -227,8 +228,11 @@ def test_many_completions_are_scored_together_as_each_alone(tmp_path: Path) -> N
     assert [score["brief"] for score in score_completions(*zip(*rows, strict=True))] == [0.5, None, 0.0]
 
 
-def test_the_process_of_the_functions_ends_with_the_one_that_asks(tmp_path: Path) -> None:
-    path = file_with(tmp_path, FILE.replace("    return", "    while True: pass\n    return"))
+@pytest.mark.parametrize("hangs", ["while True: pass", 'import re; re.match("(a+)+$", "a" * 60 + "b")'])
+def test_the_process_of_the_functions_ends_with_the_one_that_asks(hangs: str, tmp_path: Path) -> None:
+    mark = tmp_path / "hangs"
+    body = f"    open({str(mark)!r}, 'w')\n    {hangs}\n    return"
+    path = file_with(tmp_path, FILE.replace("    return", body).replace("brief)]", "brief, timeout_s=3600)]"))
     script = f"""
 from pathlib import Path
 from training.own_rewards import register_own_rewards
@@ -239,6 +243,9 @@ REWARDS["brief"].score("short", "5")
 """
     asking = psutil.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     functions = psutil.Process(int(asking.stdout.readline()))
+    while not mark.exists():
+        assert asking.poll() is None
+        time.sleep(0.1)
     asking.kill()
     asking.wait()
     assert psutil.wait_procs([functions], timeout=60)[1] == []

@@ -96,6 +96,8 @@ class _Connection:
     replies: BufferedReader
     at_work: memoryview
     """One number: the row that the process is scoring."""
+    life: IO[bytes]
+    """Closing it ends the process."""
 
     def send(self, message: dict[str, object]) -> None:
         """
@@ -143,8 +145,8 @@ class _Connection:
         """End the process with all that it started."""
         with suppress(ProcessLookupError, PermissionError):  # its group outlives it where it started others
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.line.close()
-        self.replies.close()
+        for inherited in (self.line, self.replies, self.life):
+            inherited.close()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_DYING_S)
 
@@ -226,8 +228,10 @@ class RewardProcess:
     def _connect(self) -> _Connection:
         try:
             ours, theirs = socket.socketpair()
-            with theirs, _shared_memory() as place:
-                inherited = theirs.fileno(), place.fileno()
+            read, write = os.pipe()
+            life = os.fdopen(write, "wb", buffering=0)
+            with theirs, os.fdopen(read, "rb") as their_life, _shared_memory() as place:
+                inherited = theirs.fileno(), place.fileno(), their_life.fileno()
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "training.reward_process", str(self.path), *map(str, inherited)],
                     env=_environment(),
@@ -243,7 +247,7 @@ class RewardProcess:
                 "End other processes, or free some memory.",
             ) from error
         ours.settimeout(_LINE_TIMEOUT_S)
-        return _Connection(process, ours, ours.makefile("rb"), at_work)
+        return _Connection(process, ours, ours.makefile("rb"), at_work, life)
 
 
 @contextmanager
