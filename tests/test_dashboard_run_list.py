@@ -1,6 +1,6 @@
 """The list of runs, its queue, and comparing runs: without a browser, on a store with made-up runs."""
 
-import time
+import math
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,7 +11,7 @@ from tests.fakes import record_evaluation
 from training.backends.local import job_folder
 from training.home import Home
 from training.presets import load_preset
-from training.store import Rollout, Store
+from training.store import Rollout, Store, job_rows
 from training.store.evaluations import EvaluationItem
 from training.store.run_marks import Marks, all_marks, marks_of, set_marks
 
@@ -19,9 +19,10 @@ pytestmark = pytest.mark.usefixtures("dashboard_home")
 
 
 @pytest.fixture
-def store(home: Home) -> Store:
-    """Its heartbeats lie an hour ahead, so that no run counts as lost however slow the machine is."""
-    return Store.open(home.store_url, lambda: time.time() + 3600)
+def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """No run of it counts as lost, however slow the machine is."""
+    monkeypatch.setattr(job_rows, "LOST_AFTER_S", math.inf)
+    return Store.open(home.store_url)
 
 
 def add_run(store: Store, *settings: str, steps: int = 6, ended: bool = True) -> str:
@@ -157,7 +158,7 @@ def test_deleting_asks_says_what_goes_and_then_leaves_nothing(three_runs: list[s
     job_folder(home, "demo-1").mkdir()
     (job_folder(home, "demo-1") / "log.txt").write_bytes(b"x" * 2_000_000)
     test = press(open_list("demo-1"), "Delete")
-    assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 2.0 MB" in words(test).replace("*", "")
+    assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 1.91 MiB" in words(test).replace("*", "")
     assert len(store.jobs("train")) == 3
     press(test, "Delete 1 run")
     assert [run.id for run in store.jobs("train")] == ["demo-3", "demo-2"]
