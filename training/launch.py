@@ -10,7 +10,7 @@ from training.backends.configuration import BackendConfig, RayConfig, backends_f
 from training.backends.ray import RayBackend
 from training.config import RunConfig
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
-from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
+from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, open_job
 from training.home import Home
 from training.models.after_run import OutputSpec
 from training.models.artefacts import VARIABLE
@@ -240,19 +240,13 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
 
     Raises:
         SourceError: the spec's problems cannot be loaded, or its split is empty.
-        BackendError: the process cannot be started, or the job counts as lost, but its process is alive.
+        BackendError: the process cannot be started.
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
-    runner = backend_named(LOCAL, home)
     _require_room(home, LOCAL)
-    before = measured_before(store, spec)
-    if before is not None and before.status == "lost" and runner.status(before) == "alive":
-        raise BackendError(
-            f"The process of {before.id} ({before.worker}) is still alive.", "Wait for it, or end it and then go on."
-        )
     job, waits = open_job(store, spec, len(problems), local.folders_there(home))
     if waits:
-        _start(store, runner, job, ["-m", "training", "evaluate", "--job", job.id])
+        _start(store, backend_named(LOCAL, home), job, ["-m", "training", "evaluate", "--job", job.id])
     return job.id
 
 
