@@ -140,7 +140,7 @@ class Store(JobRows):
         """
         now = self._clock()
         times = times or {}
-        rows = [{"job_id": job_id} | asdict(rollout) for rollout in rollouts]
+        rows = [{"job_id": job_id} | vars(rollout) for rollout in rollouts]  # `asdict` copies deeply: a third of all the work
         with self._writer.begin() as connection:
             self._hold(connection, job_id)
             if rows:
