@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.atlas import Atlas
-from analysis.cache import replace_file
 from analysis.frame import atlas_frame, cluster_titles
 from training.errors import AtlasError
+from training.files import replace_file
 
 VECTORS = "vectors.tsv"
 METADATA = "metadata.tsv"
