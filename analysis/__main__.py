@@ -29,7 +29,7 @@ from analysis.atlas import (
     map_sample,
     stage_keys,
 )
-from analysis.cache import Cache, replace_file
+from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
@@ -39,6 +39,7 @@ from analysis.report import report_json
 from analysis.search import prepare_encoder
 from training.command_line.terminal import check_ctrl_c, run_command
 from training.errors import ConfigError, HomeError
+from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
 from training.options import Parser

@@ -11,18 +11,18 @@ import json
 import os
 import stat
 import tempfile
-import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import HomeError
+from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -133,19 +133,3 @@ def _load(file: Path) -> Arrays | None:
             return {name: entry[name] for name in entry.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def replace_file(file: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside the final name, then rename: a reader sees the whole file, the one before, or none.
-
-    Raises:
-        OSError: whatever `write` or the file system raises; the partial file is removed.
-    """
-    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as stream:
-            write(stream)
-        partial.replace(file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

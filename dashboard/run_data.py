@@ -111,18 +111,20 @@ def folder_size(folder: Path) -> int | None:
 
 def _current_groups(run_id: str) -> tuple[int, pd.DataFrame]:
     """How far the run's rollouts are read, and its groups as they stand there."""
+    rows = store()  # first: where it is another one than before, nothing that was kept is used
     kept = _run_groups(run_id)
     with kept.lock:
-        kept.groups.update(store())
+        kept.groups.update(rows)
         return kept.groups.newest, kept.groups.frame
 
 
 def _current(run_id: str, names: Iterable[str]) -> tuple[int, dict[str, Series]]:
     """How far the run's scalars are read, and the series as they stand there."""
+    rows = store()
     kept = _run_series(run_id)
     with kept.lock:
-        kept.series.update(store())
-        return kept.series.newest, {name: kept.series.get(store(), name) for name in names}
+        kept.series.update(rows)
+        return kept.series.newest, {name: kept.series.get(rows, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cache import replace_file
 from dashboard.figures import Spec
 from training.errors import HomeError
+from training.files import replace_file
 
 _GZIP_LEVEL = 1
 """Higher ones take three times as long for a tenth less."""

@@ -105,7 +105,11 @@ class Postgres:
         self._sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         yield self.url(name)
         if self._process is not None:
-            self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+            self._sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def drop(self, url: str) -> None:
+        """Take a database away from under those who use it."""
+        self._sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
     def _sql(self, statement: Any) -> None:
         with self._connect() as connection:

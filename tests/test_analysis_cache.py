@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.cache import Cache, cache_key, replace_file
+from analysis.cache import Cache, cache_key
 from training.errors import HomeError
 from training.home import DEMO_ATLAS, Home
 
@@ -93,17 +93,6 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(HomeError, match="GRPO_ATLAS_HOME"):
         Cache(tmp_path / "file" / "cache").write("a", ARRAYS)
-
-
-def test_a_failed_replacement_keeps_the_file_before(tmp_path: Path) -> None:
-    def interrupted(_: object) -> None:
-        raise KeyboardInterrupt
-
-    file = tmp_path / "file"
-    file.write_bytes(b"before")
-    with pytest.raises(KeyboardInterrupt):
-        replace_file(file, interrupted)
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
 
 
 def test_the_cache_of_a_home_has_the_demo_behind_it(home: Home) -> None:

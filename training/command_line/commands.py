@@ -29,6 +29,7 @@ from training.config import stored_config
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.engines import engine_named
 from training.errors import ConfigError, SourceError, StoreFailedError, shown
+from training.files import replace_file
 from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
@@ -264,10 +265,10 @@ def write_report(options: argparse.Namespace) -> int:
     home, store = open_here()
     text = report_html(store, home, options.run)
     try:
-        options.out.write_text(text, encoding="utf-8")
+        replace_file(options.out, lambda file: file.write(text.encode()))
     except OSError as error:
         raise SourceError(
-            f"{options.out} cannot be written ({error.strerror}).", "Name a file in a folder that is there."
+            f"{options.out} cannot be written ({error.strerror}).", "Name a file in a folder that is there and has room."
         ) from error
     print(f"{options.out}: {len(text.encode()):,} bytes")
     return 0
