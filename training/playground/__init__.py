@@ -6,6 +6,7 @@ that started it. Scoring answers is for the caller. Needs no torch.
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
