@@ -179,6 +179,24 @@ def test_the_accelerator_is_given_in_submission_order(store: Store, home: Home) 
         pass
 
 
+def test_the_accelerator_is_free_when_its_job_is_gone_though_a_process_that_it_forked_lives(store: Store, home: Home) -> None:
+    def give_up() -> None:
+        raise StopRequested
+
+    job = queued(store)
+    with local.accelerator(home, store, job, give_up):
+        forked = os.fork()
+        if not forked:
+            time.sleep(3600)
+            os._exit(0)
+    try:
+        with local.accelerator(home, store, job, give_up):
+            pass
+    finally:
+        os.kill(forked, signal.SIGKILL)
+        os.waitpid(forked, 0)
+
+
 def test_a_job_whose_process_lives_lives_however_long_its_heart_was_silent(store: Store, home: Home) -> None:
     job = queued(store)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:

@@ -133,6 +133,7 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
         yield
         return
     with _lock_file(home) as lock:
+        os.register_at_fork(after_in_child=lock.close)  # else what is forked and outlives this process keeps the lock
         looked_at = time.monotonic()
         while not (_is_next(store, job) and _try_lock(lock.fileno())):
             check()
