@@ -64,6 +64,12 @@ def test_a_model_that_returns_nan_is_an_error(converted: bool, tmp_path: Path) -
         embed.embed(TEXTS, str(broken), lambda done: None, encoders=tmp_path / "encoders" if converted else None)
 
 
+def test_a_model_that_cannot_be_kept_converted_embeds_all_the_same(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = embed.embed(["a", "b"], str(tiny_model), lambda done: None, tmp_path / "file" / "encoders")
+    assert found.shape[0] == 2
+
+
 def test_a_damaged_model_file_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
     broken = shutil.copytree(tiny_model, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes((tiny_model / "model.safetensors").read_bytes()[:1000])

@@ -1,17 +1,28 @@
 """A job's process and the local backend, with real processes and a real store."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from training.backends import local
-from training.errors import AtlasError, BackendError, SourceError, StoreError, StoreFailedError
+from training.errors import (
+    AtlasError,
+    BackendError,
+    DiskError,
+    HomeError,
+    SourceError,
+    StoreError,
+    StoreFailedError,
+)
 from training.home import Home
-from training.jobs import StopRequested, _beat, job_process
+from training.jobs import JobProcess, StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
 from training.processes import identify
 from training.store import HEARTBEAT_S, Job, Store, schema
@@ -115,6 +126,71 @@ def test_a_heart_goes_on_beating_after_the_store_failed_once(store: Store, capsy
     _beat(FailsOnce(), "demo-1", Beats())  # type: ignore[arg-type]
     assert beaten == ["demo-1", "demo-1"]
     assert "a heartbeat of demo-1 did not reach the run store: The run store has no room." in capsys.readouterr().err
+
+
+class FailingStore(Store):
+    """Takes nothing of a job but its heartbeats and its end once it `fails`."""
+
+    fails = False
+
+    def _fail(self) -> None:
+        if self.fails:
+            raise StoreFailedError("The run store has no room.", "Free some.")
+
+    def progress(self, *args: Any) -> None:
+        self._fail()
+        super().progress(*args)
+
+    def stop_requested(self, job_id: str) -> bool:
+        self._fail()
+        return super().stop_requested(job_id)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda process: process.progress(1, 2, "working"),
+        lambda process: process.stop_requested(),
+        lambda process: process.patiently(lambda: process.store.progress(process.job.id, 1, 2, "working")),
+    ],
+)
+def test_a_job_whose_store_fails_stops_at_its_next_chance_and_has_failed_with_the_stores_reason(
+    home: Home, ask: Callable[[JobProcess], object]
+) -> None:
+    store = FailingStore.open(home.store_url)
+    job = queued(store)
+
+    def work() -> None:
+        with job_process(store, job.id) as process:
+            store.fails = True  # type: ignore[attr-defined]
+            ask(process)
+            process.check_stop()
+            raise AssertionError("the job went on")
+
+    with pytest.raises(StoreFailedError, match="no room"):
+        work()
+    assert (store.job(job.id).status, "no room" in store.job(job.id).reason) == ("failed", True)
+
+
+def test_what_a_disk_refuses_a_job_becomes_the_reason_with_the_file_and_what_to_do(store: Store) -> None:
+    job = queued(store)
+    with pytest.raises(DiskError), job_process(store, job.id):
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/file")
+    reason = store.job(job.id).reason
+    assert reason == "/somewhere/file cannot be used (No space left on device). Free some space there."
+
+
+def test_a_new_job_takes_no_folder_that_is_there_though_the_store_does_not_know_it(store: Store, home: Home) -> None:
+    (home.runs / "Help-7").mkdir()
+    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    assert job_id == "help-8"
+
+
+def test_nothing_is_queued_where_the_home_cannot_be_written(store: Store, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Home, "why_unwritable", lambda home: "No space left on device")
+    with pytest.raises(HomeError, match="No space left"):
+        submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    assert store.jobs() == []
 
 
 def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: Store) -> None:

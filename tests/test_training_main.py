@@ -94,6 +94,33 @@ def test_an_unwritable_home_is_an_error_with_the_remedy(
     assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err
 
 
+def test_a_job_s_process_makes_no_new_store_where_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["run", "--job", "demo-1"], ["evaluate", "--job", "evaluate-1"], ["output", "--job", "merge-1"]):
+        assert main(command) == 2
+        assert "is not there" in capsys.readouterr().err
+    assert not (tmp_path / "home" / "store.db").exists()
+
+
+def test_a_store_that_is_new_where_runs_lie_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "home" / "runs" / "demo-1").mkdir(parents=True)
+    assert main(["list"]) == 0
+    assert "warning: The run store" in capsys.readouterr().err
+    assert main(["list"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_disk_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/full/file")
+
+    monkeypatch.setattr("training.store.Store.jobs", full)
+    assert main(["list"]) == 2
+    printed = capsys.readouterr().err
+    assert printed == "error: /full/file cannot be used (No space left on device). Free some space there.\n"
+
+
 def test_the_shipped_misleading_completions_score_as_expected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--adversarial"]) == 0
     assert "completions score as expected." in capsys.readouterr().out
