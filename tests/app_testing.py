@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 APP = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
 
 
-def run_app(page: str = "explore", **address: str) -> AppTest:
+def run_app(page: str = "explore", /, **address: str) -> AppTest:
     """Run the program on a page, with query parameters."""
     test = AppTest.from_file(str(APP), default_timeout=30)
     for name, value in address.items():

@@ -1,5 +1,7 @@
 """What stands above the map: its colours, its view, the search, the filters, and the map's own settings."""
 
+from itertools import islice
+
 import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
@@ -17,6 +19,7 @@ from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store.curation import list_subsets
+from training.store.job_search import jobs_with, newest_with
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -62,8 +65,8 @@ def colour_title(key: str) -> str:
 
 def _render_colour(atlas: Atlas, state: State) -> None:
     offered = list(available(map_data.frame(atlas), COLOURINGS))
-    runs = [job for job in data.store().jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
-    for job in runs[:_RUNS_OFFERED]:
+    runs = jobs_with(data.store(), ("train", "evaluate"), source=atlas.problem_set.source)
+    for job in islice(runs, _RUNS_OFFERED):
         offered += [f"{column}:{job.id}" for column in data.outcomes(job.id)]
     if state.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
         offered.append(state.colour)
@@ -170,14 +173,14 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
 def _render_preparing(model: str) -> None:
     """The model is not ready for queries: have a job make it so."""
     spec = {"prepare": model}
-    jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
-    if jobs and not jobs[0].active and jobs[0].status != "finished":
-        render_error("Search by meaning is not possible now.", jobs[0].reason)
+    job = newest_with(data.store(), "build", spec)
+    if job is not None and not job.active and job.status != "finished":
+        render_error("Search by meaning is not possible now.", job.reason)
         return
-    if not may_act() and not (jobs and jobs[0].active):
+    if not may_act() and not (job is not None and job.active):
         st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
         return
-    if not jobs or not jobs[0].active:
+    if job is None or not job.active:
         submit_job(
             data.store(),
             data.home(),

@@ -141,6 +141,7 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
+        connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
         cursor = connection.cursor()
         for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -150,6 +151,10 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     def on_begin(connection: sa.Connection) -> None:
         mode = "IMMEDIATE" if connection.get_execution_options().get("write") else "DEFERRED"
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _lower(text: Any) -> Any:
+    return text.casefold() if isinstance(text, str) else text
 
 
 def _configure_postgres(engine: sa.Engine) -> None:

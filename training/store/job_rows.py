@@ -2,9 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,6 +23,10 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 LOCAL = "local"
 """The backend whose jobs have a process from the start."""
+
+
+def _of_kind(kind: JobKind | None) -> sa.ColumnElement[bool]:
+    return sa.true() if kind is None else schema.jobs.c.kind == kind
 
 
 class JobRows:
@@ -93,11 +97,35 @@ class JobRows:
         with self._reader.connect() as connection:
             return self._job(connection, job_id)
 
-    def jobs(self, kind: JobKind | None = None, limit: int = 200) -> list[Job]:
-        """The newest jobs, newest first."""
+    def jobs(self, kind: JobKind | None = None, limit: int | None = None, offset: int = 0) -> list[Job]:
+        """The jobs, newest first; with `limit` so many of them, after the newest `offset`."""
+        return self.jobs_where(_of_kind(kind), limit, offset)
+
+    def count_jobs(self, kind: JobKind | None = None) -> int:
+        """How many jobs there are."""
+        return self.count_where(_of_kind(kind))
+
+    def active_jobs(self, kinds: Sequence[JobKind] = (), backend: str | None = None) -> list[Job]:
+        """Every job that is queued or at work, newest first; of some kinds or one backend where they are given."""
+        table = schema.jobs
+        where: sa.ColumnElement[bool] = table.c.status.in_(ACTIVE)
+        where &= table.c.kind.in_(kinds) if kinds else sa.true()
+        where &= sa.true() if backend is None else table.c.backend == backend
+        return [job for job in self.jobs_where(where) if job.active]
+
+    def jobs_named(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """Id -> job, of those that there are, newest first."""
+        return {job.id: job for job in self.jobs_where(schema.jobs.c.id.in_(list(job_ids)))}
+
+    def jobs_where(self, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0) -> list[Job]:
+        """`jobs`, of those whose rows are as said; what a row says of an active job's status may be out of date."""
         with self._reader.connect() as connection:
-            where = sa.true() if kind is None else schema.jobs.c.kind == kind
-            return self._select_jobs(connection, where, limit)
+            return self._select_jobs(connection, where, limit, offset)
+
+    def count_where(self, where: sa.ColumnElement[bool]) -> int:
+        """How many jobs have such rows."""
+        with self._reader.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(schema.jobs).where(where)) or 0
 
     def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
         """The waiting jobs of a backend in submission order, lost ones left out."""
@@ -244,19 +272,24 @@ class JobRows:
         row = connection.execute(query).mappings().one_or_none()
         return self._job(connection, job_id) if row is None else self._parse_job(row)
 
-    def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
-        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
+    def _select_jobs(
+        self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0
+    ) -> list[Job]:
+        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit).offset(offset)
         return [self._parse_job(row) for row in connection.execute(query).mappings()]
 
     def _parse_job(self, row: sa.RowMapping) -> Job:
-        job = Job(**cast(dict[str, Any], dict(row)))
+        values: dict[str, Any] = dict(row)
+        if not isinstance(values["spec"], dict):  # of another program: a list that fails would take all runs away
+            values["spec"] = {}
+        job = Job(**values)
         silent_s = self._clock() - job.heartbeat_at
         # One that waits on a cluster has no process yet that could beat for it; `training.reconciling` asks the cluster.
         waits_elsewhere = job.status == "queued" and not job.worker and job.backend != LOCAL
         if not job.active or silent_s <= LOST_AFTER_S or waits_elsewhere:
             return job
         lost: dict[str, Any] = {"status": "lost", "reason": f"no heartbeat for {silent_s:,.0f} s: its process is gone"}
-        return Job(**(dict(row) | lost))
+        return Job(**(values | lost))
 
     def _update(self, job_id: str, **values: Any) -> None:
         with self._writer.begin() as connection:
