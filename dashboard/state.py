@@ -21,9 +21,9 @@ from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
 from analysis.outcomes import OF_TRAINING
 from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
-from dashboard.run_rows import RunFilter
 from training.insight.rollout_pages import Asked, Key, Level, Order, Verdict
 from training.prompts import SYSTEM_PROMPT
+from training.store.job_search import RunFilter
 
 TEST_CHANGES = "test"
 MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
@@ -347,6 +347,10 @@ class State:
     run_tags: Field[tuple[str, ...]] = Field((), url="tag", parse=_texts, write=_joined)
     run_archived: Field[bool] = Field(False, url="archived", parse=lambda text: text == "True")
     """Which runs the list shows."""
+    run_page: Field[int] = Field(1, url="page", parse=_within(1, 1_000_000, int))
+    """Which page of them, counted from 1."""
+    paged_filter: Field[RunFilter | None] = Field(None)
+    """What was asked for when the page was turned to, `None` before that."""
     marked_runs: Field[tuple[str, ...]] = Field(())
     """Ids of the runs chosen in the list."""
     compared_runs: Field[tuple[str, ...]] = Field((), url="runs", parse=_texts, write=_joined)

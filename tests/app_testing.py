@@ -10,7 +10,7 @@ TIMEOUT_S = 600.0
 """For one run of a page: a second on an idle machine, a minute on a busy one."""
 
 
-def run_app(page: str = "explore", **address: str) -> AppTest:
+def run_app(page: str = "explore", /, **address: str) -> AppTest:
     """Run the program on a page, with query parameters."""
     test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():

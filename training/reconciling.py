@@ -23,6 +23,7 @@ from training.errors import AtlasError, UnreachableError
 from training.home import Home
 from training.launch import backend_named, start_again
 from training.store import LOCAL, Job, Status, Store, schema
+from training.store.records import ACTIVE
 
 MISSING_FOR_S = 60.0
 """A queued run that its head does not know, and that was queued longer ago, is submitted again."""
@@ -101,7 +102,8 @@ def reconcile(store: Store, home: Home, back_off: BackOff | None = None) -> None
     """
     end_overdue(store, home)
     waits = back_off or BackOff()
-    open_jobs = [job for job in store.jobs() if job.backend != LOCAL and (job.active or job.status == "lost")]
+    elsewhere = (schema.jobs.c.backend != LOCAL) & schema.jobs.c.status.in_((*ACTIVE, "lost"))
+    open_jobs = [job for job in store.jobs_where(elsewhere) if job.active or job.status == "lost"]
     for name in dict.fromkeys(job.backend for job in open_jobs):
         runner = _cluster_backend(name, home)
         if runner is None or not waits.is_due(name):

@@ -40,4 +40,4 @@ else:
     render_title("Runs", "Every training run, the newest first.")
     with boundary():
         render_list(state)
-    state.write_url(State.run_search, State.run_statuses, State.run_tags, State.run_archived)
+    state.write_url(State.run_search, State.run_statuses, State.run_tags, State.run_archived, State.run_page)

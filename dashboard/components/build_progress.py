@@ -17,6 +17,7 @@ from dashboard.text import count, plain
 from training.names import as_title
 from training.problems import ProblemSet
 from training.store import Job
+from training.store.job_search import newest_with
 
 _POLL_S = 1.0
 _MAP_PROBLEMS_PER_S = 60
@@ -173,9 +174,7 @@ def _stages(source: str, parameters: AtlasParameters) -> int:
 
 
 def _latest_build(source: str, parameters: AtlasParameters) -> Job | None:
-    jobs: list[Job] = data.readable(lambda store: store.jobs(kind="build"), [])
-    builds = (job for job in jobs if job.spec == _spec(source, parameters))
-    return max(builds, key=lambda job: job.created_at, default=None)
+    return data.readable(lambda store: newest_with(store, "build", _spec(source, parameters)), None)
 
 
 def _spec(source: str, parameters: AtlasParameters) -> dict[str, object]:

@@ -63,7 +63,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
         render_changes(state, base, (titles[base.id], before), (titles[against.id], after))
     else:
         pair = evaluations
-        if any(run.id == shown[0].subject and run.active for run in data.store().jobs("train")):
+        if any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
             st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0].source, pair)
     _render_samples(evaluations)
@@ -72,8 +72,9 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
 
 def evaluations_on_record() -> list[Measured]:
     """Every complete evaluation; see `catalogue` for their order."""
-    jobs = {job.id: job for job in [*data.store().jobs("train"), *data.store().jobs("evaluate")]}
-    return catalogue(evaluation_headings(data.store()), jobs, recorded_checkpoints(data.store()))
+    headings = evaluation_headings(data.store())
+    jobs = data.store().jobs_named({heading.job_id for heading in headings})
+    return catalogue(headings, jobs, recorded_checkpoints(data.store()))
 
 
 def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
@@ -81,7 +82,7 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     jobs = list(dict.fromkeys(measured.heading.job_id for measured in entries))
     named = [state.evaluated, state.run, *(found.rpartition(":")[0] for found in state.evaluations)]
     job_id = next((job for job in named if job in jobs), jobs[0])
-    runs = {job.id for job in data.store().jobs("train")}
+    runs = {measured.heading.job_id for measured in entries if measured.is_run}
     titles = {measured.heading.job_id: measured.title for measured in reversed(entries)}
     job_column, several, report = st.columns([2, 5, 1.2], vertical_alignment="bottom")
     st.session_state[Keys.EVALUATED_RUN] = job_id

@@ -40,7 +40,7 @@ def render_measuring(state: State) -> Sequence["Field[Any]"]:
             _render_form(state)
     with jobs:
         st.subheader("Evaluations", anchor=False)
-        active = any(job.active for job in data.store().jobs("evaluate", limit=_SHOWN))
+        active = bool(data.store().active_jobs(("evaluate",)))
         fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
     return ()
 
@@ -120,8 +120,10 @@ def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
 
 
 def _render_jobs(was_active: bool) -> None:
-    jobs = data.store().jobs("evaluate", limit=_SHOWN)
-    if was_active and not any(job.active for job in jobs):
+    active, total = data.store().active_jobs(("evaluate",)), data.store().count_jobs("evaluate")
+    newest = data.store().jobs("evaluate", limit=_SHOWN)
+    jobs = list({job.id: job for job in (*active, *newest)}.values())
+    if was_active and not active:
         st.rerun(scope="app")
     if not jobs:
         st.caption("Nothing was measured outside a run yet.")
@@ -129,6 +131,8 @@ def _render_jobs(was_active: bool) -> None:
     for job in jobs:
         with st.container(border=True, gap="xsmall"):
             _render_job(job, model_title(str(job.spec.get("model", "")), checkpoints))
+    if more := total - len(jobs):
+        st.caption(f"and {more:,} older; those that are complete stand in Compare.")
 
 
 def _render_job(job: Job, title: str) -> None:

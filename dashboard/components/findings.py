@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +17,10 @@ from dashboard.components.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
+from training.store.job_search import jobs_with
+
+_RUNS_LOOKED_AT = 3
+"""The newest runs on a source, whose pass rates are held against the steps."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,7 @@ def show_on_map(
 def _pass_rates(atlas: Atlas) -> Iterable[Correlation]:
     """Of the newest runs on this source, how the steps go with the pass rate."""
     problem_set = atlas.problem_set
-    runs = [job for job in data.store().jobs("train") if job.spec.get("source") == problem_set.source]
-    for run in runs[:3]:
+    for run in islice(jobs_with(data.store(), ("train",), source=problem_set.source), _RUNS_LOOKED_AT):
         outcomes = data.outcomes(run.id)
         if "pass_rate" not in outcomes:
             continue

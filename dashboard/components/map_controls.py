@@ -1,5 +1,7 @@
 """What stands above the map: its colours, its view, the search, the filters, and the map's own settings."""
 
+from itertools import islice
+
 import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
@@ -18,6 +20,7 @@ from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store import Store
 from training.store.curation import Subset, list_subsets
+from training.store.job_search import jobs_with, newest_with
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -62,8 +65,8 @@ def colour_title(key: str) -> str:
 
 
 def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
-    runs = [job for job in store.jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
-    return [f"{column}:{job.id}" for job in runs[:_RUNS_OFFERED] for column in data.outcomes(job.id)]
+    runs = islice(jobs_with(store, ("train", "evaluate"), source=atlas.problem_set.source), _RUNS_OFFERED)
+    return [f"{column}:{job.id}" for job in runs for column in data.outcomes(job.id)]
 
 
 def _render_colour(atlas: Atlas, state: State) -> None:
@@ -183,14 +186,14 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
 def _render_preparing(model: str) -> None:
     """The model is not ready for queries: have a job make it so."""
     spec = {"prepare": model}
-    jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
-    if jobs and not jobs[0].active and jobs[0].status != "finished":
-        render_error("Search by meaning is not possible now.", jobs[0].reason)
+    job = newest_with(data.store(), "build", spec)
+    if job is not None and not job.active and job.status != "finished":
+        render_error("Search by meaning is not possible now.", job.reason)
         return
-    if not may_act() and not (jobs and jobs[0].active):
+    if not may_act() and not (job is not None and job.active):
         st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
         return
-    if not jobs or not jobs[0].active:
+    if job is None or not job.active:
         submit_job(
             data.store(),
             data.home(),

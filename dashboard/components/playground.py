@@ -140,7 +140,7 @@ def _question(state: State) -> Question:
 
 def _refuse_taken_gpu() -> None:
     """On a machine with a GPU, runs have it to themselves; a CPU is shared."""
-    running = [job for job in data.store().jobs(limit=20) if job.active and job.kind in ("train", "evaluate")]
+    running = data.store().active_jobs(("train", "evaluate"))
     if running and visible_gpus():
         raise ConfigError(f"{running[0].id} has this machine's GPU.", "Ask again when it has ended, or stop it.")
 

@@ -22,6 +22,7 @@ from training.models.artefacts import is_url
 from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation
+from training.store.job_search import jobs_with
 from training.text import size_text
 
 _LARGEST_DOWNLOAD = 500 * 2**20
@@ -36,10 +37,9 @@ def render_checkpoints(run: Job, config: RunConfig) -> None:
         return
     if not run.active and run.status == "finished":
         st.caption("A finished run cannot be resumed; duplicate it to go on with other settings.")
-    measuring = data.store().jobs("evaluate")
     for checkpoint in reversed(known):
         with st.container(border=True):
-            jobs = [job for job in measuring if job.spec.get("model") == checkpoint.path]
+            jobs = list(jobs_with(data.store(), ("evaluate",), model=checkpoint.path))
             _render_checkpoint(run, config, checkpoint, jobs)
     st.caption(f"The newest {config.save_total_limit:,} are kept.")
     render_outputs(run, known)

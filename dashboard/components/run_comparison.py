@@ -28,11 +28,12 @@ from dashboard.thinning import POINTS
 from training.config import stored_config
 from training.errors import AtlasError
 from training.store import Job
+from training.store.job_search import newest_run_ids
 from training.store.sessions import elapsed_s, sessions_of
 
 _POLL_S = 2.0
 _OFFERED = 1000
-"""The newest runs, which can be compared."""
+"""The newest runs, which the field offers; the list of runs has all."""
 _USUAL = ("reward", "correctness", "soft_correctness", "length")
 """Keys of the curves that a comparison begins with."""
 _AXES = {"step": "Step", "time": "Time at work"}
@@ -40,7 +41,9 @@ _AXES = {"step": "Step", "time": "Time at work"}
 
 def render_comparison(state: State) -> None:
     """Everything of a comparison; the curves are drawn anew while one of the runs is active."""
-    known = {job.id: job for job in data.store().jobs("train", _OFFERED)}
+    store = data.store()
+    asked = store.jobs_named(state.compared_runs)
+    known = {run_id: job for run_id, job in asked.items() if job.kind == "train"}
     if missing := [run_id for run_id in state.compared_runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
         state.compared_runs = tuple(run_id for run_id in state.compared_runs if run_id in known)
@@ -48,7 +51,10 @@ def render_comparison(state: State) -> None:
         st.caption(f"The first {run_data.COMPARED} of the {len(state.compared_runs):,} runs chosen are compared.")
         state.compared_runs = state.compared_runs[: run_data.COMPARED]
     runs = [known[run_id] for run_id in state.compared_runs]
-    _render_choice(list(known), state)
+    newest = newest_run_ids(store, _OFFERED)
+    _render_choice(list(dict.fromkeys((*newest, *state.compared_runs))), state)
+    if (total := store.count_jobs("train")) > len(newest):
+        st.caption(f"The newest {len(newest):,} of {total:,} runs are offered; older ones are found in the list of runs.")
     catalogue = _catalogue(runs)
     if not runs:
         return

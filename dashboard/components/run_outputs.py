@@ -1,6 +1,7 @@
 """What can be made of a run's checkpoint (a merged model, a repository on the Hub, a GGUF file), and what was made so far."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import streamlit as st
@@ -19,6 +20,7 @@ from training.engines import install_command, missing_packages
 from training.errors import ModelError
 from training.models.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
 from training.store import Checkpoint, Job
+from training.store.job_search import jobs_with
 
 _POLL_S = 1.0
 _SHOWN = 5
@@ -89,7 +91,7 @@ def _start(run: Job, action: Action, step: int, **settings: str | bool) -> None:
 
 
 def _outputs(run_id: str) -> list[Job]:
-    return [job for job in data.store().jobs("output") if job.spec.get("run") == run_id][:_SHOWN]
+    return list(islice(jobs_with(data.store(), ("output",), run=run_id), _SHOWN))
 
 
 def _render_jobs(run_id: str, was_active: bool) -> None:

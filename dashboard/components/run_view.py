@@ -37,7 +37,7 @@ def render_run(run_id: str) -> None:
     run, state = data.store().job(run_id), State()
     stored_config(run.spec)
     state.open_run(run_id)
-    measuring = any(job.active for job in data.store().jobs("evaluate"))
+    measuring = bool(data.store().active_jobs(("evaluate",)))
     poll_s = _ACTIVE_POLL_S if run.active or measuring else None
 
     def follow(part: Part, every: float | None) -> None:

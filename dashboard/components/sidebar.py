@@ -3,7 +3,7 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -25,7 +25,8 @@ from training.store import Job
 FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
 _SHOWN_REJECTIONS = 200
-_JOBS = 20
+_QUEUED_SHOWN = 3
+"""Of the jobs that wait for their turn; how many more do is told."""
 _BUSY_POLL_S = 2.0
 _IDLE_POLL_S = 5.0
 
@@ -132,14 +133,10 @@ def _render_problem_set(problems: ProblemSet) -> None:
 
 def _poll_s() -> float:
     try:
-        busy = any(job.active for job in _newest_jobs())
+        busy = bool(data.store().active_jobs())
     except StoreFailedError:
         busy = True  # so that its return is noticed soon
     return _BUSY_POLL_S if busy else _IDLE_POLL_S
-
-
-def _newest_jobs() -> list[Job]:
-    return data.store().jobs(limit=_JOBS)
 
 
 def _render_jobs() -> None:
@@ -147,7 +144,7 @@ def _render_jobs() -> None:
     state = State()
     try:
         data.reconcile_soon()
-        jobs = _newest_jobs()
+        active = data.store().active_jobs()
     except StoreFailedError as error:
         state.store_away = True
         if isinstance(error, StoreAwayError):
@@ -160,19 +157,28 @@ def _render_jobs() -> None:
         st.rerun(scope="app")
     with boundary():
         tell_news(state)
-        _render_active_jobs([job for job in jobs if job.active])
+        _render_active_jobs(active)
 
 
-def _render_active_jobs(active: list[Job]) -> None:
+def _render_active_jobs(active: Sequence[Job]) -> None:
+    """All that are at work, then those whose turn comes next, and how many more wait.
+
+    Args:
+        active: newest first.
+    """
+    at_work = [job for job in active if job.status != "queued"]
+    queued = [job for job in reversed(active) if job.status == "queued"]
     if not active:
         st.caption("No job is running.")
-    for job in active:
+    for job in (*at_work, *queued[:_QUEUED_SHOWN]):
         if job.kind == "train":
             st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":
             st.progress(job.fraction, text=plain(job_line(job)))
+    if more := len(queued[_QUEUED_SHOWN:]):
+        st.caption(f"and {more:,} more queued")
 
 
 def job_line(job: Job) -> str:

@@ -47,7 +47,7 @@ class LocalBackend:
         runs = self._home.runs
         if not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
             return BackendState("unreachable", reason=f"The folder {runs} cannot be written.")
-        active = [job for job in store.jobs() if job.backend == LOCAL and job.kind in ACCELERATOR_KINDS and job.active]
+        active = store.active_jobs(ACCELERATOR_KINDS, LOCAL)
         running = tuple(job.id for job in reversed(active) if job.status != "queued")
         waiting = tuple(job.id for job in reversed(active) if job.status == "queued")
         return BackendState("busy" if active else "free", running, waiting)

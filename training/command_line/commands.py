@@ -157,15 +157,21 @@ def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
     home, store = open_here(rewards=False)
     _reconcile(store, home)
-    runs = store.jobs("train")
+    total = store.count_jobs("train")
+    runs = store.jobs("train", None if options.all else options.limit, options.offset)
+    left_out = f"{len(runs):,} of {total:,} runs; --limit N, --offset N or --all shows others"
     if options.json:
         print(json.dumps([_job_facts(run) for run in runs], indent=2))
+        if len(runs) < total:
+            print(left_out, file=sys.stderr)  # a list is what programs read
         return 0
-    if not runs:
+    if not total:
         print("No runs yet. `python -m training launch --preset demo` starts one.")
     for run in runs:
         step = f"step {run.done:,.0f} of {run.total:,.0f}"
         print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {run.reason or run.message}")
+    if len(runs) < total:
+        print(left_out)
     return 0
 
 

@@ -25,6 +25,7 @@ from training.store.evaluations import (
     complete_evaluations,
     open_evaluation,
 )
+from training.store.job_search import newest_with
 
 _WEIGHTS = ("*.safetensors", "*.bin")
 
@@ -116,8 +117,7 @@ def open_job(store: Store, spec: EvaluationSpec, total: int, taken: Collection[s
 
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:
     """The newest job of an equal spec, whatever became of it."""
-    values = spec.model_dump()
-    return next((job for job in store.jobs("evaluate") if job.spec == values), None)
+    return newest_with(store, "evaluate", spec.model_dump())
 
 
 def queued_measurement(store: Store, home: Home, job_id: str) -> tuple[Job, EvaluationSpec, tuple[Problem, ...]]:

@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -26,6 +26,10 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 LOCAL = "local"
 """The backend whose jobs have a process from the start."""
+
+
+def _of_kind(kind: JobKind | None) -> sa.ColumnElement[bool]:
+    return sa.true() if kind is None else schema.jobs.c.kind == kind
 
 
 class JobRows:
@@ -123,11 +127,35 @@ class JobRows:
         with self._reader.connect() as connection:
             return self._job(connection, job_id)
 
-    def jobs(self, kind: JobKind | None = None, limit: int = 200) -> list[Job]:
-        """The newest jobs, newest first."""
+    def jobs(self, kind: JobKind | None = None, limit: int | None = None, offset: int = 0) -> list[Job]:
+        """The jobs, newest first; with `limit` so many of them, after the newest `offset`."""
+        return self.jobs_where(_of_kind(kind), limit, offset)
+
+    def count_jobs(self, kind: JobKind | None = None) -> int:
+        """How many jobs there are."""
+        return self.count_where(_of_kind(kind))
+
+    def active_jobs(self, kinds: Sequence[JobKind] = (), backend: str | None = None) -> list[Job]:
+        """Every job that is queued or at work, newest first; of some kinds or one backend where they are given."""
+        table = schema.jobs
+        where: sa.ColumnElement[bool] = table.c.status.in_(ACTIVE)
+        where &= table.c.kind.in_(kinds) if kinds else sa.true()
+        where &= sa.true() if backend is None else table.c.backend == backend
+        return [job for job in self.jobs_where(where) if job.active]
+
+    def jobs_named(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """Id -> job, of those that there are, newest first."""
+        return {job.id: job for job in self.jobs_where(schema.jobs.c.id.in_(list(job_ids)))}
+
+    def jobs_where(self, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0) -> list[Job]:
+        """`jobs`, of those whose rows are as said; what a row says of an active job's status may be out of date."""
         with self._reader.connect() as connection:
-            where = sa.true() if kind is None else schema.jobs.c.kind == kind
-            return self._select_jobs(connection, where, limit)
+            return self._select_jobs(connection, where, limit, offset)
+
+    def count_where(self, where: sa.ColumnElement[bool]) -> int:
+        """How many jobs have such rows."""
+        with self._reader.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(schema.jobs).where(where)) or 0
 
     def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
         """The waiting jobs of a backend in submission order, lost ones left out."""
@@ -316,13 +344,18 @@ class JobRows:
         row = connection.execute(query).mappings().one_or_none()
         return self._job(connection, job_id) if row is None else self._parse_job(row)
 
-    def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
+    def _select_jobs(
+        self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0
+    ) -> list[Job]:
         self._look_at_clock(connection)
-        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
+        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit).offset(offset)
         return [self._parse_job(row) for row in connection.execute(query).mappings()]
 
     def _parse_job(self, row: sa.RowMapping) -> Job:
-        job = Job(**cast(dict[str, Any], dict(row)))
+        values: dict[str, Any] = dict(row)
+        if not isinstance(values["spec"], dict):  # of another program: a list that fails would take all runs away
+            values["spec"] = {}
+        job = Job(**values)
         reason = self._why_lost(job) if job.active else ""
         return replace(job, status="lost", reason=reason) if reason else job
 

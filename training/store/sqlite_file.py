@@ -171,10 +171,15 @@ class SqliteFile:
 def prepare(connection: sqlite3.Connection, *, reads_only: bool = False) -> None:
     """WAL and foreign keys; transactions begin where SQLAlchemy says so."""
     connection.isolation_level = None
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
     how = ("query_only=ON",) if reads_only else ("journal_mode=WAL", "synchronous=NORMAL")
     with closing(connection.cursor()) as cursor:
         for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "foreign_keys=ON", *how):
             cursor.execute(f"PRAGMA {pragma}")
+
+
+def _lower(text: Any) -> Any:
+    return text.casefold() if isinstance(text, str) else text
 
 
 def _checkpoint(connection: sqlite3.Connection) -> bool:
