@@ -1,11 +1,10 @@
-"""Whose try to sign in is looked at next: where many are wrong, one a second from each address, newcomers first.
+"""Whose try to sign in is looked at next: where many are wrong, one a second from each address, in order.
 
 A guesser can open as many sessions as they like, and behind a proxy all people may have one address. So a try is never
-refused for what others did: it waits in line, before those of sessions that were wrong already. A session that is wrong
-again and again has to wait besides, see `wait_s_after`.
+refused for what others did: it waits in line, where a session that was wrong already stands further behind. One that is
+wrong again and again has to wait besides, see `wait_s_after`.
 """
 
-import itertools
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 _FREE_TRIES = 3
 """Wrong tries of a session, and of an address, before either has to wait."""
 _PACE_S = 1.0
+_PLACES_BEHIND = 10
+"""In line, for each wrong try of the session."""
 _LONGEST_WAIT_S = 30.0
 _FORGOTTEN_S = 600.0
 """After so long without a wrong try an address is as good as new."""
@@ -33,8 +34,7 @@ def wait_s_after(wrong: int) -> float:
 class _Waiting:
     """A session in line."""
 
-    wrong: int
-    order: int
+    place: int
     asked_at: float
 
 
@@ -43,6 +43,8 @@ class _Address:
     wrong: int = 0
     wrong_at: float = 0.0
     next_at: float = 0.0
+    came: int = 0
+    """How many have stood in line so far."""
     line: dict[str, _Waiting] = field(default_factory=dict)
     """By session."""
 
@@ -53,7 +55,6 @@ class SignInTries:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._order = itertools.count()
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
     def wait_s(self, address: str, session: str, wrong: int) -> float:
@@ -67,10 +68,12 @@ class SignInTries:
             found = self._addresses.get(address)
             if found is None or found.wrong < _FREE_TRIES or now - found.wrong_at > _FORGOTTEN_S:
                 return 0.0
-            waiting = found.line.setdefault(session, _Waiting(wrong, next(self._order), now))
-            waiting.asked_at = now
+            if session not in found.line:
+                found.came += 1
+                found.line[session] = _Waiting(found.came + _PLACES_BEHIND * wrong, now)
+            found.line[session].asked_at = now
             found.line = {name: other for name, other in found.line.items() if now - other.asked_at <= _LEFT_S}
-            first = min(found.line, key=lambda name: (found.line[name].wrong, found.line[name].order))
+            first = min(found.line, key=lambda name: found.line[name].place)
             if first != session or now < found.next_at:
                 return min(_PACE_S, max(found.next_at - now, _PACE_S / 10))
             del found.line[session]

@@ -17,7 +17,7 @@ from dashboard.components.sign_in import render_sign_in
 from dashboard.sources import readable_source
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import count, duration, plain
-from training.allowed import allowed_embedding, allowed_source
+from training.allowed import allowed_embedding
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.problems import ProblemSet
 from training.store import Job
@@ -214,7 +214,7 @@ def _take(source: str) -> None:
     try:
         if source not in _CHOICES:
             require_act()
-        source = allowed_source(source, data.home())
+        source = readable_source(source)
         if not data.needs_fetch(source):
             data.problem_set(source)
     except AtlasError as error:
