@@ -22,7 +22,7 @@ FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
 _SHOWN_REJECTIONS = 200
 _JOBS = 20
-_BUSY_POLL_S = 2.0
+_BUSY_POLL_S = 3.0
 _IDLE_POLL_S = 5.0
 
 
