@@ -51,6 +51,8 @@ class Keys(StrEnum):
 
     TOKEN = "token_text"
     RUN_CURVES = "run_curves"
+    RUN_LINE = "run_line"
+    RUN_FIGURES = "run_figures"
     SOURCE_CHOICE = "source_choice"
     SOURCE_FOLDER = "source_folder"
     MAP = "map"

@@ -6,14 +6,16 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from dashboard.components.run_checkpoints import zipped
-from dashboard.components.run_header import _gzipped, evaluation_json, progress_line, scalar_lines
+from dashboard.components.run_header import _gzipped, evaluation_json, scalar_lines
 from dashboard.curves import reward_scalar
+from dashboard.run_head import progress_line
 from dashboard.state import State
 from tests.app_testing import TIMEOUT_S, follow, run_app, words
 from tests.fakes import record_evaluation
@@ -63,6 +65,12 @@ def button(test: AppTest, label: str) -> object:
     return next(button for button in test.button if button.label == label)
 
 
+def heads(test: AppTest) -> list[dict[str, Any]]:
+    """What the browser gets of the line and of the figures."""
+    found = [element.proto for element in test.get("bidi_component")]
+    return [json.loads(proto.json) for proto in found if proto.component_name == "grpo_atlas_live_head"]
+
+
 def cards(test: AppTest) -> str:
     return "".join(element.proto.body for element in test.get("html"))
 
@@ -70,8 +78,14 @@ def cards(test: AppTest) -> str:
 def test_the_head_says_where_the_run_stands_with_its_figures(run_id: str) -> None:
     test = run_app("runs", run=run_id)
     assert not test.exception
-    assert {metric.label for metric in test.metric} >= {"Total reward", "Hard correctness", "Soft correctness"}
-    assert "step 12 of 100, 3 s a step, 4 min 24 s left, training" in str(test.get("progress")[0].proto).replace("\\", "")
+    line, figures = heads(test)
+    assert {figure["title"] for figure in figures["head"]["figures"]} >= {
+        "Total reward",
+        "Hard correctness",
+        "Soft correctness",
+    }
+    assert line["head"]["line"] == "step 12 of 100, 3 s a step, 4 min 24 s left, training"
+    assert line["head"]["fraction"] == pytest.approx(0.12)
     assert {"Stop", "Duplicate"} <= {button.label for button in test.button}
     assert "Every step is drawn." in words(test)
 
@@ -87,7 +101,9 @@ def test_stop_puts_the_request_into_the_store(run_id: str, store: Store) -> None
 def test_an_ended_run_says_why_and_offers_to_resume(run_id: str, store: Store, status: str) -> None:
     store.end(run_id, status, "the disk is full")  # type: ignore[arg-type]
     test = run_app("runs", run=run_id, tab="Configuration")
-    assert "the disk is full" in words(test) + str([progress.proto for progress in test.get("progress")])
+    line, _ = heads(test)
+    assert "the disk is full" in words(test) + line["head"]["line"]
+    assert line["address"] is None
     assert "Resume" in [button.label for button in test.button]
 
 

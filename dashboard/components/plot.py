@@ -169,8 +169,13 @@ def reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | Non
         return None
     if files is not None and len(spec.json) >= _INLINE_CHARACTERS:
         with suppress(HomeError):  # a full disk takes no map away
-            return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
+            return {"revision": spec.revision, "url": file_url(files, files.keep(spec))}
     return {"revision": spec.revision, "json": spec.json}
+
+
+def file_url(files: WebFiles, name: str) -> str:
+    """Where the browser gets one of the files, relative to the page."""
+    return _url("web_files", files.folder, name)
 
 
 def plotly_url() -> str:
@@ -180,4 +185,10 @@ def plotly_url() -> str:
 
 def _url(name: str, folder: Path, file: str) -> str:
     """Where the server gives out a file of a folder, relative to the page."""
-    return f"component/{components_v1.declare_component(name, path=folder).name}/{file}"
+    return f"component/{_served(name, folder)}/{file}"
+
+
+@cache
+def _served(name: str, folder: Path) -> str:
+    """The name under which the server gives out a folder."""
+    return components_v1.declare_component(name, path=folder).name

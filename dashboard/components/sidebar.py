@@ -27,7 +27,7 @@ _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FO
 _SHOWN_REJECTIONS = 200
 _QUEUED_SHOWN = 3
 """Of the jobs that wait for their turn; how many more do is told."""
-_BUSY_POLL_S = 2.0
+_BUSY_POLL_S = 3.0
 _IDLE_POLL_S = 5.0
 
 
