@@ -49,8 +49,11 @@ def test_what_a_page_raises_is_told_in_its_place(
     test = run_app(page)
     assert has_frame(test)
     (told,) = [str(shown.value) for shown in test.error]
-    assert type(error).__name__ in told
     assert "\n\n" in told
+    if isinstance(error, OSError):  # expected of a disk: told in words, without a traceback
+        assert error.strerror in told
+        return
+    assert type(error).__name__ in told
     assert "secret-value" not in words(test)
     log = capsys.readouterr().err
     assert "Traceback" in log
@@ -91,7 +94,7 @@ def test_an_address_whose_check_fails_shows_nothing_that_it_names(
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "train.jsonl").write_text('{"question": "the secret question", "answer": "#### 1"}\n')
-    monkeypatch.setattr("dashboard.components.sidebar.allowed_source", raising(RuntimeError("loop")))
+    monkeypatch.setattr("dashboard.components.sidebar.readable_source", raising(RuntimeError("loop")))
     test = run_app("explore", source=str(outside))
     assert has_frame(test)
     assert "outside" not in words(test)
@@ -147,7 +150,7 @@ def test_a_preset_that_fails_otherwise_takes_no_other_away(home: Home, monkeypat
 
 def test_a_callback_that_fails_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     test = run_app("explore")
-    monkeypatch.setattr("dashboard.components.sidebar.allowed_source", raising(ZeroDivisionError("x")))
+    monkeypatch.setattr("dashboard.components.sidebar.readable_source", raising(ZeroDivisionError("x")))
     test.sidebar.selectbox(key="source_choice").select("demo").run()
     assert has_frame(test)
     assert "failed unexpectedly" in words(test)

@@ -142,7 +142,10 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
                     end_overdue(store, home)
                 looked_at = time.monotonic()
             time.sleep(_POLL_S)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked just now may not have closed its copy yet
 
 
 def _lock_file(home: Home) -> IO[str]:
