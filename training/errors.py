@@ -27,8 +27,11 @@ def one_line(text: str) -> str:
 
 def shown_error(error: BaseException) -> str:
     """An error that nobody expected, on one line: its kind, and the beginning of what it says."""
-    told = one_line(str(error))
     kind = type(error).__name__
+    try:
+        told = one_line(str(error))
+    except Exception:  # an exception of somebody's own kind may raise where it is to say something
+        return kind
     return f"{kind}: {told[:_SHOWN_CHARACTERS]}" if told else kind
 
 

@@ -4,7 +4,6 @@ A preset may be changed by `key=value` assignments. What a setting means and may
 """
 
 import itertools
-import os
 import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import tomli_w
 
 from training.config import SETTINGS, RunConfig, parse_config
 from training.errors import ConfigError, one_line, shown
+from training.files import replace_file
 from training.names import NAME_RULE, is_name
 from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
 
@@ -81,12 +81,9 @@ def save_preset(config: RunConfig, name: str, folder: Path, description: str = "
     if path.exists() and not overwrite:
         raise ConfigError(f"There is a preset {name} already.", "Choose another name, or say that it is to be replaced.")
     line = "".join(letter for letter in " ".join(description.split()) if letter.isprintable())
-    partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        partial.write_text(preset_text(config, line), encoding="utf-8")
-        partial.replace(path)
+        replace_file(path, lambda stream: stream.write(preset_text(config, line).encode()))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigError(
             f"The preset {name} cannot be saved in {folder} ({error.strerror or error}).", "Free some space or mend its rights."
         ) from error

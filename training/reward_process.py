@@ -22,8 +22,8 @@ from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 
-from training.errors import RewardError, shown
-from training.rewards import BUILT_IN, Reward, is_finite, shown_exception
+from training.errors import RewardError, shown, shown_error
+from training.rewards import BUILT_IN, Reward, is_finite
 
 REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
 
@@ -79,7 +79,7 @@ def load_rewards(path: Path) -> dict[str, Reward]:
     try:
         found = runpy.run_path(str(path)).get("REWARDS")
     except BaseException as error:  # also sys.exit(), which would end this process without a word
-        raise RewardError(f"{path} cannot be run: {shown_exception(error)}.", REMEDY) from error
+        raise RewardError(f"{path} cannot be run: {shown_error(error)}.", REMEDY) from error
     if not isinstance(found, list) or not found or not all(isinstance(reward, Reward) for reward in found):
         raise RewardError(f"{path} has no list REWARDS of training.rewards.Reward.", REMEDY)
     for reward in found:
@@ -111,7 +111,7 @@ def _values(reward: Reward, rows: Sequence[tuple[str, str]], at_work: memoryview
     except RewardError:
         raise
     except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
-        raise reward.error(f"raised {shown_exception(error)}", completion) from error
+        raise reward.error(f"raised {shown_error(error)}", completion) from error
     return values
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from training.errors import RewardError, shown
+from training.errors import RewardError, shown, shown_error
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
 
@@ -33,9 +33,6 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _BOXED = "\\boxed{"
-
-_SHOWN = 300
-"""Characters of a value or of an exception's text that an error shows."""
 
 
 def extract_answer(completion: str) -> str:
@@ -190,7 +187,7 @@ class Reward:
         try:
             value = self.function(completion, gold)
         except Exception as error:
-            raise self.error(f"raised {shown_exception(error)}", completion) from error
+            raise self.error(f"raised {shown_error(error)}", completion) from error
         if value is None:
             return None
         if not is_finite(value) or value > self.maximum:
@@ -204,15 +201,6 @@ def is_finite(value: object) -> bool:
         return isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
         return False
-
-
-def shown_exception(error: BaseException) -> str:
-    """What was raised as an error shows it: `ValueError: what it says`."""
-    try:
-        text = str(error)[:_SHOWN]
-    except Exception:
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 REWARDS: dict[str, Reward] = {

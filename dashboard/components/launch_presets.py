@@ -41,6 +41,10 @@ class Card:
     is_own: bool
     on_cpu: bool
 
+    @property
+    def is_usable(self) -> bool:
+        return bool(self.facts)
+
 
 def begin_with(state: State, preset: str = "", run: str = "") -> None:
     """Begin the form with a preset or a run; what was changed elsewhere waits for when one comes back."""
@@ -114,7 +118,13 @@ def _render_card(card: Card, state: State) -> None:
             if chosen:
                 st.badge("chosen", icon=":material/check:", color="blue")
             else:
-                st.button("Choose", key=f"choose {card.name}", on_click=begin_with, args=(state, card.name))
+                st.button(
+                    "Choose",
+                    key=f"choose {card.name}",
+                    on_click=begin_with,
+                    args=(state, card.name),
+                    disabled=not card.is_usable,
+                )
         st.markdown(f":small[{plain(shorten(card.sentence, _SENTENCE_CHARACTERS))}]")
         st.caption(plain(card.facts))
 
