@@ -20,7 +20,7 @@ from dashboard.thinning import Window
 from dashboard.web_files import WebFiles
 from training.errors import AtlasError
 
-_LOOK_S = 0.5
+_LOOK_S = 0.25
 _PATIENCE_S = 45.0
 """Sessions ask every ten seconds; those in a window that lies behind more rarely, which nobody sees."""
 _VIEWS = 16

@@ -27,8 +27,7 @@ _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FO
 _SHOWN_REJECTIONS = 200
 _QUEUED_SHOWN = 3
 """Of the jobs that wait for their turn; how many more do is told."""
-_BUSY_POLL_S = 3.0
-_IDLE_POLL_S = 5.0
+_POLL_S = 5.0
 
 
 def render_sidebar(page: str) -> None:
@@ -47,7 +46,7 @@ def render_sidebar(page: str) -> None:
         with boundary("Looking at the home folder"):
             _render_notices()
         with boundary("Looking for jobs"):
-            fragment(_render_jobs, run_every=_poll_s())()
+            fragment(_render_jobs, run_every=_POLL_S)()
         with boundary("Signing in"):
             render_sign_in()
 
@@ -129,14 +128,6 @@ def _render_problem_set(problems: ProblemSet) -> None:
             st.text(str(rejection))
         if len(problems.rejected) > _SHOWN_REJECTIONS:
             st.caption(f"and {len(problems.rejected) - _SHOWN_REJECTIONS:,} more")
-
-
-def _poll_s() -> float:
-    try:
-        busy = bool(data.store().active_jobs())
-    except StoreFailedError:
-        busy = True  # so that its return is noticed soon
-    return _BUSY_POLL_S if busy else _IDLE_POLL_S
 
 
 def _render_jobs() -> None:

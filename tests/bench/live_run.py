@@ -40,6 +40,8 @@ GOAL_CORES = {10: 0.5, 50: 1.0}
 """Viewers -> cores."""
 OPENING_S = 300.0
 WARM_UP_S = 8.0
+OPENED_APART_S = 0.2
+"""Fifty people do not open a page in the same second, and what a page asks every few seconds it asks from when it was opened."""
 _OTHERS = ("kl", "entropy", "loss", "grad_norm", "learning_rate", "step_time", "num_tokens", "clip_ratio/region_mean")
 _TEXT = (
     "<reasoning>\nThe shop sold 48 apples and then half as many, so it is {} in all\n</reasoning>\n<answer>\n{}\n</answer>\n"
@@ -82,6 +84,7 @@ def bench(folder: Path, browsers: int, clients: int, seconds: float) -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
             for other in others:
                 other.start()
+                time.sleep(OPENED_APART_S)
             pages = [open_page(browser, f"{address}/runs?run={run_id}") for _ in range(browsers)]
             wait = pages[0].wait_for_timeout if pages else lambda milliseconds: time.sleep(milliseconds / 1_000)
             open_all(others, ours, wait)
