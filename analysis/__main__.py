@@ -29,7 +29,7 @@ from analysis.atlas import (
     map_sample,
     stage_keys,
 )
-from analysis.cache import Cache, replace_file
+from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
@@ -39,6 +39,7 @@ from analysis.report import report_json
 from analysis.search import prepare_encoder
 from training.command_line.terminal import check_ctrl_c, run_command
 from training.errors import ConfigError, HomeError
+from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
 from training.jobs import job_process
 from training.options import Parser
@@ -71,14 +72,23 @@ class StageTimes:
         return {stage: round(end - start, 2) for stage, (start, end) in self._spans.items()}
 
 
-def build(source: str, parameters: AtlasParameters, home: Home, report: Callable[[Progress], None]) -> Atlas:
+def build(
+    source: str,
+    parameters: AtlasParameters,
+    home: Home,
+    report: Callable[[Progress], None],
+    unkept: Callable[[HomeError], None] | None = None,
+) -> Atlas:
     """Load a source and build its atlas in the home's cache.
+
+    Args:
+        unkept: as of `build_atlas`.
 
     Raises:
         SourceError, ModelError, HomeError: as `load_problems` and `build_atlas` say.
     """
     embedder = partial(embed, encoders=encoders_folder(home))
-    return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder)
+    return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder, unkept)
 
 
 def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> Atlas:
@@ -233,7 +243,10 @@ def _build(options: argparse.Namespace) -> int:
             times.note(progress)
             tell_store(progress)
 
-        atlas = _build_with_bar(options, home, note)
+        atlas = _build_with_bar(options, home, note, keep=True)
+        keys = stage_keys(atlas.problem_set, atlas.parameters).values()
+        if notice := Cache.from_home(home).stopgap_notice(keys):
+            print(f"warning: {notice}", file=sys.stderr)
         print(json.dumps(_built_facts(atlas, times, home), indent=2) if options.json else _built_text(atlas, times))
     return 0
 
@@ -379,14 +392,28 @@ def _ship(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build_with_bar(options: argparse.Namespace, home: Home, note: Callable[[Progress], None] = lambda progress: None) -> Atlas:
+def _build_with_bar(
+    options: argparse.Namespace, home: Home, note: Callable[[Progress], None] = lambda progress: None, *, keep: bool = False
+) -> Atlas:
+    """The atlas that the options name.
+
+    Args:
+        keep: whether it is built to be kept, so that a cache that cannot be written is an error and not just told.
+    """
+    told: set[str] = set()
+
+    def tell_once(error: HomeError) -> None:
+        if str(error) not in told:
+            print(f"warning: {error}", file=sys.stderr)
+        told.add(str(error))
+
     def report(progress: Progress) -> None:
         check_ctrl_c()
         note(progress)
         bar.show(progress)
 
     with _Bar() as bar:
-        return build(options.source, _parameters(options), home, report)
+        return build(options.source, _parameters(options), home, report, None if keep else tell_once)
 
 
 class _Bar:

@@ -21,7 +21,7 @@ from analysis.layout_process import WORTH_IT, layout_process
 from analysis.leakage import nearest_test
 from analysis.neighbors import Neighbors, nearest_neighbors
 from analysis.report import Report, make_report, pack_report, unpack_report
-from training.errors import ModelError
+from training.errors import HomeError, ModelError
 from training.problems import ProblemSet
 
 Stage = Literal["embeddings", "neighbors", "pca", "nearest_test", "layout", "clusters", "layout_3d", "report"]
@@ -129,6 +129,7 @@ def build_atlas(
     cache: Cache,
     tell: Callable[[Progress], None],
     embedder: embed.Embedder = embed.embed,
+    unkept: Callable[[HomeError], None] | None = None,
 ) -> Atlas:
     """Compute the stages that the cache lacks, and store each as soon as it is there.
 
@@ -138,14 +139,15 @@ def build_atlas(
         cache: read first, written after.
         tell: called at the start of a stage that is computed, after every batch or block, and at its end.
         embedder: turns questions into vectors; tests put a small one here.
+        unkept: called with each stage that the cache does not take; the build then goes on without it.
 
     Raises:
         ModelError: a model cannot be found, loaded or verified, or returns something that is not a number.
-        HomeError: the cache cannot be written.
+        HomeError: the cache cannot be written, and there is no `unkept`.
     """
     embed.fetch_model(parameters.model)
     embed.fetch_model(parameters.compare_with)
-    build = _Build(problem_set, parameters, cache, tell, embedder)
+    build = _Build(problem_set, parameters, cache, tell, embedder, unkept)
     is_long = len(problem_set.problems) >= WORTH_IT and not cache.has(stage_keys(problem_set, parameters)["embeddings"])
     with layout_process() if is_long else nullcontext() as process:
         if process is not None:
@@ -230,12 +232,14 @@ class _Build:
         cache: Cache,
         tell: Callable[[Progress], None],
         embedder: embed.Embedder,
+        unkept: Callable[[HomeError], None] | None,
     ) -> None:
         self.problem_set = problem_set
         self.parameters = parameters
         self.cache = cache
         self.tell = tell
         self.embedder = embedder
+        self.unkept = unkept
         self.lay_out: Callable[..., NDArray[np.float32]] = layout.lay_out
         self._keys = stage_keys(problem_set, parameters)
         self._arrays: dict[Stage, Arrays] = {}
@@ -247,10 +251,18 @@ class _Build:
                 total = len(self.problem_set.problems)
                 self.tell(_progress(stage, 0, total))
                 stored = _WORK[stage].compute(self, lambda done: self.tell(_progress(stage, done, total)))
-                self.cache.write(self._keys[stage], stored)
+                self._keep(stage, stored)
                 self.tell(_progress(stage, total, total))
             self._arrays[stage] = stored
         return self._arrays[stage]
+
+    def _keep(self, stage: Stage, arrays: Arrays) -> None:
+        try:
+            self.cache.write(self._keys[stage], arrays)
+        except HomeError as error:
+            if self.unkept is None:
+                raise
+            self.unkept(error)
 
     @cached_property
     def embeddings(self) -> NDArray[np.float32]:
@@ -353,7 +365,9 @@ def _other_neighbors(build: _Build, advance: Advance) -> tuple[str, Neighbors] |
     parameters = replace(build.parameters, model=build.parameters.compare_with)
     if embed.model_identity(parameters.model) == embed.model_identity(build.parameters.model):
         return None
-    other = _Build(build.problem_set, parameters, build.cache, lambda progress: advance(progress.done), build.embedder)
+    other = _Build(
+        build.problem_set, parameters, build.cache, lambda progress: advance(progress.done), build.embedder, build.unkept
+    )
     return parameters.model, other.neighbors
 
 

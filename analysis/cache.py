@@ -5,19 +5,24 @@ array. One entry is one uncompressed `.npz`, whose checksums reveal a damaged fi
 stages are and what goes into their keys is for `analysis.atlas`.
 """
 
+import errno
 import hashlib
 import json
-import uuid
+import os
+import stat
+import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import HomeError
+from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -38,38 +43,84 @@ class Cache:
 
     root: Path
     shipped: Path | None = None
+    stopgap: Path | None = None
+    """A folder of this user alone, for what the other one does not take; it need not outlive the machine's next start."""
 
     @classmethod
     def from_home(cls, home: Home) -> "Cache":
-        """The cache in a home, with the demo's ready-made map behind it."""
-        return cls(root=home.cache / "atlas", shipped=DEMO_ATLAS)
+        """The cache in a home, with the demo's ready-made map behind it, and room elsewhere where its disk is full."""
+        of_home = hashlib.sha256(str(home.root).encode()).hexdigest()[:16]
+        stopgap = Path(tempfile.gettempdir()) / f"grpo-atlas-{os.getuid()}" / of_home
+        return cls(root=home.cache / "atlas", shipped=DEMO_ATLAS, stopgap=stopgap)
 
     def read(self, key: str) -> Arrays | None:
         """The arrays stored under a key; `None` when there are none or they cannot be read whole."""
-        for folder in (self.root, self.shipped):
-            arrays = _load(_entry(folder, key)) if folder else None
+        for folder in self._folders():
+            arrays = _load(_entry(folder, key))
             if arrays is not None:
                 return arrays
         return None
 
     def has(self, key: str) -> bool:
         """Whether there is an entry, read or damaged."""
-        return any(folder is not None and _entry(folder, key).is_file() for folder in (self.root, self.shipped))
+        return any(_entry(folder, key).is_file() for folder in self._folders())
+
+    def stopgap_notice(self, keys: Iterable[str]) -> str:
+        """What to know where an entry of these is only kept for a while, in words; empty where none is."""
+        places = [next((folder for folder in self._folders() if _entry(folder, key).is_file()), None) for key in keys]
+        if self.stopgap is None or self.stopgap not in places:
+            return ""
+        return f"The cache {self.root} took no more: what was built is in {self.stopgap} until the machine starts anew."
 
     def write(self, key: str, arrays: Arrays) -> None:
-        """Store arrays under a key, replacing what is there.
+        """Store arrays under a key, replacing what is there; in the stopgap folder where the other takes nothing.
 
         Raises:
-            HomeError: the folder cannot be written or the disk is full; nothing partial is left behind.
+            HomeError: neither can be written; nothing partial is left behind.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            replace_file(_entry(self.root, key), lambda file: np.savez(file, allow_pickle=False, **dict(arrays)))
+            _write(self.root, key, arrays)
         except OSError as error:
+            if self.stopgap is not None:
+                with suppress(OSError):
+                    _make_private(self.stopgap)
+                    _write(self.stopgap, key, arrays)
+                    return
             raise HomeError(
                 f"The cache {self.root} cannot be written ({error.strerror or error}).",
                 "Free some space, or set GRPO_ATLAS_HOME to a folder that you may write to.",
             ) from error
+
+    def _folders(self) -> Iterator[Path]:
+        yield self.root
+        if self.stopgap is not None and _is_private(self.stopgap):
+            yield self.stopgap
+        if self.shipped is not None:
+            yield self.shipped
+
+
+def _write(folder: Path, key: str, arrays: Arrays) -> None:
+    replace_file(_entry(folder, key), lambda file: np.savez(file, allow_pickle=False, **dict(arrays)))
+
+
+def _make_private(folder: Path) -> None:
+    """Raise `OSError` unless the folder is, or can be made, this user's alone: others may write beside it."""
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not _is_private(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+def _is_private(folder: Path) -> bool:
+    for place in (folder.parent, folder):
+        try:
+            status = place.lstat()
+        except OSError:
+            return False
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+            return False
+    return True
 
 
 def _entry(folder: Path, key: str) -> Path:
@@ -82,19 +133,3 @@ def _load(file: Path) -> Arrays | None:
             return {name: entry[name] for name in entry.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def replace_file(file: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside the final name, then rename: a reader sees the whole file, the one before, or none.
-
-    Raises:
-        OSError: whatever `write` or the file system raises; the partial file is removed.
-    """
-    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as stream:
-            write(stream)
-        partial.replace(file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

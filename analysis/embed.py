@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from analysis import tfidf
 from analysis.encoder import FORMAT, ConversionError, TextEncoder
 from training import hub
-from training.errors import ModelError
+from training.errors import HomeError, ModelError
 from training.home import Home
 from training.paths import is_folder, parse_path
 
@@ -129,11 +129,10 @@ def embed(texts: Sequence[str], model: str, report: Callable[[int], None], encod
         texts: in any order and of any length; a model reads the start of a long one.
         model: a name as `model_identity` takes it.
         report: called in this thread after every batch or so; if it raises, the rest is dropped.
-        encoders: where converted models are kept. Without it, and on a GPU, torch computes.
+        encoders: where converted models are kept. Without it, where it cannot be written, and on a GPU, torch computes.
 
     Raises:
         ModelError: the model cannot be found, loaded or verified, or returns something that is not a number.
-        HomeError: a converted model cannot be written.
     """
     encodable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     embeddings = _embed_raw(encodable, model, report, encoders)
@@ -151,7 +150,7 @@ def _embed_raw(texts: Sequence[str], model: str, report: Callable[[int], None], 
     if encoders is not None and not _has_gpu():
         try:
             return text_encoder(model, encoders).encode(texts, report)
-        except ConversionError as error:
+        except (ConversionError, HomeError) as error:
             _log.warning("%s torch runs it instead.", error.problem)
     return _embed_with_torch(texts, _load(model), report)
 

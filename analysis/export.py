@@ -49,7 +49,8 @@ def map_texts(table: pd.DataFrame, cell: Callable[[Any], Any]) -> pd.DataFrame:
     shown = table.copy()
     for place, kind in enumerate(table.dtypes):
         if not is_numeric_dtype(kind) and not is_datetime64_any_dtype(kind):
-            shown.isetitem(place, table.iloc[:, place].map(cell))
+            mapped: Any = table.iloc[:, place].map(cell)
+            shown.isetitem(place, mapped)
     return shown
 
 

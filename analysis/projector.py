@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.atlas import SAMPLE_SEED, Atlas, AtlasParameters
-from analysis.cache import replace_file
 from analysis.frame import UNCLUSTERED, atlas_frame, cluster_titles
 from analysis.layout import principal_components
 from training.errors import AtlasError
+from training.files import replace_file
 
 VECTORS = "vectors.tsv"
 METADATA = "metadata.tsv"

@@ -21,7 +21,9 @@ _WORKER = Path(__file__).with_name("search_worker.py")
 _LONGEST_S = 30.0
 """From the start of a process to its end by the clock, on a machine that is busy with other things."""
 _PATIENCE_S = 20.0
-_MEMORY_BYTES = 512 << 20
+MEMORY_BYTES = 512 << 20
+"""Memory for matching, besides what the texts take up."""
+
 _MEMORY_BYTES_A_BYTE = 8
 """What the texts take up once they are read: the line they came in, and a string each."""
 _MOST_MEMORY_BYTES = 2 << 30
@@ -59,8 +61,16 @@ class Texts:
 class SearchPool:
     """Gives searches to at most so many processes; the others wait their turn. May be shared by threads."""
 
-    def __init__(self, processes: int = 1, time_limit_s: float = TIME_LIMIT_S, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(
+        self,
+        processes: int = 1,
+        *,
+        time_limit_s: float = TIME_LIMIT_S,
+        memory_bytes: int = MEMORY_BYTES,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         self._free = threading.BoundedSemaphore(processes)
+        self._memory_bytes = memory_bytes
         self._patience_s = patience_s
         self.time_limit_s = time_limit_s
 
@@ -80,7 +90,7 @@ class SearchPool:
             self._free.release()
 
     def _asked(self, texts: Texts, terms: Sequence[Term]) -> dict[str, Any]:
-        memory = min(_MEMORY_BYTES + _MEMORY_BYTES_A_BYTE * len(texts.line), _MOST_MEMORY_BYTES)
+        memory = min(self._memory_bytes + _MEMORY_BYTES_A_BYTE * len(texts.line), _MOST_MEMORY_BYTES)
         asked = json.dumps([[term.pattern, term.excludes] for term in terms]).encode()
         try:
             done = subprocess.run(

@@ -11,16 +11,20 @@ stands in an address. `dashboard.actions` refuses what is not allowed; what the 
 
 import hmac
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.session_manager import ClientContext
 
 from dashboard import data
+from dashboard.client_address import household
 from dashboard.own_machine import is_own_request
 from dashboard.sign_in_setup import TOKEN_CHARACTERS, takes_token, token, trusts_this_machine, users
+from dashboard.sign_in_tries import wait_s_after
 from dashboard.state import State
 from training.errors import AtlasError
 
@@ -91,18 +95,23 @@ def account_providers() -> list[str]:
 
 
 def sign_in(given: str) -> None:
-    """Let this session act if it knows the token.
+    """Let this session act if it knows the token. Waits for its turn where others guess, see `sign_in_tries`.
 
     Raises:
-        AccessError: it does not, or too many have tried; then even the right one has to wait.
+        AccessError: it does not, or has been wrong too often; then even the right one has to wait.
     """
-    is_right = takes_token() and hmac.compare_digest(given.strip().encode(), token().encode())
-    wait_s = data.sign_in_tries().attempt(is_right)
-    if wait_s:
+    state = State()
+    wait_s = state.token_wrong_at + wait_s_after(state.token_wrong) - time.monotonic()
+    if wait_s > 0:
         raise AccessError("There were too many wrong tries.", f"Try again in {math.ceil(wait_s)} s.")
-    if not is_right:
+    asked = _asked()
+    address = household(asked.remote_ip if asked is not None else None)
+    _wait_for_turn(address, state.token_wrong)
+    if not (takes_token() and hmac.compare_digest(given.strip().encode(), token().encode())):
+        data.sign_in_tries().count_wrong(address)
+        state.token_wrong, state.token_wrong_at = state.token_wrong + 1, time.monotonic()
         raise AccessError("This is not the token.", "Ask who started the dashboard for it.")
-    State().has_token = True
+    state.has_token, state.token_wrong = True, 0
 
 
 def sign_out() -> None:
@@ -118,13 +127,35 @@ def sign_in_required() -> bool:
 
 
 def _is_of_this_machine() -> bool:
-    """Whether the session was opened from a page of this machine, or is none of a browser."""
-    context = get_script_run_ctx()
-    if context is None:
+    """Whether the session was opened from a page of this machine, or there is none."""
+    if get_script_run_ctx() is None:
         return True
-    client = runtime.get_instance().get_client(context.session_id)
-    # Who has left meanwhile cannot be looked at any more.
-    return client is not None and is_own_request(client.client_context.headers)
+    asked = _asked()
+    return asked is not None and is_own_request(asked.headers)
+
+
+def _asked() -> ClientContext | None:
+    """The request that the session's page made last, `None` where there is no session, or its page has been left."""
+    context = get_script_run_ctx()
+    client = runtime.get_instance().get_client(context.session_id) if context is not None else None
+    return client.client_context if client is not None else None
+
+
+def _wait_for_turn(address: str, wrong: int) -> None:
+    """Return when a try from an address is to be looked at.
+
+    Raises:
+        AccessError: the page was left meanwhile.
+    """
+    context = get_script_run_ctx()
+    session, tries = context.session_id if context is not None else "", data.sign_in_tries()
+    try:
+        while wait_s := tries.wait_s(address, session, wrong):
+            if _asked() is None:
+                raise AccessError("The page was left.", "Open it again.")
+            time.sleep(wait_s)
+    finally:
+        tries.leave(address, session)
 
 
 def _has_logged_in() -> bool:

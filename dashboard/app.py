@@ -8,28 +8,33 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.components.errors import boundary
+from dashboard.components.going import Page, render_going
 from dashboard.components.sidebar import render_sidebar
 from dashboard.components.style import render_style
 from dashboard.gate import MIDDLEWARE, started
+from dashboard.stale_requests import leave_out_stale_requests
+from dashboard.state import State
 
 HERE = Path(__file__).resolve().parent
-PAGES = HERE / "app_pages"
 
 if __name__ == "__main__":
+    leave_out_stale_requests()
     st.set_page_config(page_title="GRPO Atlas", page_icon=str(HERE / "icon.svg"), layout="wide")
     page = st.navigation(
         [
-            st.Page(PAGES / "explore.py", title="Explore", icon=":material/scatter_plot:", default=True),
-            st.Page(PAGES / "insights.py", title="Insights", icon=":material/lightbulb:"),
-            st.Page(PAGES / "launch.py", title="Launch", icon=":material/rocket_launch:"),
-            st.Page(PAGES / "runs.py", title="Runs", icon=":material/monitoring:"),
-            st.Page(PAGES / "evaluate.py", title="Evaluate", icon=":material/balance:"),
+            st.Page(HERE / Page.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
+            st.Page(HERE / Page.INSIGHTS, title="Insights", icon=":material/lightbulb:"),
+            st.Page(HERE / Page.LAUNCH, title="Launch", icon=":material/rocket_launch:"),
+            st.Page(HERE / Page.RUNS, title="Runs", icon=":material/monitoring:"),
+            st.Page(HERE / Page.EVALUATE, title="Evaluate", icon=":material/balance:"),
         ]
     )
     render_style()
-    with boundary():
+    with boundary("The sidebar"):
         render_sidebar(page.url_path)
-    with boundary():
+    with boundary("Going to another page"):
+        render_going(State())
+    with boundary(f"The page {page.title}"):
         page.run()
 else:
     app = st.App(__file__, middleware=MIDDLEWARE, lifespan=started)

@@ -16,7 +16,9 @@ import streamlit as st
 from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.outcomes import job_outcomes
+from analysis.search_pool import SearchPool
 from dashboard import figures
+from dashboard.file_queue import FileQueue
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
 from training import hub
@@ -29,6 +31,7 @@ from training.home import Home
 from training.launch import backend_named, check_run
 from training.launch import backend_state as backend_state_now
 from training.own_rewards import register_own_rewards
+from training.paths import parse_path
 from training.playground import Playground
 from training.preflight import Preflight
 from training.preflight.devices import Machine
@@ -43,8 +46,8 @@ _MAPS = 4
 _RUNS = 8
 """Runs whose curves are kept in memory."""
 
-_EVALUATIONS = 16
-"""Evaluations kept in memory; one of 1,319 problems takes about 2 MB."""
+EVALUATIONS = 16
+"""Evaluations kept in memory, and the most side by side; one of 1,319 problems takes about 2 MB."""
 
 _CHECKS = 32
 _CHECKED_S = 60
@@ -186,6 +189,15 @@ def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Sta
     return tuple(stage for stage, key in stage_keys(problems, parameters).items() if cache.has(key))
 
 
+def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
+    """What to know of where a map is kept, in words; mostly nothing.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    return Cache.from_home(home()).stopgap_notice(stage_keys(problems, parameters).values())
+
+
 def outcomes(job_id: str) -> pd.DataFrame:
     """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
     return _outcomes(job_id, store().last_scalar(job_id), last_evaluation(store(), job_id))
@@ -205,15 +217,32 @@ def playground() -> Playground:
     return _playground(home())
 
 
+def search_pool(*, acts: bool) -> SearchPool:
+    """The processes that search texts, of all sessions together; who looks on cannot take those of who may act."""
+    return _search_pool(acts)
+
+
 @st.cache_resource(show_spinner=False)
 def sign_in_tries() -> SignInTries:
-    """How often a wrong token was tried, in all sessions together."""
+    """Who tries to sign in with a token, of all sessions together."""
     return SignInTries()
+
+
+@st.cache_resource(show_spinner=False)
+def file_queue() -> FileQueue:
+    """Where files for downloads are made, for all sessions together."""
+    return FileQueue()
 
 
 def web_files() -> WebFiles:
     """Where large parts of figures are put for the browser."""
     return WebFiles(home().cache / "web")
+
+
+@st.cache_resource(show_spinner=False)
+def opened_sources() -> set[str]:
+    """The sources that somebody who may act has opened since the dashboard started."""
+    return set()
 
 
 def train_steps_spec(problems: ProblemSet, subset: str, ids: Set[str] | None) -> figures.Spec:
@@ -305,7 +334,7 @@ def _outcomes(job_id: str, last_scalar: int, last_evaluation: int) -> pd.DataFra
     return job_outcomes(store(), job_id)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_EVALUATIONS)
+@st.cache_resource(show_spinner=False, max_entries=EVALUATIONS)
 def _evaluation(store_url: str, key: int) -> Evaluation:
     return read_evaluation(store(), key)
 
@@ -313,6 +342,11 @@ def _evaluation(store_url: str, key: int) -> Evaluation:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _playground(home: Home) -> Playground:
     return Playground(home)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _search_pool(acts: bool) -> SearchPool:
+    return SearchPool()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
@@ -355,4 +389,4 @@ def _place(source: str) -> Path | None:
         return None
     if source == "auto" and home().data is not None:
         return home().data
-    return hub.snapshot(home().cache) if source in ("auto", "hub") else Path(source).expanduser().absolute()
+    return hub.snapshot(home().cache) if source in ("auto", "hub") else parse_path(source, SourceError)

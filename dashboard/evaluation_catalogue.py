@@ -25,6 +25,8 @@ class Measured:
     """The problems' source; evaluations of other sources have nothing to compare."""
     settings: str
     """How completions were drawn, so that a difference in that is not taken for one in skill."""
+    is_run: bool
+    """Whether a run made it, and no job that measures a model alone."""
 
     @property
     def id(self) -> str:
@@ -72,10 +74,10 @@ def _order(job: Job) -> tuple[bool, int]:
 def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, int]]) -> Measured:
     source = str(job.spec.get("source", ""))
     if job.kind != "evaluate":
-        return Measured(heading, f"{job.id} {_label(heading)}", job.id, source, _settings(job.spec, "evaluation_"))
+        return Measured(heading, f"{job.id} {_label(heading)}", job.id, source, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, source, _settings(job.spec, ""))
+    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, source, _settings(job.spec, ""), False)
 
 
 def _label(heading: Heading) -> str:

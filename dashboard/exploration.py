@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analysis.atlas import Atlas
 from analysis.outcomes import outcome
-from analysis.search import SearchError
+from analysis.search_pool import SearchError
 from dashboard import data, filters, map_data
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
 from dashboard.state import State

@@ -15,7 +15,7 @@ from training.rewards import REWARDS
 REWARDS_TABLE = "rewards."
 WHOLE = "all"
 """In place of a subset's reference (`name@version`): the whole train split."""
-_ADDRESS_CHARACTERS = 4_000
+ADDRESS_CHARACTERS = 4_000
 """Longer changes, such as a pasted system prompt of pages, do not fit into an address."""
 
 _GREATEST = 2**53 - 1
@@ -88,7 +88,7 @@ def parse_changes(text: str) -> Changes:
 def write_changes(changes: Changes) -> str:
     """For an address; empty when there is too much to write."""
     text = json.dumps(dict(changes), ensure_ascii=False, separators=(",", ":"))
-    return text if len(text) <= _ADDRESS_CHARACTERS else ""
+    return text if len(text) <= ADDRESS_CHARACTERS else ""
 
 
 def group_of(setting: str) -> str:

@@ -13,7 +13,9 @@ from analysis import frame as frames
 from analysis import search
 from analysis.atlas import Atlas, AtlasParameters
 from analysis.encoder import TextEncoder
+from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
 from dashboard import atlas_figure, data, figures, training_map_figure
+from dashboard.access import may_act
 from dashboard.colourings import ByNumber, Colouring
 from training.store import curation
 
@@ -61,9 +63,13 @@ def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool
     """(N,) which questions hold the words, or match the regular expression.
 
     Raises:
-        SearchError: the query cannot be read.
+        SearchError: the query cannot be read or answered.
     """
-    return _text_matches(shown.problem_set.content_hash, query, mode, shown)
+    content_hash = shown.problem_set.content_hash
+    found = _text_matches(content_hash, query, mode, _texts(content_hash, shown), data.search_pool(acts=may_act()))
+    if isinstance(found, SearchError):
+        raise SearchError(found.problem, found.remedy)
+    return found
 
 
 def search_is_ready(model: str) -> bool:
@@ -135,9 +141,22 @@ def _cluster_table(content_hash: str, parameters: AtlasParameters, stages: int, 
     return frames.cluster_frame(_shown)
 
 
+@st.cache_resource(show_spinner=False, max_entries=_MAPS)
+def _texts(content_hash: str, _shown: Atlas) -> Texts:
+    return Texts.of([problem.question for problem in _shown.problem_set.problems])
+
+
 @st.cache_resource(show_spinner=False, max_entries=_QUERIES)
-def _text_matches(content_hash: str, query: str, mode: search.Mode, _shown: Atlas) -> NDArray[np.bool_]:
-    return search.match_text([problem.question for problem in _shown.problem_set.problems], query, mode)
+def _text_matches(
+    content_hash: str, query: str, mode: search.Mode, _questions: Texts, _pool: SearchPool
+) -> NDArray[np.bool_] | SearchError:
+    """What was found, or why nothing can be: a query that takes too long would take as long again with every rerun."""
+    try:
+        return search.match_text(_questions, query, mode, _pool)
+    except SearchBusyError:
+        raise
+    except SearchError as error:
+        return SearchError(error.problem, error.remedy)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

@@ -4,7 +4,7 @@ A run may be going on, so everything is cached by how far its records reach; eve
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from analysis.outcomes import RunGroups
 from dashboard import figures, map_data, training_map_figure
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
-from dashboard.curves import Curve, curve_figure, in_words
-from dashboard.data import store
-from dashboard.thinning import Window
+from dashboard.curves import curve_figure, in_words
+from dashboard.data import store, web_files
+from dashboard.live_run import LiveRun, Now, View
+from dashboard.run_head import Head, head_names, head_of
+from training.config import RunConfig, parse_config
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
@@ -28,8 +30,8 @@ from training.store.sessions import step_times as step_times_of
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""
 
-_COMPARED = 32
-"""Runs whose curves are kept for comparisons, which read few of each."""
+COMPARED = 32
+"""The most runs that are compared; their curves are kept, of which a comparison reads few of each."""
 
 _HEALTH_SHARE = 20
 """A run that goes on is examined again when it is longer by a twentieth."""
@@ -45,15 +47,36 @@ def logged_names(run_id: str) -> frozenset[str]:
     return _logged_names(run_id, store().last_scalar(run_id))
 
 
-def curves_json(
-    run_id: str, shown: Sequence[Curve], max_steps: int, weight: float = 0.0, window: Window | None = None
-) -> bytes:
+def curves_json(run_id: str, view: View) -> bytes:
     """A run's curves, ready for the browser; made anew when a step was logged, once for all sessions that look at it.
 
     See `curves.curve_figure` and `figures.panels_json`.
     """
-    newest, series = _current(run_id, {name for curve in shown for name in curve.names})
-    return _curves_json(run_id, newest, tuple(shown), max_steps, weight, window, series)
+    newest, series = _current(run_id, view.names)
+    return _curves_json(run_id, newest, view, series)
+
+
+def head_now(run: Job, config: RunConfig) -> Head:
+    """The head of a run's page."""
+    return head_of(run, config, series_of(run.id, head_names(config)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+def live_run(run_id: str) -> LiveRun:
+    """What moves of a run that goes on, for all sessions together."""
+    rows, kept = store(), _run_series(run_id)
+    config = parse_config(rows.job(run_id).spec)
+
+    def series(names: Iterable[str]) -> tuple[int, dict[str, Series]]:  # without a session, as whatever the reader calls
+        with kept.lock:
+            kept.series.update(rows)
+            return kept.series.newest, {name: kept.series.get(rows, name) for name in names}
+
+    def look() -> Now:
+        newest, found = series(head_names(config))
+        return Now(newest, head_of(rows.job(run_id), config, found))
+
+    return LiveRun(run_id, web_files(), look, lambda view: _panels(run_id, view, series(view.names)[1]))
 
 
 def health_of(run: Job) -> Examination | None:
@@ -111,18 +134,20 @@ def folder_size(folder: Path) -> int | None:
 
 def _current_groups(run_id: str) -> tuple[int, pd.DataFrame]:
     """How far the run's rollouts are read, and its groups as they stand there."""
+    rows = store()  # first: where it is another one than before, nothing that was kept is used
     kept = _run_groups(run_id)
     with kept.lock:
-        kept.groups.update(store())
+        kept.groups.update(rows)
         return kept.groups.newest, kept.groups.frame
 
 
 def _current(run_id: str, names: Iterable[str]) -> tuple[int, dict[str, Series]]:
     """How far the run's scalars are read, and the series as they stand there."""
+    rows = store()
     kept = _run_series(run_id)
     with kept.lock:
-        kept.series.update(store())
-        return kept.series.newest, {name: kept.series.get(store(), name) for name in names}
+        kept.series.update(rows)
+        return kept.series.newest, {name: kept.series.get(rows, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -175,7 +200,7 @@ def _changes(
     return changed_problems(*_ends, _shown, map_data.rows(_shown), _groups)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=COMPARED)
 def _run_series(run_id: str) -> _Kept:
     return _Kept(RunSeries(run_id), threading.Lock())
 
@@ -185,23 +210,26 @@ def _logged_names(run_id: str, last_scalar: int) -> frozenset[str]:
     return frozenset(series_names(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS, hash_funcs={Curve: repr})
-def _curves_json(
-    run_id: str,
-    newest: int,
-    shown: tuple[Curve, ...],
-    max_steps: int,
-    weight: float,
-    window: Window | None,
-    _series: dict[str, Series],
-) -> bytes:
+@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS, hash_funcs={View: repr})
+def _curves_json(run_id: str, newest: int, view: View, _series: dict[str, Series]) -> bytes:
+    return _panels(run_id, view, _series)
+
+
+def _panels(run_id: str, view: View, series: dict[str, Series]) -> bytes:
     return figures.panels_json(
         figures.Panel(
             curve.key,
-            in_words(_series, curve),
-            curve_figure(_series, curve, max_steps=max_steps, view=f"{run_id} {curve.key}", weight=weight, window=window),
+            in_words(series, curve),
+            curve_figure(
+                series,
+                curve,
+                max_steps=view.max_steps,
+                view=f"{run_id} {curve.key}",
+                weight=view.weight,
+                window=view.window,
+            ),
         )
-        for curve in shown
+        for curve in view.shown
     )
 
 
@@ -215,12 +243,12 @@ def _evaluations(run_id: str, last_evaluation: int) -> tuple[Evaluation, ...]:
     return tuple(complete_evaluations(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4 * _COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=4 * COMPARED)
 def _evaluation_scores(run_id: str, last_evaluation: int) -> tuple[Scores, ...]:
     return tuple(scores_of(evaluation) for evaluation in complete_evaluations(store(), run_id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=_COMPARED)
+@st.cache_resource(show_spinner=False, max_entries=COMPARED)
 def _step_times(run_id: str, last_scalar: int) -> Series:
     return step_times_of(store(), run_id)
 

@@ -1,4 +1,4 @@
-"""The list of runs as rows: which runs it shows, what stands in each row, and the queue. Nothing here knows Streamlit."""
+"""The list of runs as rows: what stands in each, and the queue. Nothing here knows Streamlit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,12 @@ from dashboard.text import count, duration, shorten
 from training.backends import local
 from training.rewards import REWARDS
 from training.store import LOCAL, Job
+from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks
 from training.store.sessions import Session, worked_s
 
 _NOTE_CHARACTERS = 80
 _REASON_CHARACTERS = 120
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """Which runs are asked for."""
-
-    search: str = ""
-    """Words that must all occur in the id, preset, model, source, tags or note."""
-    statuses: tuple[str, ...] = ()
-    """Any of them; with none, all."""
-    tags: tuple[str, ...] = ()
-    """All of them."""
-    archived: bool = False
-    """Whether archived runs are shown too."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +25,6 @@ class Waiting:
     position: int
     job: Job
     waits_for: str
-
-
-def matching_runs(runs: Sequence[Job], marks: Mapping[str, Marks], asked: RunFilter) -> list[Job]:
-    """The runs that are asked for, in the order given."""
-    words = asked.search.casefold().split()
-    return [run for run in runs if _matches(run, marks.get(run.id, Marks()), asked, words)]
 
 
 def run_table(
@@ -64,11 +45,23 @@ def run_table(
     )
 
 
+def found_line(found: FoundRuns, size: int) -> str:
+    """How many runs the list holds, how many of them a page shows, and how many it leaves out.
+
+    Args:
+        size: runs on a page.
+    """
+    first = (found.page - 1) * size + 1
+    paged = f", {first:,} to {first + len(found.runs) - 1:,} shown" if found.matching > size else ""
+    hidden = found.total - found.matching
+    return count(found.matching, "run") + paged + (f", {hidden:,} more are filtered out or archived" if hidden else "")
+
+
 def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
     """The jobs that wait for their turn, each backend's in submission order, with what each waits for.
 
     Args:
-        jobs: newest first.
+        jobs: the active ones, newest first.
     """
     found = []
     for backend in sorted({job.backend for job in jobs}):
@@ -90,16 +83,6 @@ def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
     if before:
         return f"for {before[-1].id}" + (f", and {count(len(before) - 1, 'job')} before that" if before[1:] else "")
     return "for nothing: it is starting" if not job.worker else "for this machine's accelerator"
-
-
-def _matches(run: Job, marks: Marks, asked: RunFilter, words: Sequence[str]) -> bool:
-    if marks.archived and not asked.archived:
-        return False
-    if (asked.statuses and run.status not in asked.statuses) or not set(asked.tags).issubset(marks.tags):
-        return False
-    told = (run.id, *(str(run.spec.get(name, "")) for name in ("preset", "model", "source", "subset")), *marks.tags, marks.note)
-    text = "\n".join(told).casefold()
-    return all(word in text for word in words)
 
 
 def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Session]) -> dict[str, object]:

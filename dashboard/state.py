@@ -20,10 +20,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
 from analysis.outcomes import OF_TRAINING
 from dashboard.filters import MODES, Filters
-from dashboard.launch_changes import Changes, parse_changes, write_changes
-from dashboard.run_rows import RunFilter
+from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
 from training.insight.rollout_pages import Asked, Key, Level, Order, Verdict
 from training.prompts import SYSTEM_PROMPT
+from training.store.job_search import RunFilter
 
 TEST_CHANGES = "test"
 MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
@@ -35,12 +35,24 @@ Number = TypeVar("Number", int, float)
 _UNDER_WAY_S = 3.0
 """A request that comes later than this after the address was written knows of it."""
 
+TEXT_CHARACTERS = 1_000
+"""What a field of one line holds, and a value in the address: names, paths, a question to look for."""
+LONG_TEXT_CHARACTERS = 20_000
+"""What a field of many lines holds: a prompt, a question."""
+_SEARCH_CHARACTERS = 200
+"""What is looked for in many rows."""
+_LIST_CHARACTERS = 8_000
+_LIST_PARTS = 200
+"""Several values in the address, and their number."""
+
 
 class Keys(StrEnum):
     """Keys of widgets."""
 
     TOKEN = "token_text"
     RUN_CURVES = "run_curves"
+    RUN_LINE = "run_line"
+    RUN_FIGURES = "run_figures"
     SOURCE_CHOICE = "source_choice"
     SOURCE_FOLDER = "source_folder"
     MAP = "map"
@@ -150,7 +162,10 @@ def _joined(values: Sequence[object]) -> str:
 
 
 def _texts(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(",") if part)
+    found = tuple(part for part in text.split(",") if part)
+    if len(found) > _LIST_PARTS:
+        raise ValueError(f"{len(found)} values")
+    return found
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -198,11 +213,14 @@ class Field(Generic[Value]):
         write: Callable[[Any], str] = str,
         *,
         followed: bool = True,
+        longest: int | None = None,
     ) -> None:
         self.default = default
         self.url = url
         self.followed = followed
         """Whether a link within the session sets it here; otherwise the page that it leads to sees to it."""
+        self.longest = longest or (_LIST_CHARACTERS if isinstance(default, tuple) else TEXT_CHARACTERS)
+        """Characters of its text, in the address and in a field: whoever looks on may write anything into both."""
         self.parse = parse or type(default)
         """From the address's text; raises `ValueError` where that is no such value."""
         self.write = write
@@ -257,6 +275,19 @@ class Address:
         return any(address == replaced for _, replaced in self.recent())
 
 
+@dataclass(frozen=True)
+class Going:
+    """A page that the browser has been asked to open, see `components.going`."""
+
+    page: str
+    address: Mapping[str, str]
+    """The query."""
+    origin: str
+    """Path of the page that is left."""
+    number: str
+    """Another for each time that one goes."""
+
+
 class State:
     """The session's memory. Holds nothing itself, so it can be made wherever it is needed."""
 
@@ -269,6 +300,9 @@ class State:
 
     has_token: Field[bool] = Field(False)
     """Whether the person has given the right token; never in the address."""
+    token_wrong: Field[int] = Field(0)
+    token_wrong_at: Field[float] = Field(0.0)
+    """How often in a row they have not, and when last (on the monotonic clock, in seconds)."""
 
     model: Field[str] = Field(AtlasParameters.model, url="model")
     compare_with: Field[str] = Field(AtlasParameters.compare_with, url="compare")
@@ -310,11 +344,15 @@ class State:
 
     run: Field[str] = Field("", url="run")
     """The id of the run shown, empty for the list of runs."""
-    run_search: Field[str] = Field("", url="find")
+    run_search: Field[str] = Field("", url="find", longest=_SEARCH_CHARACTERS)
     run_statuses: Field[tuple[str, ...]] = Field((), url="status", parse=_texts, write=_joined)
     run_tags: Field[tuple[str, ...]] = Field((), url="tag", parse=_texts, write=_joined)
     run_archived: Field[bool] = Field(False, url="archived", parse=lambda text: text == "True")
     """Which runs the list shows."""
+    run_page: Field[int] = Field(1, url="page", parse=_within(1, 1_000_000, int))
+    """Which page of them, counted from 1."""
+    paged_filter: Field[RunFilter | None] = Field(None)
+    """What was asked for when the page was turned to, `None` before that."""
     marked_runs: Field[tuple[str, ...]] = Field(())
     """Ids of the runs chosen in the list."""
     compared_runs: Field[tuple[str, ...]] = Field((), url="runs", parse=_texts, write=_joined)
@@ -341,7 +379,7 @@ class State:
     at_completion: Field[int] = Field(0, url="completion", parse=_within(0, 1_000_000, int))
     """Which group of the step, and which completion of the group stands out (0 for none), both counted from 1."""
     differences: Field[bool] = Field(False, url="differences", parse=lambda text: text == "True")
-    rollout_text: Field[str] = Field("", url="text")
+    rollout_text: Field[str] = Field("", url="text", longest=_SEARCH_CHARACTERS)
     rollout_verdict: Field[Verdict] = Field("", url="verdict", parse=_choice(Verdict))
     rollout_reward: Field[str] = Field("", url="reward")
     rollout_level: Field[Level] = Field("", url="level", parse=_choice(Level))
@@ -350,6 +388,7 @@ class State:
     rollout_pages: Field[tuple[Asked, tuple[Key, ...]]] = Field((Asked(), ()))
     """What was asked, and where the pages begin that were turned to since, the present one last."""
     _address: Field[Address] = Field(Address())
+    going: Field[Going | None] = Field(None)
     told: Field[Told | None] = Field(None)
     """What the session has been told of jobs, `None` before it was told anything."""
     viewed_run: Field[str] = Field("")
@@ -358,7 +397,7 @@ class State:
     """The preset that the launch form begins with."""
     launch_from: Field[str] = Field("", url="from", followed=False)
     """The run whose configuration the launch form begins with instead, empty for the preset."""
-    launch_changes: Field[Changes] = Field({}, url="set", parse=parse_changes, write=write_changes)
+    launch_changes: Field[Changes] = Field({}, url="set", parse=parse_changes, write=write_changes, longest=ADDRESS_CHARACTERS)
     """What was changed in the launch form; never changed in place."""
     launch_shelf: Field[Mapping[str, Changes]] = Field({})
     """The changes made to other presets and runs, kept for when one comes back to them."""
@@ -382,9 +421,9 @@ class State:
     """The problem whose completions are shown side by side."""
     play_model: Field[str] = Field("", url="ask")
     """The checkpoint's folder or the model that is asked; empty for the newest checkpoint."""
-    play_question: Field[str] = Field("")
+    play_question: Field[str] = Field("", longest=LONG_TEXT_CHARACTERS)
     play_gold: Field[str] = Field("")
-    play_system: Field[str] = Field(SYSTEM_PROMPT)
+    play_system: Field[str] = Field(SYSTEM_PROMPT, longest=LONG_TEXT_CHARACTERS)
     play_temperature: Field[float] = Field(0.0)
     play_samples: Field[int] = Field(1)
     play_length: Field[int] = Field(200)
@@ -392,7 +431,7 @@ class State:
     exchange: Field[Any] = Field(None)
     """The `training.playground.Exchange` whose answers are shown."""
 
-    bench_completion: Field[str] = Field("")
+    bench_completion: Field[str] = Field("", longest=100_000)
     bench_gold: Field[str] = Field("")
     """What the reward bench scores."""
 
@@ -435,6 +474,10 @@ class State:
 
         return {"key": key, "on_change": take}
 
+    def bind_text(self, field: "Field[str]", key: Keys) -> dict[str, Any]:
+        """`bind` for a field in which one writes: no more than it may hold is taken, whatever is sent."""
+        return self.bind(field, key) | {"max_chars": field.longest}
+
     def read_url(self, page: str) -> None:
         """Take over what the address says if a person has changed it; what makes no sense is left.
 
@@ -461,19 +504,24 @@ class State:
         self._address = replace(memory, page=page, shown=address, replaced=())
 
     def _take(self, address: Mapping[str, str], *, is_link: bool) -> None:
-        """Set the fields that an address names."""
+        """Set the fields that an address names; a value that is longer than the field may be makes no sense."""
+        fields = _url_fields()
+        address = {name: text for name, text in address.items() if name in fields and len(text) <= fields[name].longest}
         if str(State.run.url) in address:  # before its step and group, which the address may name too
             self.open_run(address[str(State.run.url)])
-        for name in address.keys() & _url_fields().keys():
-            field = _url_fields()[name]
-            if field.followed or not is_link:
+        for name, text in address.items():
+            if fields[name].followed or not is_link:
                 with suppress(ValueError):
-                    field.__set__(self, field.parse(address[name]))
+                    fields[name].__set__(self, fields[name].parse(text))
+
+    def address(self, *fields: "Field[Any]") -> dict[str, str]:
+        """What an address says of these fields, defaults left out."""
+        values = {field: field.__get__(self, State) for field in fields}
+        return {str(field.url): field.write(value) for field, value in values.items() if value != field.default}
 
     def write_url(self, *fields: "Field[Any]") -> None:
         """Make the address show these fields, defaults left out, and nothing else."""
-        values = {field: field.__get__(self, State) for field in fields}
-        shown = {str(field.url): field.write(value) for field, value in values.items() if value != field.default}
+        shown = self.address(*fields)
         memory = self._address
         known = memory.fields.get(memory.page or "", frozenset()) | {str(field.url) for field in fields}
         self._address = memory = replace(memory, fields={**memory.fields, memory.page or "": known})

@@ -1,4 +1,4 @@
-"""Files for the browser, named by their content: written once, compressed, the longest unused removed.
+"""Files for the browser: most named by their content and written once, some written anew; the longest unused are removed.
 
 How they are served and kept on the other side is for `components/plot.py` and `plot.js`.
 """
@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cache import replace_file
 from dashboard.figures import Spec
 from training.errors import HomeError
+from training.files import replace_file
 
 _GZIP_LEVEL = 1
 """Higher ones take three times as long for a tenth less."""
@@ -28,25 +28,35 @@ class WebFiles:
         """The name of the file with this content (JSON, gzip), written if it is not there.
 
         Raises:
+            HomeError: as of `put`.
+        """
+        name = f"{spec.revision}.json.gz"
+        try:
+            os.utime(self.folder / name)  # marks it as used
+        except OSError:
+            if (self.folder / name).is_file():  # it can only be read, which is enough
+                return name
+            self.put(name, gzip.compress(spec.json.encode(), _GZIP_LEVEL))
+        return name
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, instead of the one of that name if there is one.
+
+        Raises:
             HomeError: the folder cannot be written or the disk is full; nothing partial is left behind.
         """
-        file = self.folder / f"{spec.revision}.json.gz"
+        file = self.folder / name
         try:
-            try:
-                os.utime(file)  # marks it as used
-            except OSError:
-                if file.is_file():  # it can only be read, which is enough
-                    return file.name
-                self.folder.mkdir(parents=True, exist_ok=True)
-                packed = gzip.compress(spec.json.encode(), _GZIP_LEVEL)
-                replace_file(file, lambda stream: stream.write(packed))
+            is_new = not file.exists()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(file, lambda stream: stream.write(content))
+            if is_new:
                 self._trim(file)
         except OSError as error:
             raise HomeError(
                 f"The folder {self.folder} cannot be written ({error.strerror or error}).",
                 "Free some space, or set GRPO_ATLAS_HOME to a folder that you may write to.",
             ) from error
-        return file.name
 
     def _trim(self, newest: Path) -> None:
         """Remove the longest unused files beyond the limit."""

@@ -76,7 +76,7 @@ class Postgres:
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
             )
-        for _ in range(600):
+        for _ in range(6000):
             assert self._process.poll() is None, (self._folder / "log").read_text()
             try:
                 self._connect().close()
@@ -89,7 +89,7 @@ class Postgres:
         """End it: SIGINT says goodbye to its clients, SIGQUIT is a crash."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(60)
+            self._process.wait(600)
             self._process = None
 
     def url(self, database: str) -> str:
@@ -105,7 +105,11 @@ class Postgres:
         self._sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         yield self.url(name)
         if self._process is not None:
-            self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+            self._sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def drop(self, url: str) -> None:
+        """Take a database away from under those who use it."""
+        self._sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
     def _sql(self, statement: Any) -> None:
         with self._connect() as connection:

@@ -53,6 +53,14 @@ class RawSession:
         Raises:
             RefusedError: the server closes the connection.
         """
+        return self.connect().run()
+
+    def connect(self) -> "RawSession":
+        """Connect, and say nothing yet.
+
+        Raises:
+            RefusedError: the server closes the connection.
+        """
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S, source_address=(self.source, 0))
         try:
             self._socket = connect(
@@ -64,10 +72,11 @@ class RawSession:
                 max_size=None,
                 ping_interval=None,
                 open_timeout=TIMEOUT_S,
+                legacy=True,  # a connection, not what opens one
             )
         except (InvalidHandshake, ConnectionClosed, EOFError) as error:
+            raw.close()
             raise RefusedError(str(error)) from error
-        self.run()
         return self
 
     def close(self) -> None:

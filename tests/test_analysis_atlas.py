@@ -186,6 +186,19 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_there(
     assert {file: file.read_bytes() for file in cache.root.iterdir()} == before
 
 
+def test_a_build_goes_on_without_a_cache_where_that_is_only_to_be_told(
+    tmp_path: Path, cache: Cache, parameters: AtlasParameters
+) -> None:
+    (tmp_path / "file").touch()
+    told: list[HomeError] = []
+    without = Cache(tmp_path / "file" / "cache")
+    built = build_atlas(problem_set(30), parameters, without, ignore, FakeEmbedder(), told.append)
+    assert built.complete
+    assert len(told) >= len(STAGES)
+    kept = build_atlas(problem_set(30), parameters, cache, ignore, FakeEmbedder())
+    assert np.array_equal(built.views["2-D"], kept.views["2-D"])
+
+
 def test_progress_rises_to_one_and_says_what_is_done(cache: Cache, parameters: AtlasParameters) -> None:
     reports: list[Progress] = []
     build_atlas(problem_set(30), parameters, cache, reports.append, FakeEmbedder())

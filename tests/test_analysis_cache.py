@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.cache import Cache, cache_key, replace_file
+from analysis.cache import Cache, cache_key
 from training.errors import HomeError
 from training.home import DEMO_ATLAS, Home
 
@@ -95,16 +95,35 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) 
         Cache(tmp_path / "file" / "cache").write("a", ARRAYS)
 
 
-def test_a_failed_replacement_keeps_the_file_before(tmp_path: Path) -> None:
-    def interrupted(_: object) -> None:
-        raise KeyboardInterrupt
-
-    file = tmp_path / "file"
-    file.write_bytes(b"before")
-    with pytest.raises(KeyboardInterrupt):
-        replace_file(file, interrupted)
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
-
-
 def test_the_cache_of_a_home_has_the_demo_behind_it(home: Home) -> None:
-    assert Cache.from_home(home) == Cache(home.cache / "atlas", shipped=DEMO_ATLAS)
+    cache = Cache.from_home(home)
+    assert (cache.root, cache.shipped) == (home.cache / "atlas", DEMO_ATLAS)
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Cache:
+    """A cache whose folder cannot be made."""
+    (tmp_path / "file").touch()
+    return Cache(tmp_path / "file" / "cache", stopgap=tmp_path / "user" / "home")
+
+
+def test_what_the_cache_does_not_take_is_kept_for_a_while_and_said(crowded: Cache) -> None:
+    assert crowded.stopgap_notice(["a"]) == ""
+    crowded.write("a", ARRAYS)
+    assert crowded.has("a")
+    found = crowded.read("a")
+    assert found is not None
+    assert np.array_equal(found["rows"], ARRAYS["rows"])
+    assert str(crowded.stopgap) in crowded.stopgap_notice(["b", "a"])
+    assert crowded.stopgap_notice(["b"]) == ""
+
+
+def test_a_stopgap_that_others_may_write_to_is_not_used(crowded: Cache) -> None:
+    assert crowded.stopgap is not None
+    crowded.stopgap.mkdir(parents=True)
+    crowded.stopgap.chmod(0o777)
+    with pytest.raises(HomeError):
+        crowded.write("a", ARRAYS)
+    assert list(crowded.stopgap.iterdir()) == []
+    Cache(crowded.stopgap).write("a", ARRAYS)
+    assert not crowded.has("a")

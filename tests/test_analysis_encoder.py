@@ -6,14 +6,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from analysis import embed
-from analysis.encoder import GRAPH, MANIFEST, TOKENIZER, WEIGHTS, ConversionError, TextEncoder
-from tests.embedding_testing import make_tiny_model
+from analysis.encoder import GRAPH, MANIFEST, TOKENIZER, WEIGHTS, ConversionError, Precision, TextEncoder
+from tests.embedding_testing import DTYPES, calculate_in, make_tiny_model, same_direction
 from training.errors import HomeError
 
 TEXTS = [
@@ -49,27 +49,33 @@ def ignore(done: int) -> None:
     pass
 
 
-def lowest_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float((embed.unit_rows(one) * embed.unit_rows(other)).sum(axis=1).min())
-
-
-def encoder_in(encoders: Path) -> TextEncoder:
+def encoder_in(encoders: Path, precision: Precision | None = None) -> TextEncoder:
     (folder,) = encoders.iterdir()
-    encoder = TextEncoder.load(folder)
+    encoder = TextEncoder.load(folder, precision)
     assert encoder is not None
     return encoder
 
 
-def test_a_converted_model_gives_the_vectors_of_torch(tiny_model: Path, converted: Path) -> None:
+def test_a_converted_model_gives_unit_rows(tiny_model: Path, converted: Path) -> None:
     rows = embed.embed(TEXTS, str(tiny_model), ignore, converted)
     assert rows.shape == (len(TEXTS), 16)
     assert rows.dtype == np.float32
-    assert lowest_cosine(rows, embed.embed(TEXTS, str(tiny_model), ignore)) > 0.9999
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_converted_model_gives_the_vectors_of_torch(
+    precision: Precision, dtype: str, tiny_model: Path, converted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calculate_in(dtype, monkeypatch)
+    rows = encoder_in(converted, precision).encode(TEXTS)
+    assert same_direction(rows, embed.embed(TEXTS, str(tiny_model), ignore))
 
 
 def test_the_default_model_gives_the_vectors_of_torch_once_converted(tmp_path: Path) -> None:
     rows = embed.embed(TEXTS, embed.DEFAULT_MODEL, ignore, tmp_path)
-    assert lowest_cosine(rows, embed.embed(TEXTS, embed.DEFAULT_MODEL, ignore)) > 0.999
+    assert same_direction(rows, embed.embed(TEXTS, embed.DEFAULT_MODEL, ignore))
 
 
 def test_progress_rises_to_the_number_of_texts(converted: Path) -> None:
@@ -95,7 +101,7 @@ def test_threads_may_share_an_encoder(converted: Path) -> None:
     alone = encoder.encode(TEXTS)
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda turn: encoder.encode(TEXTS), range(8)))
-    assert all(np.allclose(rows, alone, atol=1e-5) for rows in together)
+    assert all(same_direction(rows, alone) for rows in together)
 
 
 def test_a_model_is_converted_once(tiny_model: Path, encoders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +149,7 @@ def test_a_model_that_cannot_be_converted_runs_with_torch(
 
     monkeypatch.setattr(convert, "_translate", refuse)
     rows = embed.embed(TEXTS, str(tiny_model), ignore, tmp_path / "encoders")
-    assert lowest_cosine(rows, embed.embed(TEXTS, str(tiny_model), ignore)) > 0.9999
+    assert same_direction(rows, embed.embed(TEXTS, str(tiny_model), ignore))
     assert "(no such operation). torch runs it instead." in caplog.text
     assert list((tmp_path / "encoders").iterdir()) == []
 
@@ -175,6 +181,7 @@ def test_encoding_imports_nothing_heavy_and_reports_to_nobody(converted: Path, t
     script = f"""
 import sys
 from pathlib import Path
+from typing import get_args
 from analysis import embed, search
 from analysis.encoder import TextEncoder
 assert TextEncoder.load(Path({str(folder)!r})).encode(["one", "two"]).shape == (2, 16)

@@ -201,7 +201,7 @@ def test_ctrl_c_ends_quietly_with_130(home: Home, folder: Path) -> None:
             assert build.poll() is None, build.communicate()
             time.sleep(0.1)
         build.send_signal(signal.SIGINT)
-        output, errors = build.communicate(timeout=60)
+        output, errors = build.communicate(timeout=600)
     finally:
         build.kill()
     assert (build.returncode, output, errors) == (130, "", "")

@@ -15,8 +15,7 @@ from dashboard import access, actions, sign_in_setup, state
 from dashboard.access import AccessError
 from dashboard.components.news import ending_line
 from dashboard.launch_changes import write_changes
-from dashboard.sign_in_tries import SignInTries
-from tests.app_testing import APP, words
+from tests.app_testing import APP, TIMEOUT_S, words
 from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
 from training.backends.local import LocalBackend
@@ -60,7 +59,7 @@ def run_id(store: Store) -> str:
 
 def open_page(page: str, **address: str) -> AppTest:
     """A page of the program, opened by its address; the pages before it are not run."""
-    test = AppTest.from_file(str(APP), default_timeout=120)
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
     return test.switch_page(f"app_pages/{page}.py").run()
@@ -234,27 +233,34 @@ def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatc
 
         render_sign_in()
 
-    test = AppTest.from_function(script, default_timeout=60)
+    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
     test.user = {"is_logged_in": False}
     test.secrets["auth"] = {"redirect_uri": "http://x/oauth2callback", "cookie_secret": "c", "acme": {"client_id": "1"}}
     assert [button.label for button in test.run().button] == ["Sign in with acme"]
 
 
-def test_wrong_tries_make_the_next_one_wait_longer_and_longer() -> None:
-    now = [0.0]
-    tries = SignInTries(lambda: now[0])
-    assert [tries.attempt(False) for _ in range(4)] == [0.0] * 4
-    assert tries.attempt(True) == 2.0  # even the right one
-    now[0] = 2.5
-    assert tries.attempt(False) == 0.0
-    assert tries.attempt(True) == 4.0
-    for _ in range(2000):
-        now[0] += 31
-        assert tries.attempt(False) == 0.0
-    assert tries.attempt(False) == 30.0
-    now[0] += 31
-    assert tries.attempt(True) == 0.0
-    assert tries.attempt(False) == tries.attempt(True) == 0.0
+def sign_in_page() -> None:
+    from dashboard.components.sign_in import render_sign_in
+
+    render_sign_in()
+
+
+def try_token(test: AppTest, given: str) -> str:
+    """What the page says to a token."""
+    test.text_input[0].input(given)
+    button(test, "Sign in").click().run()
+    return words(test)
+
+
+def test_who_is_wrong_too_often_waits_and_nobody_else_does(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
+    guesser, person = (AppTest.from_function(sign_in_page, default_timeout=60).run() for _ in range(2))
+    for _ in range(4):
+        assert "This is not the token" in try_token(guesser, "wrong")
+    assert "Try again in" in try_token(guesser, TOKEN)  # even the right one
+    assert "Signed in with a token" in try_token(person, TOKEN)
+    guesser.session_state["token_wrong_at"] -= 31
+    assert "Signed in with a token" in try_token(guesser, TOKEN)
 
 
 def test_an_embedding_model_is_a_name_or_an_allowed_folder(home: Home, tmp_path: Path) -> None:
@@ -281,6 +287,38 @@ def test_an_address_may_not_name_any_folder_and_nothing_else_is_lost(tmp_path: P
     assert test.session_state["source"] == "auto"
 
 
+def source_page() -> None:
+    import streamlit as st
+
+    from dashboard.sources import readable_source
+
+    try:
+        st.text(readable_source(st.query_params["source"]))
+    except Exception as error:
+        st.text(type(error).__name__)
+
+
+def test_who_looks_on_reads_only_what_somebody_worked_with(public: None, home: Home, store: Store) -> None:
+    """Reading a source takes as long as it is large."""
+
+    def read(source: str) -> str:
+        test = AppTest.from_function(source_page, default_timeout=60)
+        test.query_params["source"] = source
+        return str(test.run().text[0].value)
+
+    mine = home.root / "mine"
+    mine.mkdir()
+    assert [read(source) for source in ("demo", "auto", "/etc", str(mine))] == ["demo", "auto", "SourceError", "SourceError"]
+    store.create_job("build", "map", {"source": str(mine)})
+    assert read(str(mine)) == str(mine)
+    st.config.set_option("server.address", "127.0.0.1")
+    other = home.root / "other"
+    other.mkdir()
+    assert read(str(other)) == str(other)  # who may act may name any in the folders that are allowed
+    st.config.set_option("server.address", EVERYWHERE)
+    assert read(str(other)) == str(other)  # and may send the link to all
+
+
 def news_page() -> None:
     """A page that shows nothing but the news."""
     import streamlit as st
@@ -296,7 +334,7 @@ def news_page() -> None:
 def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, store: Store) -> None:
     earlier, _ = store.create_job("evaluate", "demo", {"of": "earlier"})
     store.end(earlier.id, "failed", "no memory")
-    test = AppTest.from_function(news_page, default_timeout=60)
+    test = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     assert not test.run().toast
     store.progress(run_id, 100, 100, "training")
     store.end(run_id, "finished", "done")
@@ -319,7 +357,7 @@ def test_jobs_that_end_are_told_once_while_something_else_is_open(run_id: str, s
 def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(store: Store) -> None:
     run, _ = store.create_job("train", "demo", full_demo_run().model_dump(mode="json"), total=100)
     store.start(run.id)
-    test = AppTest.from_function(news_page, default_timeout=60)
+    test = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     assert not test.run().toast
     for step in range(1, 41):
         alike = [
@@ -331,7 +369,7 @@ def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(s
     assert all(line.startswith(f"look at {run.id}: Look at ") for line in told)
     assert not test.run().toast
 
-    looking = AppTest.from_function(news_page, default_timeout=60)
+    looking = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     looking.session_state["page"], looking.query_params["run"] = "runs", run.id
     assert not looking.run().toast
 
@@ -354,7 +392,7 @@ def addressed() -> AppTest:
         st.text(f"{state.run}|{state.run_tab}|{state.smoothing}|{state.at_step}")
         state.write_url(State.run, State.run_tab, State.smoothing, State.at_step)
 
-    test = AppTest.from_function(script, default_timeout=60)
+    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
     test.query_params["run"], test.query_params["smooth"] = "demo-1", "0.5"
     return test.run()
 

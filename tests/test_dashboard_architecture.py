@@ -91,7 +91,7 @@ def test_only_data_caches() -> None:
 
 
 def test_every_table_is_made_by_the_module_that_keeps_it_from_being_calculated() -> None:
-    users = [module.name for module in modules("dashboard") if "st.dataframe(" in module.read_text(encoding="utf-8")]
+    users = [module.name for module in modules("dashboard") if ".dataframe(" in module.read_text(encoding="utf-8")]
     assert users == ["table.py"]
 
 
@@ -124,3 +124,8 @@ def test_the_entry_script_is_short() -> None:
 def test_no_widget_shares_its_name_with_what_is_remembered() -> None:
     fields = {name for name, value in vars(State).items() if isinstance(value, Field)}
     assert fields.isdisjoint(set(Keys))
+
+
+def test_pages_are_left_by_links_alone() -> None:
+    """See dashboard/components/going.py."""
+    assert [module for module in modules("dashboard") if "switch_page(" in module.read_text(encoding="utf-8")] == []

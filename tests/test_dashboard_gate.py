@@ -1,6 +1,7 @@
 """What the server lets through, and what its answers carry; `tests/faults/test_ways_in.py` asks a running one."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -32,7 +33,8 @@ def ask(headers: dict[str, str], kind: str = "http", *, gate: Gate | None = None
 
     named = [(name.encode(), value.encode()) for name, value in headers.items()]
     given = {"type": kind, "method": "GET", "path": "/", "headers": named, "client": ("127.0.0.1", 1), **scope}
-    asyncio.run((gate or Gate(behind))(given, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # a browser test before this one may have left a loop running in this thread
+        pool.submit(asyncio.run, (gate or Gate(behind))(given, receive, send)).result()
     return sent
 
 
@@ -77,6 +79,42 @@ def test_an_origin_that_was_allowed_by_its_name_is_let_through(monkeypatch: pyte
     assert not was_taken(ask({**OWN, "origin": "https://other.example"}))
     monkeypatch.delenv("GRPO_ATLAS_TOKEN")
     assert not was_taken(ask({**OWN, "origin": "https://front.example"}))  # nobody signs in here, so all would act
+
+
+def test_so_many_pages_are_open_at_once_and_so_many_from_one_address() -> None:
+    answers: list[list[Message]] = []
+
+    async def open_while_open(scope: Scope, receive: Receive, send: Send) -> None:
+        """Each page that opens has the next one ask."""
+        await send({"type": "websocket.accept"})
+        if asking:
+            answers.append(await asyncio.to_thread(ask, OWN, "websocket", gate=gate, client=(asking.pop(0), 1)))
+
+    def opened(*addresses: str, pages: int, of_one: int) -> list[bool]:
+        nonlocal gate
+        gate, asking[:], answers[:] = Gate(open_while_open, pages, of_one), addresses[1:], []
+        first = ask(OWN, "websocket", gate=gate, client=(addresses[0], 1))
+        return [was_taken(first), *map(was_taken, reversed(answers))]
+
+    gate, asking = Gate(open_while_open), list[str]()
+    assert opened("1.1.1.1", "1.1.1.1", "1.1.1.1", pages=9, of_one=2) == [True, True, False]
+    assert opened("2001:db8::1", "2001:db8::2:1", pages=9, of_one=1) == [True, False]
+    assert opened("2001:db8::1", "2001:db8:0:1::1", pages=9, of_one=1) == [True, True]
+    assert opened("1.1.1.1", "2.2.2.2", "3.3.3.3", pages=2, of_one=2) == [True, True, False]
+    assert not gate._open
+    assert opened("1.1.1.1", pages=1, of_one=1) == [True]
+
+
+def test_a_page_that_has_no_room_is_told_so() -> None:
+    full = Gate(behind, 0)
+    (start, body) = ask({**OWN, "accept": "text/html,*/*"}, gate=full)
+    assert start["status"] == 503
+    assert body["body"]
+    assert was_taken(ask({**OWN, "accept": "*/*"}, gate=full))  # what pages that are open still need
+
+
+def test_nothing_is_uploaded() -> None:
+    assert not was_taken(ask(OWN, method="PUT", path="/_stcore/upload_file/session/file"))
 
 
 @pytest.mark.parametrize("host", ["localhost:8501", "evil.example"])

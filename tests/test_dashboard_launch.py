@@ -15,7 +15,7 @@ from dashboard.components.launch_bench import bench_html
 from dashboard.components.launch_checks import memory_html, time_line
 from dashboard.components.launch_panel import backend_line
 from dashboard.launch_changes import Base, parse_changes, write_changes
-from tests.app_testing import APP, words
+from tests.app_testing import APP, TIMEOUT_S, follow, words
 from training.backends import BackendState
 from training.backends.cluster import Cluster
 from training.backends.configuration import RayConfig
@@ -58,7 +58,7 @@ def setting(test: AppTest, name: str) -> Any:
 
 def open_launch(**address: str) -> AppTest:
     """The page, opened by its address; the pages before it are not run."""
-    test = AppTest.from_file(str(APP), default_timeout=30)
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
     return test.switch_page("app_pages/launch.py").run()
@@ -455,6 +455,8 @@ def test_launching_queues_the_run_and_goes_to_its_page(store: Store, submitted: 
     assert "demo-1" in words(test)
     spec = store.job("demo-1").spec
     assert (spec["source"], spec["max_steps"]) == ("demo", 20)
+    arrived = follow(test)
+    assert (arrived.title[0].value, arrived.query_params["run"]) == ("Runs", "demo-1")
 
 
 def test_two_clicks_start_one_run(store: Store, submitted: list[str]) -> None:
@@ -481,6 +483,8 @@ def test_an_equal_run_that_is_active_is_named_with_a_way_to_it(store: Store, sub
     test.switch_page("app_pages/launch.py").run()
     assert "demo-1 waits for its turn with exactly these settings" in words(test)
     assert button(test, LAUNCH).disabled
+    assert follow(test.button(key="open twin").click().run()).query_params["run"] == "demo-1"
+    test.switch_page("app_pages/launch.py").run()
     setting(test, "seed").set_value(7).run()
     assert not button(test, LAUNCH).disabled
     store.end("demo-1", "finished", "done")

@@ -368,7 +368,7 @@ def test_a_home_that_cannot_be_written_is_said_instead_of_everything_else(
     monkeypatch.setenv("GRPO_ATLAS_HOME", str(tmp_path / "file" / "home"))
     test = open_app()
     assert not test.exception
-    assert "Set GRPO_ATLAS_HOME to a folder that you may write to." in words(test)
+    assert "Set GRPO_ATLAS_HOME to a folder that you may write to" in words(test)
 
 
 @pytest.mark.usefixtures("with_map")

@@ -1,28 +1,31 @@
 """The list of runs, its queue, and comparing runs: without a browser, on a store with made-up runs."""
 
-import time
+import math
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.run_rows import RunFilter, matching_runs, queue_of
+from dashboard.run_rows import queue_of
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
+from tests.many_runs import add_runs
 from training.backends.local import job_folder
 from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
-from training.store import Store
+from training.store import Store, job_rows
 from training.store.evaluations import EvaluationItem
-from training.store.run_marks import Marks, all_marks, marks_of, set_marks
+from training.store.job_search import RunFilter, find_runs
+from training.store.run_marks import Marks, marks_of, set_marks
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
 
 @pytest.fixture
-def store(home: Home) -> Store:
-    """Its heartbeats lie an hour ahead, so that no run counts as lost however slow the machine is."""
-    return Store.open(home.store_url, lambda: time.time() + 3600)
+def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """No run of it counts as lost, however slow the machine is."""
+    monkeypatch.setattr(job_rows, "LOST_AFTER_S", math.inf)
+    return Store.open(home.store_url)
 
 
 def add_run(store: Store, *settings: str, steps: int = 6, ended: bool = True) -> str:
@@ -108,7 +111,7 @@ def test_archived_runs_are_listed_only_when_asked_for(three_runs: list[str]) -> 
 def test_runs_are_found_by_words_tags_and_status(
     three_runs: list[str], store: Store, asked: RunFilter, found: list[str]
 ) -> None:
-    assert [run.id for run in matching_runs(store.jobs("train"), all_marks(store), asked)] == found
+    assert [run.id for run in find_runs(store, asked, page=1, size=10).runs] == found
 
 
 def test_an_address_says_which_runs_are_listed(three_runs: list[str]) -> None:
@@ -158,7 +161,7 @@ def test_deleting_asks_says_what_goes_and_then_leaves_nothing(three_runs: list[s
     job_folder(home, "demo-1").mkdir()
     (job_folder(home, "demo-1") / "log.txt").write_bytes(b"x" * 2_000_000)
     test = press(open_list("demo-1"), "Delete")
-    assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 2.0 MB" in words(test).replace("*", "")
+    assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 1.91 MiB" in words(test).replace("*", "")
     assert len(store.jobs("train")) == 3
     press(test, "Delete 1 run")
     assert [run.id for run in store.jobs("train")] == ["demo-3", "demo-2"]
@@ -172,10 +175,10 @@ def test_an_active_run_cannot_be_deleted_from_the_list(store: Store) -> None:
 
 
 def test_a_queue_is_in_order_and_says_what_each_waits_for(store: Store) -> None:
-    assert queue_of(store.jobs()) == []
+    assert queue_of(store.active_jobs()) == []
     running = add_run(store, ended=False)
     waiting = [queue_run(store, seed) for seed in (1, 2, 3)]
-    queue = queue_of(store.jobs())
+    queue = queue_of(store.active_jobs())
     assert [place.job.id for place in queue] == waiting
     assert [place.waits_for for place in queue] == [
         f"for {running}, step 6 of 8",
@@ -183,7 +186,7 @@ def test_a_queue_is_in_order_and_says_what_each_waits_for(store: Store) -> None:
         f"for {running}, step 6 of 8, and 2 jobs before it",
     ]
     store.end(running, "finished", "done")
-    assert queue_of(store.jobs())[1].waits_for == f"for {waiting[0]}"
+    assert queue_of(store.active_jobs())[1].waits_for == f"for {waiting[0]}"
 
 
 def test_a_queued_run_without_a_process_is_cancelled_at_once(store: Store) -> None:
@@ -235,3 +238,61 @@ def test_runs_without_a_step_are_compared_without_curves(store: Store) -> None:
     assert not test.exception
     assert "None of these runs has taken a step yet" in words(test)
     assert "None of these runs has been evaluated" in words(test)
+
+
+def test_of_many_runs_all_are_counted_paged_and_found(store: Store) -> None:
+    add_runs(store, 1_300, steps=2)
+    set_marks(store, "demo-1", Marks(("first try",)))
+    test = open_list()
+    assert "1,300 runs, 1 to 100 shown" in words(test)
+    assert (len(shown_ids(test)), shown_ids(test)[0]) == (100, "demo-1300")
+    test = press(test, "Oldest")
+    assert "1,300 runs, 1,201 to 1,300 shown" in words(test)
+    assert shown_ids(test)[-1] == "demo-1"
+    assert test.query_params == {"page": "13"}
+    assert shown_ids(press(test, "Newer"))[-1] == "demo-101"
+    assert shown_ids(open_list(page="13"))[-1] == "demo-1"
+    test = open_list(page="13", find="first")
+    assert shown_ids(test) == ["demo-1"]
+    assert "1 run, 1,299 more are filtered out" in words(test)
+    assert shown_ids(open_list(tag="first try")) == ["demo-1"]
+
+
+def test_another_search_begins_at_its_first_page(store: Store) -> None:
+    add_runs(store, 300, steps=1)
+    test = open_list(page="3")
+    assert shown_ids(test)[-1] == "demo-1"
+    next(widget for widget in test.text_input if widget.label == "Search").set_value("demo").run()
+    assert shown_ids(test)[0] == "demo-300"
+    assert test.query_params == {"find": "demo"}
+
+
+def test_the_oldest_of_many_runs_is_compared(store: Store) -> None:
+    add_runs(store, 1_100, steps=2)
+    test = run_app("runs", runs="demo-1,demo-2,gone-1")
+    assert not test.exception
+    assert test.query_params == {"runs": "demo-1,demo-2"}
+    said = words(test)
+    assert "There is no run gone-1" in said
+    assert "1,000 of 1,100 runs" in said
+    assert {"Settings that differ", "Final and best values"} <= set(said.split("\n"))
+
+
+def test_the_sidebar_shows_what_runs_and_how_many_more_wait(store: Store) -> None:
+    running = add_run(store, ended=False)
+    waiting = [queue_run(store, seed) for seed in range(1, 25)]
+    test = run_app("insights")
+    assert not test.exception
+    links = [str(link.proto.label) for link in test.sidebar.get("page_link")]
+    assert [link.partition(",")[0].replace("\\", "") for link in links] == [running, *waiting[:3]]
+    assert "and 21 more queued" in [caption.value for caption in test.sidebar.caption]
+
+
+def test_news_of_a_run_is_told_however_many_came_after(store: Store) -> None:
+    running = add_run(store, ended=False)
+    for seed in range(1, 25):
+        queue_run(store, seed)
+    test = run_app("insights")
+    store.end(running, "failed", "no room")
+    test.run()
+    assert [toast.value for toast in test.toast if running in toast.value.replace("\\", "")]

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import run_outputs
-from tests.app_testing import run_app, words
+from tests.app_testing import follow, run_app, words
 from training.home import Home
 from training.models.after_run import merged_folder
 from training.presets import load_preset
@@ -88,8 +88,9 @@ def test_a_merged_model_is_taken_to_the_form_that_measures(run_id: str, store: S
     merged_folder(home, run_id, 5).mkdir(parents=True)
     test = press(opened(run_id), "Measure it")
     assert not test.exception
-    assert test.session_state["measure_checkpoint"] == str(merged_folder(home, run_id, 5))
-    assert test.session_state["evaluate_part"] == "measure"
+    arrived = follow(test)
+    assert arrived.query_params == {"part": "measure"}
+    assert str(merged_folder(home, run_id, 5)) in [field.value for field in arrived.text_input]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 
 from dashboard import data
-from tests.app_testing import run_app, words
+from tests.app_testing import follow, run_app, words
 from tests.fakes import record_evaluation
 from training.groups import Rollout
 from training.home import Home
@@ -56,6 +56,7 @@ def test_an_empty_page_says_what_comes_here_and_offers_the_launch() -> None:
     test = run_app("runs")
     assert not test.exception
     assert [button.label for button in test.main.button] == ["Launch a run"]
+    assert follow(test.main.button[0].click().run()).title[0].value == "Launch"
 
 
 def test_the_list_of_runs_names_each(run_id: str) -> None:

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from dashboard import data
-from tests.app_testing import run_app, words
+from tests.app_testing import follow, run_app, words
 from tests.fakes import record_evaluation
 from training.groups import Rollout
 from training.presets import load_preset
@@ -104,8 +104,7 @@ def test_what_still_has_signal_is_saved_and_goes_to_launch(run_id: str, store: S
     train = [problem.id for problem in data.problem_set("demo").of_split("train")]
     subset = find_subset(store, "signal")
     assert subset_ids(store, subset) == tuple(problem for problem in train if problem not in (train[2], train[3]))
-    assert test.session_state["launch_subset"] == "signal@1"
-    assert test.session_state["launch_from"] == run_id
+    assert follow(test).query_params == {"from": run_id, "train_on": "signal@1"}
 
 
 def test_a_source_without_a_map_offers_to_build_it(store: Store) -> None:
@@ -143,4 +142,7 @@ def test_a_completion_stands_beside_its_place_on_the_map(run_id: str) -> None:
     assert len(pictures) == 1
     button(test, "Show on the map").click().run()
     assert not test.exception
-    assert test.session_state["problem"] == data.problem_set("demo").of_split("train")[3].id
+    shown = data.problem_set("demo").of_split("train")[3]
+    arrived = follow(test)
+    assert arrived.query_params["problem"] == shown.id
+    assert shown.question in words(arrived)

@@ -11,9 +11,9 @@ from training.rewards import REWARDS
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_scores_as_expected_and_soon(case: AdversarialCase) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     [result] = check_cases([case])
-    assert time.perf_counter() - started < 30, "a pattern that tries every pair of tags takes minutes"
+    assert time.process_time() - started < 30, "a pattern that tries every pair of tags takes minutes"
     assert {name: result.scores[name] for name in result.wrong} == {}
 
 

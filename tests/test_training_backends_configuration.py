@@ -1,9 +1,11 @@
 """`backends.toml`: what is read, what is refused with which remedy, and that no secret can stand in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.hostile import BAD_SETTINGS, NO_FILES
 from training.backends.configuration import EXAMPLE, RayConfig, expand, load_backends, variable
 from training.errors import BackendError, ConfigError
 from training.home import Home
@@ -108,3 +110,20 @@ def test_no_backend_gets_the_dashboards_token() -> None:
             asked()
         assert "GRPO_ATLAS_TOKEN" in refused.value.problem
         assert "sixteen-letters" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [name for name in BAD_SETTINGS if name != "nothing"])
+def test_a_bad_file_of_backends_is_an_error_with_its_reason(name: str, home: Home) -> None:
+    (home.root / "backends.toml").write_bytes(BAD_SETTINGS[name])
+    if name == "huge":
+        (home.root / "backends.toml").write_bytes(b"#" * 300_000)
+    with pytest.raises(ConfigError) as raised:
+        load_backends(home)
+    assert len(str(raised.value)) < 2000
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_configures_no_backend_and_nobody_waits_for_it(name: str, home: Home, tmp_path: Path) -> None:
+    NO_FILES[name](tmp_path / "backends.toml")
+    with pytest.raises(ConfigError):
+        load_backends(replace(home, backends=tmp_path / "backends.toml"))

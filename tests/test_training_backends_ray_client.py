@@ -69,7 +69,7 @@ def head() -> Iterator[Head]:
         server.shutdown()
 
 
-def client(head: Head, timeout_s: float = 5) -> RayClient:
+def client(head: Head, timeout_s: float = 60) -> RayClient:
     return RayClient(f"http://127.0.0.1:{head.server_port}", {}, timeout_s)
 
 

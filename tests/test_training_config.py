@@ -42,7 +42,7 @@ def test_assignments_are_read_as_toml_then_as_text() -> None:
         ("epsilon_high=0.1", "epsilon_high = 0.1 is below epsilon = 0.2"),
         ("evaluation_samples=4", "set a temperature above 0"),
         ("max_steps", "is not an assignment"),
-        ("model.name=1", "is not a table"),
+        ("model.name=1", "is not a setting"),
     ],
 )
 def test_a_wrong_setting_is_named_with_value_and_remedy(assignment: str, message: str) -> None:

@@ -158,7 +158,7 @@ def test_a_deletion_killed_after_the_rows_went_is_finished_by_the_next_look(
 def test_a_look_leaves_uploads_to_the_next_deletion_and_asks_no_other_machine(
     store: Store, home: Home, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = tmp_path / "elsewhere" / run_id / "checkpoint-2-a"
+    upload = tmp_path / "elsewhere" / run_id / "checkpoint-2-0123abcd"
     upload.mkdir(parents=True)
     store.add_checkpoint(run_id, 2, f"file://{upload}")
     kill_in(monkeypatch, deletion, "_delete_files")

@@ -43,7 +43,7 @@ def training(home: Home) -> Run:
             capture_output=True,
             text=True,
             check=check,
-            timeout=300,
+            timeout=1800,
         )
 
     return run
@@ -76,7 +76,7 @@ def launch(training: Run, *assignments: str) -> str:
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    for _ in range(3000):
+    for _ in range(18_000):
         if condition():
             return
         time.sleep(0.1)

@@ -1,19 +1,30 @@
 """A job's process and the local backend, with real processes and a real store."""
 
+import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from training.backends import local
-from training.errors import AtlasError, BackendError, SourceError, StoreError, StoreFailedError
+from training.errors import (
+    AtlasError,
+    BackendError,
+    DiskError,
+    HomeError,
+    SourceError,
+    StoreError,
+    StoreFailedError,
+)
 from training.home import Home
-from training.jobs import StopRequested, _beat, job_process
+from training.jobs import JobProcess, StopRequested, _beat, job_process
 from training.launch import backend_named, resume_run, submit_job
+from training.processes import identify
 from training.store import HEARTBEAT_S, Job, Store, schema
 
 pytestmark = pytest.mark.both_databases
@@ -24,7 +35,7 @@ def queued(store: Store, name: str = "demo") -> Job:
 
 
 def wait_for(store: Store, job_id: str, *statuses: str) -> Job:
-    for _ in range(600):
+    for _ in range(6000):
         job = store.job(job_id)
         if job.status in statuses:
             return job
@@ -117,6 +128,71 @@ def test_a_heart_goes_on_beating_after_the_store_failed_once(store: Store, capsy
     assert "a heartbeat of demo-1 did not reach the run store: The run store has no room." in capsys.readouterr().err
 
 
+class FailingStore(Store):
+    """Takes nothing of a job but its heartbeats and its end once it `fails`."""
+
+    fails = False
+
+    def _fail(self) -> None:
+        if self.fails:
+            raise StoreFailedError("The run store has no room.", "Free some.")
+
+    def progress(self, *args: Any) -> None:
+        self._fail()
+        super().progress(*args)
+
+    def stop_requested(self, job_id: str) -> bool:
+        self._fail()
+        return super().stop_requested(job_id)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda process: process.progress(1, 2, "working"),
+        lambda process: process.stop_requested(),
+        lambda process: process.patiently(lambda: process.store.progress(process.job.id, 1, 2, "working")),
+    ],
+)
+def test_a_job_whose_store_fails_stops_at_its_next_chance_and_has_failed_with_the_stores_reason(
+    home: Home, ask: Callable[[JobProcess], object]
+) -> None:
+    store = FailingStore.open(home.store_url)
+    job = queued(store)
+
+    def work() -> None:
+        with job_process(store, job.id) as process:
+            store.fails = True  # type: ignore[attr-defined]
+            ask(process)
+            process.check_stop()
+            raise AssertionError("the job went on")
+
+    with pytest.raises(StoreFailedError, match="no room"):
+        work()
+    assert (store.job(job.id).status, "no room" in store.job(job.id).reason) == ("failed", True)
+
+
+def test_what_a_disk_refuses_a_job_becomes_the_reason_with_the_file_and_what_to_do(store: Store) -> None:
+    job = queued(store)
+    with pytest.raises(DiskError), job_process(store, job.id):
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/file")
+    reason = store.job(job.id).reason
+    assert reason == "/somewhere/file cannot be used (No space left on device). Free some space there."
+
+
+def test_a_new_job_takes_no_folder_that_is_there_though_the_store_does_not_know_it(store: Store, home: Home) -> None:
+    (home.runs / "Help-7").mkdir()
+    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    assert job_id == "help-8"
+
+
+def test_nothing_is_queued_where_the_home_cannot_be_written(store: Store, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Home, "why_unwritable", lambda home: "No space left on device")
+    with pytest.raises(HomeError, match="No space left"):
+        submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    assert store.jobs() == []
+
+
 def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: Store) -> None:
     job = queued(store)
     said = r"demo-1 finished \(done\), and the run store could not take that \(.*requests"
@@ -127,7 +203,7 @@ def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: St
 def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, home: Home) -> None:
     job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
     backend = backend_named("local", home)
-    for _ in range(100):
+    for _ in range(6000):
         if backend.logs(store.job(job_id)):
             break
         time.sleep(0.1)
@@ -142,7 +218,7 @@ def test_a_job_inherits_the_environment_but_not_what_lets_people_act(
     arguments = ["-n1", "-r1", "import os; print(os.environ.get('HF_TOKEN'), 'GRPO_ATLAS_TOKEN' in os.environ)"]
     job_id = submit_job(store, home, kind="build", name="variables", spec={}, module="timeit", arguments=arguments)
     backend = backend_named("local", home)
-    for _ in range(600):
+    for _ in range(6000):
         if "for-the-hub" in (log := backend.logs(store.job(job_id))):
             break
         time.sleep(0.1)
@@ -179,20 +255,55 @@ def test_the_accelerator_is_given_in_submission_order(store: Store, home: Home) 
         pass
 
 
-def test_a_process_is_known_by_its_command_line_not_only_its_number(store: Store, home: Home) -> None:
+def test_the_accelerator_is_free_when_its_job_is_gone_though_a_process_that_it_forked_lives(store: Store, home: Home) -> None:
+    def give_up() -> None:
+        raise StopRequested
+
     job = queued(store)
-    assert local.LocalBackend(home).status(job) == "unknown"
-    store.beat(job.id, worker=local.worker_name())
-    assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
+    with local.accelerator(home, store, job, give_up):
+        forked = os.fork()
+        if not forked:
+            time.sleep(3600)
+            os._exit(0)
+    try:
+        with local.accelerator(home, store, job, give_up):
+            pass
+    finally:
+        os.kill(forked, signal.SIGKILL)
+        os.waitpid(forked, 0)
 
 
-def test_a_silent_run_whose_process_lives_is_not_started_a_second_time(store: Store, home: Home) -> None:
+def test_a_job_whose_process_lives_lives_however_long_its_heart_was_silent(store: Store, home: Home) -> None:
     job = queued(store)
-    with subprocess.Popen([sys.executable, "-c", "input()", job.id], stdin=subprocess.PIPE) as process:
-        store.beat(job.id, worker=f"{socket.gethostname()}:{process.pid}")
-        a_minute_later = Store.open(home.store_url, clock=lambda: time.time() + 60)
-        assert a_minute_later.job(job.id).status == "lost"
-        with pytest.raises(BackendError, match="still alive"):
-            resume_run(a_minute_later, home, job.id)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        store.beat(job.id, worker="here", process=identify(process.pid))
+        a_day_later = Store.open(home.store_url, clock=lambda: time.time() + 86_400)
+        assert a_day_later.job(job.id).status == "queued"
+        assert local.LocalBackend(home).status(store.job(job.id)) == "alive"
+        with pytest.raises(StoreError, match="cannot be resumed"):
+            resume_run(a_day_later, home, job.id)
+        with pytest.raises(StoreError, match="has a process already"), job_process(store, job.id):
+            raise AssertionError("it ran twice")
         process.communicate(b"\n")
     assert local.LocalBackend(home).status(store.job(job.id)) == "gone"
+    assert store.job(job.id).status == "lost"
+
+
+def test_a_job_whose_process_is_gone_is_lost_at_once_though_its_number_was_given_again(store: Store) -> None:
+    job = queued(store)
+    host, boot, pid, start = identify(os.getpid()).split("|")
+    store.beat(job.id, worker="here", process="|".join((host, boot, pid, str(int(start) - 1))))
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("lost", "its process is gone")
+
+
+def test_the_process_of_a_submitted_job_is_known_before_it_comes_up(store: Store, home: Home) -> None:
+    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="timeit", arguments=["-n1", "-r1", "input()"])
+    assert store.job(job_id).process
+    assert (store.job(job_id).worker, store.requeue(wait_for(store, job_id, "lost").id).process) == ("", "")
+
+
+def test_a_library_that_exits_fails_the_job_with_a_reason(store: Store) -> None:
+    job = queued(store)
+    with pytest.raises(AtlasError, match="SystemExit: 3"), job_process(store, job.id):
+        sys.exit(3)
+    assert (store.job(job.id).status, store.job(job.id).reason) == ("failed", "SystemExit: 3")

@@ -94,6 +94,33 @@ def test_an_unwritable_home_is_an_error_with_the_remedy(
     assert "Set GRPO_ATLAS_HOME" in capsys.readouterr().err
 
 
+def test_a_job_s_process_makes_no_new_store_where_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["run", "--job", "demo-1"], ["evaluate", "--job", "evaluate-1"], ["output", "--job", "merge-1"]):
+        assert main(command) == 2
+        assert "is not there" in capsys.readouterr().err
+    assert not (tmp_path / "home" / "store.db").exists()
+
+
+def test_a_store_that_is_new_where_runs_lie_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "home" / "runs" / "demo-1").mkdir(parents=True)
+    assert main(["list"]) == 0
+    assert "warning: The run store" in capsys.readouterr().err
+    assert main(["list"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_disk_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/full/file")
+
+    monkeypatch.setattr("training.store.Store.jobs", full)
+    assert main(["list"]) == 2
+    printed = capsys.readouterr().err
+    assert printed == "error: /full/file cannot be used (No space left on device). Free some space there.\n"
+
+
 def test_the_shipped_misleading_completions_score_as_expected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "--adversarial"]) == 0
     assert "completions score as expected." in capsys.readouterr().out
@@ -103,3 +130,26 @@ def test_a_weight_that_is_no_weight_is_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit, match="2"):
         main(["reweigh", "demo-1", "--weight", "correctness"])
     assert "'correctness' is not NAME=W" in capsys.readouterr().err
+
+
+def test_an_error_that_nobody_expected_is_one_line_and_its_traceback_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of\nall things \x1b[31m")
+
+    monkeypatch.setattr("training.command_line.commands.reconcile", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["list"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "ZeroDivisionError: of all things \ufffd[31m" in printed
+    (log,) = tmp_path.glob("grpo-atlas-*.log")
+    assert str(log) in printed
+    assert "Traceback" in log.read_text()
+
+
+def test_an_error_about_an_odd_name_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["launch", "--set", "source='/no\\nwhere\\x1b[31m'"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["show", "half\udc80"]) == 2

@@ -24,6 +24,7 @@ from training.presets import load_preset, save_preset
 from training.problems import load_problems
 from training.store import Store, schema
 from training.store.curation import SubsetError, save_subset
+from training.store.job_search import RunFilter, find_runs
 
 HOSTILE = (
     "../../victim/evil",
@@ -314,3 +315,22 @@ def test_asking_for_a_run_that_no_database_can_hold_says_that_there_is_none(run_
     assert store.last_scalar(run_id) == 0
     with store.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(schema.jobs)) == 0
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("spec", [[], "demo", None, 3, {"preset": ["x"]}, {"model": {"deep": [1]}}])
+def test_a_row_whose_spec_is_none_of_ours_is_listed_and_takes_no_other_away(
+    spec: object, store: Store, home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in home.environment().items():
+        monkeypatch.setenv(variable, value)
+    plant(store, "other-1")
+    with store.writing() as connection:
+        connection.execute(schema.jobs.update().values(spec=spec))
+    store.create_job("train", "demo", load_preset("demo").model_dump(mode="json"))
+    assert main(["list", "--json"]) == 0
+    assert [run["run_id"] for run in json.loads(capsys.readouterr().out)] == ["demo-1", "other-1"]
+    assert main(["health", "other-1"]) == 0
+    assert main(["report", "other-1", "--out", str(home.root / "x.html")]) == EXIT_ERROR
+    assert find_runs(store, RunFilter(search="other"), page=1, size=10).matching == 1
+    delete_job(store, home, "other-1")

@@ -194,6 +194,24 @@ def test_a_run_that_was_resumed_elsewhere_meanwhile_delivers_nothing(store: Away
     assert steps_of(store, run_id) == ([], [])
 
 
+def test_a_run_that_was_resumed_elsewhere_from_an_earlier_step_leaves_that_one_alone(
+    store: AwayStore, run_id: str, folder: Path
+) -> None:
+    def be_resumed_from_the_first_step() -> None:
+        with Recorder(store, run_id, folder) as recorder:
+            hand_over(recorder, 1, 2)
+            recorder.flush()
+            store.start(run_id)
+            store.truncate(run_id, 1)
+            hand_over(recorder, 3)
+            recorder.flush()
+
+    with pytest.raises(StoreError, match="resumed elsewhere"):
+        be_resumed_from_the_first_step()
+    assert steps_of(store, run_id) == ([1], [1])
+    assert not (folder / NAME).exists()
+
+
 def test_an_outbox_at_its_limit_ends_the_run_and_keeps_what_it_has(store: AwayStore, run_id: str, folder: Path) -> None:
     def fill() -> None:
         with Recorder(store, run_id, folder, limit_bytes=5_000) as recorder:
@@ -272,7 +290,7 @@ def test_an_uploaded_checkpoint_is_on_record_only_behind_its_steps(
         recorder.add_checkpoint(3, str(saved))
         assert not recorder.flush()
         uploads.add(3, saved)
-        assert looked.wait(30)
+        assert looked.wait(300)
         assert known(run_id) == []
         store.away = False
     assert uploads.finish() == ""

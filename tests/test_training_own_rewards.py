@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.hostile import NO_FILES
 from training.errors import RewardError
 from training.home import Home
 from training.own_rewards import OwnReward, register_own_rewards
@@ -61,7 +63,7 @@ def test_registering_again_changes_nothing_and_no_file_is_no_error(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "cannot be run: FileNotFoundError"),
+        (None, "cannot be run"),
         ("REWARDS = [", "cannot be run: SyntaxError"),
         ("1 / 0", "cannot be run: ZeroDivisionError"),
         ("x = 1", "has no list REWARDS"),
@@ -226,8 +228,11 @@ def test_many_completions_are_scored_together_as_each_alone(tmp_path: Path) -> N
     assert [score["brief"] for score in score_completions(*zip(*rows, strict=True))] == [0.5, None, 0.0]
 
 
-def test_the_process_of_the_functions_ends_with_the_one_that_asks(tmp_path: Path) -> None:
-    path = file_with(tmp_path, FILE.replace("    return", "    while True: pass\n    return"))
+@pytest.mark.parametrize("hangs", ["while True: pass", 'import re; re.match("(a+)+$", "a" * 60 + "b")'])
+def test_the_process_of_the_functions_ends_with_the_one_that_asks(hangs: str, tmp_path: Path) -> None:
+    mark = tmp_path / "hangs"
+    body = f"    open({str(mark)!r}, 'w')\n    {hangs}\n    return"
+    path = file_with(tmp_path, FILE.replace("    return", body).replace("brief)]", "brief, timeout_s=3600)]"))
     script = f"""
 from pathlib import Path
 from training.own_rewards import register_own_rewards
@@ -238,6 +243,9 @@ REWARDS["brief"].score("short", "5")
 """
     asking = psutil.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     functions = psutil.Process(int(asking.stdout.readline()))
+    while not mark.exists():
+        assert asking.poll() is None
+        time.sleep(0.1)
     asking.kill()
     asking.wait()
     assert psutil.wait_procs([functions], timeout=60)[1] == []
@@ -248,3 +256,10 @@ def test_a_launch_check_says_which_function_does_not_end(tmp_path: Path) -> None
     register_own_rewards(file_with(tmp_path, text))
     with pytest.raises(RewardError, match=r"brief took longer than 0\.5 s"):
         pays_for_right(REWARDS["brief"])
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_holds_no_rewards_and_nobody_waits_for_it(name: str, tmp_path: Path) -> None:
+    NO_FILES[name](tmp_path / "rewards.py")
+    with pytest.raises(RewardError, match=r"rewards\.py"):
+        register_own_rewards(tmp_path / "rewards.py")

@@ -47,7 +47,7 @@ def playground(home: Home, tmp_path: Path):
 
 
 def ask(playground: Playground, model: str, text: str, **settings: object) -> list[Answer]:
-    return playground.ask(model, Question(text=text, **settings)).future.result(timeout=60)
+    return playground.ask(model, Question(text=text, **settings)).future.result(timeout=600)
 
 
 def test_one_process_answers_while_it_is_asked_and_another_model_ends_it(playground: Playground) -> None:
@@ -82,7 +82,7 @@ def test_a_second_question_has_to_wait_and_stopping_ends_the_first(playground: P
         playground.ask("a", Question(text="x"))
     playground.stop()
     with pytest.raises(ModelError, match="was stopped"):
-        exchange.future.result(timeout=60)
+        exchange.future.result(timeout=600)
     assert ask(playground, "a", "x")
 
 
@@ -130,6 +130,6 @@ def test_the_real_process_answers_with_the_demo_model_and_ends_with_its_input(ho
         assert process is not None
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(600) == 0
     finally:
         playground.stop()

@@ -15,7 +15,7 @@ from tests.app_testing import run_app, words
 from tests.postgres import PASSWORD, Postgres
 from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_end, tiny
 from training.backends.local import job_folder
-from training.errors import StoreAwayError, StoreError
+from training.errors import StoreAwayError, StoreError, StoreLostError
 from training.home import Home
 from training.process.outbox import NAME
 from training.process.store_callback import StoreCallback
@@ -42,7 +42,7 @@ def at_once(work: Callable[[int], Any], times: int = 6) -> list[Any]:
     begin = threading.Barrier(times)
 
     def run(number: int) -> Any:
-        begin.wait(30)
+        begin.wait(300)
         return work(number)
 
     with ThreadPoolExecutor(times) as threads:
@@ -106,6 +106,14 @@ def test_an_absent_server_is_said_with_its_address_and_without_the_password(home
         with pytest.raises(StoreAwayError, match=f"127.0.0.1:{running.port}") as raised:
             call()
         assert PASSWORD not in str(raised.value)
+
+
+def test_a_database_that_was_dropped_is_lost_and_not_waited_for(home: Home, running: Postgres) -> None:
+    store = Store.open(home.store_url)
+    store.jobs()
+    running.drop(home.store_url)
+    with pytest.raises(StoreLostError):
+        store.jobs()
 
 
 def test_pages_say_that_the_store_is_away_and_go_on_when_it_is_back(

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from training.__main__ import main
 from training.errors import ConfigError
 from training.home import Home
 from training.launch import launch_run
-from training.preflight import Preflight, preflight
+from training.preflight import Preflight, model_files, preflight
 from training.preflight.devices import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight.settings import pays_for_right
 from training.problems import ProblemSet, load_problems
@@ -45,6 +46,25 @@ def told(found: Preflight, about: str) -> str:
 
 def test_nothing_speaks_against_the_demo(demo: ProblemSet, store: Store) -> None:
     assert not [finding for finding in check(demo, store).findings if finding.severity != "note"]
+
+
+@pytest.mark.parametrize(("characters", "counted"), [(0, True), (4_000, True), (120_000, True), (1_000_000, False)])
+def test_a_long_system_prompt_costs_no_more_than_a_short_one(
+    characters: int, counted: bool, demo: ProblemSet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in every prompt whose tokens are counted, so fewer are."""
+    given: list[list[str]] = []
+
+    class Counter:
+        def encode_batch(self, prompts: list[str], **_: object) -> list[Any]:
+            given.append(prompts)
+            return [SimpleNamespace(ids=range(len(prompt) // 4)) for prompt in prompts]
+
+    monkeypatch.setattr(model_files, "_tokenizer", lambda path, changed_ns: Counter())
+    found = check(demo, store, system_prompt="How many? " * (characters // 10), max_prompt_length=10)
+    assert bool(given) is counted
+    assert sum(map(len, given[0] if given else [])) < 2.2 * model_files.COUNTED_CHARACTERS
+    assert told(found, "max_prompt_length").startswith("error: " if counted else "note: At least ")
 
 
 def test_neither_checking_nor_printing_imports_torch_or_transformers(home: Home) -> None:
@@ -164,6 +184,20 @@ def test_checkpoints_beyond_the_free_disk_are_an_error(demo: ProblemSet, store: 
     assert told(check(demo, store, machine), "disk") == ""  # two of 24 MiB
     assert told(check(demo, store, machine, save_steps=10, save_total_limit=5), "disk").startswith("error: 6 checkpoints")
     assert told(check(demo, store, machine, save_steps=25, save_total_limit=9), "disk").startswith("warning: 4 checkpoints")
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "shown", "refused"),
+    [(0, "0 bytes are free", True), (36 * 1024, "36.0 KiB are free", True), (30 * 2**20, "30.0 MiB are free", True)],
+)
+def test_a_disk_without_room_for_the_checkpoints_refuses_the_run_in_sizes_that_say_something(
+    demo: ProblemSet, store: Store, free_bytes: int, shown: str, refused: bool
+) -> None:
+    found = check(demo, store, Machine((), 64, free_bytes / 2**30, has_cuda_torch=False))
+    [finding] = [finding for finding in found.errors if finding.about == "disk"]
+    assert finding.certain is refused
+    assert "of 23.6 MiB at once need 47.3 MiB" in finding.text
+    assert shown in finding.text
 
 
 def test_packages_that_are_missing_are_told_with_the_command(

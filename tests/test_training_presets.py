@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile import BAD_SETTINGS, NO_FILES, NO_PATHS
+from training.__main__ import main
 from training.errors import ConfigError
+from training.home import Home
 from training.presets import PRESETS, load_preset, preset_description, preset_paths, preset_text
 
 SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
@@ -66,8 +69,86 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
         load_preset("nothing")
 
 
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("max_steps=" + "[" * 100_000, "max_steps = "),
+        ("max_steps=" + "9" * 5_000, "max_steps = "),
+        ("rewards.integer=" + "{a=" * 100_000, "rewards.integer = "),
+        ("max_steps=5\nseed=3", "max_steps = "),
+        ("a." * 100_000 + "b=1", "is not a setting"),
+        ("rewards.a.b=1", "is not a setting"),
+        ("model.x=1", "is not a setting"),
+        ("x" * 100_000, "is not an assignment"),
+    ],
+)
+def test_an_assignment_that_cannot_be_read_is_an_error_that_names_it(assignment: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_preset("demo", [assignment])
+
+
 def test_own_presets_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('# Mine.\nmodel = "demo"\nmax_steps = 3\n')
     assert load_preset("mine", own=tmp_path).max_steps == 3
     assert preset_description(preset_paths(tmp_path)["mine"]) == "Mine."
     assert "demo" in preset_paths(tmp_path)
+
+
+def own_preset(folder: Path, content: bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.toml").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("name", BAD_SETTINGS)
+def test_a_bad_preset_of_ones_own_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
+    own = own_preset(tmp_path / "presets", BAD_SETTINGS[name])
+    with pytest.raises(ConfigError) as raised:
+        load_preset("mine", own=own)
+    assert len(str(raised.value)) < 2000
+    preset_description(own / "mine.toml")
+    assert load_preset("demo", own=own).preset == "demo"
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_is_no_preset_and_nobody_waits_for_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / "presets").mkdir()
+    NO_FILES[name](tmp_path / "presets" / "mine.toml")
+    with pytest.raises(ConfigError):
+        load_preset("mine", own=tmp_path / "presets")
+    with pytest.raises(ConfigError):
+        load_preset(str(tmp_path / "presets" / "mine.toml"))
+    assert preset_description(tmp_path / "presets" / "mine.toml") == ""
+
+
+@pytest.mark.parametrize("path", [path for path in NO_PATHS if path])
+def test_a_preset_is_not_named_by_what_is_no_path(path: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_preset(path)
+    assert len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize("stem", ["my preset", "ünï", "-x", ".x", "line\nbreak", "x" * 200])
+def test_a_preset_in_a_file_whose_name_no_run_can_have_is_refused_until_it_names_itself(stem: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{stem}.toml"
+    path.write_text('model = "demo"\n')
+    with pytest.raises(ConfigError, match="preset = "):
+        load_preset(str(path))
+    path.write_text('preset = "mine"\nmodel = "demo"\n')
+    assert load_preset(str(path)).preset == "mine"
+
+
+def test_the_command_line_lists_presets_beside_those_that_cannot_be_used(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in home.environment().items():
+        monkeypatch.setenv(variable, value)
+    for number, content in enumerate(BAD_SETTINGS.values()):
+        (home.presets / f"bad{number}.toml").write_bytes(content)
+    for number, make in enumerate(NO_FILES.values()):
+        make(home.presets / f"none{number}.toml")
+    (home.presets / "line\nbreak.toml").write_text("")
+    assert main(["presets"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("cannot be used. ") == len(BAD_SETTINGS) + len(NO_FILES) + 1
+    assert [name for name in SHIPPED if name not in printed] == []

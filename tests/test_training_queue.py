@@ -1,7 +1,6 @@
 """Leaving the queue: a queued run ends as stopped whatever has become of its process."""
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ from training.errors import StoreError
 from training.home import Home
 from training.jobs import StopRequested, job_process
 from training.launch import stop_run
+from training.processes import identify
 from training.store import Store
 
 pytestmark = pytest.mark.both_databases
@@ -36,17 +36,17 @@ def test_a_run_whose_process_never_came_up_leaves_the_queue_at_once(store: Store
 
 
 def test_a_run_whose_process_is_gone_leaves_the_queue_at_once(store: Store, home: Home, run_id: str) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    store.beat(run_id, worker=f"{socket.gethostname()}:{gone.pid}")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        store.beat(run_id, worker="here", process=identify(process.pid))
+        process.communicate(b"\n")
     stop_run(store, home, run_id)
     assert store.job(run_id).status == "stopped"
 
 
 def test_a_run_whose_process_lives_is_asked_to_leave(store: Store, home: Home, run_id: str) -> None:
-    alive = subprocess.Popen([sys.executable, "-c", "input()", run_id], stdin=subprocess.PIPE)
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        store.beat(run_id, worker=f"{socket.gethostname()}:{alive.pid}")
+        store.beat(run_id, worker="here", process=identify(alive.pid))
         assert "asked to leave the queue" in stop_run(store, home, run_id)
         assert store.job(run_id).status == "queued"
         assert store.stop_requested(run_id)

@@ -1,18 +1,21 @@
 """The ledger's writer, on real databases; a gate stands in for a slow store."""
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from training.errors import StoreError
+from training.errors import StoreError, StoreLostError
 from training.groups import Rollout
 from training.home import Home
-from training.process.outbox import NAME
+from training.process.outbox import NAME, deliver_left_behind
 from training.process.recorder import Recorder
-from training.store import Progress, Store
+from training.store import Progress, Store, schema
 
 pytestmark = pytest.mark.both_databases
 
@@ -28,7 +31,7 @@ class GatedStore(Store):
 
     def record(self, job_id: str, **given: Any) -> None:
         self.asked.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(300)
         self.transactions.append([rollout.step for rollout in given["rollouts"]])
         super().record(job_id, **given)
 
@@ -90,7 +93,7 @@ def test_a_slow_store_stalls_no_step_and_gets_what_gathered_in_one_transaction(
 ) -> None:
     with Recorder(slow, run_id, folder) as recorder:
         hand_over(recorder, 1)
-        assert slow.asked.wait(30)
+        assert slow.asked.wait(300)
         for step in (2, 3, 4):
             hand_over(recorder, step)
         assert slow.transactions == []
@@ -107,7 +110,7 @@ def test_a_step_waits_when_the_store_is_that_many_steps_behind(slow: GatedStore,
         third.join(0.2)
         assert third.is_alive()
         slow.gate.set()
-        third.join(30)
+        third.join(300)
     assert slow.last_rollout_step(run_id) == 3
 
 
@@ -194,7 +197,7 @@ def test_a_step_that_waits_for_room_learns_that_the_store_failed(slow: GatedStor
     waiting = threading.Thread(target=wait_for_room, args=(recorder,))
     waiting.start()
     slow.gate.set()
-    waiting.join(30)
+    waiting.join(300)
     assert len(outcome) == 1
     with pytest.raises(StoreError):
         recorder.__exit__(None, None, None)
@@ -229,7 +232,7 @@ def test_an_idle_recorder_looks_for_a_stop_request(
     store.start(run_id)
     with Recorder(store, run_id, folder) as recorder:
         store.request_stop(run_id)
-        for _ in range(3000):
+        for _ in range(30_000):
             if recorder.stop_requested:
                 break
             threading.Event().wait(0.01)
@@ -249,3 +252,109 @@ def test_a_record_is_written_whole_or_not_at_all(store: Store, run_id: str) -> N
     with pytest.raises(StoreError, match="name"):
         store.record(run_id, rollouts=[rollout(1)], scalars=[(1, nameless)])
     assert store.rollouts(run_id) == []
+
+
+def only_on_sqlite(home: Home) -> None:
+    if not home.store_url.startswith("sqlite"):
+        pytest.skip("Postgres keeps no file that could be taken away")
+
+
+def steps_on_record(store: Store, run_id: str) -> tuple[list[int], list[int]]:
+    return [r.step for r in store.rollouts(run_id) if r.position == 0], [
+        s.step for s in store.scalars(run_id) if s.name == "reward"
+    ]
+
+
+def until_asked_to_stop(recorder: Recorder, step: int) -> None:
+    """The steps of a run from this one on: the store is looked at beside them."""
+    while not recorder.stop_requested:
+        hand_over(recorder, step)
+        recorder.flush()
+        step += 1
+    recorder.add_checkpoint(step - 1, "checkpoint")
+    recorder.flush()
+
+
+def test_a_run_whose_store_is_deleted_keeps_its_whole_ledger_and_an_older_copy_gets_it_once(
+    store: Store, home: Home, run_id: str, folder: Path, tmp_path: Path
+) -> None:
+    only_on_sqlite(home)
+    path = home.root / "store.db"
+    store.start(run_id)
+    recorder = Recorder(store, run_id, folder)
+    recorder.__enter__()
+    for step in (1, 2, 3):
+        hand_over(recorder, step)
+    recorder.flush()
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        source.backup(copy)
+    for step in (4, 5):
+        hand_over(recorder, step)
+    recorder.flush()
+    path.unlink()
+    until_asked_to_stop(recorder, 6)
+    with pytest.raises(StoreLostError, match=r"is gone.*resume the run"):
+        recorder.__exit__(None, None, None)
+    last = max(steps_waiting(folder))
+    (tmp_path / "copy.db").replace(path)
+    restored = Store.open(home.store_url)
+    assert steps_on_record(restored, run_id) == ([1, 2, 3], [1, 2, 3])
+    restored.start(run_id)
+    for _ in range(2):
+        deliver_left_behind(restored, run_id, folder)
+        assert steps_on_record(restored, run_id) == ([*range(1, last + 1)], [*range(1, last + 1)])
+    assert [checkpoint.step for checkpoint in restored.checkpoints(run_id)] == [last]
+    assert restored.job(run_id).done == last
+
+
+def test_what_a_copy_from_before_the_runs_session_lacks_is_delivered_to_it(
+    store: Store, home: Home, run_id: str, folder: Path, tmp_path: Path
+) -> None:
+    only_on_sqlite(home)
+    path = home.root / "store.db"
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        source.backup(copy)
+    store.start(run_id)
+    recorder = Recorder(store, run_id, folder)
+    recorder.__enter__()
+    hand_over(recorder, 1)
+    recorder.flush()
+    (tmp_path / "copy.db").replace(path)
+    until_asked_to_stop(recorder, 2)
+    with pytest.raises(StoreLostError, match="was replaced"):
+        recorder.__exit__(None, None, None)
+    restored = Store.open(home.store_url)
+    restored.start(run_id)
+    deliver_left_behind(restored, run_id, folder)
+    assert steps_on_record(restored, run_id)[0][:2] == [1, 2]
+
+
+@pytest.mark.parametrize("change", ["fewer steps", "fewer scalars", "no session", "no run"])
+def test_a_store_that_was_restored_from_an_older_one_ends_the_run_and_gets_no_later_step(
+    store: Store, run_id: str, folder: Path, change: str
+) -> None:
+    changes = {
+        "fewer steps": lambda: store.truncate(run_id, 1),
+        "fewer scalars": lambda: forget(store, schema.scalars.c.job_id == run_id),
+        "no session": lambda: forget(store, schema.sessions.c.job_id == run_id),
+        "no run": lambda: forget(store, schema.jobs.c.id == run_id),
+    }
+    store.start(run_id)
+    recorder = Recorder(store, run_id, folder)
+    recorder.__enter__()
+    for step in (1, 2):
+        hand_over(recorder, step)
+    recorder.flush()
+    changes[change]()
+    before = store.last_rollout_step(run_id)
+    until_asked_to_stop(recorder, 3)
+    with pytest.raises(StoreLostError, match="does not know all"):
+        recorder.__exit__(None, None, None)
+    assert store.last_rollout_step(run_id) == before
+    assert steps_waiting(folder)[:2] == [3, 3]
+
+
+def forget(store: Store, which: sa.ColumnElement[bool]) -> None:
+    with store.writing() as connection:
+        [table] = {column.table for column in sa.sql.visitors.iterate(which) if isinstance(column, sa.Column)}
+        connection.execute(sa.delete(table).where(which))

@@ -55,6 +55,26 @@ def test_time_at_work_leaves_out_pauses_and_what_was_done_again() -> None:
     assert elapsed_s(times[:0], worked).tolist() == []
 
 
+@pytest.mark.parametrize(
+    ("times", "worked", "elapsed"),
+    [
+        ([5010.0, 5020.0, 1410.0, 1420.0], [Session(5000.0, None)], [10.0, 20.0, 20.0, 30.0]),
+        ([5010.0, 5020.0, 1410.0, 1420.0], [Session(5000.0, 5020.0), Session(1400.0, None)], [10.0, 20.0, 30.0, 40.0]),
+        (
+            [5010.0, 5020.0, 5025.0],
+            [Session(5000.0, 5020.0), Session(1400.0, 1401.0), Session(5022.0, None)],
+            [10.0, 20.0, 23.0],
+        ),
+        ([10.0, 20.0], [Session(5000.0, None)], [0.0, 10.0]),
+    ],
+)
+def test_a_clock_that_was_set_back_makes_no_time_negative_and_none_vanish(
+    times: list[float], worked: list[Session], elapsed: list[float]
+) -> None:
+    assert elapsed_s(np.array(times), worked).tolist() == elapsed
+    assert worked_s(worked, last_heartbeat=0.0) >= 0
+
+
 def test_sparklines_of_all_runs_are_thinned_means_of_the_total_reward(store: Store) -> None:
     ids = [store.create_job("train", "demo", {"seed": seed})[0].id for seed in range(3)]
     for run_id, steps in zip(ids, (2, 1000, 0), strict=True):

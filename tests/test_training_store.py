@@ -1,6 +1,7 @@
 """The store's contract, on a real SQLite file and on a real Postgres."""
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,41 @@ def test_only_ended_unfinished_jobs_can_be_queued_again(store: Store, clock: Clo
     store.end(job_id, "finished", "done")
     with pytest.raises(StoreError, match="is finished"):
         store.requeue(job_id)
+
+
+@pytest.mark.parametrize("set_back_s", [21, 3600, 10**9])
+def test_a_heartbeat_from_the_future_is_as_old_as_one_from_the_past(store: Store, clock: Clock, set_back_s: float) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    store.beat(job_id, worker="elsewhere:7")
+    store.start(job_id)
+    clock.now -= 20
+    assert store.job(job_id).status == "running"
+    clock.now -= set_back_s - 20
+    assert store.job(job_id).status == "lost"
+    assert f"{set_back_s:,} s after now" in store.job(job_id).reason
+    assert store.requeue(job_id).status == "queued"
+    assert store.job(job_id).status == "queued"
+
+
+def test_the_step_to_go_on_from_is_known_though_the_clock_was_set_back(store: Store, clock: Clock) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    store.start(job_id)
+    began = clock.now
+    clock.now -= 900
+    store.resume_at(job_id, 40)
+    assert store.chosen_step(job_id, since=began) == 40
+
+
+def test_a_database_on_a_server_tells_the_time_whatever_the_machines_clock_is_set_to(
+    home: Home, store_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = time.time()
+    monkeypatch.setattr(time, "time", lambda: before - 86_400.0)
+    now = Store.open(home.store_url).now()
+    if store_kind == "postgres":
+        assert abs(now - before) < 3600
+    else:
+        assert now == before - 86_400.0
 
 
 def test_the_queue_is_in_submission_order_without_the_lost(store: Store, clock: Clock) -> None:
@@ -254,7 +290,8 @@ def test_a_store_of_the_first_version_gets_what_came_later(store: Store, home: H
             connection.exec_driver_sql(f"DROP INDEX {index}")
         connection.exec_driver_sql("ALTER TABLE evaluations DROP COLUMN completed_at")
         connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN tracker")
-        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN attempt")
+        for column in ("attempt", "process", "progress_at"):
+            connection.exec_driver_sql(f"ALTER TABLE jobs DROP COLUMN {column}")
         connection.exec_driver_sql("UPDATE schema_versions SET version = 1")
     store.close()
     store = Store.open(home.store_url)

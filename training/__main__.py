@@ -20,6 +20,9 @@ from training.options import Parser
 from training.presets import preset_paths
 from training.store import LOCAL
 
+_LISTED = 200
+"""Runs that `list` shows unless it is told otherwise."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
@@ -104,6 +107,12 @@ def _add_launching(to: _Subcommands) -> None:
 def _add_looking(to: _Subcommands) -> None:
     """Reading what runs left on record."""
     command = _add(to, "list", commands.list_runs, "The runs, newest first.")
+    how_many = command.add_mutually_exclusive_group()
+    how_many.add_argument(
+        "--limit", type=_count, default=_LISTED, metavar="N", help=f"so many of them at most (default: {_LISTED})"
+    )
+    how_many.add_argument("--all", action="store_true", help="all of them")
+    command.add_argument("--offset", type=_step, default=0, metavar="N", help="leave out the newest N")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
     command = _add(to, "show", commands.show_run, "One run: status, progress, figures, evaluations, checkpoints.", run=True)
@@ -145,7 +154,9 @@ def _add_changing(to: _Subcommands) -> None:
     """Stopping, going on, deleting."""
     command = _add(to, "stop", commands.stop_run, "Ask a run to end at its next step, with a checkpoint.", run=True)
     command.add_argument("--wait", action="store_true", help="return when the run has ended")
-    command.add_argument("--force", action="store_true", help="also signal the process, should it not look at the store")
+    command.add_argument(
+        "--force", action="store_true", help="end it within seconds, even if it is stuck; it keeps its checkpoints"
+    )
 
     command = _add(
         to,

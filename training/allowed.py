@@ -21,7 +21,7 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.AS
 _EMBEDDING_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 """Those of sentence-transformers need no owner."""
 
-_NAMED_SOURCES = ("auto", "demo", "hub")
+NAMED_SOURCES = ("auto", "demo", "hub")
 _REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it (several are separated by a colon)."
 
 
@@ -56,7 +56,7 @@ def allowed_source(source: str, home: Home) -> str:
         SourceError: a page may not name it.
     """
     source = source.strip()
-    if source in _NAMED_SOURCES:
+    if source in NAMED_SOURCES:
         return source
     path = _resolve(source, SourceError)
     if not source or not _lies_in(path, home):

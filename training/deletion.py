@@ -74,7 +74,7 @@ def check_deletable(store: Store, home: Home, job: Job) -> None:
     """Raise `StoreError` while the run has a process, or may have one."""
     if job.active:
         raise StoreError(f"{job.id} is {job.status} and cannot be deleted.", "Stop it first.")
-    if any(output.active and output.spec.get("run") == job.id for output in store.jobs("output")):
+    if any(output.spec.get("run") == job.id for output in store.active_jobs(("output",))):
         raise StoreError(f"Something is being made of {job.id}.", "Wait for it, or stop it first.")
     if job.status == "lost" and backend_named(job.backend, home).status(job) == "alive":
         raise StoreError(f"The process of {job.id} ({job.worker}) is still alive.", "Wait for it, or end it first.")

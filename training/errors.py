@@ -20,6 +20,21 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
 
 
+def one_line(text: str) -> str:
+    """A text as a terminal may print it: on one line, without what would move its cursor or colour it."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
+def shown_error(error: BaseException) -> str:
+    """An error that nobody expected, on one line: its kind, and the beginning of what it says."""
+    kind = type(error).__name__
+    try:
+        told = one_line(str(error))
+    except Exception:  # an exception of somebody's own kind may raise where it is to say something
+        return kind
+    return f"{kind}: {told[:_SHOWN_CHARACTERS]}" if told else kind
+
+
 class AtlasError(Exception):
     """Base of every expected error.
 

@@ -3,6 +3,7 @@
 Read once from the environment at a process's edge and passed on; nothing here is global state.
 """
 
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import platformdirs
 
-from training.errors import HomeError
+from training.errors import ConfigError, HomeError, shown
 from training.paths import parse_path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -22,6 +23,9 @@ DEMO_ATLAS = ASSETS / "demo-atlas"
 
 _PROBE_BYTES = 64 * 1024
 """A disk without this much room counts as full: SQLite needs as much to begin."""
+
+STOP_GRACE_S = 600.0
+"""A step of a large model, or saving its checkpoint, takes minutes; a run that is stuck shows no progress for longer."""
 
 DASHBOARD_TOKEN = "GRPO_ATLAS_TOKEN"
 """A variable that only the dashboard's own process may have: whoever writes code that another one loads could read it."""
@@ -47,6 +51,9 @@ class Home:
     """Further folders from which a page may name models and problems (`GRPO_ATLAS_FOLDERS`, separated as in PATH)."""
     backends: Path | None = None
     """The file that configures backends (`GRPO_ATLAS_BACKENDS`); `None` for `backends.toml` in the home."""
+    stop_grace_s: float = STOP_GRACE_S
+    """From a request to stop, or the last progress after it, until a job of this machine is ended by force
+    (`GRPO_ATLAS_STOP_GRACE_S`)."""
 
     @property
     def allowed(self) -> tuple[Path, ...]:
@@ -78,12 +85,13 @@ class Home:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Home":
-        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`; make the home's folders.
+        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`, `_STOP_GRACE_S`; make the folders.
 
         A home that is there and cannot be written may still be looked at; see `require_writable`.
 
         Raises:
             HomeError: the home folder is not there and cannot be made, or cannot be read; or one of the others is no path.
+            ConfigError: `GRPO_ATLAS_STOP_GRACE_S` is no number of seconds.
         """
         root = _path("GRPO_ATLAS_HOME", environ) or Path(platformdirs.user_data_dir("grpo-atlas"))
         home = cls(
@@ -93,6 +101,7 @@ class Home:
             rewards=_path("GRPO_ATLAS_REWARDS", environ),
             folders=_paths("GRPO_ATLAS_FOLDERS", environ),
             backends=_path("GRPO_ATLAS_BACKENDS", environ),
+            stop_grace_s=_seconds("GRPO_ATLAS_STOP_GRACE_S", environ, STOP_GRACE_S),
         )
         home._prepare()
         return home
@@ -100,6 +109,7 @@ class Home:
     def environment(self) -> dict[str, str]:
         """The variables that make another process use this home."""
         variables = {"GRPO_ATLAS_HOME": str(self.root), "GRPO_ATLAS_STORE": self.store_url}
+        variables["GRPO_ATLAS_STOP_GRACE_S"] = repr(self.stop_grace_s)
         paths = {"GRPO_ATLAS_DATA": self.data, "GRPO_ATLAS_REWARDS": self.rewards, "GRPO_ATLAS_BACKENDS": self.backends}
         if self.folders:
             variables["GRPO_ATLAS_FOLDERS"] = os.pathsep.join(map(str, self.folders))
@@ -153,3 +163,14 @@ def _parsed(name: str, text: str) -> Path:
         return parse_path(text, HomeError)
     except HomeError as error:
         raise HomeError(f"{name}: {error.problem}", "Correct or unset that variable.") from error
+
+
+def _seconds(name: str, environ: Mapping[str, str], default: float) -> float:
+    text = environ.get(name) or repr(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(f"{name} = {shown(text)} is no number of seconds.", "Correct or unset that variable.")
+    return value

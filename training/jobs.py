@@ -20,6 +20,7 @@ from training.backends.local import worker_name
 from training.errors import AtlasError, StoreAwayError, StoreError, disk_error
 from training.process.log import patient_output
 from training.process.patience import patiently
+from training.processes import identify, state_of
 from training.store import HEARTBEAT_S, Job, Status, Store
 from training.store.database import root_cause
 
@@ -107,13 +108,11 @@ def job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
 @contextmanager
 def _job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
     job = patiently(lambda: store.job(job_id))
-    if job.status not in ("queued", "lost"):
-        raise StoreError(f"{job_id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
-    _check_attempt(job)
+    _check_waits(job)
     process = JobProcess(store, job)
     previous = signal.signal(signal.SIGTERM, process.on_signal)
     ended = threading.Event()
-    patiently(lambda: store.beat(job_id, worker=worker_name()))
+    patiently(lambda: store.beat(job_id, worker=worker_name(), process=identify(os.getpid())))
     heart = threading.Thread(target=_beat, args=(store, job_id, ended), daemon=True, name="heartbeat")
     heart.start()
     try:
@@ -135,7 +134,7 @@ def _job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
         found = disk_error(error)
         _end(process, "failed", str(found))
         raise found from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a library that exits would end the job without a word
         traceback.print_exc()
         _end(process, "failed", f"{type(error).__name__}: {error}")
         raise AtlasError(f"{job_id} failed: {type(error).__name__}: {error}.", "Its log has the details.") from error
@@ -145,7 +144,12 @@ def _job_process(store: Store, job_id: str) -> Iterator[JobProcess]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _check_attempt(job: Job) -> None:
+def _check_waits(job: Job) -> None:
+    """Raise `StoreError` unless the job waits for this process."""
+    if job.status not in ("queued", "lost"):
+        raise StoreError(f"{job.id} is {job.status} and waits for no process.", "Resume a stopped or failed run instead.")
+    if job.process != identify(os.getpid()) and state_of(job.process) == "alive":
+        raise StoreError(f"{job.id} has a process already ({job.process}).", "Nothing needs to be done: wait for its turn.")
     if int(os.environ.get(ATTEMPT, job.attempt)) != job.attempt:
         raise StoreError(
             f"This is attempt {os.environ[ATTEMPT]} of {job.id}, which was queued again since.",

@@ -9,8 +9,8 @@ from training.backends import Backend, BackendState, local
 from training.backends.configuration import BackendConfig, RayConfig, backends_file, load_backends
 from training.backends.ray import RayBackend
 from training.config import RunConfig
-from training.errors import AtlasError, BackendError, ConfigError, UnreachableError
-from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, measured_before, open_job
+from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
+from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, open_job
 from training.home import Home
 from training.models.after_run import OutputSpec
 from training.models.artefacts import VARIABLE
@@ -240,19 +240,13 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
 
     Raises:
         SourceError: the spec's problems cannot be loaded, or its split is empty.
-        BackendError: the process cannot be started, or the job counts as lost, but its process is alive.
+        BackendError: the process cannot be started.
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
-    runner = backend_named(LOCAL, home)
     _require_room(home, LOCAL)
-    before = measured_before(store, spec)
-    if before is not None and before.status == "lost" and runner.status(before) == "alive":
-        raise BackendError(
-            f"The process of {before.id} ({before.worker}) is still alive.", "Wait for it, or end it and then go on."
-        )
     job, waits = open_job(store, spec, len(problems), local.folders_there(home))
     if waits:
-        _start(store, runner, job, ["-m", "training", "evaluate", "--job", job.id])
+        _start(store, backend_named(LOCAL, home), job, ["-m", "training", "evaluate", "--job", job.id])
     return job.id
 
 
@@ -269,23 +263,47 @@ def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:
     )
 
 
-def stop_run(store: Store, home: Home, job_id: str) -> str:
+def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> str:
     """Ask a job to end at its next step, with a checkpoint; return what comes of it, in words.
 
-    A queued one whose process is gone, or never came up, ends at once.
+    A queued one whose process is gone, or never came up, ends at once; so does a lost one of this machine.
+
+    Args:
+        force: end it in seconds, wherever it is. A run loses what it did after its last checkpoint.
 
     Raises:
-        StoreError: there is no such job, or it has already ended or is lost.
+        StoreError: there is no such job, or it has already ended.
+        BackendError: its process cannot be ended by force from here.
     """
     job = store.job(job_id)
-    if job.status == "queued" and (not job.worker or backend_named(job.backend, home).status(job) == "gone"):
+    runner = backend_named(job.backend, home)
+    never_came_up = not job.worker and not (force and job.process)
+    if job.status == "queued" and (never_came_up or runner.status(job) == "gone"):
         store.withdraw(job_id)
         _leave_queue(job, home)
         return f"{job_id} was taken out of the queue."
+    if job.status == "lost" and job.backend == LOCAL and runner.status(job) == "gone":
+        store.conclude(job, "stopped", "its process was gone when it was asked to stop")
+        return f"{job_id} had no process any more; it counts as stopped."
+    if force:
+        return _end_by_force(store, home, job)
     store.request_stop(job_id)
+    if job.status == "lost":
+        return f"{job_id} is lost; should its process ({job.worker or 'unknown'}) still live, it ends at its next step."
     if job.status == "queued":
         return f"{job_id} was asked to leave the queue."
-    return f"{job_id} was asked to stop; it ends at its next step with a checkpoint."
+    grace = f"; if it gets nowhere for {home.stop_grace_s:,.0f} s, it is ended by force" if job.backend == LOCAL else ""
+    return f"{job_id} was asked to stop; it ends at its next step with a checkpoint{grace}."
+
+
+def _end_by_force(store: Store, home: Home, job: Job) -> str:
+    if job.backend == LOCAL:
+        local.end_by_force(store, home, job.id)
+        ended = store.job(job.id)
+        return f"{job.id} is {ended.status}: {ended.reason}."
+    store.request_stop(job.id, force=True)
+    backend_named(job.backend, home).stop(job)
+    return f"{job.id} is ended by force on {job.backend}."
 
 
 def _leave_queue(job: Job, home: Home) -> None:
@@ -307,10 +325,13 @@ def _run_command(job: Job) -> list[str]:
 
 def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:
     try:
-        runner.submit(job, command)
+        process = runner.submit(job, command)
     except AtlasError as error:
         store.end(job.id, "failed", str(error))
         raise
     except Exception as error:  # whatever it is, no row stays queued that nothing will ever start
         store.end(job.id, "failed", f"{type(error).__name__}: {error}")
         raise BackendError(f"{job.id} cannot be started ({type(error).__name__}: {error}).", "Correct its settings.") from error
+    if process:
+        with suppress(StoreAwayError):  # it says so itself when it has come up
+            store.set_process(job, process)

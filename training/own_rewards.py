@@ -13,18 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from mmap import mmap
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from tempfile import TemporaryFile
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from training.errors import RewardError
-from training.processes import inherited_environment
+from training.home import inherited_environment
+from training.paths import open_file, reason
 from training.reward_process import PLACE_BYTES, REMEDY
 from training.rewards import REWARDS, Reward
 
@@ -42,14 +43,19 @@ _DYING_S = 1.0
 
 
 def register_own_rewards(path: Path | None, load_timeout_s: float = LOAD_TIMEOUT_S) -> None:
-    """Run a person's file and add its functions to the registry; called once at the edge of each process.
+    """Run a person's file and add its functions to the registry, once in each process.
 
     Raises:
         RewardError: the file cannot be read or run in time, holds no list of rewards, or one of them is not what it must be.
     """
-    if path is not None:
-        process = RewardProcess(path, load_timeout_s)
-        REWARDS.update({facts["name"]: _reward(process, **facts) for facts in process.facts()})
+    if path is None or any(isinstance(reward, OwnReward) and reward.process.path == path for reward in REWARDS.values()):
+        return
+    try:
+        open_file(path).close()  # Python would wait for a pipe
+    except OSError as error:
+        raise RewardError(f"{path} cannot be run ({reason(error)}).", REMEDY) from error
+    process = RewardProcess(path, load_timeout_s)
+    REWARDS.update({facts["name"]: _reward(process, **facts) for facts in process.facts()})
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class _Connection:
     replies: BufferedReader
     at_work: memoryview
     """One number: the row that the process is scoring."""
+    life: IO[bytes]
+    """Closing it ends the process."""
 
     def send(self, message: dict[str, object]) -> None:
         """
@@ -137,8 +145,8 @@ class _Connection:
         """End the process with all that it started."""
         with suppress(ProcessLookupError, PermissionError):  # its group outlives it where it started others
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.line.close()
-        self.replies.close()
+        for inherited in (self.line, self.replies, self.life):
+            inherited.close()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_DYING_S)
 
@@ -147,7 +155,7 @@ class RewardProcess:
     """Runs a person's file; started when it is needed, and anew after it was ended. May be shared by threads."""
 
     def __init__(self, path: Path, load_timeout_s: float = LOAD_TIMEOUT_S) -> None:
-        self._path = path
+        self.path = path
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
@@ -161,8 +169,6 @@ class RewardProcess:
             RewardError: as `register_own_rewards`.
         """
         with self._lock:
-            if self._connection is not None:
-                self._connection.end()
             self._connection, facts = self._start()
             return facts
 
@@ -212,36 +218,45 @@ class RewardProcess:
             facts = cast(list[dict[str, Any]], reply["rewards"])
             return connection, facts
         except TimeoutError as error:
-            raise RewardError(f"{self._path} was still running after {self._load_timeout_s:g} s.", REMEDY) from error
+            raise RewardError(f"{self.path} was still running after {self._load_timeout_s:g} s.", REMEDY) from error
         except (EOFError, OSError, ValueError) as error:
-            raise RewardError(f"{self._path} cannot be run: it {connection.ending().rstrip(',')}.", REMEDY) from error
+            raise RewardError(f"{self.path} cannot be run: it {connection.ending().rstrip(',')}.", REMEDY) from error
         finally:
             if facts is None:
                 connection.end()
 
     def _connect(self) -> _Connection:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(_LINE_TIMEOUT_S)
-        with theirs, TemporaryFile() as place:
-            place.truncate(PLACE_BYTES)
-            at_work = memoryview(mmap(place.fileno(), PLACE_BYTES)).cast("Q")
-            inherited = theirs.fileno(), place.fileno()
-            try:
+        try:
+            ours, theirs = socket.socketpair()
+            read, write = os.pipe()
+            life = os.fdopen(write, "wb", buffering=0)
+            with theirs, os.fdopen(read, "rb") as their_life, _shared_memory() as place:
+                inherited = theirs.fileno(), place.fileno(), their_life.fileno()
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "training.reward_process", str(self._path), *map(str, inherited)],
+                    [sys.executable, "-P", "-m", "training.reward_process", str(self.path), *map(str, inherited)],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=2,  # what the functions print is not among the facts that a command prints
                     pass_fds=inherited,
                     start_new_session=True,
                 )
-            except OSError as error:
-                ours.close()
-                raise RewardError(
-                    f"{self._path} cannot be run: no process can be started ({error.strerror or error}).",
-                    "End other processes, or free some memory.",
-                ) from error
-        return _Connection(process, ours, ours.makefile("rb"), at_work)
+                at_work = memoryview(mmap(place.fileno(), PLACE_BYTES)).cast("Q")
+        except OSError as error:
+            raise RewardError(
+                f"{self.path} cannot be run: no process can be started ({error.strerror or error}).",
+                "End other processes, or free some memory.",
+            ) from error
+        ours.settimeout(_LINE_TIMEOUT_S)
+        return _Connection(process, ours, ours.makefile("rb"), at_work, life)
+
+
+@contextmanager
+def _shared_memory() -> Iterator[IO[bytes]]:
+    """A file of `PLACE_BYTES` that is nowhere on a disk: writing to a mapped one on a full disk would end this process."""
+    with os.fdopen(os.memfd_create("row at work"), "r+b") if sys.platform == "linux" else TemporaryFile() as place:
+        place.write(bytes(PLACE_BYTES))
+        place.flush()
+        yield place
 
 
 def _environment() -> dict[str, str]:

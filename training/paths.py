@@ -5,9 +5,11 @@ Opening one never waits: pipes, sockets and devices are no files to read setting
 
 import io
 import os
+import re
 import stat
+import tomllib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from training.errors import AtlasError, shown
 from training.names import COMPONENT_BYTES
@@ -16,6 +18,12 @@ _PATH_BYTES = 4095
 """The longest path that Linux takes."""
 
 _REASON_CHARACTERS = 200
+
+MOST_BYTES = 256 * 1024
+"""Of a file of settings; longer ones are something else."""
+
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""", re.ASCII)
+"""tomllib takes minutes for a key of some 10,000 parts, in 40 KB; nothing of ours has more than two."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -76,6 +84,26 @@ def read_text(path: Path, limit_bytes: int) -> str:
     if len(content) > limit_bytes:
         raise OSError(f"it is larger than {limit_bytes:,} bytes")
     return content.decode("utf-8")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A file of settings.
+
+    Raises:
+        OSError: as `read_text`.
+        ValueError: it is not TOML in UTF-8, or it is nested so deeply or holds such long numbers or keys that nobody means it.
+    """
+    text = read_text(path, MOST_BYTES)
+    if found := _LONG_KEY.search(text):
+        raise ValueError(f"{shown(found[0])} is no key")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError("a number in it has too many digits") from error
 
 
 def reason(error: Exception) -> str:

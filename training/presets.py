@@ -4,7 +4,6 @@ A preset may be changed by `key=value` assignments. What a setting means and may
 """
 
 import itertools
-import os
 import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,10 @@ from typing import Any
 import tomli_w
 
 from training.config import SETTINGS, RunConfig, parse_config
-from training.errors import ConfigError, shown
+from training.errors import ConfigError, one_line, shown
+from training.files import replace_file
 from training.names import NAME_RULE, is_name
+from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -27,8 +28,11 @@ def preset_paths(own: Path | None = None) -> dict[str, Path]:
 
 
 def preset_description(path: Path) -> str:
-    """What a preset says of itself: the comment that its file begins with."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    """What a preset says of itself: the comment that its file begins with; nothing where it cannot be read."""
+    try:
+        lines = read_text(path, MOST_BYTES).splitlines()
+    except (OSError, ValueError):
+        return ""
     return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
@@ -44,13 +48,15 @@ def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None =
         ConfigError: no such preset, malformed TOML, an unknown key, or a value out of range.
     """
     paths = preset_paths(own)
-    path = paths.get(preset) or Path(preset).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"There is no preset {preset!r}.", f"Use one of {', '.join(paths)}, or the path of a TOML file.")
+    path = paths.get(preset) or parse_path(preset, ConfigError)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"The preset {path.name} cannot be read: {error}.", "Correct the file; it must be TOML.") from error
+        values = read_toml(path)
+    except FileNotFoundError as error:
+        remedy = f"Use one of {', '.join(paths)}, or the path of a TOML file."
+        raise ConfigError(f"There is no preset {shown(preset)}.", remedy) from error
+    except (OSError, ValueError) as error:
+        told = f"The preset {one_line(path.name)} cannot be read: {reason(error)}."
+        raise ConfigError(told, "Correct the file; it must be TOML.") from error
     for assignment in assignments:
         _assign(values, assignment)
     return parse_config({"preset": path.stem} | values)
@@ -75,12 +81,9 @@ def save_preset(config: RunConfig, name: str, folder: Path, description: str = "
     if path.exists() and not overwrite:
         raise ConfigError(f"There is a preset {name} already.", "Choose another name, or say that it is to be replaced.")
     line = "".join(letter for letter in " ".join(description.split()) if letter.isprintable())
-    partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        partial.write_text(preset_text(config, line), encoding="utf-8")
-        partial.replace(path)
+        replace_file(path, lambda stream: stream.write(preset_text(config, line).encode()))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigError(
             f"The preset {name} cannot be saved in {folder} ({error.strerror or error}).", "Free some space or mend its rights."
         ) from error
@@ -117,15 +120,22 @@ def _comment(text: str) -> Iterator[str]:
 
 def _assign(values: dict[str, Any], assignment: str) -> None:
     key, mark, text = assignment.partition("=")
-    if not mark or not key.strip():
-        raise ConfigError(f"{assignment!r} is not an assignment.", "Write key=value, for example max_steps=20.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.strip().split(".")
+    key = key.strip()
+    if not mark or not key:
+        raise ConfigError(f"{shown(assignment)} is not an assignment.", "Write key=value, for example max_steps=20.")
+    *tables, last = key.split(".")
     for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{key!r} is not a setting: {table!r} is not a table.", "See `python -m training launch --help`.")
-    values[last] = value
+        values = values.setdefault(table, {}) if len(tables) == 1 else {}
+        if len(tables) > 1 or not isinstance(values, dict):
+            why = "only tables have settings in them, such as rewards.integer"
+            raise ConfigError(f"{shown(key)} is not a setting: {why}.", "See `python -m training launch --help`.")
+    values[last] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """The TOML value that a text is; the text itself where it is none."""
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # also numbers of thousands of digits, and brackets inside one another
+        return text
+    return found["value"] if found.keys() == {"value"} else text

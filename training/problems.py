@@ -7,22 +7,26 @@ hidden. How problems are embedded, shown or trained on is for others.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
 from training import hub
-from training.errors import SourceError
+from training.errors import SourceError, shown
 from training.home import DEMO_DATA, Home
+from training.paths import parse_path
+from training.rows import BadRow, data_files, read_rows
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
+_COLUMNS = ("question", "answer", "split")
+"""What is read of a row; whatever else a file holds cannot spoil it."""
+
 _EQUATION = re.compile(r"<<([^<>]*)>>")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
-_SUFFIXES = (".jsonl", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,6 @@ class ProblemSet:
         return tuple(problem for problem in self.problems if problem.split == split)
 
 
-class BadRow(ValueError):
-    """Why a single row is rejected; becomes a `Rejection`."""
-
-
 def parse_problem(row: object, problem_id: str, split: Split) -> Problem:
     """Turn a row with `question` and `answer` into a problem.
 
@@ -150,10 +150,10 @@ def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) 
         return _load_hub(home or Home.from_environment(), fetch)
     if source == "auto":
         return _load_auto(home or Home.from_environment(), fetch)
-    path = Path(source).expanduser().resolve()
+    path = parse_path(source, SourceError, follow=True)
     if not path.exists():
         raise SourceError(
-            f"There is no source {source!r}.",
+            f"There is no source {shown(source)}.",
             "Use demo, hub, auto, or the path of a folder or file with train/test as JSONL or Parquet.",
         )
     return load_folder(path, name=path.name, source=str(path))
@@ -165,10 +165,10 @@ def load_folder(path: Path, *, name: str, source: str) -> ProblemSet:
     A file whose name starts with neither split takes each row's `split` key, "train" when it has none.
 
     Raises:
-        SourceError: no such file, a file that is not Parquet inside, or no usable row.
+        SourceError: no such file, one that cannot be read, or no usable row.
     """
-    files = [path] if path.is_file() else _data_files(path)
-    rows = ((file.name, line, row) for file in files for line, row in _rows(file))
+    files = data_files(path, SPLITS) if path.is_dir() else [path]
+    rows = ((file.name, line, row) for file in files for line, row in read_rows(file, _COLUMNS))
     return _collect(rows, name=name, source=source)
 
 
@@ -195,53 +195,6 @@ def _collect(rows: Iterable[tuple[str, int, object]], *, name: str, source: str)
         )
     ordered = sorted(problems, key=lambda problem: problem.split != "train")
     return ProblemSet(name=name, source=source, problems=tuple(ordered), rejected=tuple(rejected))
-
-
-def _data_files(folder: Path) -> list[Path]:
-    """The split files of a folder, train before test; a Hub snapshot's `main/` counts as the folder."""
-    for place in (folder, folder / "main"):
-        files = [f for split in SPLITS for f in sorted(place.glob(f"{split}*")) if f.suffix in _SUFFIXES]
-        if files:
-            return files
-    raise SourceError(f"{folder} has no train or test file.", "Put train.jsonl and test.jsonl (or .parquet) into it.")
-
-
-def _rows(file: Path) -> Iterator[tuple[int, object]]:
-    """(line counted from 1, parsed row or the `BadRow` that says why not)."""
-    if file.suffix not in _SUFFIXES:
-        raise SourceError(f"{file} is neither .jsonl nor .parquet.", "Convert it to JSON Lines or Parquet.")
-    try:
-        yield from (_jsonl_rows if file.suffix == ".jsonl" else _parquet_rows)(file)
-    except OSError as error:
-        raise SourceError(
-            f"{file} cannot be read ({error.strerror or error}).", "Check the path and its permissions."
-        ) from error
-
-
-def _jsonl_rows(file: Path) -> Iterator[tuple[int, object]]:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield number, json.loads(line.decode("utf-8-sig"))
-            except UnicodeDecodeError:
-                yield number, BadRow("the line is not UTF-8")
-            except json.JSONDecodeError as error:
-                yield number, BadRow(f"the line is not JSON ({error.msg} at column {error.colno})")
-
-
-def _parquet_rows(file: Path) -> Iterator[tuple[int, object]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(file).to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"{file} is not a readable Parquet file ({error}).", "Write it again, for example with pandas."
-        ) from error
-    yield from enumerate(rows, start=1)
 
 
 def _split_of(file: str, row: object) -> Split:

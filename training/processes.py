@@ -18,19 +18,11 @@ import psutil
 
 State = Literal["alive", "gone", "unknown"]
 
-FOR_THE_DASHBOARD_ALONE = "GRPO_ATLAS_TOKEN"
-"""A variable that no other process gets: whoever writes code that runs there could read it, and then act on the pages."""
-
 _BETWEEN = "|"
 _POLL_S = 0.1
 _LEAVE_TIME_S = 2.0
 """For what a process has started to tidy up after it."""
 _KILL_TIMEOUT_S = 10.0
-
-
-def inherited_environment() -> dict[str, str]:
-    """The variables of this process that one that it starts may have."""
-    return {name: value for name, value in os.environ.items() if name != FOR_THE_DASHBOARD_ALONE}
 
 
 def identify(pid: int) -> str:

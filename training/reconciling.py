@@ -1,4 +1,4 @@
-"""What the store says of runs on clusters, brought in line with what the clusters know.
+"""What the store says of runs, brought in line with what this machine and the clusters know.
 
 A run tells the store itself how it is, by heartbeats and by its end. Here is added what it cannot tell: that its job was
 killed before or while it ran, that it waited longer than Ray allows, that a head was restarted and forgot it. The heartbeat
@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from training.backends.cluster import START_TIMEOUT, Submission
+from training.backends.local import end_overdue
 from training.backends.ray import RayBackend
 from training.errors import AtlasError, UnreachableError
 from training.home import Home
 from training.launch import backend_named, start_again
 from training.store import LOCAL, Job, Status, Store, schema
+from training.store.records import ACTIVE
 
 MISSING_FOR_S = 60.0
 """A queued run that its head does not know, and that was queued longer ago, is submitted again."""
@@ -93,13 +95,15 @@ class Verdict:
 
 
 def reconcile(store: Store, home: Home, back_off: BackOff | None = None) -> None:
-    """Look at every run that is, or may be, on a cluster; nobody is asked where there is none.
+    """End what ought to have stopped on this machine; look at every run that is, or may be, on a cluster, if there is one.
 
     Args:
         back_off: remembers, between calls, which clusters do not answer.
     """
+    end_overdue(store, home)
     waits = back_off or BackOff()
-    open_jobs = [job for job in store.jobs() if job.backend != LOCAL and (job.active or job.status == "lost")]
+    elsewhere = (schema.jobs.c.backend != LOCAL) & schema.jobs.c.status.in_((*ACTIVE, "lost"))
+    open_jobs = [job for job in store.jobs_where(elsewhere) if job.active or job.status == "lost"]
     for name in dict.fromkeys(job.backend for job in open_jobs):
         runner = _cluster_backend(name, home)
         if runner is None or not waits.is_due(name):

@@ -1,29 +1,29 @@
-"""The process that runs a person's own reward functions: `python -m training.reward_process FILE LINE PLACE`.
+"""The process that runs a person's own reward functions: `python -m training.reward_process FILE LINE PLACE LIFE`.
 
 They may do anything: never return, keep the interpreter to themselves, exit, crash, use up the memory. In a process of their
 own they can be timed and ended, which `training.own_rewards` does. Torch-free, so that it starts at once.
 
 Lines of JSON go over a socket that is inherited as LINE. First `{"rewards"}`, what the file holds, goes out, or
 `{"problem", "remedy"}`; then for each `{"name", "rows"}`, rows of completion and gold, `{"values"}` or `{"problem", "remedy"}`.
-Which row is at work stands in the 8 bytes of the file that is inherited as PLACE. What the functions print goes to standard
-error.
+Which row is at work stands in the 8 bytes of memory that are inherited as PLACE. The process ends when the other end of the
+pipe closes that is inherited as LIFE. What the functions print goes to standard error.
 """
 
+import fcntl
 import json
 import os
-import queue
+import resource
 import runpy
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 
-from training.errors import RewardError, shown
-from training.rewards import BUILT_IN, Reward, is_finite, shown_exception
+from training.errors import RewardError, shown, shown_error
+from training.rewards import BUILT_IN, Reward, is_finite
 
 REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
 
@@ -31,8 +31,6 @@ PLACE_BYTES = 8
 
 _LONGEST_TIMEOUT_S = 86_400.0
 
-_ORPHAN_S = 5.0
-"""Seconds of work that a function gets beyond its time, after which nobody is there to end it."""
 _MEMORY_SHARE = 0.5
 """Of the machine's, for the functions and what they load."""
 
@@ -47,8 +45,9 @@ _NEEDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
 """Field of a reward -> what it must be, in words and as a test."""
 
 
-def main(path: Path, line: int, place: int) -> None:
+def main(path: Path, line: int, place: int, life: int) -> None:
     """Load the file, then score what is asked for until nobody asks any more."""
+    _end_with(life)
     _limit()
     connection = socket.socket(fileno=line)
     at_work = memoryview(mmap(place, PLACE_BYTES)).cast("Q")
@@ -56,15 +55,13 @@ def main(path: Path, line: int, place: int) -> None:
     def say(**reply: object) -> None:
         connection.sendall(json.dumps(reply).encode() + b"\n")
 
-    lines = _lines(connection)
     try:
         rewards = load_rewards(path)
     except RewardError as error:
         say(problem=error.problem, remedy=error.remedy)
         return
     say(rewards=[_facts(reward) for reward in rewards.values()])
-    while True:
-        asked = json.loads(lines.get())
+    for asked in map(json.loads, connection.makefile("rb")):
         try:
             if asked["name"] not in rewards:
                 raise RewardError(f"{path} holds no reward {asked['name']!r} any more.", REMEDY)
@@ -82,7 +79,7 @@ def load_rewards(path: Path) -> dict[str, Reward]:
     try:
         found = runpy.run_path(str(path)).get("REWARDS")
     except BaseException as error:  # also sys.exit(), which would end this process without a word
-        raise RewardError(f"{path} cannot be run: {shown_exception(error)}.", REMEDY) from error
+        raise RewardError(f"{path} cannot be run: {shown_error(error)}.", REMEDY) from error
     if not isinstance(found, list) or not found or not all(isinstance(reward, Reward) for reward in found):
         raise RewardError(f"{path} has no list REWARDS of training.rewards.Reward.", REMEDY)
     for reward in found:
@@ -107,45 +104,37 @@ def _facts(reward: Reward) -> dict[str, object]:
 
 def _values(reward: Reward, rows: Sequence[tuple[str, str]], at_work: memoryview) -> list[float | None]:
     values = []
-    for row, (completion, gold) in enumerate(rows):
-        at_work[0] = row
-        signal.setitimer(signal.ITIMER_PROF, (reward.timeout_s + _ORPHAN_S) * (os.cpu_count() or 1))
-        try:
+    try:
+        for row, (completion, gold) in enumerate(rows):
+            at_work[0] = row
             values.append(reward.score(completion, gold))
-        except RewardError:
-            raise
-        except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
-            raise reward.error(f"raised {shown_exception(error)}", completion) from error
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    except RewardError:
+        raise
+    except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
+        raise reward.error(f"raised {shown_error(error)}", completion) from error
     return values
 
 
-def _lines(connection: socket.socket) -> "queue.Queue[bytes]":
-    """The lines that come; the process ends at once when there are no more, even while a function runs."""
-    found: queue.Queue[bytes] = queue.Queue()
+def _end_with(life: int) -> None:
+    """Have the system end this process when the one that asks has ended, even while a function keeps the interpreter to itself.
 
-    def read() -> None:
-        with suppress(OSError), connection.makefile("rb") as lines:
-            for line in lines:
-                found.put(line)
-        os._exit(0)
-
-    threading.Thread(target=read, daemon=True, name="questions").start()
-    return found
+    Where SIGIO ends no process (it does on Linux), this one ends when the function does.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _limit() -> None:
-    """Have the system end or refuse what would harm the machine, before it harms the process that asks."""
-    import resource
-
-    # One that keeps the interpreter to itself does not see that nobody is there any more; its processor time is counted.
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    """Have the system refuse, or end, what would fill the machine's memory or disk."""
     most = int(_MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for limit, value in ((resource.RLIMIT_DATA, most), (resource.RLIMIT_CORE, 0)):
+        _, allowed = resource.getrlimit(limit)
+        value = value if allowed == resource.RLIM_INFINITY else min(value, allowed)
+        resource.setrlimit(limit, (value, value))
     with suppress(OSError):  # Linux alone has it: the first to go when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -15,7 +15,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from training.errors import RewardError, shown
+from training.errors import RewardError, shown, shown_error
 from training.groups import Verifier
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
@@ -35,9 +35,6 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _BOXED = "\\boxed{"
-
-_SHOWN = 300
-"""Characters of a value or of an exception's text that an error shows."""
 
 
 def extract_answer(completion: str) -> str:
@@ -192,7 +189,7 @@ class Reward:
         try:
             value = self.function(completion, gold)
         except Exception as error:
-            raise self.error(f"raised {shown_exception(error)}", completion) from error
+            raise self.error(f"raised {shown_error(error)}", completion) from error
         if value is None:
             return None
         if not is_finite(value) or value > self.maximum:
@@ -206,15 +203,6 @@ def is_finite(value: object) -> bool:
         return isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
         return False
-
-
-def shown_exception(error: BaseException) -> str:
-    """What was raised as an error shows it: `ValueError: what it says`."""
-    try:
-        text = str(error)[:_SHOWN]
-    except Exception:
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 REWARDS: dict[str, Reward] = {

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from analysis.atlas import Atlas
+from dashboard.addresses import EXPLORE
 from dashboard.components.atlas_map import render_atlas_map
 from dashboard.components.build_progress import render_map_source
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.map_controls import render_controls
 from dashboard.components.problem_panel import render_problem_panel
 from dashboard.components.selection import render_selection
@@ -13,28 +14,8 @@ from dashboard.components.style import PROBLEM_PANEL, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
 
-# What the page's address says. (A comment: Streamlit would show a string that stands alone in a page.)
-SHARED = (
-    State.source,
-    State.model,
-    State.neighbors,
-    State.min_dist,
-    State.seed,
-    State.colour,
-    State.view,
-    State.density,
-    State.labels,
-    State.split,
-    State.steps,
-    State.clusters,
-    State.subset,
-    State.query,
-    State.query_mode,
-    State.problem,
-)
 
-
-@st.fragment
+@fragment
 def render_page(atlas: Atlas, state: State) -> None:
     """Everything about the map: a fragment, so that a lasso or another colouring leaves the rest of the window alone."""
     with boundary():
@@ -46,7 +27,7 @@ def render_page(atlas: Atlas, state: State) -> None:
         with right, st.container(key=PROBLEM_PANEL, gap="small"):
             render_problem_panel(atlas, state)
         render_selection(shown, state)
-    state.write_url(*SHARED)
+    state.write_url(*EXPLORE)
 
 
 state = State()
@@ -55,4 +36,4 @@ atlas = render_map_source(state, stand_in=True)
 if atlas is not None:
     render_page(atlas, state)
 else:
-    state.write_url(*SHARED)
+    state.write_url(*EXPLORE)

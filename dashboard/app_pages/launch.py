@@ -14,7 +14,8 @@ render_title(
     "Launch", "Train a model on your problems with GRPO. The run goes on when you close this page; Runs shows it live."
 )
 follow_link(state)
-render_gallery(state)
+with boundary():
+    render_gallery(state)
 with boundary():
     base = find_base(state)
     state.launch_changes = base.valid(state.launch_changes)

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from dashboard.addresses import RUN
 from dashboard.components.errors import boundary
 from dashboard.components.run_comparison import render_comparison
 from dashboard.components.run_list import render_list
-from dashboard.components.run_view import URL_FIELDS, render_run
+from dashboard.components.run_view import render_run
 from dashboard.components.style import render_title
 from dashboard.state import State
 from dashboard.text import plain
@@ -29,7 +30,7 @@ if state.run:
     render_heading(plain(state.run))
     with boundary():
         render_run(state.run)
-    state.write_url(*URL_FIELDS)
+    state.write_url(*RUN)
 elif state.compared_runs:
     render_heading("The same figures of several runs, side by side.")
     with boundary():
@@ -39,4 +40,4 @@ else:
     render_title("Runs", "Every training run, the newest first.")
     with boundary():
         render_list(state)
-    state.write_url(State.run_search, State.run_statuses, State.run_tags, State.run_archived)
+    state.write_url(State.run_search, State.run_statuses, State.run_tags, State.run_archived, State.run_page)

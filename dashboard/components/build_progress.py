@@ -10,13 +10,14 @@ from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import submit_job
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
 from training.names import as_title
 from training.problems import ProblemSet
 from training.store import Job
+from training.store.job_search import newest_with
 
 _POLL_S = 1.0
 _MAP_PROBLEMS_PER_S = 60
@@ -39,6 +40,8 @@ def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
     atlas = data.atlas(problems, state.parameters)
     if atlas is None:
         return _render_missing(problems, state.parameters, stand_in=stand_in and state.source == "auto")
+    if kept := data.map_notice(problems, state.parameters):
+        st.caption(plain(kept))
     if not atlas.complete:
         _render_unfinished(atlas)
     elif problems.notice:
@@ -137,7 +140,7 @@ def _render_build(
 ) -> None:
     job = _latest_build(source, parameters)
     if job is not None and job.active:
-        st.fragment(_follow_build, run_every=_POLL_S)(job.id, source, parameters, shown_stages)
+        fragment(_follow_build, run_every=_POLL_S)(job.id, source, parameters, shown_stages)
         return
     failed = job is not None and job.status in ("failed", "lost")
     if job is not None and failed:
@@ -154,7 +157,6 @@ def _render_build(
             st.rerun()
 
 
-@bounded
 def _follow_build(job_id: str, source: str, parameters: AtlasParameters, shown_stages: int) -> None:
     """Progress of one build; when a stage is done, the whole page is made again with what is new."""
     job = data.store().job(job_id)
@@ -172,9 +174,7 @@ def _stages(source: str, parameters: AtlasParameters) -> int:
 
 
 def _latest_build(source: str, parameters: AtlasParameters) -> Job | None:
-    jobs: list[Job] = data.readable(lambda store: store.jobs(kind="build"), [])
-    builds = (job for job in jobs if job.spec == _spec(source, parameters))
-    return max(builds, key=lambda job: job.created_at, default=None)
+    return data.readable(lambda store: newest_with(store, "build", _spec(source, parameters)), None)
 
 
 def _spec(source: str, parameters: AtlasParameters) -> dict[str, object]:

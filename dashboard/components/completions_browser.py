@@ -148,7 +148,7 @@ def _render_search_controls(config: RunConfig, state: State) -> None:
         state.rollout_reward = ""
     text, verdict, reward, level, order = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
     text.text_input(
-        "Text", placeholder="so there are", icon=":material/search:", **state.bind(State.rollout_text, Keys.ROLLOUT_TEXT)
+        "Text", placeholder="so there are", icon=":material/search:", **state.bind_text(State.rollout_text, Keys.ROLLOUT_TEXT)
     )
     verdict.selectbox(
         "Outcome",

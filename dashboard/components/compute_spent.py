@@ -8,7 +8,9 @@ from analysis.compute import TOPICLESS, spent, spent_by_cluster, with_signal
 from analysis.frame import UNCLUSTERED
 from dashboard import data, figures, map_data
 from dashboard.access import acts
+from dashboard.addresses import LAUNCH
 from dashboard.components.errors import boundary
+from dashboard.components.going import Page, go_to
 from dashboard.components.plot import render_plot
 from dashboard.components.subset import saved_subset
 from dashboard.components.table import render_table
@@ -104,8 +106,7 @@ def _render_train(run: Job, config: RunConfig, groups: pd.DataFrame, state: Stat
             how = f"some right in the latest group of {run.id}, or never met by step {int(groups['step'].max()):,}"
             state.launch_subset = saved_subset("signal", problems, chosen, how).reference
             state.launch_from, state.launch_changes = run.id, {}
-            query = {"from": run.id, "train_on": state.launch_subset}
-            st.switch_page("app_pages/launch.py", query_params=query)
+            go_to(Page.LAUNCH, LAUNCH)
     st.caption(
         plain(
             f"{count(len(chosen), 'problem')}: {len(chosen) - unseen:,} whose latest group had some completions right, and "

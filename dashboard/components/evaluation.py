@@ -8,8 +8,10 @@ import streamlit as st
 from analysis.atlas import AtlasParameters
 from analysis.export import csv_text
 from dashboard import data, evaluation_figures, figures, map_data
+from dashboard.addresses import LAUNCH
 from dashboard.components.evaluation_changes import render_changes
 from dashboard.components.evaluation_report import render_report
+from dashboard.components.going import Page, go_to
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
@@ -43,7 +45,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
         st.write("A run that evaluates (the demo preset does) leaves its table here, before and after training.")
         with st.container(horizontal=True):
             if st.button("Launch a run", type="primary"):
-                st.switch_page("app_pages/launch.py")
+                go_to(Page.LAUNCH, LAUNCH)
             if st.button("Measure a model"):
                 state.evaluate_part = "measure"
                 st.rerun()
@@ -61,7 +63,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
         render_changes(state, base, (titles[base.id], before), (titles[against.id], after))
     else:
         pair = evaluations
-        if any(run.id == shown[0].subject and run.active for run in data.store().jobs("train")):
+        if any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
             st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0].source, pair)
     _render_samples(evaluations)
@@ -70,8 +72,9 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
 
 def evaluations_on_record() -> list[Measured]:
     """Every complete evaluation; see `catalogue` for their order."""
-    jobs = {job.id: job for job in [*data.store().jobs("train"), *data.store().jobs("evaluate")]}
-    return catalogue(evaluation_headings(data.store()), jobs, recorded_checkpoints(data.store()))
+    headings = evaluation_headings(data.store())
+    jobs = data.store().jobs_named({heading.job_id for heading in headings})
+    return catalogue(headings, jobs, recorded_checkpoints(data.store()))
 
 
 def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
@@ -79,7 +82,7 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     jobs = list(dict.fromkeys(measured.heading.job_id for measured in entries))
     named = [state.evaluated, state.run, *(found.rpartition(":")[0] for found in state.evaluations)]
     job_id = next((job for job in named if job in jobs), jobs[0])
-    runs = {job.id for job in data.store().jobs("train")}
+    runs = {measured.heading.job_id for measured in entries if measured.is_run}
     titles = {measured.heading.job_id: measured.title for measured in reversed(entries)}
     job_column, several, report = st.columns([2, 5, 1.2], vertical_alignment="bottom")
     st.session_state[Keys.EVALUATED_RUN] = job_id
@@ -98,12 +101,14 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     _take(state, job_id, runs)
     source = next(measured.source for measured in entries if measured.heading.job_id == job_id)
     offered = {measured.id: measured for measured in entries if measured.source == source}
-    state.evaluations = tuple(found for found in state.evaluations if found in offered) or default_ids(entries, job_id)
+    asked = tuple(found for found in state.evaluations if found in offered)[: data.EVALUATIONS]
+    state.evaluations = asked or default_ids(entries, job_id)
     with several:
         st.multiselect(
             "Evaluations",
             list(offered),
             format_func=lambda found: offered[found].title,
+            max_selections=data.EVALUATIONS,
             help="Any number side by side, of this run, of others, of checkpoints and models; all of the same problems.",
             **state.bind(State.evaluations, Keys.EVALUATIONS),
         )
@@ -139,7 +144,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             )
             st.download_button(
                 "CSV",
-                data=lambda: csv_text(evaluation_figures.measure_rows(tables)),
+                data=data.file_queue().making(lambda: csv_text(evaluation_figures.measure_rows(tables))),
                 file_name="evaluations.csv",
                 mime="text/csv",
                 icon=":material/download:",
@@ -289,4 +294,5 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
             height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
             alt="pass@k and majority@k by k",
         )
-    right.dataframe(evaluation_figures.samples_frame(sampled), hide_index=True)
+    with right:
+        render_table(evaluation_figures.samples_frame(sampled), hide_index=True)

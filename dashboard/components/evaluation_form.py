@@ -9,18 +9,19 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_evaluation, stop_run
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.model_choice import render_model_choice
 from dashboard.components.run_header import render_status
 from dashboard.components.sidebar import job_line
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import Field, Keys, State
+from dashboard.sources import readable_source
+from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, plain
-from training.allowed import allowed_model, allowed_source
+from training.allowed import allowed_model
 from training.errors import AtlasError
 from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints
-from training.problems import load_problems
+from training.problems import ProblemSet
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
 from training.store.evaluations import evaluation_headings
@@ -39,8 +40,8 @@ def render_measuring(state: State) -> Sequence["Field[Any]"]:
             _render_form(state)
     with jobs:
         st.subheader("Evaluations", anchor=False)
-        active = any(job.active for job in data.store().jobs("evaluate", limit=_SHOWN))
-        st.fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
+        active = bool(data.store().active_jobs(("evaluate",)))
+        fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
     return ()
 
 
@@ -52,6 +53,7 @@ def _render_form(state: State) -> None:
     source = st.text_input(
         "Problems",
         value=str(usual.get("source", state.source)),
+        max_chars=TEXT_CHARACTERS,
         help="demo, hub, auto, or a folder or file.",
         key=f"{key} source",
     )
@@ -87,6 +89,7 @@ def _render_form(state: State) -> None:
             "System prompt",
             str(usual.get("system_prompt", SYSTEM_PROMPT)),
             label_visibility="collapsed",
+            max_chars=LONG_TEXT_CHARACTERS,
             height=180,
             key=f"{key} prompt",
         )
@@ -95,13 +98,13 @@ def _render_form(state: State) -> None:
     with boundary():
         # What a run was allowed to read, measuring its checkpoint may read too.
         known = source == usual.get("source")
-        problem_set = data.problem_set(source if known else allowed_source(source, data.home()))
+        problem_set = data.problem_set(source if known else readable_source(source))
         name = allowed_model(model, data.store(), data.home())
-        _render_start(evaluation_spec(name, problem_set, **settings))
+        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
 
 
-def _render_start(spec: EvaluationSpec) -> None:
-    problems = evaluated_problems(spec, load_problems(spec.source, data.home(), fetch=False))
+def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
+    problems = evaluated_problems(spec, problem_set)
     before = measured_before(data.store(), spec)
     st.caption(
         f"{count(len(problems), f'{spec.split} problem')}, {count(len(problems) * spec.samples, 'completion')} in all."
@@ -116,10 +119,11 @@ def _render_start(spec: EvaluationSpec) -> None:
             st.rerun()
 
 
-@bounded
 def _render_jobs(was_active: bool) -> None:
-    jobs = data.store().jobs("evaluate", limit=_SHOWN)
-    if was_active and not any(job.active for job in jobs):
+    active, total = data.store().active_jobs(("evaluate",)), data.store().count_jobs("evaluate")
+    newest = data.store().jobs("evaluate", limit=_SHOWN)
+    jobs = list({job.id: job for job in (*active, *newest)}.values())
+    if was_active and not active:
         st.rerun(scope="app")
     if not jobs:
         st.caption("Nothing was measured outside a run yet.")
@@ -127,6 +131,8 @@ def _render_jobs(was_active: bool) -> None:
     for job in jobs:
         with st.container(border=True, gap="xsmall"):
             _render_job(job, model_title(str(job.spec.get("model", "")), checkpoints))
+    if more := total - len(jobs):
+        st.caption(f"and {more:,} older; those that are complete stand in Compare.")
 
 
 def _render_job(job: Job, title: str) -> None:

@@ -10,7 +10,7 @@ def render_report(run_id: str) -> None:
     """One self-contained HTML file, made when it is asked for."""
     st.download_button(
         "Report",
-        data=lambda: report_html(data.store(), data.home(), run_id),
+        data=data.file_queue().making(lambda: report_html(data.store(), data.home(), run_id)),
         file_name=f"{run_id}.html",
         mime="text/html",
         icon=":material/description:",

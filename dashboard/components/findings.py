@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 import streamlit as st
@@ -9,13 +10,17 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
 from dashboard import data, finding_figures, map_data
+from dashboard.addresses import EXPLORE
+from dashboard.components.going import Page, go_to
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
+from training.store.job_search import jobs_with
 
-_EXPLORE = "app_pages/explore.py"
+_RUNS_LOOKED_AT = 3
+"""The newest runs on a source, whose pass rates are held against the steps."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +151,13 @@ def show_on_map(
         rows = {map_data.row_of(atlas, problem) for problem in problems}
         state.selected = tuple(sorted(row for row in rows if row is not None))
         state.picked, state.problem = (how,), problems[0]
-    st.switch_page(_EXPLORE)
+    go_to(Page.EXPLORE, EXPLORE)
 
 
 def _pass_rates(atlas: Atlas) -> Iterable[Correlation]:
     """Of the newest runs on this source, how the steps go with the pass rate."""
     problem_set = atlas.problem_set
-    runs = [job for job in data.store().jobs("train") if job.spec.get("source") == problem_set.source]
-    for run in runs[:3]:
+    for run in islice(jobs_with(data.store(), ("train",), source=problem_set.source), _RUNS_LOOKED_AT):
         outcomes = data.outcomes(run.id)
         if "pass_rate" not in outcomes:
             continue

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard import data, theme
-from dashboard.components.errors import bounded
-from dashboard.state import Keys, State
+from dashboard.components.errors import fragment, shielded
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain, significant
 from training.adversarial import CASES
 from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
 
-_MOST_CHARACTERS = 100_000
-_CASES = {case.name: case for case in CASES if len(case.completion) <= _MOST_CHARACTERS}
+_CASES = {case.name: case for case in CASES if len(case.completion) <= State.bench_completion.longest}
 _REFERENCE = "a reference solution"
 
 _STYLE = (
@@ -39,7 +38,7 @@ def render_bench(weights: Mapping[str, float]) -> None:
         weights: the form's, for the total.
     """
     with st.expander("Reward bench: what would a completion earn", key="group bench"):
-        st.fragment(bounded(_render_bench))(dict(weights))
+        fragment(_render_bench)(dict(weights))
 
 
 def _render_bench(weights: Mapping[str, float]) -> None:
@@ -52,12 +51,13 @@ def _render_bench(weights: Mapping[str, float]) -> None:
         st.text_area(
             "Completion",
             height=210,
-            max_chars=_MOST_CHARACTERS,
             help="What the model would write, tags included.",
-            **state.bind(State.bench_completion, Keys.BENCH_COMPLETION),
+            **state.bind_text(State.bench_completion, Keys.BENCH_COMPLETION),
         )
         st.text_input(
-            "Gold answer", help="What the problem's answer has after ####.", **state.bind(State.bench_gold, Keys.BENCH_GOLD)
+            "Gold answer",
+            help="What the problem's answer has after ####.",
+            **state.bind_text(State.bench_gold, Keys.BENCH_GOLD),
         )
     with scores:
         st.html(_STYLE + bench_html(state.bench_completion, state.bench_gold.strip(), weights))
@@ -110,15 +110,24 @@ def _render_example(state: State) -> None:
         [*_CASES, _REFERENCE],
         help="Completions made to mislead a reward, or the reference solution of a problem in the form that is asked for.",
         key=Keys.BENCH_EXAMPLE,
-        on_change=lambda: _fill(State(), st.session_state[Keys.BENCH_EXAMPLE]),
+        on_change=_take_example,
     )
     if chosen == _REFERENCE:
         with problem:
             st.text_input(
-                "Problem", key=Keys.BENCH_PROBLEM, placeholder="train-0", on_change=lambda: _fill(State(), _REFERENCE)
+                "Problem",
+                key=Keys.BENCH_PROBLEM,
+                max_chars=TEXT_CHARACTERS,
+                placeholder="train-0",
+                on_change=_take_example,
             )
             if st.session_state.get(Keys.BENCH_PROBLEM) and _reference(state) is None:
                 st.caption("There is no such problem in the source shown in the sidebar.")
+
+
+@shielded
+def _take_example() -> None:
+    _fill(State(), str(st.session_state[Keys.BENCH_EXAMPLE]))
 
 
 def _fill(state: State, example: str) -> None:

@@ -16,7 +16,7 @@ from dashboard.components.launch_mark import MARK, marked, set_value
 from dashboard.components.launch_rewards import render_rewards
 from dashboard.components.launch_subset import render_subset, subset_settings
 from dashboard.launch_changes import CHOSEN_ELSEWHERE, Base, group_of
-from dashboard.state import State
+from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, State
 from dashboard.text import count, plain
 from training.config import SETTINGS
 
@@ -122,8 +122,8 @@ _WIDGETS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "bool": lambda _value, common: st.toggle(**common),
     "int": lambda _value, common: st.number_input(step=1, **common),
     "float": lambda value, common: st.number_input(step=value / 10 or 0.1, format="%g", **common),
-    "str": lambda _value, common: st.text_input(**common),
-    "text area": lambda _value, common: st.text_area(height=140, **common),
+    "str": lambda _value, common: st.text_input(max_chars=TEXT_CHARACTERS, **common),
+    "text area": lambda _value, common: st.text_area(height=140, max_chars=LONG_TEXT_CHARACTERS, **common),
     "tuple": lambda value, common: st.multiselect(options=_options(value, common["key"]), accept_new_options=True, **common),
 }
 """How a setting is asked for, by the type of its value."""

@@ -5,13 +5,16 @@ Launching is idempotent: while an equal run is active the store gives that one b
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_run
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.addresses import RUN
+from dashboard.components.errors import boundary, fragment, render_error
+from dashboard.components.going import Page, go_to
 from dashboard.components.launch_checks import (
     render_expectation,
     render_findings,
@@ -113,7 +116,7 @@ def _render_backend(state: State) -> bool:
     )
     chosen = state.launch_backend
     is_away = _is_away(data.backend_state(chosen))
-    st.fragment(bounded(_render_backend_states), run_every=_POLL_S)(chosen, titles, is_away)
+    fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)
     return not is_away
 
 
@@ -174,8 +177,8 @@ def _button(*, disabled: bool) -> bool:
 def _launch(config: RunConfig, state: State) -> None:
     """Start the run and go to its page."""
     with st.spinner("Checking and starting the run"):
-        state.run = launch_run(data.store(), data.home(), config, state.launch_backend)
-    st.switch_page("app_pages/runs.py", query_params={"run": state.run})
+        run_id = launch_run(data.store(), data.home(), config, state.launch_backend)
+    _open(run_id, state)
 
 
 def _render_twin(twin: Job) -> None:
@@ -185,5 +188,11 @@ def _render_twin(twin: Job) -> None:
         icon=":material/content_copy:",
     )
     if st.button(f"Open {plain(twin.id)}", key="open twin", icon=":material/monitoring:"):
-        State().run = twin.id
-        st.switch_page("app_pages/runs.py", query_params={"run": twin.id})
+        _open(twin.id, State())
+
+
+def _open(run_id: str, state: State) -> NoReturn:
+    """Go to a run's page."""
+    state.run = run_id
+    state.open_run(run_id)
+    go_to(Page.RUNS, RUN)

@@ -7,15 +7,19 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import data
+from dashboard.addresses import LAUNCH
+from dashboard.components.errors import unexpected
 from dashboard.launch_changes import Base
 from dashboard.state import State
-from dashboard.text import count, plain
+from dashboard.text import count, plain, shorten
 from training.config import stored_config
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
 
 _CARDS_IN_A_ROW = 4
+_MODEL_CHARACTERS = 60
+_SENTENCE_CHARACTERS = 300
 _STYLE = """<style>
 [class*="st-key-preset-c"] { padding: .5rem .8rem; }
 [class*="st-key-preset-chosen"] { border-color: var(--st-primary-color, #2F87C0); }
@@ -37,6 +41,10 @@ class Card:
     is_own: bool
     on_cpu: bool
 
+    @property
+    def is_usable(self) -> bool:
+        return bool(self.facts)
+
 
 def begin_with(state: State, preset: str = "", run: str = "") -> None:
     """Begin the form with a preset or a run; what was changed elsewhere waits for when one comes back."""
@@ -53,8 +61,7 @@ def begin_with(state: State, preset: str = "", run: str = "") -> None:
 
 def write_link(state: State) -> None:
     """Make the address show what Launch would be sent to a colleague with."""
-    fields = (State.preset, State.launch_from, State.launch_changes, State.launch_subset, State.launch_backend)
-    state.write_url(*fields)
+    state.write_url(*LAUNCH)
 
 
 def follow_link(state: State) -> None:
@@ -111,21 +118,35 @@ def _render_card(card: Card, state: State) -> None:
             if chosen:
                 st.badge("chosen", icon=":material/check:", color="blue")
             else:
-                st.button("Choose", key=f"choose {card.name}", on_click=begin_with, args=(state, card.name))
-        st.markdown(f":small[{plain(card.sentence)}]")
+                st.button(
+                    "Choose",
+                    key=f"choose {card.name}",
+                    on_click=begin_with,
+                    args=(state, card.name),
+                    disabled=not card.is_usable,
+                )
+        st.markdown(f":small[{plain(shorten(card.sentence, _SENTENCE_CHARACTERS))}]")
         st.caption(plain(card.facts))
 
 
 def _card(name: str, path: Path) -> Card:
+    """What the gallery shows of a preset; of one that cannot be used why, so that it takes no other away."""
     is_own = path.parent != PRESETS
     try:
-        config = load_preset(str(path))
+        return _described(name, path, is_own=is_own)
     except AtlasError as error:
-        return Card(name, error.problem, "", is_own, on_cpu=False)
+        told = error.problem
+    except Exception as error:
+        told = unexpected(f"Reading the preset {name}", error)
+    return Card(name, told, "", is_own, on_cpu=False)
+
+
+def _described(name: str, path: Path, *, is_own: bool) -> Card:
+    config = load_preset(str(path))
     described = _SENTENCE.match(preset_description(path))
     model = config.model.rpartition("/")[2] or config.model
     where = placement(config)
-    facts = f"{model} · {count(config.max_steps, 'step')} · {where}"
+    facts = f"{shorten(model, _MODEL_CHARACTERS)} · {count(config.max_steps, 'step')} · {where}"
     return Card(name, described.group() if described else "", facts, is_own, on_cpu=where == "CPU")
 
 

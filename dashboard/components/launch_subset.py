@@ -8,9 +8,9 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.plot import render_plot
 from dashboard.launch_changes import WHOLE, Base
+from dashboard.sources import readable_source
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.allowed import allowed_source
 from training.errors import AtlasError, SourceError
 from training.problems import ProblemSet
 from training.store.curation import Subset, list_subsets, subset_ids
@@ -31,12 +31,12 @@ def settings_of(base: Base, state: State) -> dict[str, Any]:
 
 
 def problems_of(source: str) -> ProblemSet:
-    """A source that a page may name; nothing is fetched.
+    """A source that the session may have read; nothing is fetched.
 
     Raises:
         SourceError: it may not, or the source cannot be read.
     """
-    return data.problem_set(allowed_source(source, data.home()))
+    return data.problem_set(readable_source(source))
 
 
 def render_subset(base: Base, state: State) -> None:

@@ -11,14 +11,13 @@ from analysis.leakage import PAIR_KINDS, Leakage, LeakagePair, without_leaks
 from dashboard import data, finding_figures, map_data
 from dashboard.access import acts
 from dashboard.actions import judge_pairs, save_subset
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, shielded
 from dashboard.components.findings import Heading, render_finding, show_on_map
 from dashboard.components.subset import file_name, render_download
 from dashboard.components.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.errors import AtlasError
 from training.problems import Split
 from training.store.curation import judged_pairs
 
@@ -144,15 +143,11 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
     """What can be done with the chosen pairs; without a choice all that are listed can be looked at."""
 
     def judge(drop: bool | None) -> None:
-        verdicts = {(pair.test_id, pair.train_id): drop for pair in chosen}
-        try:
-            judge_pairs(data.store(), atlas.problem_set.content_hash, verdicts)
-        except AtlasError as error:
-            st.toast(plain(str(error)))
+        judge_pairs(data.store(), atlas.problem_set.content_hash, {(pair.test_id, pair.train_id): drop for pair in chosen})
 
     with st.container(horizontal=True):
         for label, drop in (("Drop", True), ("Keep", False), ("By threshold", None)):
-            st.button(label, key=f"judge {label}", on_click=judge, args=(drop,), **acts(disabled=not chosen))
+            st.button(label, key=f"judge {label}", on_click=shielded(judge), args=(drop,), **acts(disabled=not chosen))
         looked_at = chosen or listed
         label = f"Show {count(len(looked_at), 'pair')} on the map"
         if st.button(label, key="show pairs", disabled=not looked_at, help="Selects both problems of each pair."):

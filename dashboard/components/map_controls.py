@@ -1,5 +1,7 @@
 """What stands above the map: its colours, its view, the search, the filters, and the map's own settings."""
 
+from itertools import islice
+
 import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
@@ -10,14 +12,15 @@ from dashboard.access import may_act, way_in
 from dashboard.actions import submit_job
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import COMBINE, MEANING, MODES
-from dashboard.state import Keys, State
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store import Store
 from training.store.curation import Subset, list_subsets
+from training.store.job_search import jobs_with, newest_with
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -32,7 +35,7 @@ def render_controls(shown: Exploration, state: State) -> None:
     with view:
         _render_view(shown.atlas, state)
     search.text_input(
-        "Search", placeholder="years old, or “each day”", **state.bind(State.query, Keys.QUERY), icon=":material/search:"
+        "Search", placeholder="years old, or “each day”", **state.bind_text(State.query, Keys.QUERY), icon=":material/search:"
     )
     mode.selectbox(
         "Read as",
@@ -62,8 +65,8 @@ def colour_title(key: str) -> str:
 
 
 def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
-    runs = [job for job in store.jobs() if job.kind != "build" and job.spec.get("source") == atlas.problem_set.source]
-    return [f"{column}:{job.id}" for job in runs[:_RUNS_OFFERED] for column in data.outcomes(job.id)]
+    runs = islice(jobs_with(store, ("train", "evaluate"), source=atlas.problem_set.source), _RUNS_OFFERED)
+    return [f"{column}:{job.id}" for job in runs for column in data.outcomes(job.id)]
 
 
 def _render_colour(atlas: Atlas, state: State) -> None:
@@ -149,10 +152,16 @@ def _render_settings(atlas: Atlas, state: State) -> None:
         )
         seed = st.number_input("Seed", 0, MAX_SEED, state.seed, help="UMAP's random state.")
         model = st.text_input(
-            "Embedding model", state.model, help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}."
+            "Embedding model",
+            state.model,
+            max_chars=TEXT_CHARACTERS,
+            help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}.",
         )
         compare_with = st.text_input(
-            "Compare with", state.compare_with, help="The model whose neighbours Insights compares this one's with."
+            "Compare with",
+            state.compare_with,
+            max_chars=TEXT_CHARACTERS,
+            help="The model whose neighbours Insights compares this one's with.",
         )
         if st.form_submit_button("Show this map", type="primary"):
             with boundary():
@@ -177,14 +186,14 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
 def _render_preparing(model: str) -> None:
     """The model is not ready for queries: have a job make it so."""
     spec = {"prepare": model}
-    jobs = [job for job in data.store().jobs(kind="build") if job.spec == spec]
-    if jobs and not jobs[0].active and jobs[0].status != "finished":
-        render_error("Search by meaning is not possible now.", jobs[0].reason)
+    job = newest_with(data.store(), "build", spec)
+    if job is not None and not job.active and job.status != "finished":
+        render_error("Search by meaning is not possible now.", job.reason)
         return
-    if not may_act() and not (jobs and jobs[0].active):
+    if not may_act() and not (job is not None and job.active):
         st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
         return
-    if not jobs or not jobs[0].active:
+    if job is None or not job.active:
         submit_job(
             data.store(),
             data.home(),
@@ -200,4 +209,4 @@ def _render_preparing(model: str) -> None:
             st.rerun(scope="app")
         st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
 
-    st.fragment(bounded(wait), run_every=1.0)()
+    fragment(wait, run_every=1.0)()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import Keys
+from dashboard.state import TEXT_CHARACTERS, Keys
 from training.models.checkpoints import recorded_checkpoints
 
 OTHER_MODEL = ""
@@ -40,6 +40,7 @@ def render_model_choice(key: Keys, text_key: Keys, chosen: str = "") -> tuple[st
         return st.text_input(
             "Hub name or folder",
             key=text_key,
+            max_chars=TEXT_CHARACTERS,
             placeholder="Qwen/Qwen2.5-0.5B-Instruct",
             help="Folders must lie in the home folder, or in one that GRPO_ATLAS_FOLDERS names.",
         ), ""

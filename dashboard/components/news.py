@@ -6,11 +6,11 @@ from dashboard import data, run_data
 from dashboard.state import State, Told
 from dashboard.text import plain, shorten
 from training.errors import StoreError
-from training.store import Job
+from training.store import Job, JobKind
 
 _LOOKED_THROUGH = 20
-"""The newest jobs."""
-_TOLD = ("train", "evaluate")
+"""The newest jobs, beside all that are active."""
+_TOLD: tuple[JobKind, ...] = ("train", "evaluate")
 _CHARACTERS = 200
 _ICONS = {"finished": ":material/check:", "stopped": ":material/stop:"}
 
@@ -20,7 +20,7 @@ def tell_news(state: State) -> None:
 
     The first look tells nothing: what was so when the session began is no news.
     """
-    jobs = [job for job in data.store().jobs(limit=_LOOKED_THROUGH) if job.kind in _TOLD]
+    jobs = _looked_through()
     told = state.told
     signals = {(run.id, name): sentence for run in jobs for name, sentence in _signals(run).items()}
     if told is not None:
@@ -35,6 +35,13 @@ def tell_news(state: State) -> None:
         statuses={job.id: job.status for job in jobs},
         signals=frozenset(signals) | (told.signals if told else frozenset()),
     )
+
+
+def _looked_through() -> list[Job]:
+    """All active jobs of which there are news, and the newest of the others."""
+    store = data.store()
+    newest = [job for job in store.jobs(limit=_LOOKED_THROUGH) if job.kind in _TOLD]
+    return list({job.id: job for job in (*newest, *store.active_jobs(_TOLD))}.values())
 
 
 def ending_line(job: Job) -> str:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from analysis.atlas import Atlas, AtlasParameters
 from dashboard import data, map_data, theme
+from dashboard.addresses import EXPLORE
+from dashboard.components.going import Page, go_to
 from dashboard.state import State
 from dashboard.text import shorten
 from training.errors import SourceError
@@ -45,7 +47,7 @@ def open_on_map(source: str, problem_id: str, state: State) -> None:
         state.forget_problems()
         state.source = source
     state.problem = problem_id
-    st.switch_page("app_pages/explore.py", query_params={"source": state.source, "problem": problem_id})
+    go_to(Page.EXPLORE, EXPLORE)
 
 
 def small_map(positions: NDArray[np.float32], row: int, words: str) -> str:

@@ -12,10 +12,10 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import ask_model, stop_model
 from dashboard.components.completions import cards_html, completion_card, reward_rows
-from dashboard.components.errors import boundary, bounded, render_error
+from dashboard.components.errors import boundary, fragment, render_error, shielded
 from dashboard.components.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import Field, Keys, State
+from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, duration, plain, shorten
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
@@ -36,7 +36,7 @@ def render_playground(state: State) -> Sequence["Field[Any]"]:
     with answers:
         exchange: Exchange | None = state.exchange
         waiting = exchange is not None and not exchange.future.done()
-        st.fragment(bounded(_render_answers), run_every=_POLL_S if waiting else None)(waiting)
+        fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
     return (State.play_model,)
 
 
@@ -44,12 +44,12 @@ def _render_question(state: State) -> None:
     typed, _ = render_model_choice(Keys.PLAY_MODEL, Keys.PLAY_CHECKPOINT, state.play_model)
     state.play_model = typed
     _render_take_problem(state)
-    st.text_area("Question", height=130, **state.bind(State.play_question, Keys.PLAY_QUESTION))
+    st.text_area("Question", height=130, **state.bind_text(State.play_question, Keys.PLAY_QUESTION))
     gold, temperature = st.columns(2)
     gold.text_input(
         "Gold answer",
         help="Optional; without it, rewards that compare with gold are left out.",
-        **state.bind(State.play_gold, Keys.PLAY_GOLD),
+        **state.bind_text(State.play_gold, Keys.PLAY_GOLD),
     )
     temperature.number_input(
         "Temperature",
@@ -65,7 +65,7 @@ def _render_question(state: State) -> None:
     length.number_input("Longest answer, tokens", 1, 131_072, **state.bind(State.play_length, Keys.PLAY_LENGTH))
     with st.expander("System prompt"):
         st.text_area(
-            "System prompt", height=180, label_visibility="collapsed", **state.bind(State.play_system, Keys.PLAY_SYSTEM)
+            "System prompt", height=180, label_visibility="collapsed", **state.bind_text(State.play_system, Keys.PLAY_SYSTEM)
         )
     same = state.play_samples > 1 and state.play_temperature == 0
     if same:
@@ -89,12 +89,17 @@ def _render_take_problem(state: State) -> None:
 
     field, chance = st.columns([3, 2], vertical_alignment="bottom")
     chance.button(
-        "Any", on_click=take_any, icon=":material/casino:", width="stretch", help="Any problem of the source's test split."
+        "Any",
+        on_click=shielded(take_any),
+        icon=":material/casino:",
+        width="stretch",
+        help="Any problem of the source's test split.",
     )
     field.text_input(
         "Take a problem",
         key=Keys.PLAY_PROBLEM,
-        on_change=take,
+        max_chars=TEXT_CHARACTERS,
+        on_change=shielded(take),
         placeholder="test-0",
         help="A problem's id in the source chosen in the sidebar; its question and gold answer are filled in.",
     )
@@ -136,7 +141,7 @@ def _question(state: State) -> Question:
 
 def _refuse_taken_gpu() -> None:
     """On a machine with a GPU, runs have it to themselves; a CPU is shared."""
-    running = [job for job in data.store().jobs(limit=20) if job.active and job.kind in ("train", "evaluate")]
+    running = data.store().active_jobs(("train", "evaluate"))
     if running and visible_gpus():
         raise ConfigError(f"{running[0].id} has this machine's GPU.", "Ask again when it has ended, or stop it.")
 

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import streamlit.components.v2 as components_v2
 from numpy.typing import NDArray
 from streamlit.components.v2.types import ComponentRenderer
 
+from analysis.atlas import MAP_LIMIT
 from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
 from training.errors import HomeError
@@ -60,6 +62,8 @@ PRELOAD = "plotly"
 """Key of the element that only loads plotly.js."""
 _INLINE_CHARACTERS = 32_000
 """Smaller figures are not worth a request of their own."""
+_BITS_CHARACTERS = 4 * ceil(MAP_LIMIT / 24)
+"""Of the rows of the largest map, in base64: three bytes, of eight rows each, in four characters."""
 
 
 def render_plot(
@@ -143,8 +147,9 @@ def bits_of(rows: Sequence[int] | NDArray[np.integer]) -> str:
 
 
 def rows_of(bits: str) -> list[int]:
-    """The inverse of `bits_of`, in order."""
-    rows: list[int] = np.flatnonzero(np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8))).tolist()
+    """The inverse of `bits_of`, in order; no more rows than a map has, whatever was sent."""
+    packed = base64.b64decode(bits[:_BITS_CHARACTERS])
+    rows: list[int] = np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8))).tolist()
     return rows
 
 
@@ -164,8 +169,13 @@ def reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | Non
         return None
     if files is not None and len(spec.json) >= _INLINE_CHARACTERS:
         with suppress(HomeError):  # a full disk takes no map away
-            return {"revision": spec.revision, "url": _url("web_files", files.folder, files.keep(spec))}
+            return {"revision": spec.revision, "url": file_url(files, files.keep(spec))}
     return {"revision": spec.revision, "json": spec.json}
+
+
+def file_url(files: WebFiles, name: str) -> str:
+    """Where the browser gets one of the files, relative to the page."""
+    return _url("web_files", files.folder, name)
 
 
 def plotly_url() -> str:
@@ -175,4 +185,10 @@ def plotly_url() -> str:
 
 def _url(name: str, folder: Path, file: str) -> str:
     """Where the server gives out a file of a folder, relative to the page."""
-    return f"component/{components_v1.declare_component(name, path=folder).name}/{file}"
+    return f"component/{_served(name, folder)}/{file}"
+
+
+@cache
+def _served(name: str, folder: Path) -> str:
+    """The name under which the server gives out a folder."""
+    return components_v1.declare_component(name, path=folder).name

@@ -1,5 +1,6 @@
 // Small figures in a grid, drawn when they come into view and again when they have changed; redrawing keeps the zoom.
-// `data`: JSON in UTF-8 with plotly_url and panels, each {key, alt, revision, figure}.
+// `data`: JSON in UTF-8 with plotly_url and either panels, each {key, alt, revision, figure}, or live {head, panels, newest}: the
+// addresses of the head's file, of which the page tells what is new (live_head.js), and of the panels, {newest, panels} in gzip.
 // Reports {zoomed: {range: [from, to] or null}}. Follows `plotly.js`.
 
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false }; // the page knows the whole
@@ -60,11 +61,7 @@ function removeCell(grid, key, cell) {
   cell.remove();
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const { plotly_url: url, panels } = JSON.parse(new TextDecoder().decode(data));
-  const box = parentElement.querySelector(".atlas-grid");
-  const grid = (box.atlas ??= newGrid(box, url));
-  grid.tell = setTriggerValue;
+function showPanels(grid, box, panels) {
   const keys = new Set(panels.map(({ key }) => key));
   for (const [key, cell] of grid.cells) if (!keys.has(key)) removeCell(grid, key, cell);
   for (const panel of panels) {
@@ -79,7 +76,39 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.sizes.observe(cell);
     schedule(grid, cell);
   }
+}
+
+// Fetches what is new of a live grid. Fails quietly: the next head asks again.
+async function update(grid, box, newest) {
+  const { live } = grid;
+  if (grid.fetching === live.panels || (grid.shown === live.panels && grid.newest >= newest)) return;
+  grid.fetching = live.panels;
+  try {
+    const content = await unpacked(await fetchFile(live.panels, "no-store"));
+    if (grid.live?.panels !== live.panels || !box.isConnected) return;
+    showPanels(grid, box, content.panels);
+    Object.assign(grid, { newest: content.newest, shown: live.panels });
+  } catch (error) {
+    console.debug(error);
+  } finally {
+    if (grid.fetching === live.panels) grid.fetching = null;
+  }
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const { plotly_url: url, panels, live } = JSON.parse(new TextDecoder().decode(data));
+  const box = parentElement.querySelector(".atlas-grid");
+  const grid = (box.atlas ??= newGrid(box, url));
+  grid.tell = setTriggerValue;
+  grid.live = live;
+  if (grid.listen) document.removeEventListener("atlas-live", grid.listen);
+  if (live) {
+    grid.listen = ({ detail: { address, head } }) => address === live.head && update(grid, box, head.newest);
+    document.addEventListener("atlas-live", grid.listen);
+    update(grid, box, live.newest);
+  } else showPanels(grid, box, panels);
   return () => {
+    document.removeEventListener("atlas-live", grid.listen);
     grid.views.disconnect();
     grid.sizes.disconnect();
     setTimeout(() => box.isConnected || grid.cells.forEach((cell) => globalThis.Plotly?.purge(cell)));

@@ -1,18 +1,25 @@
 // What all components share that draw with plotly.js; stands before each of their scripts.
 
-// Addresses change with what they lead to, so any copy that the browser still has is right.
-async function fetchKept(url) {
-  const answer = await fetch(new URL(url, document.baseURI), { cache: "force-cache" });
+async function fetchFile(url, cache) {
+  const answer = await fetch(new URL(url, document.baseURI), { cache });
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return answer;
+}
+
+// Of addresses that change with what they lead to any copy that the browser still has is right.
+function fetchKept(url) {
+  return fetchFile(url, "force-cache");
+}
+
+function unpacked(answer) {
+  return new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
 const files = (globalThis.grpoAtlasFiles ??= new Map());
 const FILES_KEPT = 12;
 
 async function fetchJson(url) {
-  const answer = await fetchKept(url);
-  return new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).json();
+  return unpacked(await fetchKept(url));
 }
 
 function contentOf({ revision, json, url }) {

@@ -8,6 +8,7 @@ from analysis.atlas import Atlas
 from analysis.verifier import EquationCheck, check_equation, check_problem
 from dashboard import data, map_data
 from dashboard.components.errors import boundary
+from dashboard.components.going import Page
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import count, percent, plain, shorten, significant
@@ -102,7 +103,7 @@ def _render_history(runs: list[ProblemHistory]) -> None:
     if not runs:
         st.caption("No run or evaluation has met this problem.")
     for run in runs:
-        st.page_link("app_pages/runs.py", label=plain(run.job_id), query_params={"run": run.job_id})
+        st.page_link(Page.RUNS, label=plain(run.job_id), query_params={"run": run.job_id})
         st.caption(" · ".join(_facts(run)))
 
 

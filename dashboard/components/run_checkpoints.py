@@ -14,7 +14,7 @@ from dashboard.actions import launch_evaluation, resume_run
 from dashboard.components.errors import boundary
 from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
-from dashboard.text import plain, significant
+from dashboard.text import plain
 from training.config import RunConfig
 from training.evaluation.evaluate import evaluation_table
 from training.evaluation.evaluation_job import evaluation_spec
@@ -22,6 +22,8 @@ from training.models.artefacts import is_url
 from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation
+from training.store.job_search import jobs_with
+from training.text import size_text
 
 _LARGEST_DOWNLOAD = 500 * 2**20
 """Bytes: a download passes through the memory of the dashboard."""
@@ -35,10 +37,9 @@ def render_checkpoints(run: Job, config: RunConfig) -> None:
         return
     if not run.active and run.status == "finished":
         st.caption("A finished run cannot be resumed; duplicate it to go on with other settings.")
-    measuring = data.store().jobs("evaluate")
     for checkpoint in reversed(known):
         with st.container(border=True):
-            jobs = [job for job in measuring if job.spec.get("model") == checkpoint.path]
+            jobs = list(jobs_with(data.store(), ("evaluate",), model=checkpoint.path))
             _render_checkpoint(run, config, checkpoint, jobs)
     st.caption(f"The newest {config.save_total_limit:,} are kept.")
     render_outputs(run, known)
@@ -64,15 +65,7 @@ def _state(checkpoint: Checkpoint, size: int | None) -> str:
     if is_url(checkpoint.path):
         return "uploaded"
     damage = damage_of(checkpoint)
-    return plain(f"damaged: {damage}") if damage or size is None else readable_size(size)
-
-
-def readable_size(size: int) -> str:
-    """`210 KiB`, `31 MiB`, `1.4 GiB`."""
-    for unit, power in (("GiB", 30), ("MiB", 20)):
-        if size >= 2**power:
-            return f"{significant(size / 2**power)} {unit}"
-    return f"{size / 2**10:.0f} KiB"
+    return plain(f"damaged: {damage}") if damage or size is None else size_text(size)
 
 
 def _render_evaluations(run: Job, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:
@@ -118,13 +111,13 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
         with st.popover("Download"):
             uploaded = "It lies where the run's artefacts go, complete with its manifest:"
             st.caption(
-                uploaded if size is None else f"{readable_size(size)} are too much for a download from a page. Copy the folder:"
+                uploaded if size is None else f"{size_text(size)} are too much for a download from a page. Copy the folder:"
             )
             st.code(checkpoint.path, language=None)
     else:
         st.download_button(
             "Download",
-            lambda: zipped(Path(checkpoint.path)),
+            data.file_queue().making(lambda: zipped(Path(checkpoint.path))),
             file_name=f"{run.id}-step-{checkpoint.step}.zip",
             mime="application/zip",
             key=f"{key} download",

@@ -17,7 +17,7 @@ from dashboard.comparison_tables import (
     final_and_best,
     shown_evaluations,
 )
-from dashboard.components.errors import bounded, render_error
+from dashboard.components.errors import fragment, render_error
 from dashboard.components.plot import render_plot
 from dashboard.components.table import render_table
 from dashboard.curves import Curve, run_curves
@@ -28,11 +28,12 @@ from dashboard.thinning import POINTS
 from training.config import stored_config
 from training.errors import AtlasError
 from training.store import Job
+from training.store.job_search import newest_run_ids
 from training.store.sessions import elapsed_s, sessions_of
 
 _POLL_S = 2.0
 _OFFERED = 1000
-"""The newest runs, which can be compared."""
+"""The newest runs, which the field offers; the list of runs has all."""
 _USUAL = ("reward", "correctness", "soft_correctness", "length")
 """Keys of the curves that a comparison begins with."""
 _AXES = {"step": "Step", "time": "Time at work"}
@@ -40,19 +41,27 @@ _AXES = {"step": "Step", "time": "Time at work"}
 
 def render_comparison(state: State) -> None:
     """Everything of a comparison; the curves are drawn anew while one of the runs is active."""
-    known = {job.id: job for job in data.store().jobs("train", _OFFERED)}
+    store = data.store()
+    asked = store.jobs_named(state.compared_runs)
+    known = {run_id: job for run_id, job in asked.items() if job.kind == "train"}
     if missing := [run_id for run_id in state.compared_runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
         state.compared_runs = tuple(run_id for run_id in state.compared_runs if run_id in known)
+    if len(state.compared_runs) > run_data.COMPARED:
+        st.caption(f"The first {run_data.COMPARED} of the {len(state.compared_runs):,} runs chosen are compared.")
+        state.compared_runs = state.compared_runs[: run_data.COMPARED]
     runs = [known[run_id] for run_id in state.compared_runs]
-    _render_choice(list(known), state)
+    newest = newest_run_ids(store, _OFFERED)
+    _render_choice(list(dict.fromkeys((*newest, *state.compared_runs))), state)
+    if (total := store.count_jobs("train")) > len(newest):
+        st.caption(f"The newest {len(newest):,} of {total:,} runs are offered; older ones are found in the list of runs.")
     catalogue = _catalogue(runs)
     if not runs:
         return
     _render_controls(catalogue, state)
     chosen = [catalogue[key] for key in state.compared_curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
-    st.fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
+    fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
     _render_settings(runs)
     _render_evaluations(runs)
 
@@ -62,6 +71,7 @@ def _render_choice(run_ids: Sequence[str], state: State) -> None:
         "Runs",
         run_ids,
         placeholder="Choose two or more",
+        max_selections=run_data.COMPARED,
         **state.bind(State.compared_runs, Keys.COMPARED),
     )
 
@@ -94,7 +104,6 @@ def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
     )
 
 
-@bounded
 def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State) -> None:
     panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.curve_axis) for run_id in run_ids}) for curve in curves]
     panels = [Panel(panel.curve, {name: run for name, run in panel.runs.items() if len(run.values)}) for panel in panels]

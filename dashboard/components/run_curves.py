@@ -5,12 +5,16 @@ from math import ceil, floor
 
 import streamlit as st
 
-from dashboard import curves, run_data
-from dashboard.components.plot_grid import render_plot_grid
+from dashboard import curves, data, run_data
+from dashboard.components.plot import file_url
+from dashboard.components.plot_grid import LivePanels, render_plot_grid
+from dashboard.components.run_header import live_address
 from dashboard.curves import Curve
+from dashboard.live_run import View
 from dashboard.state import Keys, State
 from dashboard.thinning import Window
 from training.config import RunConfig
+from training.errors import HomeError
 from training.store import Job
 
 _SMOOTHING_HELP = "Exponential moving average, corrected for its start as in TensorBoard: the weight of the past."
@@ -30,11 +34,8 @@ def render_grid(run: Job, max_steps: int, shown: Sequence[Curve], state: State) 
     def zoom(window: Window | None) -> None:
         state.curve_window = () if window is None else (max(0, floor(window[0])), ceil(window[1]))
 
-    render_plot_grid(
-        run_data.curves_json(run.id, shown, max_steps, state.smoothing, _window(state)),
-        key=Keys.RUN_CURVES,
-        on_zoomed=zoom,
-    )
+    view = View(tuple(shown), max_steps, state.smoothing, _window(state))
+    render_plot_grid(_live(run, view) or run_data.curves_json(run.id, view), key=Keys.RUN_CURVES, on_zoomed=zoom)
 
 
 def _render_controls(run: Job, config: RunConfig, state: State) -> None:
@@ -48,6 +49,18 @@ def _render_controls(run: Job, config: RunConfig, state: State) -> None:
     if whole.button("Whole run", key=Keys.WHOLE_RUN, width="stretch"):
         state.curve_window = ()
         st.rerun()
+
+
+def _live(run: Job, view: View) -> LivePanels | None:
+    """Where the browser gets the curves of a run that goes on; `None` where they have to be given to it."""
+    head = live_address(run)
+    if head is None:
+        return None
+    try:
+        panels = file_url(data.web_files(), run_data.live_run(run.id).follow(view))
+    except HomeError:
+        return None
+    return LivePanels(head, panels, data.store().last_scalar(run.id))
 
 
 def _window(state: State) -> Window | None:

@@ -12,17 +12,22 @@ from typing import Literal
 import streamlit as st
 
 from analysis.export import spreadsheet_text
-from dashboard import curves, data, run_data
+from dashboard import data, run_data
 from dashboard.access import acts
 from dashboard.actions import resume_run, stop_run
+from dashboard.addresses import LAUNCH
+from dashboard.components import live_head
 from dashboard.components.errors import boundary, render_error
+from dashboard.components.going import Page, go_to
+from dashboard.components.live_head import render_line
+from dashboard.components.plot import file_url
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
-from dashboard.text import duration, percent, plain, significant
 from training.config import RunConfig
+from training.errors import HomeError
 from training.insight.rollout_pages import rollout_lines
 from training.models.artefacts import is_url
-from training.store import LOCAL, Job, Status
+from training.store import Job, Status
 
 HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
 _GZIP_LEVEL = 4
@@ -44,13 +49,13 @@ def render_status(status: Status) -> None:
     st.badge(status, color=color, icon=icon)
 
 
-def render_progress(run: Job) -> None:
-    """Where the run stands, in a line."""
-    step_time = run_data.series_of(run.id, ["step_time"])["step_time"]
+def render_progress(run: Job, config: RunConfig) -> None:
+    """Where the run stands, in a line; it goes on by itself, and when the status is another the page is drawn again."""
     status, progress = st.columns([1.1, 4], vertical_alignment="center")
     with status:
         render_status(run.status)
-    progress.progress(run.fraction, text=plain(progress_line(run, curves.step_time_s(step_time))))
+    with progress:
+        render_line(run_data.head_now(run, config), live_address(run), key=Keys.RUN_LINE, on_ended=lambda: None)
 
 
 def render_figures(run: Job, config: RunConfig) -> None:
@@ -58,26 +63,17 @@ def render_figures(run: Job, config: RunConfig) -> None:
     _render_tracker(run.tracker)
     if run.status in ("failed", "lost"):
         render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
-    _render_headlines(curves.headlines(run_data.series_of(run.id, curves.headline_names(config)), config))
+    live_head.render_figures(run_data.head_now(run, config), live_address(run), key=Keys.RUN_FIGURES, help=HEADLINE_HELP)
 
 
-def progress_line(run: Job, step_time_s: float | None) -> str:
-    """Step, where it runs if not here, pace and time left; of a run that has ended, why and how long it took."""
-    place = "" if run.backend == LOCAL else f" on {run.backend}"
-    is_whole = run.status == "finished" and run.done >= run.total and bool(run.reason)
-    parts = [f"{run.reason if is_whole else f'step {run.done:,.0f} of {run.total:,.0f}'}{place}"]
-    if step_time_s:
-        parts.append(f"{significant(step_time_s)} s a step")
-    if run.active:
-        if step_time_s and run.message == "training":
-            parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
-        parts.append("waiting for its turn" if run.status == "queued" else run.message)
-    else:
-        is_told_below = run.status in ("failed", "lost")
-        parts.append("" if is_whole or is_told_below else run.reason)
-        if run.started_at and run.ended_at:
-            parts.append(f"took {duration(run.ended_at - run.started_at)}")
-    return ", ".join(part for part in parts if part)
+def live_address(run: Job) -> str | None:
+    """Where browsers look how a run goes on; `None` for one that has ended, or where there is no room for the file."""
+    if not run.active:
+        return None
+    try:
+        return file_url(data.web_files(), run_data.live_run(run.id).follow_head())
+    except HomeError:
+        return None
 
 
 def render_actions(run: Job) -> None:
@@ -103,7 +99,7 @@ def _render_actions(run: Job) -> None:
             st.rerun()
     if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
         State().launch_from, State().launch_changes = run.id, {}
-        st.switch_page("app_pages/launch.py", query_params={"from": run.id})
+        go_to(Page.LAUNCH, LAUNCH)
     with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
         render_marks(run)
     with st.popover("Download", icon=":material/download:"):
@@ -120,7 +116,7 @@ def _render_downloads(run_id: str) -> None:
     for label, name, make in files:
         st.download_button(
             label,
-            make,
+            data.file_queue().making(make),
             file_name=f"{run_id}-{name}",
             mime="application/gzip",
             key=f"download {name}",
@@ -169,20 +165,3 @@ def _render_tracker(tracker: str) -> None:
     elif tracker:
         st.caption("Also logged for Weights & Biases, offline. This uploads it:")
         st.code(f"wandb sync {shlex.quote(tracker)}", language="bash")
-
-
-def _render_headlines(found: list[curves.Headline]) -> None:
-    if not found:
-        return
-    for column, headline in zip(st.columns(len(found)), found, strict=True):
-        value = percent(headline.value) if headline.is_share else significant(headline.value)
-        column.metric(headline.title, value, _change(headline), delta_color="off", delta_arrow="off", help=HEADLINE_HELP)
-
-
-def _change(headline: curves.Headline) -> str | None:
-    """`+0.26`, `−13 points`; nothing for no change."""
-    if not headline.change:
-        return None
-    size = abs(headline.change)
-    amount = f"{significant(round(100 * size, 1))} points" if headline.is_share else significant(size)
-    return f"{'+' if headline.change > 0 else '−'}{amount}"

@@ -9,20 +9,22 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import stop_run
-from dashboard.components.errors import boundary
+from dashboard.addresses import LAUNCH
+from dashboard.components.errors import boundary, fragment, shielded
+from dashboard.components.going import Page, go_to
 from dashboard.components.run_marks import render_keeping, render_tags_and_note
 from dashboard.components.table import render_table
-from dashboard.run_rows import Waiting, matching_runs, queue_of, run_table
+from dashboard.run_rows import Waiting, found_line, queue_of, run_table
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.errors import AtlasError
 from training.store import Job, Status
+from training.store.job_search import FoundRuns, find_runs
 from training.store.overview import reward_sparklines
 from training.store.run_marks import all_marks, known_tags
 from training.store.sessions import sessions_of
 
-_LISTED = 1000
-"""The newest jobs that are looked through."""
+_PAGE = 100
+"""Runs on a page of the list."""
 _BUSY_POLL_S = 2.0
 _IDLE_POLL_S = 5.0
 _ROW_PX = 33
@@ -41,20 +43,21 @@ _STATUS_COLOURS: dict[Status, str] = {
 
 def render_list(state: State) -> None:
     """Filters, the runs, newest first, the queue, and what can be done with the runs that are chosen."""
-    jobs = data.store().jobs("train", _LISTED)
-    if not jobs:
+    if not data.store().count_jobs("train"):
         st.write("A run trains a model on your problems with GRPO; its curves and completions appear here as it learns.")
         if st.button("Launch a run", type="primary"):
-            st.switch_page("app_pages/launch.py")
+            go_to(Page.LAUNCH, LAUNCH)
         return
     _render_filters(state)
-    busy = any(job.active for job in jobs)
-    poll_s = _BUSY_POLL_S if busy else _IDLE_POLL_S
-    st.fragment(_render_live, run_every=poll_s)(state, state.marked_runs)
-    shown = {run.id: run for run in matching_runs(jobs, all_marks(data.store()), state.run_filter)}
+    if state.paged_filter not in (None, state.run_filter):
+        state.run_page = 1
+    state.paged_filter = state.run_filter
+    poll_s = _BUSY_POLL_S if data.store().active_jobs() else _IDLE_POLL_S
+    fragment(_render_live, run_every=poll_s)(state, (state.run_page, state.marked_runs))
     with boundary(tells_away=False):
+        shown = {run.id: run for run in _found(state).runs}
         _render_actions(state, [shown[run_id] for run_id in state.marked_runs if run_id in shown])
-    st.fragment(_render_queue, run_every=poll_s)()
+    fragment(_render_queue, run_every=poll_s)()
 
 
 def _render_filters(state: State) -> None:
@@ -63,7 +66,7 @@ def _render_filters(state: State) -> None:
         "Search",
         placeholder="Run, preset, model, tag or note",
         icon=":material/search:",
-        **state.bind(State.run_search, Keys.RUN_SEARCH),
+        **state.bind_text(State.run_search, Keys.RUN_SEARCH),
     )
     statuses.multiselect(
         "Status", list(get_args(Status)), placeholder="All", **state.bind(State.run_statuses, Keys.RUN_STATUSES)
@@ -75,18 +78,35 @@ def _render_filters(state: State) -> None:
     )
 
 
-def _render_live(state: State, chosen_before: tuple[str, ...]) -> None:
+def _found(state: State) -> FoundRuns:
+    return find_runs(data.store(), state.run_filter, page=state.run_page, size=_PAGE)
+
+
+def _render_live(state: State, chosen_before: tuple[int, tuple[str, ...]]) -> None:
     with boundary():
-        runs = data.store().jobs("train", _LISTED)
-        marks = all_marks(data.store())
-        shown = matching_runs(runs, marks, state.run_filter)
-        _render_table(state, shown)
-        hidden = len(runs) - len(shown)
-        st.caption(count(len(shown), "run") + (f", {hidden:,} more are filtered out or archived" if hidden else ""))
-        if not shown and st.button("Show all runs", on_click=state.show_all_runs):
+        found = _found(state)
+        state.run_page = found.page
+        _render_table(state, found.runs)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(found_line(found, _PAGE), width="content")
+            if found.matching > _PAGE:
+                _render_pages(state, found)
+        if not found.runs and st.button("Show all runs", on_click=state.show_all_runs):
             st.rerun(scope="app")
-    if state.marked_runs != chosen_before:
+    if (state.run_page, state.marked_runs) != chosen_before:
         st.rerun(scope="app")
+
+
+def _render_pages(state: State, found: FoundRuns) -> None:
+    """The way to the other pages."""
+
+    def turn(to: int) -> None:
+        state.run_page = to
+
+    last = -(-found.matching // _PAGE)
+    for label, to in (("Newest", 1), ("Newer", found.page - 1), ("Older", found.page + 1), ("Oldest", last)):
+        key = f"{Keys.RUN_TABLE} {label}"
+        st.button(label, key=key, type="tertiary", disabled=to in (0, found.page, last + 1), on_click=turn, args=(to,))
 
 
 def _render_table(state: State, runs: Sequence[Job]) -> None:
@@ -139,7 +159,7 @@ def _columns(tags: Sequence[str]) -> dict[str, Any]:
 
 def _render_queue() -> None:
     with boundary(tells_away=False):
-        queue = queue_of(data.store().jobs(limit=_LISTED))
+        queue = queue_of(data.store().active_jobs())
         if queue:
             st.subheader("Queue", anchor=False)
         for waiting in queue:
@@ -150,14 +170,16 @@ def _render_waiting(waiting: Waiting) -> None:
     job_id = waiting.job.id
 
     def cancel() -> None:
-        try:
-            st.toast(plain(stop_run(data.store(), data.home(), job_id)))
-        except AtlasError as error:  # it has had its turn, or is gone
-            st.toast(plain(str(error)))
+        st.toast(plain(stop_run(data.store(), data.home(), job_id)))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"{waiting.position}. **{plain(job_id)}** waits {plain(waiting.waits_for)}", width="stretch")
-        st.button("Cancel", key=f"{Keys.RUN_TABLE} cancel {job_id}", on_click=cancel, **acts(help="It can be resumed later."))
+        st.button(
+            "Cancel",
+            key=f"{Keys.RUN_TABLE} cancel {job_id}",
+            on_click=shielded(cancel),
+            **acts(help="It can be resumed later."),
+        )
 
 
 def _render_actions(state: State, runs: Sequence[Job]) -> None:

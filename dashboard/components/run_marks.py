@@ -8,13 +8,12 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import delete_job, set_marks
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, shielded
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
 from training.deletion import belongings_line, belongings_of
-from training.errors import AtlasError
 from training.store import Job
-from training.store.run_marks import TAGS_AT_MOST, known_tags, marks_of
+from training.store.run_marks import NOTE_CHARACTERS, TAGS_AT_MOST, known_tags, marks_of
 
 
 def render_marks(run: Job) -> None:
@@ -67,6 +66,7 @@ def render_tags_and_note(run: Job) -> None:
             "Note",
             marks.note,
             key=f"{Keys.RUN_MARKS} note {run.id}",
+            max_chars=NOTE_CHARACTERS,
             placeholder="What was tried, what came of it",
             height=68,
         )
@@ -83,19 +83,16 @@ def _render_deletion(runs: Sequence[Job]) -> None:
     store, home = data.store(), data.home()
 
     def delete() -> None:
-        try:
-            for run in runs:
-                delete_job(store, home, run.id)
-                _forget(run.id)
-        except AtlasError as error:
-            st.toast(plain(str(error)))
+        for run in runs:
+            delete_job(store, home, run.id)
+            _forget(run.id)
 
     with boundary():
         for run in runs:
             st.markdown(f"**{plain(run.id)}**: {plain(belongings_line(belongings_of(store, home, run.id)))}")
         st.caption("Steps, completions, evaluations, the log and every checkpoint go. There is no way back.")
         told = f"Delete {count(len(runs), 'run')}"
-        if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=delete, **acts()):
+        if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=shielded(delete), **acts()):
             st.rerun()
 
 

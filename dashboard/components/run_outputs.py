@@ -1,6 +1,7 @@
 """What can be made of a run's checkpoint (a merged model, a repository on the Hub, a GGUF file), and what was made so far."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import streamlit as st
@@ -8,15 +9,18 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_output
-from dashboard.components.errors import boundary, bounded
+from dashboard.addresses import MEASURING
+from dashboard.components.errors import boundary, fragment
+from dashboard.components.going import Page, go_to
 from dashboard.components.model_choice import OTHER_MODEL
-from dashboard.state import Keys, State
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model
 from training.engines import install_command, missing_packages
 from training.errors import ModelError
 from training.models.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
 from training.store import Checkpoint, Job
+from training.store.job_search import jobs_with
 
 _POLL_S = 1.0
 _SHOWN = 5
@@ -47,14 +51,16 @@ def render_outputs(run: Job, known: Sequence[Checkpoint]) -> None:
         with st.popover("Export for llama.cpp"):
             _render_export(run, step)
     active = any(job.active for job in _outputs(run.id))
-    st.fragment(bounded(_render_jobs), run_every=_POLL_S if active else None)(run.id, active)
+    fragment(_render_jobs, run_every=_POLL_S if active else None)(run.id, active)
 
 
 def _render_push(run: Job, step: int) -> None:
     if not has_token():
         st.caption("A push needs a token with write access. Start the dashboard with HF_TOKEN set to one.")
         return
-    repository = st.text_input("Repository", key=f"{Keys.OUTPUT} repository", placeholder="owner/name")
+    repository = st.text_input(
+        "Repository", key=f"{Keys.OUTPUT} repository", max_chars=TEXT_CHARACTERS, placeholder="owner/name"
+    )
     public = st.toggle("Everybody can see it", key=f"{Keys.OUTPUT} public", help="Where it is made anew; otherwise private.")
     st.caption(f"The model of step {step:,}, merged, and its model card are sent to huggingface.co.")
     if st.button(f"Push step {step:,}", key=f"{Keys.OUTPUT} push", type="primary", **acts(disabled=not repository.strip())):
@@ -85,7 +91,7 @@ def _start(run: Job, action: Action, step: int, **settings: str | bool) -> None:
 
 
 def _outputs(run_id: str) -> list[Job]:
-    return [job for job in data.store().jobs("output") if job.spec.get("run") == run_id][:_SHOWN]
+    return list(islice(jobs_with(data.store(), ("output",), run=run_id), _SHOWN))
 
 
 def _render_jobs(run_id: str, was_active: bool) -> None:
@@ -118,7 +124,7 @@ def _measure(folder: Path) -> None:
     """Open the form that measures a model, filled with this one."""
     st.session_state[Keys.MEASURE_MODEL], st.session_state[Keys.MEASURE_CHECKPOINT] = OTHER_MODEL, str(folder)
     State().evaluate_part = "measure"
-    st.switch_page("app_pages/evaluate.py")
+    go_to(Page.EVALUATE, MEASURING)
 
 
 def output_line(job: Job) -> str:

@@ -1,51 +1,31 @@
-"""One run: its head, then its parts in tabs. Only the open part is drawn, anew every second while the run is active."""
+"""One run: its head, then its parts in tabs. Only the open part is drawn, anew every few seconds while the run is active."""
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import data
+from dashboard.addresses import RUN
 from dashboard.components.completions_browser import render_completions
-from dashboard.components.errors import boundary
+from dashboard.components.errors import boundary, fragment
 from dashboard.components.run_checkpoints import render_checkpoints
 from dashboard.components.run_curves import render_curves
 from dashboard.components.run_header import render_actions, render_figures, render_progress
 from dashboard.components.run_health import COMPLETIONS, render_first_finding, render_health
 from dashboard.components.run_system import render_system
 from dashboard.components.training_map import MAP, render_training_map
-from dashboard.state import Field, Keys, State
+from dashboard.state import Keys, State
 from training.config import RunConfig, stored_config
 from training.presets import preset_text
 from training.store import Job, Status
 
-_ACTIVE_POLL_S = 1.0
+CURVES = "Curves"
+_TAB_POLL_S = 2.0
+_SLOW_POLL_S = 10.0
+"""Of what moves by itself meanwhile, see `dashboard.live_run`."""
 _ENDED_POLL_S = 5.0
 """One that has ended may be gone on with from elsewhere."""
-
-URL_FIELDS: tuple["Field[Any]", ...] = (
-    State.run,
-    State.run_tab,
-    State.smoothing,
-    State.curve_window,
-    State.map_colour,
-    State.map_step,
-    State.map_window,
-    State.map_problem,
-    State.change_kind,
-    State.browse,
-    State.at_step,
-    State.at_group,
-    State.at_completion,
-    State.differences,
-    State.rollout_text,
-    State.rollout_verdict,
-    State.rollout_reward,
-    State.rollout_level,
-    State.rollout_order,
-)
-"""What a link to a run says."""
 
 Part = Callable[[Job, RunConfig, State], None]
 
@@ -60,33 +40,38 @@ def render_run(run_id: str) -> None:
     run, state = data.store().job(run_id), State()
     stored_config(run.spec)
     state.open_run(run_id)
-    measuring = any(job.active for job in data.store().jobs("evaluate"))
-    poll_s = _ACTIVE_POLL_S if run.active or measuring else None
-
-    def follow(part: Part, every: float | None) -> None:
-        st.fragment(_render_part, run_every=every)(run_id, part, run.status)
-
+    poll_s = _SLOW_POLL_S if _moves(run) else None
     line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
     with line:
-        follow(_render_progress, poll_s or _ENDED_POLL_S)
+        _follow(run, _render_progress, poll_s or _ENDED_POLL_S)
     with actions:
-        follow(_render_actions, None)
-    follow(_render_below, poll_s)
+        _follow(run, _render_actions, None)
+    _follow(run, _render_below, poll_s)
+
+
+def _moves(run: Job) -> bool:
+    """Whether anything on the page may change."""
+    return run.active or bool(data.store().active_jobs(("evaluate",)))
+
+
+def _follow(run: Job, part: Part, every: float | None) -> None:
+    """A part that is drawn again by itself."""
+    fragment(_render_part, run_every=every)(run.id, part, run.status)
 
 
 def _render_part(run_id: str, part: Part, was: Status) -> None:
     """A part of the page as it is now, an error in its place; when the run's status is another, the whole page is drawn."""
     state = State()
-    with boundary(tells_away=part is _render_below):
+    with boundary(tells_away=part not in (_render_progress, _render_actions)):
         run = data.store().job(run_id)
         if run.status != was:
             st.rerun(scope="app")
         part(run, stored_config(run.spec), state)
-    state.write_url(*URL_FIELDS)
+    state.write_url(*RUN)
 
 
 def _render_progress(run: Job, config: RunConfig, state: State) -> None:
-    render_progress(run)
+    render_progress(run, config)
 
 
 def _render_actions(run: Job, config: RunConfig, state: State) -> None:
@@ -94,11 +79,15 @@ def _render_actions(run: Job, config: RunConfig, state: State) -> None:
 
 
 def _render_below(run: Job, config: RunConfig, state: State) -> None:
-    """The figures and the open tab: together, since Streamlit draws each fragment in a run of its own."""
+    """The figures and the open tab, which is drawn again by itself more often unless it moves without."""
     render_figures(run, config)
     title, tab = _render_tabs(state)
-    with tab, boundary():
-        PARTS[title](run, config, state)
+    with tab:
+        if not _moves(run) or (title == CURVES and data.store().last_scalar(run.id)):
+            with boundary():
+                PARTS[title](run, config, state)
+        else:
+            _follow(run, PARTS[title], _TAB_POLL_S)
 
 
 def _render_tabs(state: State) -> tuple[str, DeltaGenerator]:
@@ -147,7 +136,7 @@ def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
 
 
 PARTS: dict[str, Part] = {
-    "Curves": _render_curves,
+    CURVES: _render_curves,
     COMPLETIONS: render_completions,
     MAP: render_training_map,
     "Health": _render_health,

@@ -13,7 +13,7 @@ from dashboard.components.plot import render_plot
 from dashboard.components.subset import render_take_further
 from dashboard.components.table import render_table
 from dashboard.exploration import MATCH, Exploration
-from dashboard.filters import toggled
+from dashboard.filters import count_category, toggled
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
 
@@ -105,8 +105,9 @@ def _columns(shown: Exploration) -> dict[str, Any]:
 def _render_steps(shown: Exploration, state: State) -> None:
     everything, selected = shown.frame, shown.rows if shown.narrowed else None
 
-    def toggle(category: str) -> None:
-        state.steps = toggled(state.steps, category)
+    def toggle(category: object) -> None:
+        if category in set(everything["steps"].map(count_category)):
+            state.steps = toggled(state.steps, str(category))
 
     of_all = f"Mean steps: {everything['steps'].mean():.2f} over all"
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."

@@ -3,16 +3,21 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts, require_act
-from dashboard.components.errors import boundary, render_error
+from dashboard.components.errors import boundary, fragment, render_error, unexpected
+from dashboard.components.going import Page
 from dashboard.components.news import tell_news
 from dashboard.components.sign_in import render_sign_in
-from dashboard.state import Keys, State
+from dashboard.sources import readable_source
+from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import count, duration, plain
-from training.allowed import allowed_embedding, allowed_source
+from training.allowed import allowed_embedding
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.problems import ProblemSet
 from training.store import Job
@@ -20,9 +25,9 @@ from training.store import Job
 FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
 _SHOWN_REJECTIONS = 200
-_JOBS = 20
-_BUSY_POLL_S = 2.0
-_IDLE_POLL_S = 5.0
+_QUEUED_SHOWN = 3
+"""Of the jobs that wait for their turn; how many more do is told."""
+_POLL_S = 5.0
 
 
 def render_sidebar(page: str) -> None:
@@ -32,13 +37,18 @@ def render_sidebar(page: str) -> None:
         page: the page's path in the address.
     """
     state = State()
-    _take_address(state, page)
+    with boundary("Reading the address"):
+        _take_address(state, page)
     with st.sidebar:
-        _render_source(state)
+        with boundary("Reading the problems"):
+            _render_source(state)
         st.divider()
-        _render_notices()
-        st.fragment(_render_jobs, run_every=_poll_s())()
-        render_sign_in()
+        with boundary("Looking at the home folder"):
+            _render_notices()
+        with boundary("Looking for jobs"):
+            fragment(_render_jobs, run_every=_POLL_S)()
+        with boundary("Signing in"):
+            render_sign_in()
 
 
 def _render_notices() -> None:
@@ -62,12 +72,16 @@ def _take_address(state: State, page: str) -> None:
         return
     home, asked = data.home(), state.source
     state.source_error = ""
-    for name, allowed in (("source", allowed_source), ("model", allowed_embedding), ("compare_with", allowed_embedding)):
+    embedding = partial(allowed_embedding, home=home)
+    named: dict[str, Callable[[str], str]] = {"source": readable_source, "model": embedding, "compare_with": embedding}
+    wanted = {name: getattr(state, name) for name in named}
+    for name in named:  # until each is allowed, whatever comes between
+        setattr(state, name, getattr(State, name).default)
+    for name, allowed in named.items():
         try:
-            setattr(state, name, allowed(getattr(state, name), home))
+            setattr(state, name, allowed(wanted[name]))
         except AtlasError as error:
             state.source_error = str(error)
-            setattr(state, name, getattr(State, name).default)
     if state.source != before[0]:
         state.clear_selection()
     st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
@@ -90,6 +104,7 @@ def _render_source(state: State) -> None:
         st.text_input(
             "Path",
             key=Keys.SOURCE_FOLDER,
+            max_chars=TEXT_CHARACTERS,
             on_change=_take_folder,
             placeholder="/data/my-problems",
             **acts(
@@ -115,24 +130,12 @@ def _render_problem_set(problems: ProblemSet) -> None:
             st.caption(f"and {len(problems.rejected) - _SHOWN_REJECTIONS:,} more")
 
 
-def _poll_s() -> float:
-    try:
-        busy = any(job.active for job in _newest_jobs())
-    except StoreFailedError:
-        busy = True  # so that its return is noticed soon
-    return _BUSY_POLL_S if busy else _IDLE_POLL_S
-
-
-def _newest_jobs() -> list[Job]:
-    return data.store().jobs(limit=_JOBS)
-
-
 def _render_jobs() -> None:
     """The active jobs and the news; when the store is back after it was away, the whole page is drawn again."""
     state = State()
     try:
         data.reconcile_soon()
-        jobs = _newest_jobs()
+        active = data.store().active_jobs()
     except StoreFailedError as error:
         state.store_away = True
         if isinstance(error, StoreAwayError):
@@ -145,19 +148,28 @@ def _render_jobs() -> None:
         st.rerun(scope="app")
     with boundary():
         tell_news(state)
-        _render_active_jobs([job for job in jobs if job.active])
+        _render_active_jobs(active)
 
 
-def _render_active_jobs(active: list[Job]) -> None:
+def _render_active_jobs(active: Sequence[Job]) -> None:
+    """All that are at work, then those whose turn comes next, and how many more wait.
+
+    Args:
+        active: newest first.
+    """
+    at_work = [job for job in active if job.status != "queued"]
+    queued = [job for job in reversed(active) if job.status == "queued"]
     if not active:
         st.caption("No job is running.")
-    for job in active:
+    for job in (*at_work, *queued[:_QUEUED_SHOWN]):
         if job.kind == "train":
-            st.page_link("app_pages/runs.py", label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
+            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":
             st.progress(job.fraction, text=plain(job_line(job)))
+    if more := len(queued[_QUEUED_SHOWN:]):
+        st.caption(f"and {more:,} more queued")
 
 
 def job_line(job: Job) -> str:
@@ -193,11 +205,14 @@ def _take(source: str) -> None:
     try:
         if source not in _CHOICES:
             require_act()
-        source = allowed_source(source, data.home())
+        source = readable_source(source)
         if not data.needs_fetch(source):
             data.problem_set(source)
     except AtlasError as error:
         state.source_error = str(error)
+        return
+    except Exception as error:  # callbacks run before the page, of which nothing would be drawn
+        state.source_error = unexpected("Reading the problems", error)
         return
     state.source_error = ""
     if source != state.source:

@@ -15,7 +15,7 @@ from dashboard.access import (
 )
 from dashboard.components.errors import boundary, render_error
 from dashboard.sign_in_setup import takes_token
-from dashboard.state import Keys
+from dashboard.state import TEXT_CHARACTERS, Keys
 from dashboard.text import plain
 
 
@@ -56,9 +56,12 @@ def _render_account(provider: str) -> None:
 
 def _render_token() -> None:
     with st.form("sign in", border=False, clear_on_submit=True):
-        given = st.text_input("Token", type="password", key=Keys.TOKEN, help="What GRPO_ATLAS_TOKEN was set to.")
+        given = st.text_input(
+            "Token", type="password", key=Keys.TOKEN, max_chars=TEXT_CHARACTERS, help="What GRPO_ATLAS_TOKEN was set to."
+        )
         pressed = st.form_submit_button("Sign in", width="stretch")
     if pressed:
         with boundary():
-            sign_in(given)
+            with st.spinner("Looking at the token"):  # at once, but for where others guess
+                sign_in(given)
             st.rerun()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.components.going import FRAME
 from dashboard.components.plot import PRELOAD, preload_plotly
 
 MAP_HEIGHT = "max(420px, 68vh)"
@@ -10,6 +11,8 @@ RUN_MAP_HEIGHT = "max(360px, 54vh)"
 """A run's map leaves room for its head and its steps."""
 PROBLEM_PANEL = "problem_panel"
 NEIGHBORS = "neighbors"
+_LATE_S = 8
+"""A link that the browser follows by itself is shown when it has not done so by then."""
 EQUATIONS = "equations"
 TITLE = "title"
 
@@ -20,6 +23,9 @@ _STYLE = f"""<style>
 .st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
 [data-stale] {{ opacity: 1 !important; transition: none !important; }}
 .st-key-{PRELOAD} {{ display: none; }}
+.st-key-{FRAME} {{ position: absolute; width: auto; z-index: 1; background: var(--st-background-color); }}
+.st-key-{FRAME} a {{ visibility: hidden; animation: atlas-late 0s {_LATE_S}s forwards; }}
+@keyframes atlas-late {{ to {{ visibility: visible; }} }}
 .st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
 .st-key-{NEIGHBORS} button * {{ text-align: left; }}
 :is(a, [role="tab"]):focus-visible {{ outline: 2px solid currentColor !important; outline-offset: -2px; }}

@@ -10,7 +10,9 @@ from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, projector_zi
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import save_subset
+from dashboard.addresses import LAUNCH
 from dashboard.components.errors import boundary, render_error
+from dashboard.components.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
@@ -42,7 +44,7 @@ def render_take_further(shown: Exploration, state: State) -> None:
             whole = shown.atlas.problem_set.whole
             subset = saved_subset(_UNNAMED, whole, shown.ids, described(shown, state)) if shown.narrowed else None
             state.launch_subset = subset.reference if subset is not None else ""
-            st.switch_page("app_pages/launch.py")
+            go_to(Page.LAUNCH, LAUNCH)
 
 
 def _render_save(shown: Exploration, state: State) -> None:
@@ -68,7 +70,7 @@ def _render_export(shown: Exploration) -> None:
         render_download(problems, ending, name)
     st.download_button(
         "Embedding Projector",
-        data=lambda: projector_zip(shown.atlas, rows),
+        data=data.file_queue().making(lambda: projector_zip(shown.atlas, rows)),
         file_name=f"{name}-projector.zip",
         mime="application/zip",
         key=Keys.EXPORT,
@@ -83,7 +85,7 @@ def render_download(problems: list[Problem], ending: str, name: str, label: str 
     """A button that makes its file when it is pressed."""
     st.download_button(
         label or ending.upper(),
-        data=lambda: FORMATS[ending](problems),
+        data=data.file_queue().making(lambda: FORMATS[ending](problems)),
         file_name=f"{name}.{ending}",
         mime=_MIME[ending],
         key=f"download {name} {ending}",

@@ -1,20 +1,26 @@
-"""What the ledger costs: seconds a step of our trainer with its store against bare TRL, on the demo model.
+"""What the ledger costs: our trainer with its store against bare TRL on the demo preset, step by step in turns.
 
 `python -m tests.bench.ledger_overhead [--pairs N] [--steps N]`
 
-Both have the same settings and seed, so they generate and learn the same. They take turns, and each pair swaps who goes
-first. What a step takes varies by more than the ledger costs, so the result compares each step's least time over the pairs:
-the same step does the same work in all of them. Processor time is printed too.
+Each side is a process of its own, and only one of them works at a time: they take turns step by step, so that whatever else
+the machine does meets both alike, and the one that begins changes with each step. A step of ours ends when all of it is in
+the store. Both have equal settings, seed, adapter and reference model; before a ratio is printed, equal trainable parameters,
+tokens and losses are asserted, so that each pair of steps is the same work. Printed are medians over the pairs of steps: of
+the clock, and of the processor time of the whole process, its writing thread included.
 """
 
 import argparse
 import contextlib
 import io
-import itertools
+import math
+import multiprocessing
+import os
 import tempfile
 import time
-from pathlib import Path
-from statistics import fmean
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from statistics import median, quantiles
 from typing import Any
 
 from transformers import TrainerCallback
@@ -23,10 +29,10 @@ from transformers.trainer_callback import PrinterCallback
 from training.config import RunConfig, parse_config
 from training.grpo import _trl_config, _trl_reward, load, make_trainer
 from training.home import Home
-from training.jobs import JobProcess, job_process
+from training.jobs import job_process
 from training.options import Parser
 from training.presets import load_preset
-from training.problems import ProblemSet, load_problems
+from training.problems import load_problems
 from training.process.gpu_metrics import GpuCallback
 from training.process.ranks import ALONE
 from training.process.recorder import Recorder
@@ -34,95 +40,167 @@ from training.process.store_callback import StoreCallback
 from training.rewards import REWARDS
 from training.store import Store
 
-GOAL = 1.05
+GOAL = 1.02
 WARM_UP_STEPS = 3
 
-Steps = list[tuple[float, float]]
-"""(clock, processor) seconds of each step."""
+
+@dataclass
+class Work:
+    """What one side did: for each step its clock and processor seconds, its loss and the tokens so far."""
+
+    trainable: int = 0
+    clock_s: list[float] = field(default_factory=list)
+    processor_s: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    tokens: list[float] = field(default_factory=list)
 
 
-class StepTimer(TrainerCallback):
-    """Clock and processor seconds of each step, from one step's beginning to the next one's."""
+class Turns(TrainerCallback):
+    """Does a step only when told to, and measures it; stands last among the callbacks."""
 
-    def __init__(self) -> None:
-        self.marks: list[tuple[float, float]] = []
+    def __init__(self, partner: Connection, finish: Callable[[], object] = lambda: None) -> None:
+        """
+        Args:
+            partner: says when, and hears of each step that is done.
+            finish: what belongs to a step and may still be going on at its end.
+        """
+        self.work = Work()
+        self._partner = partner
+        self._finish = finish
+        self._began: tuple[float, float] | None = None
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        self.marks.append((time.perf_counter(), time.process_time()))
+        self._end_step()
+        self._partner.send("ready")
+        self._partner.recv()
+        self._began = (time.perf_counter(), time.process_time())
 
-    def steps(self) -> Steps:
-        """The steps after the warm-up, but for the last, which saves a checkpoint."""
-        marks = self.marks[WARM_UP_STEPS:]
-        return [(after[0] - before[0], after[1] - before[1]) for before, after in itertools.pairwise(marks)]
+    def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
+        if "loss" in logs:
+            self.work.losses.append(logs["loss"])
+            self.work.tokens.append(logs["num_tokens"])
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        self._end_step()
+
+    def _end_step(self) -> None:
+        if self._began is not None:
+            self._finish()
+            self.work.clock_s.append(time.perf_counter() - self._began[0])
+            self.work.processor_s.append(time.process_time() - self._began[1])
 
 
 def main() -> None:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of processes")
+    parser.add_argument("--steps", type=int, default=30, help="steps of each")
     options = parser.parse_args()
-    demo = load_preset("demo", [])
-    config = parse_config(demo.model_dump() | {"max_steps": options.steps, "save_steps": options.steps})
-    problem_set = load_problems("demo")
-    runs: dict[bool, list[Steps]] = {True: [], False: []}
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Home.from_environment({"GRPO_ATLAS_HOME": scratch})
-        store = Store.open(home.store_url)
-        for pair in range(options.pairs):
-            for bare in (True, False) if pair % 2 == 0 else (False, True):
-                with contextlib.redirect_stdout(io.StringIO()):
-                    steps = _bare(config, problem_set, home) if bare else _ours(config, problem_set, home, store, pair)
-                runs[bare].append(steps)
-            (bare_s, _), (ours_s, _) = (_means(runs[bare][-1:]) for bare in (True, False))
-            print(f"pair {pair + 1}: bare TRL {bare_s:.3f} s a step, with the ledger {ours_s:.3f}", flush=True)
-    (bare_s, bare_processor_s), (ours_s, ours_processor_s) = (_means(runs[bare]) for bare in (True, False))
-    print(f"least times: bare TRL {bare_s:.3f} s a step, with the ledger {ours_s:.3f}; ratio {ours_s / bare_s:.3f}")
-    print(f"processor time: ratio {ours_processor_s / bare_processor_s:.3f}")
-    print(f"ratio to the goal of {GOAL}: {ours_s / bare_s / GOAL:.3f}")
+    print(f"machine load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
+    clock: list[float] = []
+    processor: list[float] = []
+    for pair in range(options.pairs):
+        bare, ours = _take_turns(options.steps)
+        _check_same_work(bare, ours)
+        # The last step saves a checkpoint.
+        measured = range(WARM_UP_STEPS, options.steps - 1)
+        clock += [ours.clock_s[step] / bare.clock_s[step] for step in measured]
+        processor += [ours.processor_s[step] / bare.processor_s[step] for step in measured]
+        print(
+            f"pair {pair + 1}: bare TRL {median(bare.clock_s):.3f} s a step, with the ledger {median(ours.clock_s):.3f}; "
+            f"processor {median(bare.processor_s):.3f} and {median(ours.processor_s):.3f}; "
+            f"{bare.trainable:,} trainable parameters, {bare.tokens[-1]:,.0f} tokens and equal losses on both sides",
+            flush=True,
+        )
+    print(f"machine load after: {os.getloadavg()[0]:.1f}")
+    print(f"clock: {_described(clock)}")
+    print(f"processor time: {_described(processor)}")
+    print(
+        f"ratio to the goal of {GOAL}: {median(clock) / GOAL:.3f} by the clock, {median(processor) / GOAL:.3f} by the processor"
+    )
 
 
-def _means(runs: list[Steps]) -> tuple[float, float]:
-    """(clock, processor) seconds a step, of each step the least over the runs."""
-    least = [tuple(map(min, zip(*times, strict=True))) for times in zip(*runs, strict=True)]
-    return fmean(step[0] for step in least), fmean(step[1] for step in least)
+def _described(ratios: list[float]) -> str:
+    low, _, high = quantiles(ratios, n=4)
+    return f"ratio {median(ratios):.3f} (median of {len(ratios)} pairs of steps; half of them between {low:.3f} and {high:.3f})"
 
 
-def _bare(config: RunConfig, problem_set: ProblemSet, home: Home) -> Steps:
-    engine, loaded, data = load(config, problem_set)
+def _check_same_work(bare: Work, ours: Work) -> None:
+    assert bare.trainable == ours.trainable, f"{bare.trainable:,} and {ours.trainable:,} trainable parameters"
+    assert bare.tokens == ours.tokens, f"unlike numbers of tokens: {bare.tokens} and {ours.tokens}"
+    unlike = [
+        step for step, pair in enumerate(zip(bare.losses, ours.losses, strict=True), 1) if not math.isclose(*pair, abs_tol=1e-6)
+    ]
+    assert not unlike, f"unlike losses in the steps {unlike}"
+
+
+def _take_turns(steps: int) -> list[Work]:
+    """What bare TRL and our trainer did."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
+        sides = []
+        for train in (_bare, _ours):
+            here, there = context.Pipe()
+            process = context.Process(target=_run, args=(train, steps, scratch, there), daemon=True)
+            process.start()
+            there.close()  # so that a process that fails ends the waiting for it
+            stack.callback(process.join)
+            stack.callback(process.terminate)
+            sides.append(here)
+        said: dict[Connection, Any] = {side: side.recv() for side in sides}
+        for step in range(steps):
+            for side in sides if step % 2 == 0 else reversed(sides):
+                side.send("go")
+                said[side] = side.recv()
+        return [said[side] for side in sides]
+
+
+def _run(train: Callable[[RunConfig, Home, Connection], Work], steps: int, scratch: str, partner: Connection) -> None:
+    """One side, in its own process: says that it is ready for each step, and in the end what it did."""
+    config = parse_config(load_preset("demo", []).model_dump() | {"max_steps": steps, "save_steps": steps})
+    with contextlib.redirect_stdout(io.StringIO()):
+        work = train(config, Home.from_environment({"GRPO_ATLAS_HOME": scratch}), partner)
+    partner.send(work)
+
+
+def _bare(config: RunConfig, home: Home, partner: Connection) -> Work:
+    engine, loaded, data = load(config, load_problems("demo"))
     trainer_class, config_class = engine.trainer_classes()
-    timer = StepTimer()
+    turns = Turns(partner)
     trainer: Any = trainer_class(
         model=loaded.model,
         processing_class=loaded.tokenizer,
+        peft_config=loaded.adapter,
         args=_trl_config(config, config_class, data.max_length, home.runs / "bare"),
         train_dataset=data.rows,
         reward_funcs=[_trl_reward(REWARDS[name]) for name in config.reward_weights],
-        callbacks=[timer],
+        callbacks=[turns],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    return timer.steps()
+    return _train(trainer, turns)
 
 
-def _ours(config: RunConfig, problem_set: ProblemSet, home: Home, store: Store, pair: int) -> Steps:
-    job, _ = store.create_job("train", "demo", {"pair": pair})
+def _ours(config: RunConfig, home: Home, partner: Connection) -> Work:
+    store = Store.open(home.store_url)
+    job, _ = store.create_job("train", "demo", {})
     with job_process(store, job.id) as process:
         process.begin()
-        timer = _train(config, problem_set, home.runs / job.id, process)
+        engine, loaded, data = load(config, load_problems("demo"))
+        folder = home.runs / job.id
+        with Recorder(store, job.id, folder) as recorder:
+            turns = Turns(partner, recorder.flush)
+            gpus = GpuCallback(ALONE.gather)
+            link = StoreCallback(process, recorder, config.save_total_limit, gpus)
+            trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [gpus, link, turns])
+            work = _train(trainer, turns)
     rollouts = len(store.rollouts(job.id))
     assert rollouts == config.completions_per_step * config.max_steps, f"{rollouts} completions are on record"
-    return timer.steps()
+    return work
 
 
-def _train(config: RunConfig, problem_set: ProblemSet, folder: Path, process: JobProcess) -> StepTimer:
-    engine, loaded, data = load(config, problem_set)
-    timer = StepTimer()
-    with Recorder(process.store, process.job.id, folder) as recorder:
-        link = StoreCallback(process, recorder, config.save_total_limit, GpuCallback(ALONE.gather))
-        trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [link, timer])
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    return timer
+def _train(trainer: Any, turns: Turns) -> Work:
+    trainer.remove_callback(PrinterCallback)
+    turns.work.trainable = sum(weights.numel() for weights in trainer.model.parameters() if weights.requires_grad)
+    trainer.train()
+    return turns.work
 
 
 if __name__ == "__main__":

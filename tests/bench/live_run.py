@@ -1,11 +1,13 @@
 """What a live run costs those who watch it: pages on a run that logs a step a second, as large as the demo's.
 
-    python -m tests.bench.live_run [--browsers 1] [--clients 9] [--seconds 40]
+    python -m tests.bench.live_run [--viewers 10] [--browsers 1] [--seconds 40]
 
 Browsers are pages of one Chromium with a context each, so nothing is shared between them; each takes most of a core, so
-where cores are few, clients that say what a page says stand for the others (`page_client.py`). Printed are processor
-seconds of the dashboard's process for each second by the clock, while steps come and while none does; how long a finished
-step takes from the time on its row to the chart that shows it; and what recording takes the writing process, watched or not.
+where cores are few, clients that say what a page says stand for the others (`page_client.py`). Nothing is measured before
+every viewer has the curves, and each has to go on getting them. Printed are processor seconds of the dashboard's process for
+each second by the clock, while steps come and while none does; how long a finished step takes from the time on its row to the
+chart and to the line that show it; and what recording takes the writing process, watched or not. A machine that does anything
+else beside has nothing to tell of the goals, so its load is printed too.
 """
 
 import argparse
@@ -34,8 +36,13 @@ from training.store import Progress, Store
 
 STEPS_BEFORE = 100
 STEP_S = 1.0
-GOAL_LATENCY_S, GOAL_CORES = 2.0, 0.5
+GOAL_LATENCY_S = 2.0
+GOAL_CORES = {10: 0.5, 50: 1.0}
+"""Viewers -> cores."""
+OPENING_S = 300.0
 WARM_UP_S = 8.0
+OPENED_APART_S = 0.2
+"""Fifty people do not open a page in the same second, and what a page asks every few seconds it asks from when it was opened."""
 _OTHERS = ("kl", "entropy", "loss", "grad_norm", "learning_rate", "step_time", "num_tokens", "clip_ratio/region_mean")
 _TEXT = (
     "<reasoning>\nThe shop sold 48 apples and then half as many, so it is {} in all\n</reasoning>\n<answer>\n{}\n</answer>\n"
@@ -53,12 +60,12 @@ WATCH = """() => {
 
 def main() -> None:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--browsers", type=int, default=1)
-    parser.add_argument("--clients", type=int, default=9)
+    parser.add_argument("--viewers", type=int, default=10)
+    parser.add_argument("--browsers", type=int, default=1, help="how many of the viewers are pages in Chromium")
     parser.add_argument("--seconds", type=float, default=40.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench(Path(folder), options.browsers, options.clients, options.seconds)
+        bench(Path(folder), options.browsers, options.viewers - options.browsers, options.seconds)
 
 
 def bench(folder: Path, browsers: int, clients: int, seconds: float) -> None:
@@ -78,9 +85,10 @@ def bench(folder: Path, browsers: int, clients: int, seconds: float) -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
             for other in others:
                 other.start()
+                time.sleep(OPENED_APART_S)
             pages = [open_page(browser, f"{address}/runs?run={run_id}") for _ in range(browsers)]
             wait = pages[0].wait_for_timeout if pages else lambda milliseconds: time.sleep(milliseconds / 1_000)
-            recorded(ours, WARM_UP_S, wait)
+            open_all(others, ours, wait)
             began, asked = time.time(), sum(other.asked for other in others)
             cores, watched = cores_of(process, lambda: recorded(ours, seconds, wait))
             asked = sum(other.asked for other in others) - asked
@@ -94,16 +102,29 @@ def bench(folder: Path, browsers: int, clients: int, seconds: float) -> None:
         stop(server)
         writer.terminate()
     times = {scalar.step: scalar.time for scalar in store.scalars(run_id) if scalar.name == "reward" and scalar.time >= began}
-    used = f"{cores:.3f} cores while steps come, {idle:.3f} while none does"
+    assert all(latencies(times, viewer) for viewer in (*seen, *(other.seen for other in others))), "a viewer got no step"
+    goal = next((cores for viewers, cores in GOAL_CORES.items() if browsers + clients <= viewers), max(GOAL_CORES.values()))
     every_s = seconds * clients / max(1, asked)
     print(f"{browsers} browsers and {clients} clients, {len(times)} steps; a client asked every {every_s:.2f} s")
-    print(f"dashboard: {used}; goal {GOAL_CORES}, ratio {cores / GOAL_CORES:.2f}")
-    print_latency("in Chromium", [late for of_page in seen for late in latencies(times, of_page)])
-    print_latency("at the clients", [late for other in others for late in latencies(times, other.seen)])
+    print(f"machine: {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f} in the last minute, this bench included")
+    print(f"dashboard: {cores:.3f} cores while steps come, {idle:.3f} while none does; goal {goal}, ratio {cores / goal:.2f}")
+    print_latency("in a chart in Chromium", [late for of_page in seen for late in latencies(times, of_page)])
+    print_latency("in a chart at the clients", [late for other in others for late in latencies(times, other.seen)])
+    print_latency("in the line at the clients", [late for other in others for late in latencies(times, other.read)])
     print(
         f"recording a step: median {median(alone) * 1e3:.1f} ms unwatched, {median(watched) * 1e3:.1f} ms watched; "
         f"longest {max(alone) * 1e3:.0f} and {max(watched) * 1e3:.0f} ms"
     )
+
+
+def open_all(others: list[PageClient], steps: Connection, wait: Callable[[float], object]) -> None:
+    """Go on until every client has the curves and the line."""
+    deadline = time.monotonic() + OPENING_S
+    while not all(other.seen and other.read for other in others):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{sum(not other.seen for other in others)} clients have no curves after {OPENING_S:.0f} s")
+        recorded(steps, 2.0, wait)
+    recorded(steps, WARM_UP_S, wait)
 
 
 def latencies(times: Mapping[int, float], seen: Mapping[str, float]) -> list[float]:

@@ -32,6 +32,8 @@ DRAG_LAYER = ".js-plotly-plot .nsewdrag"
 MAP = "document.querySelector('.st-key-map .js-plotly-plot')"
 MIDDLE = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.34))
 """A lasso around the middle of the map."""
+REST_FRAMES = 30
+"""Half a second of an idle machine, more of a busy one: within them plotly has redrawn a map or let a camera come to rest."""
 ACTION_TIMEOUT_MS = 180_000
 """An idle machine without a GPU takes up to ten seconds for the first map, one at a load of ten on two cores a minute."""
 
@@ -69,6 +71,19 @@ def point_at(page: Page, row: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
+def wait_for_rest(page: Page, expression: str) -> None:
+    """Wait until a value has not changed for some frames, as when a view has come to where it was moved."""
+    page.evaluate("window.atlasRest = { value: null, frames: 0 }")
+    page.wait_for_function(
+        f"""() => {{
+            const rest = window.atlasRest, value = JSON.stringify({expression});
+            rest.frames = value === rest.value ? rest.frames + 1 : 0;
+            rest.value = value;
+            return rest.frames > {REST_FRAMES};
+        }}"""
+    )
+
+
 def start_dashboard(
     home: Path, log: Path, variables: dict[str, str], script: Path = APP, port: int | None = None
 ) -> tuple[subprocess.Popen[bytes], str]:
@@ -96,7 +111,7 @@ def start_dashboard(
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

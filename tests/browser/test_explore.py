@@ -12,11 +12,13 @@ from playwright.sync_api import Page, expect
 from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.projector import export_projector
-from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at
+from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at, wait_for_rest
 from training.home import Home
 from training.problems import load_problems
 
 pytestmark = pytest.mark.browser
+
+RANGES = f"[...{MAP}._fullLayout.xaxis.range, ...{MAP}._fullLayout.yaxis.range]"
 
 
 def click_a_point(page: Page) -> None:
@@ -29,7 +31,7 @@ def colour_by(page: Page, name: str) -> None:
 
 
 def ranges(page: Page) -> Any:
-    return page.evaluate(f"[...{MAP}._fullLayout.xaxis.range, ...{MAP}._fullLayout.yaxis.range]")
+    return page.evaluate(RANGES)
 
 
 def selected(page: Page) -> int:
@@ -77,7 +79,7 @@ def test_choosing_and_colouring_never_move_the_view(explore: Page) -> None:
     explore.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     explore.mouse.wheel(0, -300)
     explore.wait_for_function(f"(before) => {MAP}._fullLayout.xaxis.range[0] !== before", arg=at_first[0])
-    explore.wait_for_timeout(500)  # plotly waits for the wheel to rest before it redraws
+    wait_for_rest(explore, RANGES)  # plotly waits for the wheel to rest before it redraws
     zoomed = ranges(explore)
     colour_by(explore, "Steps")
     explore.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")

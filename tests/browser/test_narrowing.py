@@ -108,7 +108,7 @@ def test_meaning_finds_what_words_do_not_say(explore: Page) -> None:
     explore.get_by_role("textbox", name="Search").fill("how tall a tree gets")
     explore.keyboard.press("Enter")
     line = explore.get_by_text(FOUND)
-    line.wait_for(timeout=120_000)  # the model is prepared once
+    line.wait_for(timeout=600_000)  # the model is prepared once
     assert number_in(explore, FOUND) == 50
     assert len(settle(explore, FOUND)) == 50
 

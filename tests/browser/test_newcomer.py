@@ -11,7 +11,7 @@ from training.store import Store
 
 pytestmark = pytest.mark.browser
 
-RUN_TIMEOUT_MS = 240_000
+RUN_TIMEOUT_MS = 1_200_000
 CURVE_POINTS = "() => document.querySelector('.js-plotly-plot')?._fullData?.at(-1)?.x.length ?? 0"
 
 

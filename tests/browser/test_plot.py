@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import MAP, drag_lasso, point_at, start_dashboard, stop
+from tests.browser.conftest import MAP, drag_lasso, point_at, start_dashboard, stop, wait_for_rest
 
 pytestmark = pytest.mark.browser
 
@@ -143,7 +143,7 @@ def test_three_dimensions_keep_their_camera_and_show_the_ring(open_map: Open) ->
     page.mouse.move(box["x"] + 420, box["y"] + 290, steps=4)
     page.mouse.up()
     page.wait_for_function(f"(before) => {camera} !== before", arg=at_first)
-    page.wait_for_timeout(500)  # plotly lets the camera come to rest
+    wait_for_rest(page, camera)
     turned = page.evaluate(camera)
     page.get_by_role("radio", name="steps").click()
     page.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")

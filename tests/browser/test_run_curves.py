@@ -1,5 +1,6 @@
 """A run's curves under the mouse and while it goes on: what only a browser can tell."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from training.store import Progress, Store
 
 pytestmark = pytest.mark.browser
 
+PATIENCE_MS = 120_000
 IN_VIEW = "[...document.querySelectorAll('.js-plotly-plot')].filter((plot) => plot.atlas.inView)"
 RANGES = f"{IN_VIEW}.map((plot) => plot._fullLayout.xaxis.range.join(' '))"
 LAST_STEP = "document.querySelector('.js-plotly-plot')?._fullData?.at(-1).x.at(-1)"
@@ -78,3 +80,32 @@ def test_steps_come_by_themselves_into_curves_that_stay_zoomed_until_the_run_has
     assert set(page.evaluate(RANGES)) == {zoomed}
     store.end(run_id, "stopped", "on request")
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_stop_is_never_lost_while_steps_come(
+    start_app: Callable[..., str], page: Page, tmp_path: Path, store: Store, run_id: str
+) -> None:
+    ended = threading.Event()
+
+    def go_on() -> None:
+        step = 60
+        while not ended.wait(0.1):
+            step += 1
+            record(store, run_id, step, step)
+
+    page.context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    try:
+        page.goto(f"{start_app(tmp_path)}/runs?run={run_id}")
+        for _ in range(3):
+            page.wait_for_function(f"() => {LAST_STEP} > 60")
+            page.get_by_role("button", name="Stop").click()
+            expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+            assert store.job(run_id).status == "stopping"
+            store.start(run_id)
+            expect(page.get_by_role("button", name="Stop")).to_be_enabled()
+    finally:
+        ended.set()
+        writer.join()

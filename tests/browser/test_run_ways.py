@@ -13,7 +13,7 @@ from training.store import Store
 
 pytestmark = pytest.mark.browser
 
-RUN_TIMEOUT_MS = 240_000
+RUN_TIMEOUT_MS = 1_200_000
 SMALL = ["max_steps=30", "per_device_train_batch_size=8", "num_generations=4", "evaluation_problems=8", "lora_rank=2"]
 
 

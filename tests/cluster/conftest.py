@@ -30,7 +30,7 @@ _HEAD = (
 
 _STARTS = 4
 """Ray gives up by itself where a busy machine lets its processes wait for half a minute."""
-_START_S = 150
+_START_S = 600
 
 
 @dataclass
@@ -69,8 +69,8 @@ class Head:
                 member.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(self.members, timeout=10)
-        self.process.wait(timeout=10)
+        psutil.wait_procs(self.members, timeout=60)
+        self.process.wait(timeout=60)
         self.process, self.members = None, []
 
     def _begin(self) -> None:
@@ -106,7 +106,7 @@ class Head:
         return False
 
     def _ask(self, path: str) -> Any:
-        with urlopen(self.address + path, timeout=10) as answer:
+        with urlopen(self.address + path, timeout=60) as answer:
             return json.load(answer)
 
     def _look_at_members(self) -> None:

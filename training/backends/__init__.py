@@ -38,8 +38,8 @@ class Backend(Protocol):
     def machine(self) -> Machine | None:
         """The machine that its jobs run on, as it is now; `None` where it cannot be looked at from here."""
 
-    def submit(self, job: Job, command: Sequence[str]) -> None:
-        """Start `python <command>` for a queued job.
+    def submit(self, job: Job, command: Sequence[str]) -> str:
+        """Start `python <command>` for a queued job; which process that is (`training.processes`), empty on another machine.
 
         Raises:
             BackendError: the process cannot be started.
@@ -52,4 +52,8 @@ class Backend(Protocol):
         """The end of what the process printed; empty when there is nothing."""
 
     def stop(self, job: Job) -> None:
-        """End the process by force. The way to stop a job is a request in the store; this is the fallback."""
+        """End the process by force. The way to stop a job is a request in the store; this is what follows.
+
+        Raises:
+            BackendError: it cannot be ended from here.
+        """

@@ -6,7 +6,6 @@ the process that submits a run, at that moment.
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from training.errors import BackendError, ConfigError, shown
 from training.home import DASHBOARD_TOKEN, Home
+from training.paths import read_toml, reason
 from training.store import LOCAL
 
 OWN_VARIABLES = "GRPO_ATLAS_"
@@ -150,13 +150,15 @@ def load_backends(home: Home) -> Mapping[str, BackendConfig]:
     """
     file = backends_file(home)
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = read_toml(file)
     except FileNotFoundError:
         if home.backends is not None:
             raise ConfigError(f"There is no file {file}.", "Correct or unset GRPO_ATLAS_BACKENDS.") from None
         tables = {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read ({error}).", f"Mend it; {EXAMPLE.name} shows how one looks.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{file} cannot be read ({reason(error)}).", f"Mend it; {EXAMPLE.name} shows how one looks."
+        ) from error
     return {LOCAL: LocalConfig()} | {name: _parse(name, table, file) for name, table in tables.items()}
 
 

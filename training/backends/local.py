@@ -1,28 +1,26 @@
 """The local backend: a detached process on this machine, one accelerator job at a time.
 
 A job's process outlives the dashboard that started it. Training and evaluation queue on an operating-system lock in
-submission order; the lock goes with its process, so a crash frees it.
+submission order; the lock goes with its process, so a crash frees it. A job that does not end when it is asked to is ended.
 """
 
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from training.backends import BackendState
-from training.errors import BackendError, StoreAwayError
+from training.errors import BackendError, StoreAwayError, StoreError, StoreFailedError
 from training.home import Home, inherited_environment
 from training.names import folder_in
 from training.preflight.devices import Machine, this_machine
+from training.processes import end, identify, state_of
 from training.store import LOCAL, Job, JobKind, Store
 
 ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
@@ -30,6 +28,11 @@ ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
 """Jobs give way to the dashboard and the browser that watch them."""
 _POLL_S = 0.5
+
+FORCE_GRACE_S = 5.0
+"""From SIGTERM, which a job takes for a request to stop at its next step, to SIGKILL."""
+_OVERDUE_EVERY_S = 5.0
+"""How often a job that waits for its turn looks for one that ought to have stopped."""
 
 
 class LocalBackend:
@@ -44,7 +47,7 @@ class LocalBackend:
         runs = self._home.runs
         if not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
             return BackendState("unreachable", reason=f"The folder {runs} cannot be written.")
-        active = [job for job in store.jobs() if job.backend == LOCAL and job.kind in ACCELERATOR_KINDS and job.active]
+        active = store.active_jobs(ACCELERATOR_KINDS, LOCAL)
         running = tuple(job.id for job in reversed(active) if job.status != "queued")
         waiting = tuple(job.id for job in reversed(active) if job.status == "queued")
         return BackendState("busy" if active else "free", running, waiting)
@@ -52,14 +55,14 @@ class LocalBackend:
     def machine(self) -> Machine:
         return this_machine(self._home.runs)
 
-    def submit(self, job: Job, command: Sequence[str]) -> None:
+    def submit(self, job: Job, command: Sequence[str]) -> str:
         folder = job_folder(self._home, job.id)
         # Threads that wait by sleeping: spinning ones take twice as long a step as soon as a browser wants a core too.
         variables = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "log.txt").open("ab") as log:
-                subprocess.Popen(
+                started = subprocess.Popen(
                     [*_BEHIND_THE_PAGES, sys.executable, *command],
                     cwd=folder,
                     env=variables | inherited_environment() | self._home.environment(),
@@ -73,12 +76,10 @@ class LocalBackend:
                 f"{job.id} cannot be started on this machine ({error.strerror or error}).",
                 f"Check that {folder} can be written.",
             ) from error
+        return identify(started.pid)
 
     def status(self, job: Job) -> str:
-        host, _, pid = job.worker.rpartition(":")
-        if not pid or host != socket.gethostname():
-            return "unknown"
-        return "alive" if _process(int(pid), job.id) else "gone"
+        return state_of(job.process)
 
     def logs(self, job: Job, characters: int = 20_000) -> str:
         path = job_folder(self._home, job.id) / "log.txt"
@@ -89,9 +90,11 @@ class LocalBackend:
             return log.read().decode("utf-8", errors="replace")
 
     def stop(self, job: Job) -> None:
-        process = _process(int(job.worker.rpartition(":")[2] or 0), job.id)
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
+        if not end(job.process, FORCE_GRACE_S):
+            raise BackendError(
+                f"The process of {job.id} ({job.worker or 'unknown'}) cannot be ended from here.",
+                "Give the command on its own machine, as the user who started it.",
+            )
 
 
 def job_folder(home: Home, job_id: str) -> Path:
@@ -130,10 +133,19 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
         yield
         return
     with _lock_file(home) as lock:
+        os.register_at_fork(after_in_child=lock.close)  # else what is forked and outlives this process keeps the lock
+        looked_at = time.monotonic()
         while not (_is_next(store, job) and _try_lock(lock.fileno())):
             check()
+            if time.monotonic() - looked_at >= _OVERDUE_EVERY_S:
+                with suppress(StoreAwayError):
+                    end_overdue(store, home)
+                looked_at = time.monotonic()
             time.sleep(_POLL_S)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked just now may not have closed its copy yet
 
 
 def _lock_file(home: Home) -> IO[str]:
@@ -160,10 +172,45 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _process(pid: int, job_id: str) -> psutil.Process | None:
-    """The job's process, unless it has ended and its number was given to another."""
+def end_overdue(store: Store, home: Home) -> None:
+    """End by force what was asked to stop and has not got on since for as long as the home allows; several may do it at once.
+
+    So a run that is stuck within a step ends, whoever looks first: a page, a command, or the next job that waits.
+    """
+    for asked in store.asked_to_stop(LOCAL):
+        job, state = asked.job, state_of(asked.job.process)
+        if state == "unknown" or (state == "gone" and not asked.by_force):
+            continue
+        silent_s = asked.silent_s(store.now())
+        if silent_s < 0:
+            store.ask_anew(job.id)  # the clock was set back
+        if not asked.by_force and silent_s < home.stop_grace_s:
+            continue
+        try:
+            why = "" if asked.by_force else f": asked to stop, it showed no progress for {silent_s:,.0f} s"
+            end_by_force(store, home, job.id, f"ended by force{why}")
+        except StoreFailedError:
+            raise
+        except (BackendError, StoreError) as error:  # or it has ended by itself meanwhile
+            print(error, file=sys.stderr, flush=True)
+
+
+def end_by_force(store: Store, home: Home, job_id: str, reason: str = "ended by force") -> None:
+    """End a job of this machine with all that it started; it counts as stopped, unless it says itself how it ends.
+
+    Raises:
+        StoreError: it has ended already.
+        StoreFailedError: its process was ended, and the store takes no word of that, as on a full disk.
+        BackendError: its process cannot be ended from here.
+    """
+    refused: StoreFailedError | None = None
     try:
-        process = psutil.Process(pid)
-        return process if job_id in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
+        store.request_stop(job_id, force=True)
+    except StoreFailedError as error:
+        refused = error
+    LocalBackend(home).stop(store.job(job_id))
+    if refused is not None:
+        raise refused
+    job = store.job(job_id)
+    if job.active or job.status == "lost":
+        store.conclude(job, "stopped", reason)

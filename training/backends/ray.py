@@ -69,13 +69,14 @@ class RayBackend:
     def machine(self) -> None:
         return None
 
-    def submit(self, job: Job, command: Sequence[str]) -> None:
+    def submit(self, job: Job, command: Sequence[str]) -> str:
         for pause_s in _BACK_OFF_S:
             with suppress(UnreachableError):
                 self._submit(job, command)
-                return
+                return ""
             self._pause(pause_s)
         self._submit(job, command)
+        return ""
 
     def status(self, job: Job) -> str:
         try:

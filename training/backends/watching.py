@@ -26,15 +26,22 @@ class Watch:
     """May be shared by threads."""
 
     def __init__(
-        self, read: Callable[[str], BackendState], clock: Callable[[], float] = time.time, background: bool = True
+        self,
+        read: Callable[[str], BackendState],
+        clock: Callable[[], float] = time.monotonic,
+        background: bool = True,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
             read: asks a backend by name; may take seconds.
+            clock: seconds that nobody can set, by which it is asked again.
             background: without it `state` waits for the answer.
+            now: Unix seconds, to tell since when one is away.
         """
         self._read = read
         self._clock = clock
+        self._now = now
         self._background = background
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
@@ -57,10 +64,10 @@ class Watch:
         except Exception as error:  # the frame of a thread: nobody else could tell it, and the page would wait for ever
             found = BackendState("unreachable", reason=f"It could not be asked ({type(error).__name__}: {error}).")
         with self._lock:
-            now, before = self._clock(), known.state
+            before = known.state
             away = found.kind == "unreachable"
             was_away = before is not None and before.kind == "unreachable"
             if away:
-                found = replace(found, since=before.since if before is not None and was_away else now)
+                found = replace(found, since=before.since if before is not None and was_away else self._now())
             known.pause_s = min(LAST_RETRY_S, 2 * known.pause_s) if was_away and away else FRESH_S
-            known.state, known.ask_again_at, known.is_asked = found, now + known.pause_s, False
+            known.state, known.ask_again_at, known.is_asked = found, self._clock() + known.pause_s, False

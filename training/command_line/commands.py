@@ -28,12 +28,14 @@ from training.command_line.outputs import (
 from training.config import stored_config
 from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.engines import engine_named
-from training.errors import ConfigError, SourceError, StoreFailedError
+from training.errors import ConfigError, SourceError, StoreFailedError, shown
+from training.files import replace_file
 from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
 from training.jobs import job_process
+from training.names import is_name
 from training.own_rewards import register_own_rewards
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
@@ -96,8 +98,17 @@ def show_presets(options: argparse.Namespace) -> int:
         print(preset_text(config, preset_description(paths.get(options.preset) or Path(options.preset))), end="")
         return 0
     for name, path in paths.items():
-        print(f"{name}\n{textwrap.indent(textwrap.fill(preset_description(path), 96), '    ')}")
+        print(f"{name if is_name(name) else shown(name)}\n{textwrap.indent(textwrap.fill(_described(path), 96), '    ')}")
     return 0
+
+
+def _described(path: Path) -> str:
+    """What a preset says of itself, or why it cannot be used."""
+    try:
+        load_preset(str(path))
+    except ConfigError as error:
+        return f"cannot be used. {error.problem}"
+    return preset_description(path)
 
 
 def run_training(options: argparse.Namespace) -> int:
@@ -111,6 +122,7 @@ def run_training(options: argparse.Namespace) -> int:
         process.check_stop()
         process.begin()
         process.progress(process.job.done, process.job.total, "starting")
+        register_own_rewards(home.rewards)
         config = stored_config(process.job.spec)
         problem_set = load_problems(config.source, home)
         if config.subset:
@@ -129,7 +141,7 @@ def run_training(options: argparse.Namespace) -> int:
 
 def show_backends(options: argparse.Namespace) -> int:
     """Print where runs may go, each asked at the same time as the others."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     names = launch.backend_names(home)
     with ThreadPoolExecutor(len(names)) as pool:
         states = dict(zip(names, pool.map(lambda name: launch.backend_state(name, home, store), names), strict=True))
@@ -143,23 +155,29 @@ def show_backends(options: argparse.Namespace) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """Print the runs, newest first."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     _reconcile(store, home)
-    runs = store.jobs("train")
+    total = store.count_jobs("train")
+    runs = store.jobs("train", None if options.all else options.limit, options.offset)
+    left_out = f"{len(runs):,} of {total:,} runs; --limit N, --offset N or --all shows others"
     if options.json:
         print(json.dumps([_job_facts(run) for run in runs], indent=2))
+        if len(runs) < total:
+            print(left_out, file=sys.stderr)  # a list is what programs read
         return 0
-    if not runs:
+    if not total:
         print("No runs yet. `python -m training launch --preset demo` starts one.")
     for run in runs:
         step = f"step {run.done:,.0f} of {run.total:,.0f}"
         print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {run.reason or run.message}")
+    if len(runs) < total:
+        print(left_out)
     return 0
 
 
 def show_run(options: argparse.Namespace) -> int:
     """Print one run, or the end of its log."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     _reconcile(store, home)
     run = store.job(options.run)
     if options.log:
@@ -198,7 +216,7 @@ def show_run(options: argparse.Namespace) -> int:
 
 def show_health(options: argparse.Namespace) -> int:
     """Print what deserves a look in a run."""
-    _, store = open_here()
+    _, store = open_here(rewards=False)
     health = examine(store, options.run)
     if options.json:
         print(json.dumps({"run_id": options.run, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
@@ -219,13 +237,9 @@ def reweigh_run(options: argparse.Namespace) -> int:
 
 
 def stop_run(options: argparse.Namespace) -> int:
-    """Ask a run to stop."""
-    home, store = open_here()
-    told = launch.stop_run(store, home, options.run)
-    if options.force:
-        run = store.job(options.run)
-        launch.backend_named(run.backend, home).stop(run)
-    print(told)
+    """Ask a run to stop, or end it."""
+    home, store = open_here(rewards=False)
+    print(launch.stop_run(store, home, options.run, force=options.force))
     if options.wait:
         _wait(store, home, options.run)
     return 0
@@ -240,7 +254,7 @@ def resume_run(options: argparse.Namespace) -> int:
 
 def delete_run(options: argparse.Namespace) -> int:
     """Delete an ended run, or say what would go."""
-    home, store = open_here()
+    home, store = open_here(rewards=False)
     run = store.job(options.run)
     check_deletable(store, home, run)
     print(f"{run.id}: {belongings_line(belongings_of(store, home, run.id))}")
@@ -257,19 +271,25 @@ def write_report(options: argparse.Namespace) -> int:
     home, store = open_here()
     text = report_html(store, home, options.run)
     try:
-        options.out.write_text(text, encoding="utf-8")
+        replace_file(options.out, lambda file: file.write(text.encode()))
     except OSError as error:
         raise SourceError(
-            f"{options.out} cannot be written ({error.strerror}).", "Name a file in a folder that is there."
+            f"{options.out} cannot be written ({error.strerror}).", "Name a file in a folder that is there and has room."
         ) from error
     print(f"{options.out}: {len(text.encode()):,} bytes")
     return 0
 
 
-def open_here() -> tuple[Home, Store]:
-    """The home and the run store that the environment names, own reward functions known."""
+def open_here(*, rewards: bool = True) -> tuple[Home, Store]:
+    """The home and the run store that the environment names.
+
+    Args:
+        rewards: have own reward functions known. Without them, runs whose functions cannot be used can be looked at, stopped
+            and deleted.
+    """
     home = Home.from_environment()
-    register_own_rewards(home.rewards)
+    if rewards:
+        register_own_rewards(home.rewards)
     store = open_store(home)
     if notice := unknown_runs(store, home):
         print(f"warning: {notice}", file=sys.stderr)
@@ -277,9 +297,11 @@ def open_here() -> tuple[Home, Store]:
 
 
 def open_for_job() -> tuple[Home, Store]:
-    """The same for a job's own process: the store is there, as the job is in it."""
+    """The same for a job's own process: the store is there, as the job is in it.
+
+    Own reward functions become known within the job, so that what is wrong with them is on record as its reason.
+    """
     home = Home.from_environment()
-    register_own_rewards(home.rewards)
     return home, Store.open(home.store_url, create=False)
 
 

@@ -6,17 +6,23 @@ Each takes its parsed options and returns the exit status.
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from training.adversarial import check_cases, print_bench
 from training.command_line.commands import open_for_job, open_here
 from training.command_line.outputs import evaluation_facts, evaluation_lines
-from training.errors import SourceError, StoreError
+from training.errors import SourceError, StoreError, shown
 from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.home import Home
 from training.models import after_run
+from training.own_rewards import register_own_rewards
+from training.paths import reason
 from training.problems import load_problems
 from training.rewards import score_completion
+from training.rows import BadRow, parse_json, read_lines
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -39,7 +45,7 @@ def evaluate(options: argparse.Namespace) -> int:
         print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
         return 1
     ended = store.job(job.id)
-    took_s = (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at)
+    took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
     if options.json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
@@ -97,23 +103,36 @@ def score(options: argparse.Namespace) -> int:
     """Score completions: 1 if a shipped one scores unexpectedly."""
     if options.adversarial:
         return 0 if print_bench(check_cases()) else 1
-    try:
-        text = sys.stdin.read() if options.jsonl == "-" else Path(options.jsonl).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{options.jsonl} cannot be read ({error}).", "Give a JSON Lines file in UTF-8.") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            completion, answer = _completion_row(line, f"{options.jsonl}:{number}")
-            print(json.dumps({"rewards": score_completion(completion, answer)}))
+    register_own_rewards(Home.from_environment().rewards)
+    for completion, answer in _completions(options.jsonl):
+        print(json.dumps({"rewards": score_completion(completion, answer)}))
     return 0
 
 
-def _completion_row(line: str, place: str) -> tuple[str, str]:
+def _completions(file: str) -> Iterator[tuple[str, str]]:
+    """Completion and answer of each line; whoever names a pipe here waits for it.
+
+    Raises:
+        SourceError: the file cannot be read, or a line is not such a pair.
+    """
     try:
-        row = json.loads(line)
-        completion, answer = row["completion"], row["answer"]
-        if not isinstance(completion, str) or not isinstance(answer, str):
-            raise TypeError("both must be text")
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise SourceError(f'{place} is not {{"completion", "answer"}} ({error}).', "Mend the line.") from error
-    return completion, answer
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            for number, line in enumerate(read_lines(stream), start=1):
+                if isinstance(line, BadRow) or line.strip():
+                    yield _completion_row(line, f"{file}:{number}")
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{shown(file)} cannot be read ({reason(error)}).", "Give a JSON Lines file in UTF-8.") from error
+
+
+def _completion_row(line: bytes | BadRow, place: str) -> tuple[str, str]:
+    try:
+        if isinstance(line, BadRow):
+            raise line
+        row = parse_json(line)
+        if not isinstance(row, dict):
+            raise BadRow("the line is not an object")
+        if missing := [key for key in ("completion", "answer") if not isinstance(row.get(key), str)]:
+            raise BadRow(f"{missing[0]!r} is missing or not text")
+    except BadRow as bad:
+        raise SourceError(f'{place} is not {{"completion", "answer"}} ({bad}).', "Mend the line.") from bad
+    return row["completion"], row["answer"]

@@ -1,15 +1,19 @@
 """How the command lines end: what went wrong, with the disk too, becomes one line and a status, never a traceback."""
 
+import io
 import os
+import shlex
 import signal
 import sys
+import tempfile
 import threading
+import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from training.errors import AtlasError, disk_error
+from training.errors import AtlasError, disk_error, one_line, shown_error
 from training.home import DASHBOARD_TOKEN
 
 EXIT_ERROR = 2
@@ -36,18 +40,20 @@ def check_ctrl_c() -> None:
 def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
     """Run a command and return the exit status: its own, 2 for an error explained on stderr, 130 for Ctrl-C.
 
-    A reader that goes away early (`| head`) is no error. The dashboard's token, if the shell has it, goes to no process that
-    the command starts.
+    A reader that goes away early (`| head`) is no error. Of an error that nobody expected the traceback goes to a file. The
+    dashboard's token, if the shell has it, goes to no process that the command starts.
     """
     os.environ.pop(DASHBOARD_TOKEN, None)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _CtrlC())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a store may hold half a character, a terminal may know only ASCII
     try:
         status = command(options)
         sys.stdout.flush()
     except AtlasError as error:
         with suppress(OSError):  # a log on a full disk
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -60,7 +66,11 @@ def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
         except OSError:  # it was this that failed: the output goes to a file on a full disk
             _print_no_more()
         with suppress(OSError):
-            print(f"error: {disk_error(error)}", file=sys.stderr)
+            print(f"error: {one_line(str(disk_error(error)))}", file=sys.stderr)
+        return EXIT_ERROR
+    except Exception as error:  # the outermost frame of every command
+        kept = _keep_traceback()
+        print(f"error: {shown_error(error)}, which nobody expected. Please report it with {kept}.", file=sys.stderr)
         return EXIT_ERROR
     return status
 
@@ -68,3 +78,13 @@ def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
 def _print_no_more() -> None:
     """Have standard output go nowhere: else Python tries once more at its end to write what is left, and fails again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _keep_traceback() -> str:
+    """Write the traceback of the error at hand to a file of its own; return its name."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="grpo-atlas-", suffix=".log", delete=False, errors="replace") as file:
+            file.write(f"{shlex.join(sys.argv)}\n{traceback.format_exc()}")
+            return file.name
+    except OSError as error:
+        return f"its traceback (which could not be written: {error.strerror or error})"

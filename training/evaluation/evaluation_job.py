@@ -13,6 +13,7 @@ from training.evaluation.evaluate import evaluate_model
 from training.home import DEMO_MODEL, Home
 from training.jobs import JobProcess, job_process
 from training.models.checkpoints import model_on_this_disk
+from training.own_rewards import register_own_rewards
 from training.paths import parse_path
 from training.problems import Problem, ProblemSet, load_problems
 from training.prompts import SYSTEM_PROMPT
@@ -24,6 +25,7 @@ from training.store.evaluations import (
     complete_evaluations,
     open_evaluation,
 )
+from training.store.job_search import newest_with
 
 _WEIGHTS = ("*.safetensors", "*.bin")
 
@@ -115,8 +117,7 @@ def open_job(store: Store, spec: EvaluationSpec, total: int, taken: Collection[s
 
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:
     """The newest job of an equal spec, whatever became of it."""
-    values = spec.model_dump()
-    return next((job for job in store.jobs("evaluate") if job.spec == values), None)
+    return newest_with(store, "evaluate", spec.model_dump())
 
 
 def queued_measurement(store: Store, home: Home, job_id: str) -> tuple[Job, EvaluationSpec, tuple[Problem, ...]]:
@@ -143,9 +144,11 @@ def measure(store: Store, home: Home, job: Job, spec: EvaluationSpec, problems: 
     Raises:
         ModelError: the model cannot be loaded.
         ArtefactError: it is an uploaded checkpoint and cannot be fetched.
+        RewardError: an own reward function cannot be used, or gives no score.
     """
     with job_process(store, job.id) as process, local.accelerator(home, store, job, process.check_stop):
         process.begin()
+        register_own_rewards(home.rewards)
         evaluation = process.patiently(lambda: open_evaluation(store, job.id, spec.split, 0, spec.split))
         evaluate_model(
             _completer(spec, home),

@@ -21,6 +21,7 @@ from training.home import Home
 from training.jobs import JobProcess, job_process
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.models.model_card import model_card
+from training.own_rewards import register_own_rewards
 from training.paths import parse_path
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
@@ -113,9 +114,11 @@ def produce(store: Store, home: Home, job: Job, spec: OutputSpec) -> str:
         CheckpointError, ArtefactError: the checkpoint cannot be had.
         ModelError: the model cannot be loaded, merged or converted.
         HubError: the Hub does not answer, or refuses.
+        RewardError: the file of own reward functions, which the run may name, cannot be used.
     """
     with job_process(store, job.id) as process:
         process.begin()
+        register_own_rewards(home.rewards)
         process.reason = _ACTIONS[spec.action](store, home, spec, process)
     return process.reason
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 from safetensors import SafetensorError, safe_open
 
+from training.files import replace_file
+
 NAME = "checksums.json"
 
 NEEDED = ("*.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json")
@@ -52,9 +54,7 @@ def write_checksums(folder: Path) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:  # hashing leaves Python's lock alone
         hashes = list(pool.map(lambda name: _sha256(folder / name), names))
     files = {name: _Entry(size=(folder / name).stat().st_size, sha256=found) for name, found in zip(names, hashes, strict=True)}
-    partial = folder / f".{NAME}.partial"
-    partial.write_bytes(_Listed.dump_json(files, indent=1))
-    partial.replace(folder / NAME)
+    replace_file(folder / NAME, lambda stream: stream.write(_Listed.dump_json(files, indent=1)))
 
 
 def find_damage(folder: Path, *, contents: bool = False, without: Iterable[str] = ()) -> str | None:

@@ -6,6 +6,7 @@ that started it. Scoring answers is for the caller. Needs no torch.
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -149,7 +150,7 @@ class Playground:
     def _start(self, wanted: tuple[str, str]) -> None:
         self._end()
         self._loading = True
-        with self.log.open("wb") as log:
+        with self._open_log() as log:
             self._process = subprocess.Popen(
                 [*self._command, "--model", wanted[0]],
                 cwd=self._home.root,
@@ -167,6 +168,12 @@ class Playground:
         except EOFError:
             raise self._ended() from None
         self._loaded, self._loading = wanted, False
+
+    def _open_log(self) -> IO[bytes]:
+        try:
+            return self.log.open("wb")
+        except OSError:  # the home's disk is full or read-only, which keeps nobody from asking
+            return Path(os.devnull).open("wb")
 
     def _environment(self) -> dict[str, str]:
         variables = {"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"}
@@ -216,7 +223,8 @@ class Playground:
     def _ended(self) -> ModelError:
         if self._stopped:
             return ModelError("The question was stopped.", "Ask again when you like.")
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        log = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        lines = log.strip().splitlines()
         return ModelError(f"The model's process ended: {lines[-1] if lines else 'it printed nothing'}.", self._remedy())
 
     def _remedy(self) -> str:

@@ -1,12 +1,14 @@
 """What can be known of a run before it starts, without torch: findings with remedies, memory by part, what to expect.
 
 `preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
-`certain` follows from the configuration, the data and the model's files alone, and `training.launch` refuses the run for
-it; one that rests on what was seen of the hardware or the network is only told. Only `calibration` imports torch.
+`certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
+`training.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
+Only `calibration` imports torch.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import inf
 
 from training.config import RunConfig
@@ -17,8 +19,15 @@ from training.preflight.architecture import parse_architecture, published_archit
 from training.preflight.devices import Machine
 from training.preflight.expectation import Expectation, expect
 from training.preflight.memory import MemoryEstimate, estimate_memory, smallest_gpu
-from training.preflight.model_files import ModelFiles, find_model, prompt_lengths
-from training.preflight.subject import LONGEST_COUNTED, SHORTEST_COUNTED, Finding, Prompts, Severity, Subject
+from training.preflight.model_files import COUNTED_CHARACTERS, ModelFiles, find_model, prompt_lengths
+from training.preflight.subject import (
+    LONGEST_COUNTED,
+    SHORTEST_COUNTED,
+    Finding,
+    Prompts,
+    Severity,
+    Subject,
+)
 from training.problems import Problem, ProblemSet
 from training.store import Store
 
@@ -97,11 +106,20 @@ def _model(config: RunConfig, ask_hub: bool) -> tuple[ModelFiles | None, ModelEr
 def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
     asked = (*train, *test[: config.evaluation_problems])
     by_length = sorted(asked, key=lambda problem: len(problem.question), reverse=True)
-    looked_at = [*by_length[:LONGEST_COUNTED], *by_length[LONGEST_COUNTED:][-SHORTEST_COUNTED:]]
+    longest = _countable(by_length[:LONGEST_COUNTED], config.system_prompt)
+    shortest = _countable(by_length[: len(longest) - 1 : -1][:SHORTEST_COUNTED], config.system_prompt)
+    looked_at = [*longest, *shortest]
     lengths, counted = prompt_lengths(model, [problem.question for problem in looked_at], config.system_prompt)
     limit = config.max_prompt_length or inf
     too_long = sum(length > limit for problem, length in zip(looked_at, lengths, strict=True) if problem.split == "train")
-    return Prompts(max(lengths, default=0), min(lengths, default=0), counted, too_long)
+    return Prompts(max(lengths, default=0), min(lengths, default=0), counted, too_long, len(longest))
+
+
+def _countable(problems: Sequence[Problem], system_prompt: str) -> Sequence[Problem]:
+    """As many of the first as may be counted, one at least."""
+    characters = accumulate(len(problem.question) + len(system_prompt) for problem in problems)
+    room = sum(total <= COUNTED_CHARACTERS for total in characters)
+    return problems[: max(1, room)]
 
 
 def _memory(subject: Subject) -> MemoryEstimate | None:

@@ -3,14 +3,16 @@
 Reads few rows: the end of each earlier run's scalars, and when its evaluations began and ended.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import fmean, median
 
 import sqlalchemy as sa
 
 from training.config import RunConfig
 from training.store import Job, Store
+from training.store.job_search import jobs_with
 from training.store.schema import evaluation_items, evaluations
 
 EARLIER_RUNS = 3
@@ -73,8 +75,8 @@ def expect(config: RunConfig, train_problems: int, store: Store) -> Expectation:
     Args:
         train_problems: how many there are to train on.
     """
-    paces = {job.id: pace for job in _like(config, store.jobs("train")) if (pace := _pace(store, job)) is not None}
-    used = dict(list(paces.items())[:EARLIER_RUNS])
+    alike = _like(config, jobs_with(store, ("train",), model=config.model))
+    used = dict(islice(((job.id, pace) for job in alike if (pace := _pace(store, job)) is not None), EARLIER_RUNS))
     each = config.completions_per_step
     times = [pace.step_time_s for pace in used.values()]
     tokens = [pace.tokens for pace in used.values() if pace.tokens is not None]
@@ -103,19 +105,17 @@ def evaluation_passes(config: RunConfig) -> int:
     return config.evaluate_before + config.evaluate_after + between
 
 
-def _like(config: RunConfig, jobs: Iterable[Job]) -> list[Job]:
+def _like(config: RunConfig, jobs: Iterable[Job]) -> Iterator[Job]:
     """Ended runs with the same model, engine and way of generating, and completions of like length; newest first."""
     wanted = config.model_dump(mode="json")
     same = ("model", "engine", "use_vllm", "load_in_4bit", "gradient_checkpointing", "num_iterations")
     defaults = {name: field.default for name, field in RunConfig.model_fields.items()}
-    found = []
     for job in jobs:
         spec = defaults | job.spec
         lengths = sorted((spec["max_completion_length"], config.max_completion_length))
         alike = all(spec[name] == wanted[name] for name in same) and bool(spec["lora_rank"]) == bool(config.lora_rank)
         if job.status in ("finished", "stopped") and alike and lengths[1] <= LIKE_LENGTH * lengths[0]:
-            found.append(job)
-    return found
+            yield job
 
 
 def _pace(store: Store, job: Job) -> _Pace | None:

@@ -10,6 +10,7 @@ from training.engines import install_command, missing_packages
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
 from training.preflight.subject import Finding, Subject
+from training.text import size_text
 
 BIG_ON_A_CPU = 500_000_000
 """Parameters from which on a CPU is told to be slow."""
@@ -19,6 +20,9 @@ CPU_FLOPS_A_CORE = 30e9
 
 BFLOAT16_CAPABILITY = 8.0
 """NVIDIA's compute capability from which on bfloat16 is calculated in hardware (CUDA C++ Programming Guide)."""
+
+WAL_BYTES = 4 * 2**20
+"""What SQLite's `-wal` grows to before it is written to the store's file."""
 
 ROOM = 0.8
 """Share of the free disk above which checkpoints are a worry: others write too."""
@@ -199,35 +203,48 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "error" if surely else "warning",
         "memory",
-        f"{where} has {total:.1f} GiB, and the run takes {'at least' if surely else 'an estimated'} "
-        f"{memory.fixed_gib if surely else memory.peak_gib:.1f} GiB, most of it {memory.dominant.name.lower()} "
-        f"({memory.dominant.gib:.1f} GiB).",
+        f"{where} has {_gib(total)}, and the run takes {'at least' if surely else 'an estimated'} "
+        f"{_gib(memory.fixed_gib if surely else memory.peak_gib)}, most of it {memory.dominant.name.lower()} "
+        f"({_gib(memory.dominant.gib)}).",
         _LIGHTER.get(memory.dominant.name, _LIGHTER["Weights"]),
     )
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
-    """Checkpoints, and weights still to be fetched, against the free disk."""
+    """Checkpoints and records, and weights still to be fetched, against the free disk."""
     if subject.architecture is None or subject.machine is None:
         return
-    config, free = subject.config, subject.machine.disk_free_gib
+    config, free_bytes = subject.config, subject.machine.disk_free_gib * 2**30
     # The oldest is deleted once the newest is written, so that for a while there is one more than is kept.
     at_once = min(config.save_total_limit + 1, ceil(config.max_steps / config.save_steps))
-    each = checkpoint_gib(config, subject.architecture)
-    if at_once * each > ROOM * free:
+    each = checkpoint_gib(config, subject.architecture) * 2**30
+    checkpoints, records = at_once * each, WAL_BYTES + config.max_steps * _step_bytes(config)
+    surely = checkpoints > free_bytes
+    if surely or checkpoints + records > ROOM * free_bytes:
+        noun = "checkpoint" if at_once == 1 else "checkpoints"
         yield Finding(
-            "error" if at_once * each > free else "warning",
+            "error" if surely else "warning",
             "disk",
-            f"{at_once} checkpoints of {each:.1f} GiB at once need {at_once * each:.1f} GiB; where runs are kept "
-            f"{free:.1f} GiB are free.",
+            f"{at_once} {noun} of {size_text(each)} at once need {size_text(checkpoints)}, the records of its steps about "
+            f"{size_text(records)}; where runs are kept {size_text(free_bytes)} are free.",
             "Free some, lower save_total_limit, train an adapter, or move GRPO_ATLAS_HOME.",
+            certain=surely,
         )
     if subject.model is not None and not subject.model.has_weights:
-        size = subject.architecture.parameters * 2 / 2**30
+        size = size_text(subject.architecture.parameters * 2)
         yield Finding(
             "note",
             "model",
-            f"The weights of {config.model!r} are fetched from the Hub when it is first loaded: about {size:.1f} GiB, where "
+            f"The weights of {config.model!r} are fetched from the Hub when it is first loaded: about {size}, where "
             "published in 16 bits.",
             "See that the Hub's cache (HF_HOME) has room for them.",
         )
+
+
+def _step_bytes(config: RunConfig) -> int:
+    """What a step leaves in the run store, roughly: its scalars, and its completions with what goes with each."""
+    return 4096 + 512 * config.completions_per_step
+
+
+def _gib(gib: float) -> str:
+    return size_text(gib * 2**30)

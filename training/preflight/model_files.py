@@ -22,6 +22,9 @@ from training.prompts import chat_messages
 PROBE_TIMEOUT_S = 3.0
 """What the Hub may take to answer for one small file."""
 
+COUNTED_CHARACTERS = 400_000
+"""Of the prompts together whose tokens are counted, as a system prompt stands in each of them: half a second's work."""
+
 CHARACTERS_A_TOKEN = 3.0
 """Characters of a prompt in one token where there is no tokenizer to count with: cautious, as English prose has more."""
 
@@ -74,9 +77,11 @@ def find_model(name: str, *, ask_hub: bool = True) -> ModelFiles | None:
 def prompt_lengths(files: ModelFiles, questions: Sequence[str], system_prompt: str) -> tuple[list[int], bool]:
     """(tokens of each question as the model is asked it, whether they were counted).
 
-    Without a tokenizer.json, or with a chat template that needs more than jinja2, they are estimated from the characters.
+    Without a tokenizer.json, with a chat template that needs more than jinja2, or with a system prompt of a book, they are
+    estimated from the characters.
     """
-    rendered = _rendered(files, questions, system_prompt)
+    is_short = len(system_prompt) <= COUNTED_CHARACTERS
+    rendered = _rendered(files, questions, system_prompt) if is_short else None
     if rendered is None or files.tokenizer_file is None:
         return [round(len(question + system_prompt) / CHARACTERS_A_TOKEN) for question in questions], False
     tokenizer = _tokenizer(files.tokenizer_file, files.tokenizer_file.stat().st_mtime_ns)

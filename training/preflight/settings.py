@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from training.errors import ArtefactError, ConfigError, RewardError
 from training.models.artefacts import check_driver, check_url
-from training.preflight.subject import LONGEST_COUNTED, Finding, Subject
+from training.preflight.subject import Finding, Subject
 from training.process.shares import share_of
 from training.process.tracking import has_key
 from training.rewards import REWARDS, Reward
@@ -156,7 +156,7 @@ def check_lengths(subject: Subject) -> Iterator[Finding]:
             certain=True,
         )
     elif prompts.left_out:
-        most = "At least " if prompts.left_out >= LONGEST_COUNTED else ""
+        most = "At least " if prompts.left_out >= prompts.longest_counted else ""
         yield Finding(
             "note",
             "max_prompt_length",

@@ -32,7 +32,7 @@ class Finding:
     text: str
     remedy: str
     certain: bool = False
-    """Whether it follows from configuration, data and the model's files alone."""
+    """Whether it follows from configuration, data and the model's files alone, or from the disk that is free now."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Prompts:
     """Whether tokens were counted, or estimated from characters."""
     left_out: int
     """Train problems, of those counted, whose prompt is longer than `max_prompt_length`."""
+    longest_counted: int = LONGEST_COUNTED
+    """How many of the longest were."""
 
 
 @dataclass(frozen=True)

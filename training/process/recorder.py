@@ -213,15 +213,15 @@ class Recorder:
     def _check_known(self) -> None:
         """See that the store knows all that was written to it, and that the run is nobody else's by now."""
         found = reach_of(self._store, self._job_id)
+        if self._session in found.began[:-1]:  # first, as that process has forgotten what came after its checkpoint
+            raise StoreError(
+                f"{self._job_id} was resumed elsewhere while the run store was away from here.",
+                f"What waits in {self._outbox.path} is not delivered.",
+            )
         if not found.covers(self._reach):
             raise StoreLostError(
                 f"The run store does not know all that {self._job_id} wrote to it: it was replaced by another or an older one.",
                 "Put the right one, or a copy of it that knows the run, back in its place.",
-            )
-        if self._session is not None and found.began[-1] != self._session:
-            raise StoreError(
-                f"{self._job_id} was resumed elsewhere while the run store was away from here.",
-                f"What waits in {self._outbox.path} is not delivered.",
             )
 
     def _rescue(self) -> None:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 
 from training.errors import CheckpointError
 from training.models.checksums import write_checksums
+from training.text import size_text
 
 _TORCH_WRITE_ERRORS = ("PytorchStreamWriter", "inline_container", "iostream error")
 """What stands in the RuntimeErrors of torch's file writer, which have no type of their own."""
@@ -97,7 +98,7 @@ def saving(folder: Path) -> Iterator[None]:
     Raises:
         CheckpointError: the disk did not take it; torch and safetensors each say that in their own way.
     """
-    free_mib = shutil.disk_usage(folder.parent).free / 2**20
+    free_bytes = shutil.disk_usage(folder.parent).free
     try:
         yield
     except Exception as error:
@@ -105,7 +106,7 @@ def saving(folder: Path) -> Iterator[None]:
         if (cause := _disk_error(error)) is None:
             raise
         raise CheckpointError(
-            f"{folder.name} could not be saved in {folder.parent} ({cause}); {free_mib:,.0f} MiB were free there.",
+            f"{folder.name} could not be saved in {folder.parent} ({cause}); {size_text(free_bytes)} were free there.",
             "Make room, then resume the run: it goes on from its last complete checkpoint.",
         ) from error
 

@@ -2,21 +2,24 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from training.errors import StoreError, UnknownJobError, shown
 from training.names import TITLE_RULE, is_title
+from training.processes import state_of
 from training.store import database, schema
+from training.store.clock import ServerClock
 from training.store.database import Database, take_turn
-from training.store.records import ACTIVE, Job, JobKind, Status
+from training.store.records import ACTIVE, AskedStop, Job, JobKind, Status
 
 HEARTBEAT_S = 5.0
 LOST_AFTER_S = 20.0
-"""A job whose last heartbeat is older counts as lost: four missed beats."""
+"""A job whose process cannot be looked at counts as lost when its last heartbeat is further from now: four missed beats."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 """At the end of an id; ids of other programs may end in digits that are none of ours."""
@@ -25,14 +28,23 @@ LOCAL = "local"
 """The backend whose jobs have a process from the start."""
 
 
+def _of_kind(kind: JobKind | None) -> sa.ColumnElement[bool]:
+    return sa.true() if kind is None else schema.jobs.c.kind == kind
+
+
 class JobRows:
     """See the contract of `training.store`."""
 
-    def __init__(self, opened: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, opened: Database, clock: Callable[[], float] | None = None) -> None:
+        """
+        Args:
+            clock: Unix seconds; the database's own where it has one, else this machine's.
+        """
         self._database = opened
         self._reader = database.reading(opened.engine)
         self._writer = database.writing(opened.engine)
-        self._clock = clock
+        self._server_clock = ServerClock() if clock is None and opened.engine.dialect.name == "postgresql" else None
+        self._clock = clock or self._server_clock or time.time
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """A connection to read with, for the modules beside this one that have tables of their own."""
@@ -115,11 +127,35 @@ class JobRows:
         with self._reader.connect() as connection:
             return self._job(connection, job_id)
 
-    def jobs(self, kind: JobKind | None = None, limit: int = 200) -> list[Job]:
-        """The newest jobs, newest first."""
+    def jobs(self, kind: JobKind | None = None, limit: int | None = None, offset: int = 0) -> list[Job]:
+        """The jobs, newest first; with `limit` so many of them, after the newest `offset`."""
+        return self.jobs_where(_of_kind(kind), limit, offset)
+
+    def count_jobs(self, kind: JobKind | None = None) -> int:
+        """How many jobs there are."""
+        return self.count_where(_of_kind(kind))
+
+    def active_jobs(self, kinds: Sequence[JobKind] = (), backend: str | None = None) -> list[Job]:
+        """Every job that is queued or at work, newest first; of some kinds or one backend where they are given."""
+        table = schema.jobs
+        where: sa.ColumnElement[bool] = table.c.status.in_(ACTIVE)
+        where &= table.c.kind.in_(kinds) if kinds else sa.true()
+        where &= sa.true() if backend is None else table.c.backend == backend
+        return [job for job in self.jobs_where(where) if job.active]
+
+    def jobs_named(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """Id -> job, of those that there are, newest first."""
+        return {job.id: job for job in self.jobs_where(schema.jobs.c.id.in_(list(job_ids)))}
+
+    def jobs_where(self, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0) -> list[Job]:
+        """`jobs`, of those whose rows are as said; what a row says of an active job's status may be out of date."""
         with self._reader.connect() as connection:
-            where = sa.true() if kind is None else schema.jobs.c.kind == kind
-            return self._select_jobs(connection, where, limit)
+            return self._select_jobs(connection, where, limit, offset)
+
+    def count_where(self, where: sa.ColumnElement[bool]) -> int:
+        """How many jobs have such rows."""
+        with self._reader.connect() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(schema.jobs).where(where)) or 0
 
     def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
         """The waiting jobs of a backend in submission order, lost ones left out."""
@@ -128,21 +164,33 @@ class JobRows:
             waiting = self._select_jobs(connection, where)
         return [job for job in reversed(waiting) if job.status == "queued"]
 
-    def beat(self, job_id: str, worker: str | None = None) -> None:
-        """Record that the job's process is alive, and which it is."""
-        self._update(job_id, heartbeat_at=self._clock(), **({} if worker is None else {"worker": worker}))
+    def beat(self, job_id: str, worker: str | None = None, process: str = "") -> None:
+        """Record that the job's process is alive, and which it is, for people and as `training.processes.identify` tells it."""
+        came_up = {} if worker is None else {"worker": worker, "process": process}
+        with self._writer.begin() as connection:
+            self._look_at_clock(connection)
+            self._set(connection, job_id, heartbeat_at=self._clock(), **came_up)
+
+    def set_process(self, job: Job, process: str) -> None:
+        """Record which process was started for a job's present attempt; nothing happens once it has one."""
+        table = schema.jobs
+        waits = (table.c.id == job.id) & (table.c.attempt == job.attempt) & (table.c.process == "")
+        with self._writer.begin() as connection:
+            connection.execute(table.update().where(waits).values(process=process, heartbeat_at=self._clock()))
 
     def start(self, job_id: str) -> None:
         """The job's turn has come."""
         now = self._clock()
         with self._writer.begin() as connection:
             self._end_session(connection, job_id, self._hold(connection, job_id).heartbeat_at)
-            self._set(connection, job_id, status="running", started_at=now, heartbeat_at=now, ended_at=None, reason="")
+            began = {"started_at": now, "heartbeat_at": now, "progress_at": now}
+            self._set(connection, job_id, status="running", ended_at=None, reason="", **began)
             connection.execute(schema.sessions.insert().values(job_id=job_id, started_at=now))
 
     def progress(self, job_id: str, done: float, total: float, message: str) -> None:
         """Record how far the job is and what it does; counts as a heartbeat."""
-        self._update(job_id, done=done, total=total, message=message, heartbeat_at=self._clock())
+        now = self._clock()
+        self._update(job_id, done=done, total=total, message=message, heartbeat_at=now, progress_at=now)
 
     def set_tracker(self, job_id: str, tracker: str) -> None:
         """Record where else the run is on record."""
@@ -198,6 +246,8 @@ class JobRows:
                 reason="",
                 message="",
                 worker="",
+                process="",
+                progress_at=None,
                 ended_at=None,
                 heartbeat_at=now,
                 attempt=job.attempt + 1,
@@ -225,29 +275,57 @@ class JobRows:
         with self._writer.begin() as connection:
             self._change_unmoved(connection, seen, message=message)
 
-    def request_stop(self, job_id: str) -> None:
+    def request_stop(self, job_id: str, *, force: bool = False) -> None:
         """Ask a job to end at its next step; asking twice changes nothing.
 
+        One that is lost may have a process after all, which only cannot be heard.
+
+        Args:
+            force: also record that it is ended by force, for whoever finds it half done.
+
         Raises:
-            StoreError: the job has already ended or is lost.
+            StoreError: the job has already ended.
         """
         with self._writer.begin() as connection:
             job = self._hold(connection, job_id)
-            if not job.active:
+            if not job.active and job.status != "lost":
                 raise StoreError(f"{job_id} is already {job.status}.", "Only queued and running jobs can be stopped.")
-            if job.status == "stopping":
-                return
-            connection.execute(schema.requests.insert().values(job_id=job_id, kind="stop", created_at=self._clock()))
+            asked = self._waiting_requests(connection, job_id)
+            for kind in ("stop", "force") if force else ("stop",):
+                if kind not in asked:
+                    connection.execute(schema.requests.insert().values(job_id=job_id, kind=kind, created_at=self._clock()))
             if job.status == "running":
                 self._set(connection, job_id, status="stopping")
 
+    def asked_to_stop(self, backend: str) -> list[AskedStop]:
+        """The jobs of a backend that were asked to stop and whose end is not on record, lost ones included."""
+        table = schema.jobs
+        waiting = schema.requests.c.handled_at.is_(None) & (schema.requests.c.kind == "stop")
+        asked = sa.select(schema.requests.c.job_id).where(waiting)
+        with self._reader.connect() as connection:
+            where = (table.c.backend == backend) & table.c.status.in_(ACTIVE) & table.c.id.in_(asked)
+            found = self._select_jobs(connection, where)
+            requests = {job.id: self._waiting_requests(connection, job.id) for job in found}
+        return [AskedStop(job, requests[job.id]["stop"], "force" in requests[job.id]) for job in found]
+
+    def ask_anew(self, job_id: str) -> None:
+        """Count the time since a stop was asked for from now: the clock was set back since."""
+        table = schema.requests
+        waiting = (table.c.job_id == job_id) & (table.c.kind == "stop") & table.c.handled_at.is_(None)
+        with self._writer.begin() as connection:
+            connection.execute(table.update().where(waiting).values(created_at=self._clock()))
+
     def stop_requested(self, job_id: str) -> bool:
         """Whether a stop request waits to be handled."""
-        waiting = sa.select(schema.requests.c.seq).where(
-            schema.requests.c.job_id == job_id, schema.requests.c.kind == "stop", schema.requests.c.handled_at.is_(None)
-        )
         with self._reader.connect() as connection:
-            return connection.scalar(waiting) is not None
+            return "stop" in self._waiting_requests(connection, job_id)
+
+    def _waiting_requests(self, connection: sa.Connection, job_id: str) -> dict[str, float]:
+        """Kind -> when it was first asked for."""
+        table = schema.requests
+        first = sa.select(table.c.kind, sa.func.min(table.c.created_at).label("asked_at")).group_by(table.c.kind)
+        rows = connection.execute(first.where(table.c.job_id == job_id, table.c.handled_at.is_(None)))
+        return {row.kind: row.asked_at for row in rows}
 
     def _active_twin(self, connection: sa.Connection, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
         table = schema.jobs
@@ -266,19 +344,38 @@ class JobRows:
         row = connection.execute(query).mappings().one_or_none()
         return self._job(connection, job_id) if row is None else self._parse_job(row)
 
-    def _select_jobs(self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Job]:
-        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit)
+    def _select_jobs(
+        self, connection: sa.Connection, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0
+    ) -> list[Job]:
+        self._look_at_clock(connection)
+        query = sa.select(schema.jobs).where(where).order_by(schema.jobs.c.seq.desc()).limit(limit).offset(offset)
         return [self._parse_job(row) for row in connection.execute(query).mappings()]
 
     def _parse_job(self, row: sa.RowMapping) -> Job:
-        job = Job(**cast(dict[str, Any], dict(row)))
+        values: dict[str, Any] = dict(row)
+        if not isinstance(values["spec"], dict):  # of another program: a list that fails would take all runs away
+            values["spec"] = {}
+        job = Job(**values)
+        reason = self._why_lost(job) if job.active else ""
+        return replace(job, status="lost", reason=reason) if reason else job
+
+    def _why_lost(self, job: Job) -> str:
+        """Why a job that has not ended counts as lost; empty for one that lives."""
+        if job.backend != LOCAL and job.status == "queued" and not job.worker:
+            return ""  # no process yet that could beat for it; `training.reconciling` asks the cluster
+        state = state_of(job.process) if job.backend == LOCAL else "unknown"
+        if state == "gone":
+            return "its process is gone"
         silent_s = self._clock() - job.heartbeat_at
-        # One that waits on a cluster has no process yet that could beat for it; `training.reconciling` asks the cluster.
-        waits_elsewhere = job.status == "queued" and not job.worker and job.backend != LOCAL
-        if not job.active or silent_s <= LOST_AFTER_S or waits_elsewhere:
-            return job
-        lost: dict[str, Any] = {"status": "lost", "reason": f"no heartbeat for {silent_s:,.0f} s: its process is gone"}
-        return Job(**(dict(row) | lost))
+        if state == "alive" or abs(silent_s) <= LOST_AFTER_S:
+            return ""
+        if silent_s < 0:
+            return f"its last heartbeat was {-silent_s:,.0f} s after now: a clock was set back, and its process is gone"
+        return f"no heartbeat for {silent_s:,.0f} s: its process is gone"
+
+    def _look_at_clock(self, connection: sa.Connection) -> None:
+        if self._server_clock is not None:
+            self._server_clock.look(connection)
 
     def _update(self, job_id: str, **values: Any) -> None:
         with self._writer.begin() as connection:

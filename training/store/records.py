@@ -29,7 +29,7 @@ class Job:
     done: float
     total: float
     worker: str
-    """`host:pid` of the job's process, empty before it starts."""
+    """`host:pid` of the job's process, for people; empty before it has come up."""
     tracker: str
     """Where the run is also on record: a Weights & Biases URL, or the folder of an offline one; else empty."""
     created_at: float
@@ -38,6 +38,10 @@ class Job:
     heartbeat_at: float
     attempt: int = 1
     """How often it was queued."""
+    process: str = ""
+    """Which process it has, see `training.processes.identify`; empty before one is started for it."""
+    progress_at: float | None = None
+    """When it last began, or said how far it is."""
 
     @property
     def active(self) -> bool:
@@ -47,6 +51,22 @@ class Job:
     def fraction(self) -> float:
         """Progress in 0..1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class AskedStop:
+    """A job that was asked to stop and has not ended, as far as is on record."""
+
+    job: Job
+    asked_at: float
+    """Unix seconds."""
+    by_force: bool
+    """Whether its end by force has begun."""
+
+    def silent_s(self, now: float) -> float:
+        """Seconds since it was asked, or got on after that; below 0 where the clock was set back since it was asked."""
+        got_on_at = self.job.progress_at or 0.0
+        return now - max(self.asked_at, got_on_at if got_on_at <= now else 0.0)
 
 
 @dataclass(frozen=True)

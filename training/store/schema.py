@@ -92,6 +92,8 @@ jobs = sa.Table(
     sa.Column("ended_at", sa.Float),
     sa.Column("heartbeat_at", sa.Float, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("process", sa.Text, nullable=False, server_default=""),
+    sa.Column("progress_at", sa.Float),
     sqlite_autoincrement=True,
 )
 
@@ -271,10 +273,21 @@ def _add_attempts(connection: sa.Connection) -> None:
     connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1"))
 
 
-VERSION = 4
+def _add_processes(connection: sa.Connection) -> None:
+    """Which process a job has, told by more than its number, and when it was last seen to get on."""
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN process TEXT NOT NULL DEFAULT ''"))
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN progress_at FLOAT"))
+
+
+VERSION = 5
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
-MIGRATIONS: Mapping[int, Migration] = {2: _add_curation, 3: _add_completion_and_keeping, 4: _add_attempts}
+MIGRATIONS: Mapping[int, Migration] = {
+    2: _add_curation,
+    3: _add_completion_and_keeping,
+    4: _add_attempts,
+    5: _add_processes,
+}
 """version -> what changes a database of the version before into it."""
 
 

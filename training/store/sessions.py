@@ -80,19 +80,23 @@ def worked_s(worked: Sequence[Session], last_heartbeat: float) -> float:
 
 
 def elapsed_s(times: NDArray[np.float64], worked: Sequence[Session]) -> NDArray[np.float64]:
-    """(S,) seconds of work that led to each step.
+    """(S,) seconds of work that led to each step, ascending.
 
-    Pauses are left out, and so is what a resumed run did again: a session counts up to the last step that is kept of it.
+    Pauses are left out, and so is what a resumed run did again: a session counts up to the last step that is kept of it. Where
+    the clock was set back between two steps, nobody knows how long the second one took, and it counts as none.
 
     Args:
-        times: (S,) when each step was recorded, Unix seconds, ascending.
+        times: (S,) when each step was recorded, Unix seconds; ascending as long as no clock is set back.
         worked: the run's sessions, oldest first.
     """
     if not len(times):
         return times
-    starts = np.array([session.started_at for session in worked] or [times[0]])
-    place = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, None)
-    kept = [float((times[place == index] - start).max(initial=0.0)) for index, start in enumerate(starts)]
-    before = np.concatenate([[0.0], np.cumsum(kept)[:-1]])
-    found: NDArray[np.float64] = np.maximum(times - starts[place], 0.0) + before[place]
+    starts = np.sort([session.started_at for session in worked] or [times[0]])
+    place = np.searchsorted(starts, times, side="right") - 1
+    began = np.where(place >= 0, starts[place], -np.inf)
+    before = np.concatenate([[-np.inf], times[:-1]])
+    is_another_session = began != np.concatenate([[-np.inf], began[:-1]])
+    # From the step before, or from the session's start where a pause lies between.
+    since = np.where(before <= times, np.maximum(before, began), np.where(is_another_session, began, times))
+    found: NDArray[np.float64] = np.cumsum(np.where(np.isfinite(since), times - since, 0.0))
     return found

@@ -26,12 +26,10 @@ _FULL_BYTES = 64 * 1024
 _UNWRITABLE = {3, 8, 10, 13, 14}
 """SQLITE_PERM, READONLY, IOERR, FULL and CANTOPEN, https://www.sqlite.org/rescode.html: to be read it may still be."""
 
-_SIDE = ("-wal", "-shm")
-
 Identity = tuple[int, int]
 """Device and inode."""
 Side = tuple[Identity | None, ...]
-"""Of the files beside it, in the order of `_SIDE`; `None` for one that is not there."""
+"""Of its `-wal` and its `-shm`; `None` for one that is not there."""
 
 
 class SqliteFile:
@@ -44,6 +42,7 @@ class SqliteFile:
             create: whether the first connection makes the file where there is none. A later one never does.
         """
         self.path = path
+        self._beside = tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
         self._create = create
         self._opened: Identity | None = None
         self._largest = 0
@@ -85,7 +84,7 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
-        return connection, _side(self.path) if writes else None
+        return connection, self._side() if writes else None
 
     def check(self, connection: sqlite3.Connection, side: Side) -> bool:
         """Whether a connection may be used again; one whose `-wal` or `-shm` was taken away may not.
@@ -93,10 +92,11 @@ class SqliteFile:
         Raises:
             StoreLostError: the file is gone, another, or overwritten.
         """
-        if not self.is_current:
+        found, size = _look(self.path)
+        if found != self._opened:
             self._part(connection, side)
-        size = self._require_same()
-        if side != _side(self.path):
+            self._require_same()
+        if side != self._side():
             _checkpoint(connection)  # what it wrote to the former one is not lost
             return False
         self._require_grown(connection, size)
@@ -106,9 +106,9 @@ class SqliteFile:
         """A connection that goes on reading what is open now, even when its name is taken away. The caller closes it."""
         return self.connect({"check_same_thread": False})[0]
 
-    def _require_same(self) -> int:
-        """The file's size; raises `StoreLostError` unless it is the one that was opened, if any was."""
-        found, size = _look(self.path)
+    def _require_same(self) -> None:
+        """Raise `StoreLostError` unless the file is the one that was opened, if any was."""
+        found, _ = _look(self.path)
         if found is None and not (self._create and self._opened is None):
             what = "is gone: it was deleted or moved while in use" if self._opened else "is not there"
             raise StoreLostError(
@@ -120,7 +120,6 @@ class SqliteFile:
                 f"The run store {self.path} was replaced by another file while in use.",
                 "Start again what used it: it then takes the file that is there now.",
             )
-        return size
 
     def _require_grown(self, connection: sqlite3.Connection, size: int) -> None:
         """SQLite makes its file smaller only when it is told to (VACUUM), and then has fewer pages."""
@@ -141,10 +140,12 @@ class SqliteFile:
         """
         if not _checkpoint(connection):
             return
-        for suffix, former in zip(_SIDE, side, strict=True):
-            beside = _beside(self.path, suffix)
+        for beside, former in zip(self._beside, side, strict=True):
             if former is not None and _look(beside)[0] == former:
                 beside.unlink(missing_ok=True)
+
+    def _side(self) -> Side:
+        return tuple(_look(beside)[0] for beside in self._beside)
 
     def _open(self, options: Mapping[str, Any], mode: str) -> sqlite3.Connection:
         address = f"file:{quote(str(self.path))}?mode={mode}"
@@ -162,7 +163,7 @@ class SqliteFile:
         if getattr(why, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
             raise why
         with suppress(FileNotFoundError):
-            if _beside(self.path, "-wal").stat().st_size:
+            if self._beside[0].stat().st_size:
                 return self._open(options, "ro")
         return self._open(options, "ro&immutable=1")
 
@@ -170,10 +171,15 @@ class SqliteFile:
 def prepare(connection: sqlite3.Connection, *, reads_only: bool = False) -> None:
     """WAL and foreign keys; transactions begin where SQLAlchemy says so."""
     connection.isolation_level = None
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
     how = ("query_only=ON",) if reads_only else ("journal_mode=WAL", "synchronous=NORMAL")
     with closing(connection.cursor()) as cursor:
         for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "foreign_keys=ON", *how):
             cursor.execute(f"PRAGMA {pragma}")
+
+
+def _lower(text: Any) -> Any:
+    return text.casefold() if isinstance(text, str) else text
 
 
 def _checkpoint(connection: sqlite3.Connection) -> bool:
@@ -183,14 +189,6 @@ def _checkpoint(connection: sqlite3.Connection) -> bool:
     except sqlite3.Error:
         return False
     return not busy and frames == written
-
-
-def _side(path: Path) -> Side:
-    return tuple(_look(_beside(path, suffix))[0] for suffix in _SIDE)
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
 
 
 def _look(path: Path) -> tuple[Identity | None, int]:

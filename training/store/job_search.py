@@ -1,0 +1,124 @@
+"""Finding jobs among all that there are, in the database: by words, tags and status, or by what they do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+
+from training.store import Store
+from training.store.records import ACTIVE, Job, JobKind
+from training.store.run_marks import all_marks
+from training.store.schema import Name, jobs, run_marks
+
+_SEARCHED = ("preset", "model", "source", "subset")
+"""Settings of a run that words are looked for in, beside its id, tags and note."""
+
+_BATCH = 100
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are asked for."""
+
+    search: str = ""
+    """Words that must all occur in the id, preset, model, source, subset, tags or note."""
+    statuses: tuple[str, ...] = ()
+    """Any of them; with none, all."""
+    tags: tuple[str, ...] = ()
+    """All of them."""
+    archived: bool = False
+    """Whether archived runs are shown too."""
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """One page of the runs that were asked for."""
+
+    runs: list[Job]
+    """Newest first."""
+    page: int
+    """Counted from 1; the last one where fewer were found than the page asked for would need."""
+    matching: int
+    """How many were found, on all pages."""
+    total: int
+    """How many runs there are, found or not."""
+
+
+def find_runs(store: Store, asked: RunFilter, *, page: int, size: int) -> FoundRuns:
+    """A page of the runs that are asked for, and how many there are.
+
+    Args:
+        page: counted from 1.
+        size: runs on a page.
+    """
+    where = _matching(store, asked)
+    matching = store.count_where(where)
+    shown = max(1, min(page, -(-matching // size)))
+    runs = store.jobs_where(where, size, (shown - 1) * size)
+    return FoundRuns(runs, shown, matching, store.count_jobs("train"))
+
+
+def jobs_with(store: Store, kinds: tuple[JobKind, ...], **spec: str) -> Iterator[Job]:
+    """The jobs of these kinds whose specs have these texts, newest first, read as far as they are asked for."""
+    where: sa.ColumnElement[bool] = jobs.c.kind.in_(kinds)
+    for name, text in spec.items():
+        where &= spec_text(name) == text
+    for batch in count():
+        found = store.jobs_where(where, _BATCH, batch * _BATCH)
+        yield from found
+        if len(found) < _BATCH:
+            return
+
+
+def newest_with(store: Store, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+    """The newest job of a kind that does exactly this, whatever became of it."""
+    texts = {name: value for name, value in spec.items() if isinstance(value, str)}
+    return next((job for job in jobs_with(store, (kind,), **texts) if job.spec == spec), None)
+
+
+def newest_run_ids(store: Store, limit: int) -> list[str]:
+    """Ids of the newest training runs, newest first."""
+    query = sa.select(jobs.c.id).where(jobs.c.kind == "train").order_by(jobs.c.seq.desc()).limit(limit)
+    with store.reading() as connection:
+        return list(connection.scalars(query))
+
+
+def spec_text(*names: str) -> sa.ColumnElement[str]:
+    """Texts of a job's spec, a line each. Empty where it holds a null character: Postgres takes nothing out of such JSON."""
+    has_null = sa.cast(jobs.c.spec, sa.Text).contains("\\u0000", autoescape=True)
+    texts: list[sa.ColumnElement[str]] = [sa.func.coalesce(jobs.c.spec[name].as_string(), "") for name in names]
+    return sa.type_coerce(sa.case((has_null, ""), else_=reduce(lambda before, text: before + "\n" + text, texts)), Name)
+
+
+def _matching(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
+    where: sa.ColumnElement[bool] = jobs.c.kind == "train"
+    if not asked.archived:
+        where &= ~jobs.c.id.in_(sa.select(run_marks.c.job_id).where(run_marks.c.archived))
+    if asked.statuses:
+        where &= _has_status(store, asked.statuses)
+    words = asked.search.split()
+    marks = all_marks(store) if words or asked.tags else {}
+    if asked.tags:
+        where &= jobs.c.id.in_([job_id for job_id, kept in marks.items() if set(asked.tags).issubset(kept.tags)])
+    for word in words:
+        noted = [job_id for job_id, kept in marks.items() if word.casefold() in "\n".join((*kept.tags, kept.note)).casefold()]
+        where &= _says(word) | jobs.c.id.in_(noted)
+    return where
+
+
+def _says(word: str) -> sa.ColumnElement[bool]:
+    """Whether the word occurs in a run's id or in what its spec says of it, capital or not."""
+    text = sa.func.lower(jobs.c.id + "\n" + spec_text(*_SEARCHED), type_=Name)
+    # Several spellings of what is not ASCII: a Postgres whose locale is C leaves such letters as they are.
+    plain = "".join(letter.lower() if letter.isascii() else letter for letter in word)
+    return sa.or_(*(text.contains(spelling, autoescape=True) for spelling in {plain, word.lower(), word.casefold()}))
+
+
+def _has_status(store: Store, statuses: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    """What became of an ended run stands in its row; how an active one is, its process and heartbeat say too."""
+    open_runs = store.jobs_where((jobs.c.kind == "train") & jobs.c.status.in_(ACTIVE))
+    in_truth = [job.id for job in open_runs if job.status in statuses]
+    return (jobs.c.status.in_(statuses) & ~jobs.c.status.in_(ACTIVE)) | jobs.c.id.in_(in_truth)
