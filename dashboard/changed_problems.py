@@ -14,7 +14,6 @@ from analysis.outcomes import problem_outcomes
 from dashboard.evaluation_figures import changes_frame
 from training.store.evaluations import Evaluation
 
-_REWARD = "correctness"
 COLUMNS = ["change", "problem", "nearest", "cosine", "nearest pass rate", "nearest groups"]
 
 
@@ -25,7 +24,7 @@ def changed_problems(
     rows: Mapping[str, int],
     groups: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One row a test problem that both evaluations scored by hard correctness and that the map has.
+    """One row a test problem that was judged in both evaluations, by the run's verifier, and that the map has.
 
     Args:
         before: the evaluation that is compared with.
@@ -38,7 +37,7 @@ def changed_problems(
         `change` (a key of `evaluation_figures.CHANGES`), `problem`, `nearest` (id of the trained problem whose question is
         most alike, `None` where nothing was trained on), `cosine`, and that problem's pass rate and number of groups.
     """
-    changes = changes_frame(before, after, _REWARD, {})[["change", "problem"]]
+    changes = changes_frame(before, after, after.verifier, {})[["change", "problem"]]
     found = changes[changes["problem"].isin(list(rows))].reset_index(drop=True)
     outcomes = problem_outcomes(groups)
     trained = np.sort(np.array([rows[problem] for problem in outcomes.index if problem in rows], np.int64))

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from dashboard.text import shorten
-from training.evaluation.comparison import SampledScore
+from training.evaluation.comparison import SampledScore, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
+from training.groups import Verifier, change_of
 from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
 from training.store.evaluations import Evaluation
@@ -18,14 +19,14 @@ from training.store.evaluations import Evaluation
 EVALUATION_COLOURS = (theme.QUIET, theme.TOPICS[0], theme.TOPICS[1], theme.TOPICS[3], theme.TOPICS[2], *theme.TOPICS[4:])
 """The first evaluation is what the others are compared with: grey."""
 
-CHANGES = {
+CHANGES: dict[str, str] = {
     "gained": "Gained",
     "lost": "Lost",
     "right": "Right in both",
     "wrong": "Wrong in both",
     "mixed": "As often right",
 }
-"""What became of a problem between two evaluations; "mixed" only where several completions a problem were drawn."""
+"""Titles of what became of a problem between two evaluations."""
 
 CLUSTERS_SHOWN = 12
 SMALLEST_CLUSTER = 3
@@ -200,27 +201,26 @@ def samples_frame(sampled: Mapping[str, Sequence[SampledScore]]) -> pd.DataFrame
     )
 
 
-def changes_frame(base: Evaluation, against: Evaluation, reward: str, problems: Mapping[str, Problem]) -> pd.DataFrame:
-    """One row a problem that both evaluations scored, in the order of `base`.
+def changes_frame(base: Evaluation, against: Evaluation, verifier: Verifier, problems: Mapping[str, Problem]) -> pd.DataFrame:
+    """One row a problem that was judged in both evaluations, in the order of `base`.
 
     Returns:
         `change` (a key of `CHANGES`), `problem`, `steps`, `gold`, the first answer in each and the share right, `question`.
     """
-    was, now = _by_problem(base, reward), _by_problem(against, reward)
+    now, (answers_before, answers_after) = pass_rates(against, verifier), (_first_answers(base), _first_answers(against))
     rows = []
-    for problem_id, (before, answer_before) in was.items():
-        if problem_id not in now:
+    for problem_id, before in pass_rates(base, verifier).items():
+        after, problem = now.get(problem_id), problems.get(problem_id)
+        if before is None or after is None:
             continue
-        after, answer_after = now[problem_id]
-        problem = problems.get(problem_id)
         rows.append(
             {
-                "change": _change(before, after),
+                "change": change_of(before, after),
                 "problem": problem_id,
                 "steps": len(problem.steps) if problem else None,
                 "gold": problem.gold if problem else "",
-                "answer before": answer_before,
-                "answer after": answer_after,
+                "answer before": answers_before[problem_id],
+                "answer after": answers_after[problem_id],
                 "right before": before,
                 "right after": after,
                 "question": problem.question if problem else "",
@@ -230,22 +230,9 @@ def changes_frame(base: Evaluation, against: Evaluation, reward: str, problems: 
     return pd.DataFrame(rows, columns=columns)
 
 
-def _by_problem(evaluation: Evaluation, reward: str) -> dict[str, tuple[float, str]]:
-    """Problem id -> (share of its scored completions that are right, the first one's answer)."""
-    maximum = REWARDS[reward].maximum
-    right: dict[str, list[bool]] = {}
-    answers: dict[str, str] = {}
-    for item in evaluation.items:
-        if (value := item.rewards.get(reward)) is not None:
-            right.setdefault(item.problem_id, []).append(value >= maximum)
-            answers.setdefault(item.problem_id, shorten(extract_answer(item.completion), 60))
-    return {problem_id: (sum(found) / len(found), answers[problem_id]) for problem_id, found in right.items()}
-
-
-def _change(before: float, after: float) -> str:
-    if before != after:
-        return "gained" if after > before else "lost"
-    return {1.0: "right", 0.0: "wrong"}.get(after, "mixed")
+def _first_answers(evaluation: Evaluation) -> dict[str, str]:
+    """Problem id -> the answer of its first completion."""
+    return {item.problem_id: shorten(extract_answer(item.completion), 60) for item in reversed(evaluation.items)}
 
 
 def _points(

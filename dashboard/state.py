@@ -415,7 +415,7 @@ class State:
     """The two that are compared problem by problem; empty for the first and the last."""
     article: Field[bool] = Field(False, url="article", parse=lambda text: text == "True")
     """Whether the article's own figures stand beside."""
-    change_measure: Field[str] = Field("hard", url="measure", parse=_one_of("hard", "soft"))
+    change_measure: Field[str] = Field("", url="measure")
     change_kind: Field[str] = Field("gained", url="change")
     answered: Field[str] = Field("", url="answered")
     """The problem whose completions are shown side by side."""

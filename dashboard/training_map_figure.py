@@ -14,12 +14,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from analysis.compute import Kind, Spent
+from analysis.compute import Spent
 from analysis.outcomes import OF_TRAINING
 from dashboard import atlas_figure, figures, theme
 from dashboard.colourings import ByCategory, ByNumber, Group
 from dashboard.figures import Spec
 from dashboard.text import percent
+from training.groups import Kind
 
 TIMELINE_TRACE = "met"
 """`uid` of the trace whose points the browser sets."""

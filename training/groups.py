@@ -16,6 +16,9 @@ Kind = Literal["mixed", "right", "wrong", "unjudged"]
 """Some completions right, all, none; not known where no completion was scored by the verifier."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Change = Literal["gained", "lost", "right", "wrong", "mixed"]
+"""What became of a problem between two evaluations; "mixed" where several completions are as often right as before."""
+
 _EPSILON = 1e-4
 """What TRL adds to the standard deviation before it divides."""
 
@@ -109,6 +112,13 @@ def kind_of(pass_rate: float | None) -> Kind:
     if pass_rate is None:
         return "unjudged"
     return "right" if pass_rate >= 1 else "wrong" if pass_rate <= 0 else "mixed"
+
+
+def change_of(before: float, after: float) -> Change:
+    """What became of a problem of which this share of completions was right, and then that."""
+    if before != after:
+        return "gained" if after > before else "lost"
+    return "right" if after >= 1 else "wrong" if after <= 0 else "mixed"
 
 
 def groups_of(rollouts: Iterable[Rollout]) -> list[Group]:

@@ -231,8 +231,18 @@ DEFAULT_VERIFIER = "correctness"
 def verifier_of(spec: Mapping[str, Any]) -> Verifier:
     """The verifier that a job's spec names; hard correctness where it names none, as that of an evaluation."""
     name = spec.get("verifier") or DEFAULT_VERIFIER
+    return verifier_named(name)
+
+
+def verifier_named(name: str) -> Verifier:
+    """The verifier that a reward function makes."""
     # A person's own function may be unknown where the run is looked at: then 1 counts as right.
     return Verifier(name, REWARDS[name].maximum if name in REWARDS else 1.0)
+
+
+def title_of(name: str) -> str:
+    """What people call a reward function, its name where it is not known here."""
+    return REWARDS[name].title if name in REWARDS else name
 
 
 def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:

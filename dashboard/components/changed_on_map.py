@@ -14,6 +14,7 @@ from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
 from dashboard.training_map_figure import CHANGE, by_change
 from training.config import RunConfig
+from training.rewards import title_of
 from training.store import Job
 
 _TABLE_HEIGHT = 420
@@ -23,26 +24,26 @@ def render_test_problems(run: Job, config: RunConfig, atlas: Atlas, state: State
     """The map, the table, and the texts of the problem chosen and of the trained one nearest to it."""
     found = run_data.changes_of(run.id, atlas)
     if found is None or found[2].empty:
-        st.caption("No problem on the map was scored by hard correctness in two evaluations of test problems.")
+        st.caption("No problem on the map was judged in two evaluations of test problems.")
         return
     before, after, changes = found
     between = f"from {plain(before.label)} (step {before.step:,}) to {plain(after.label)} (step {after.step:,})"
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _render_map(atlas, changes, between, state)
+        _render_map(atlas, changes, between, after.verifier.name, state)
     with right:
         _render_table(changes, state)
     _render_texts(config, atlas, changes, state)
 
 
-def _render_map(atlas: Atlas, changes: pd.DataFrame, between: str, state: State) -> None:
+def _render_map(atlas: Atlas, changes: pd.DataFrame, between: str, verifier: str, state: State) -> None:
     frame = map_data.frame(atlas)
     became = dict(zip(changes["problem"], changes["change"], strict=True))
     coloured = frame.assign(**{CHANGE: frame["id"].map(became).fillna("")})
 
     sizes = changes["change"].value_counts()
     parts = ", ".join(f"{title.lower()} {int(sizes.get(key, 0)):,}" for key, title in CHANGES.items() if sizes.get(key))
-    words = f"{count(len(changes), 'test problem')} {between}: {parts}; by hard correctness."
+    words = f"{count(len(changes), 'test problem')} {between}: {parts}; by {plain(title_of(verifier).lower())}."
     spec = map_data.map_spec(atlas, coloured, by_change(CHANGES), {}, "2-D", dark=st.context.theme.type == "dark")
     render_run_map(atlas, spec, words, state)
     st.caption(words)

@@ -13,7 +13,7 @@ from training.config import RunConfig
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
 from training.problems import Problem
-from training.rewards import REWARDS
+from training.rewards import REWARDS, title_of
 from training.store import Job
 
 _BROWSE = {"groups": "By step", "search": "Search"}
@@ -152,9 +152,9 @@ def _render_search_controls(config: RunConfig, state: State) -> None:
     )
     verdict.selectbox(
         "Outcome",
-        list(_VERDICTS) if "correctness" in names else ["", "cut off"],
+        list(_VERDICTS),
         format_func=_VERDICTS.__getitem__,
-        help="Right and wrong are by hard correctness.",
+        help=f"Right and wrong are by {title_of(config.verifier).lower()}.",
         **state.bind(State.rollout_verdict, Keys.ROLLOUT_VERDICT),
     )
     reward.selectbox(

@@ -11,14 +11,15 @@ from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.evaluation.evaluate import ARTICLE_TABLE
 from training.problems import Problem
+from training.rewards import title_of, verifier_named
 from training.store.evaluations import Evaluation
 
 _TABLE_HEIGHT = 318
 _CARDS_AT_MOST = 4
 """Completions of one problem that are shown of each evaluation."""
-_MEASURES = {"hard": "Hard correctness", "soft": "Soft correctness"}
+_MEASURES = {"hard": "correctness", "soft": "soft_correctness"}
+"""What people call a measure -> its reward function."""
 
 Titled = tuple[str, Evaluation]
 
@@ -31,16 +32,20 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         before: title and evaluation, as `after`.
     """
     problems = data.problems_by_id(base.source)
+    judge = after[1].verifier.name
+    measures = _MEASURES if judge in _MEASURES.values() else {judge: judge} | _MEASURES
+    if state.change_measure not in measures:
+        state.change_measure = next(iter(measures))
     measure_column, kind_column = st.columns([1, 3], vertical_alignment="bottom")
     with measure_column:
         measure = st.segmented_control(
             "Correctness",
-            list(_MEASURES),
-            format_func=lambda key: key.capitalize(),
+            list(measures),
+            format_func=lambda key: key.capitalize() if key in _MEASURES else title_of(key),
             required=True,
             **state.bind(State.change_measure, Keys.CHANGE_MEASURE),
         )
-    frame = changes_frame(before[1], after[1], ARTICLE_TABLE[str(measure)][1], problems)
+    frame = changes_frame(before[1], after[1], verifier_named(measures[str(measure)]), problems)
     sizes = frame["change"].value_counts()
     kinds = [kind for kind in CHANGES if kind in sizes or kind in ("gained", "lost")]
     if state.change_kind not in kinds:
@@ -55,7 +60,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         )
     shown = frame[frame["change"] == kind].reset_index(drop=True)
     if shown.empty:
-        st.caption(plain(f"No problem was {kind} by {_MEASURES[str(measure)].lower()}."))
+        st.caption(plain(f"No problem was {kind} by {title_of(measures[str(measure)]).lower()}."))
         return
     table, cards = st.columns([2, 3], gap="medium")
     with table:

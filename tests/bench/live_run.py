@@ -42,7 +42,7 @@ GOAL_CORES = {10: 0.5, 50: 1.0}
 OPENING_S = 300.0
 WARM_UP_S = 8.0
 OPENED_APART_S = 0.2
-"""Fifty people do not open a page in the same second, and what a page asks every few seconds it asks from when it was opened."""
+"""Fifty people do not open a page in one second, and what a page asks every few seconds it asks from when it was opened."""
 _OTHERS = ("kl", "entropy", "loss", "grad_norm", "learning_rate", "step_time", "num_tokens", "clip_ratio/region_mean")
 _TEXT = (
     "<reasoning>\nThe shop sold 48 apples and then half as many, so it is {} in all\n</reasoning>\n<answer>\n{}\n</answer>\n"

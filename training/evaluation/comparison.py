@@ -14,8 +14,8 @@ import numpy as np
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.evaluation.intervals import SEED, bootstrap_interval
-from training.groups import Verifier
-from training.rewards import REWARDS, extract_answer
+from training.groups import Verifier, change_of
+from training.rewards import extract_answer, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
 CORRECTNESS = ("hard", "soft")
@@ -108,30 +108,39 @@ def mcnemar_p_value(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / (1 << changed))
 
 
+def pass_rates(evaluation: Evaluation, verifier: Verifier) -> dict[str, float | None]:
+    """Problem id -> the share of its completions that is right, in the order of the evaluation; `None` where none is judged."""
+    return {problem_id: verifier.pass_rate(item.rewards for item in items) for problem_id, items in _by_problem(evaluation)}
+
+
 def _compare(title: str, reward: str, before: Evaluation, after: Evaluation) -> Comparison:
-    was, now = _right_by_problem(before, reward), _right_by_problem(after, reward)
+    was, now = (_paired(evaluation, verifier_named(reward)) for evaluation in (before, after))
     found: dict[str, list[str]] = {name: [] for name in Comparison.__dataclass_fields__ if name != "title"}
-    for problem_id, right_before in was.items():
-        found[_outcome(right_before, now[problem_id]) if problem_id in now else "only_before"].append(problem_id)
+    for problem_id, rate in was.items():
+        found[_place(rate, now[problem_id]) if problem_id in now else "only_before"].append(problem_id)
     found["only_after"] = [problem_id for problem_id in now if problem_id not in was]
     return Comparison(title, **{name: tuple(ids) for name, ids in found.items()})
 
 
-def _outcome(right_before: bool | None, right_after: bool | None) -> str:
-    if right_before is None or right_after is None:
+def _place(before: float | None, after: float | None) -> str:
+    """The field of `Comparison` for a problem."""
+    if before is None or after is None:
         return "unscored"
-    if right_before:
-        return "right_in_both" if right_after else "lost"
-    return "gained" if right_after else "wrong_in_both"
+    change = change_of(before, after)
+    return change if change in ("gained", "lost") else f"{change}_in_both"
 
 
-def _right_by_problem(evaluation: Evaluation, reward: str) -> dict[str, bool | None]:
-    """Whether each problem is right; `None` without a score, or with several, of which none is the one to pair."""
-    verifier = Verifier(reward, REWARDS[reward].maximum)
-    right: dict[str, bool | None] = {}
+def _paired(evaluation: Evaluation, verifier: Verifier) -> dict[str, float | None]:
+    """`pass_rates`, and `None` where a problem has several completions, of which none is the one to pair."""
+    several = {problem_id for problem_id, items in _by_problem(evaluation) if len(items) > 1}
+    return pass_rates(evaluation, verifier) | dict.fromkeys(several)
+
+
+def _by_problem(evaluation: Evaluation) -> Iterable[tuple[str, list[EvaluationItem]]]:
+    found: dict[str, list[EvaluationItem]] = {}
     for item in evaluation.items:
-        right[item.problem_id] = None if item.problem_id in right else verifier.is_right(item.rewards)
-    return right
+        found.setdefault(item.problem_id, []).append(item)
+    return found.items()
 
 
 def _change(before: float, after: float) -> str:
