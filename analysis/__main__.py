@@ -38,12 +38,12 @@ from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError,
 from analysis.report import report_json
 from analysis.search import prepare_encoder
 from training.command_line.terminal import check_ctrl_c, run_command
+from training.data.problems import ProblemSet, load_problems
 from training.errors import ConfigError, HomeError
 from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
-from training.jobs import job_process
+from training.jobs.job_process import job_process
 from training.options import Parser
-from training.problems import ProblemSet, load_problems
 from training.store import Store
 from training.store.curation import matching_subset, subset_ids
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analysis import tfidf
 from analysis.encoder import FORMAT, ConversionError, TextEncoder
-from training import hub
+from training.data import hub
 from training.errors import HomeError, ModelError
 from training.home import Home
 from training.paths import is_folder, parse_path

@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from analysis.frame import problem_frame
-from training.problems import Problem
+from training.data.problems import Problem
 
 _FORMULA = tuple("=+-@＝＋－＠")
 """What a cell that is calculated begins with, white space aside; some programs take the wide forms too."""

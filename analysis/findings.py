@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.clusters import Clusters
 from analysis.honesty import nearest_points, neighbor_overlap
-from training.problems import Problem
+from training.data.problems import Problem
 
 SEED = 42
 RESAMPLES = 1000

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.atlas import Atlas
 from analysis.clusters import Clusters
-from training.problems import Problem
+from training.data.problems import Problem
 
 _OPERATORS = {"+": "+", "-": "−", "*": "×", "x": "×", "×": "×", "/": "÷", "÷": "÷"}
 UNCLUSTERED = "unclustered"

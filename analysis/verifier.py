@@ -1,7 +1,7 @@
 """Does a reference solution hold: every equation recomputed exactly, its end against the gold answer, its reward.
 
 Equations are read by a small parser into fractions; nothing is evaluated as code, and length, depth and size are bounded,
-so that no equation can hang or exhaust the program. Which rows can be read at all is for `training.problems`.
+so that no equation can hang or exhaust the program. Which rows can be read at all is for `training.data.problems`.
 """
 
 import operator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from training.problems import Equation, Problem
+from training.data.problems import Equation, Problem
 from training.rewards import BUILT_IN, REWARDS
 
 Verdict = Literal["exact", "rounded", "wrong", "unreadable"]

@@ -9,8 +9,9 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from dashboard.access import require_act
-from training import deletion, launch, presets
-from training.playground import Exchange, Playground, Question
+from training import presets
+from training.jobs.playground import Exchange, Playground, Question
+from training.runs import deletion, launch
 from training.store import curation, run_marks
 
 Parameters = ParamSpec("Parameters")

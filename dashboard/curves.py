@@ -86,7 +86,7 @@ _SYSTEM = (
     Curve("memory", "Memory of the run, GiB", "system/memory_gib"),
     Curve("machine_memory", "Memory in use on the machine, share", "system/machine_memory", maximum=1.0),
 )
-"""What `training.process.resources` records."""
+"""What `training.jobs.train.resources` records."""
 
 _GPU_METRICS = {
     "utilisation": "GPU at work, share of time",
@@ -94,7 +94,7 @@ _GPU_METRICS = {
     "power_w": "GPU power, watts",
     "temperature_c": "GPU temperature, degrees Celsius",
 }
-"""The last part of what `training.process.gpu_metrics` records -> the title of its figure."""
+"""The last part of what `training.jobs.train.gpu_metrics` records -> the title of its figure."""
 
 
 def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
@@ -137,7 +137,7 @@ def system_curves(names: Collection[str]) -> list[Curve]:
 
 
 def _gpu_order(label: str) -> tuple[int, ...]:
-    """By machine, then by number: `0`, `1`, `1.0`, `1.1`, as `training.process.gpu_metrics` names them."""
+    """By machine, then by number: `0`, `1`, `1.0`, `1.1`, as `training.jobs.train.gpu_metrics` names them."""
     *machine, number = map(int, label.split("."))
     return (*(machine or [0]), number)
 

@@ -21,22 +21,22 @@ from dashboard import figures
 from dashboard.file_queue import FileQueue
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
-from training import hub
 from training.backends import BackendState
 from training.backends.watching import Watch
 from training.config import RunConfig
-from training.deletion import open_store, unknown_runs
+from training.data import hub
+from training.data.problems import Problem, ProblemSet, load_problems
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
 from training.home import Home
-from training.launch import backend_named, check_run
-from training.launch import backend_state as backend_state_now
-from training.own_rewards import register_own_rewards
+from training.jobs.playground import Playground
+from training.machines import Machine
 from training.paths import parse_path
-from training.playground import Playground
 from training.preflight import Preflight
-from training.preflight.devices import Machine
-from training.problems import Problem, ProblemSet, load_problems
-from training.reconciling import Reconciler
+from training.rewards.own import register_own_rewards
+from training.runs.deletion import open_store, unknown_runs
+from training.runs.launch import backend_named, check_run
+from training.runs.launch import backend_state as backend_state_now
+from training.runs.reconciling import Reconciler
 from training.store import LOCAL, Store
 from training.store.evaluations import Evaluation, last_evaluation, read_evaluation
 
@@ -256,10 +256,10 @@ def train_steps_spec(problems: ProblemSet, subset: str, ids: Set[str] | None) ->
 
 
 def preflight_of(config: RunConfig, problems: ProblemSet, backend: str) -> Preflight:
-    """`training.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
+    """`training.runs.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
 
     Args:
-        config: its source and subset named exactly, see `training.launch.narrow_run`.
+        config: its source and subset named exactly, see `training.runs.launch.narrow_run`.
         problems: the run's, already narrowed to its subset.
     """
     return _preflight(config.model_dump_json(), _stamp(config.source), backend, config, problems)

@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from dashboard.text import shorten
+from training.data.problems import Problem
 from training.evaluation.comparison import SampledScore, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
 from training.groups import Verifier, change_of
-from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
 from training.store.evaluations import Evaluation
 

@@ -404,7 +404,7 @@ class State:
     launch_subset: Field[str] = Field("", url="train_on")
     """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
     launch_backend: Field[str] = Field("local", url="backend")
-    """One of `training.launch.backend_names`."""
+    """One of `training.runs.launch.backend_names`."""
     evaluate_part: Field[str] = Field("compare", url="part", parse=_one_of("compare", "measure", "ask"))
     evaluated: Field[str] = Field("", url="evaluated")
     """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""
@@ -429,7 +429,7 @@ class State:
     play_length: Field[int] = Field(200)
     """What is asked, and how."""
     exchange: Field[Any] = Field(None)
-    """The `training.playground.Exchange` whose answers are shown."""
+    """The `training.jobs.playground.Exchange` whose answers are shown."""
 
     bench_completion: Field[str] = Field("", longest=100_000)
     bench_gold: Field[str] = Field("")

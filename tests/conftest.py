@@ -16,8 +16,8 @@ from analysis.atlas import AtlasParameters, build_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from tests.postgres import Postgres
+from training.data.problems import load_problems
 from training.home import Home
-from training.problems import load_problems
 from training.store import Store
 
 # As dashboard/.streamlit/config.toml has it, which pages that run without a server do not read: their session may act.

@@ -22,9 +22,9 @@ from analysis.atlas import (
 )
 from analysis.cache import Cache
 from tests.fakes import FakeEmbedder
+from training.data.problems import ProblemSet, load_problems, parse_problem
 from training.errors import HomeError, ModelError
 from training.home import Home
-from training.problems import ProblemSet, load_problems, parse_problem
 
 
 def problem_set(count: int, word: str = "apples") -> ProblemSet:
@@ -244,7 +244,7 @@ OPEN_DEMO = """
 import sys
 import analysis.atlas, analysis.cache, analysis.frame, analysis.projector
 from training.home import Home
-from training.problems import load_problems
+from training.data.problems import load_problems
 
 problems = load_problems("demo")
 cache = analysis.cache.Cache.from_home(Home.from_environment())

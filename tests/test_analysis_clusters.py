@@ -13,8 +13,8 @@ from analysis.clusters import Clusters, find_clusters, modularity, name_clusters
 from analysis.embed import unit_rows
 from analysis.layout import lay_out
 from analysis.neighbors import nearest_neighbors
+from training.data.problems import load_problems
 from training.home import Home
-from training.problems import load_problems
 
 TEXTS = (
     "Natalia has apples and {} pears. How much fruit does Natalia have?",

@@ -23,8 +23,8 @@ from analysis.findings import (
     steps_and_pass_rate,
 )
 from analysis.neighbors import nearest_neighbors
+from training.data.problems import Problem, load_problems, parse_problem
 from training.home import Home
-from training.problems import Problem, load_problems, parse_problem
 
 HALVES = Clusters(
     labels=np.repeat([0, 1], 100).astype(np.int16),

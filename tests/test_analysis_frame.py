@@ -10,7 +10,7 @@ from analysis.cache import Cache
 from analysis.clusters import Clusters
 from analysis.frame import atlas_frame, cluster_frame, cluster_titles, problem_frame
 from tests.fakes import FakeEmbedder
-from training.problems import ProblemSet, load_problems, parse_problem
+from training.data.problems import ProblemSet, load_problems, parse_problem
 
 
 def problem(question: str, answer: str) -> object:

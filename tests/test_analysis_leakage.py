@@ -10,8 +10,8 @@ from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.embed import unit_rows
 from analysis.leakage import Leakage, LeakagePair, find_leakage, find_names, nearest_test, without_leaks, words
+from training.data.problems import Problem, load_problems, parse_problem
 from training.home import Home
-from training.problems import Problem, load_problems, parse_problem
 
 EIGHT_HATS = "Every day Ann buys 3 red hats and 5 blue hats. How many hats does Ann have after 1 day?"
 

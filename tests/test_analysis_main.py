@@ -16,9 +16,9 @@ from analysis import __main__ as command
 from analysis.__main__ import StageTimes, main
 from analysis.atlas import STAGES, Progress
 from training.command_line.terminal import check_ctrl_c, run_command
+from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
-from training.problems import load_problems
 from training.store import Store
 from training.store.curation import save_subset
 

@@ -16,7 +16,7 @@ from analysis.verifier import (
     check_problems,
     format_value,
 )
-from training.problems import Equation, Problem, load_problems, parse_problem
+from training.data.problems import Equation, Problem, load_problems, parse_problem
 from training.rewards import REWARDS
 
 

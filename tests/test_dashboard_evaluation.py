@@ -10,9 +10,9 @@ from dashboard import data
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
 from training.errors import ModelError
-from training.evaluation.evaluation_job import evaluation_spec
 from training.home import Home
-from training.playground import Answer, Exchange, Playground, Question
+from training.jobs.evaluate import evaluation_spec
+from training.jobs.playground import Answer, Exchange, Playground, Question
 from training.presets import load_preset
 from training.rewards import score_completion
 from training.store import Store

@@ -16,9 +16,9 @@ from dashboard.evaluation_figures import (
     samples_figure,
     samples_frame,
 )
+from training.data.problems import parse_problem
 from training.evaluation.comparison import sampled_scores, scores_by_group
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
-from training.problems import parse_problem
 from training.store import Job
 from training.store.evaluations import Evaluation, EvaluationItem, Heading
 

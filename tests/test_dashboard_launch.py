@@ -23,13 +23,13 @@ from training.backends.local import LocalBackend
 from training.config import SETTINGS, RunConfig
 from training.errors import ConfigError, UnreachableError
 from training.home import Home
-from training.launch import launch_run
 from training.preflight.architecture import published_architecture
 from training.preflight.expectation import expect
 from training.preflight.memory import estimate_memory, smallest_gpu
 from training.preflight.placement import placement
 from training.presets import load_preset, preset_description, save_preset
 from training.rewards import REWARDS, Reward
+from training.runs.launch import launch_run
 from training.store import Store
 from training.store.curation import save_subset
 

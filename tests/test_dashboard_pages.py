@@ -15,8 +15,8 @@ from analysis.cache import Cache
 from dashboard import data
 from tests.app_testing import run_app, words
 from tests.fakes import FakeEmbedder, record_evaluation
+from training.data.problems import load_problems
 from training.groups import Rollout
-from training.problems import load_problems
 from training.store import Store, curation
 from training.store.evaluations import EvaluationItem
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components import run_outputs
 from tests.app_testing import follow, run_app, words
 from training.home import Home
-from training.models.after_run import merged_folder
+from training.jobs.output import merged_folder
 from training.presets import load_preset
 from training.store import Store
 
@@ -22,7 +22,7 @@ STARTED = ("Merge and save", "Push step 5", "Export step 5")
 @pytest.fixture(autouse=True)
 def unsloth_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secretsecretsecret")
-    for module in ("dashboard.components.run_outputs", "training.models.after_run"):
+    for module in ("dashboard.components.run_outputs", "training.jobs.output"):
         monkeypatch.setattr(f"{module}.missing_packages", lambda engine: ())
     monkeypatch.setattr("training.backends.local.LocalBackend.submit", lambda self, job, command: None)
 

@@ -16,8 +16,8 @@ from dashboard import training_map_figure
 from dashboard.changed_problems import changed_problems
 from dashboard.components.place_on_map import small_map
 from dashboard.evaluation_figures import CHANGES
+from training.data.problems import load_problems
 from training.home import Home
-from training.problems import load_problems
 from training.store.evaluations import Evaluation, EvaluationItem
 
 POSITIONS = np.array([[0, 0], [1, 0], [0, 1], [3, 2]], np.float32)

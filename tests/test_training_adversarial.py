@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from training.adversarial import CASES, AdversarialCase, check_cases, print_bench
 from training.rewards import REWARDS
+from training.rewards.adversarial import CASES, AdversarialCase, check_cases, print_bench
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

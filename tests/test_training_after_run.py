@@ -17,12 +17,12 @@ from safetensors.torch import load_file
 from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, run_to_the_end, tiny
 from training.__main__ import main
-from training.deletion import delete_job
 from training.engines import hugging_face
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError
 from training.home import Home
-from training.models import after_run
-from training.models.after_run import OutputSpec, merged_folder, open_output, output_spec, produce, push_folder, queued_output
+from training.jobs import output as after_run
+from training.jobs.output import OutputSpec, merged_folder, open_output, output_spec, produce, push_folder, queued_output
+from training.runs.deletion import delete_job
 from training.store import Store
 from training.store.evaluations import EvaluationItem
 

@@ -13,19 +13,19 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_end, tiny
+from training import artefacts
 from training.allowed import allowed_model
+from training.artefacts import MANIFEST, VARIABLE, Artefacts, check_url, fetch, is_complete, is_url, remove, stands_for
 from training.backends.local import job_folder
-from training.deletion import delete_job
 from training.errors import ArtefactError, CheckpointError, ModelError
-from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job
 from training.home import Home
-from training.launch import check_run
-from training.models import artefacts
-from training.models.artefacts import MANIFEST, VARIABLE, Artefacts, check_url, fetch, is_complete, is_url, remove, stands_for
+from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job
 from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, model_on_this_disk, on_this_disk
 from training.models.checksums import write_checksums
 from training.models.uploads import Uploads
 from training.preflight.settings import check_artefacts
+from training.runs.deletion import delete_job
+from training.runs.launch import check_run
 from training.store import Store
 
 FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "part/inner.bin")

@@ -9,7 +9,7 @@ from tests.hostile import BAD_SETTINGS, NO_FILES
 from training.backends.configuration import EXAMPLE, RayConfig, expand, load_backends, variable
 from training.errors import BackendError, ConfigError
 from training.home import Home
-from training.launch import backend_named, backend_names
+from training.runs.launch import backend_named, backend_names
 
 RAY = 'kind = "ray"\naddress = "http://head:8265"\n'
 

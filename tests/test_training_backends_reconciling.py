@@ -6,14 +6,14 @@ import pytest
 
 from tests.cluster_fakes import FakeCluster, fake_backend
 from tests.fakes import Clock
-from training import launch, reconciling
 from training.backends.cluster import START_TIMEOUT
 from training.backends.ray import RayBackend
 from training.errors import StoreError
 from training.home import Home
-from training.jobs import job_process
-from training.launch import resume_run, stop_run, submit_job
-from training.reconciling import MISSING_FOR_S, BackOff, reconcile
+from training.jobs.job_process import job_process
+from training.runs import launch, reconciling
+from training.runs.launch import resume_run, stop_run, submit_job
+from training.runs.reconciling import MISSING_FOR_S, BackOff, reconcile
 from training.store import Job, Store
 
 HEAD_OUT = "http://head:8265 cannot be reached (connection refused)."

@@ -8,12 +8,12 @@ import pytest
 
 from tests.fakes import full_demo_run
 from training.__main__ import main
+from training.data.problems import load_problems
 from training.groups import Rollout, Verifier
+from training.machines import Machine
 from training.preflight import preflight
 from training.preflight.calibration import SAMPLED_GROUPS, Calibration, Forecast, forecast, with_calibration
-from training.preflight.devices import Machine
 from training.preflight.text import preflight_lines
-from training.problems import load_problems
 from training.store import Store
 
 SMALL = ["per_device_train_batch_size=16", "num_generations=4", "max_completion_length=16", "num_iterations=2"]

@@ -20,7 +20,7 @@ from training.evaluation.comparison import (
     pass_at_k,
     scores_by_steps,
 )
-from training.evaluation.intervals import wilson_interval
+from training.intervals import wilson_interval
 from training.store.evaluations import Evaluation, EvaluationItem
 
 Figure = Callable[[dict[str, list[Sample]], int], SampledScore]

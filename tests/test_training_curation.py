@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from training.data.problems import ProblemSet, load_problems
 from training.errors import ConfigError
 from training.home import Home
-from training.launch import launch_run
 from training.presets import load_preset
-from training.problems import ProblemSet, load_problems
+from training.runs.launch import launch_run
 from training.store import Store, curation
 from training.store.curation import Subset, SubsetError
 

@@ -7,7 +7,7 @@ import pytest
 from tests.tiny_runs import few_problems, tiny
 from training.engines.hugging_face import load_tokenizer
 from training.errors import ConfigError, SourceError
-from training.process.training_data import training_data
+from training.jobs.train.training_data import training_data
 from training.prompts import chat_messages
 
 TOKENIZER = load_tokenizer("demo")

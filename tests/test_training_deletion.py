@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fakes import record_evaluation
-from training import deletion
 from training.__main__ import main
 from training.backends.local import job_folder
-from training.deletion import belongings_of, delete_job, finish_deletions, open_store
 from training.errors import StoreError
 from training.groups import Rollout
 from training.home import Home
+from training.runs import deletion
+from training.runs.deletion import belongings_of, delete_job, finish_deletions, open_store
 from training.store import Store, schema
 from training.store.evaluations import EvaluationItem
 from training.store.run_marks import Marks, set_marks
@@ -188,7 +188,7 @@ def test_a_run_whose_folder_cannot_be_deleted_stays_whole(
     store: Store, home: Home, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows(store)
-    monkeypatch.setattr("training.deletion.os.access", lambda path, mode: False)
+    monkeypatch.setattr("training.runs.deletion.os.access", lambda path, mode: False)
     with pytest.raises(StoreError, match="cannot be deleted"):
         delete_job(store, home, run_id)
     assert rows(store) == before

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 import torch
 
+from training.data.problems import load_problems
 from training.demo import pretrain
 from training.demo.lessons import drill, reference_completion
 from training.demo.moves import START
@@ -15,7 +16,6 @@ from training.demo.stories import LIMIT, MOVES, THEMES, can_tell, draw_story
 from training.demo.word_problems import DEMO_SEED, demo_splits, generate, to_jsonl
 from training.home import DEMO_DATA, DEMO_MODEL
 from training.presets import load_preset
-from training.problems import load_problems
 from training.rewards import REWARDS, extract_answer, soft_correctness
 
 PROBLEMS = generate(1500, seed=11)

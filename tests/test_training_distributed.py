@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from tests.tiny_runs import tiny
-from training import errors, launch
+from training import errors
 from training.config import RunConfig
 from training.errors import AtlasError, CheckpointError, ConfigError
 from training.home import Home
-from training.process.distributed import Workers
-from training.process.resuming import ResumableTrainer
-from training.process.shares import share_of
+from training.jobs.train.distributed import Workers
+from training.jobs.train.resuming import ResumableTrainer
+from training.runs import launch
+from training.shares import share_of
 from training.store import Store
 
 

@@ -19,8 +19,8 @@ from training.config import EngineName, RunConfig
 from training.engines import ENGINES, PACKAGES, engine_named, hugging_face, install_command, missing_packages
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
-from training.grpo import _trl_config, load
 from training.home import Home
+from training.jobs.train.grpo import _trl_config, load
 
 LORA = tiny(lora_rank=4, lora_targets=("q_proj", "down_proj"))
 

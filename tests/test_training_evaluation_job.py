@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from training.backends.local import LocalBackend
+from training.data.problems import ProblemSet, load_problems
 from training.engines import Message
 from training.errors import ConfigError, SourceError, StoreError
-from training.evaluation import evaluation_job
 from training.evaluation.evaluate import BATCH_SIZE
-from training.evaluation.evaluation_job import (
+from training.home import Home
+from training.jobs.evaluate import (
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
@@ -20,9 +21,8 @@ from training.evaluation.evaluation_job import (
     open_job,
     queued_measurement,
 )
-from training.home import Home
-from training.launch import launch_evaluation
-from training.problems import ProblemSet, load_problems
+from training.jobs import evaluate as evaluation_job
+from training.runs.launch import launch_evaluation
 from training.store import Store
 from training.store.evaluations import complete_evaluations
 

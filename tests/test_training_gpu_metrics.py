@@ -8,7 +8,7 @@ import pynvml
 import pytest
 
 from dashboard.curves import system_curves
-from training.process.gpu_metrics import GpuCallback, GpuMeter, scalars
+from training.jobs.train.gpu_metrics import GpuCallback, GpuMeter, scalars
 
 USED = ("nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID", "nvmlDeviceGetUtilizationRates")
 USED += ("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetPowerUsage", "nvmlDeviceGetTemperatureV")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from training.backends import local
+from training.data.problems import load_problems
 from training.home import DEMO_MODEL, Home
 from training.insight.counterfactuals import reweigh
-from training.problems import load_problems
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.intervals import bootstrap_interval, wilson_interval
+from training.intervals import bootstrap_interval, wilson_interval
 
 
 @pytest.mark.parametrize(

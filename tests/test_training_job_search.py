@@ -8,13 +8,13 @@ import pytest
 from tests.many_runs import add_runs, tag
 from training.__main__ import main
 from training.backends.local import LocalBackend
-from training.deletion import check_deletable
+from training.data.problems import load_problems
 from training.errors import StoreError
-from training.evaluation.evaluation_job import evaluation_spec, measured_before
 from training.home import Home
+from training.jobs.evaluate import evaluation_spec, measured_before
 from training.preflight.expectation import expect
 from training.presets import load_preset
-from training.problems import load_problems
+from training.runs.deletion import check_deletable
 from training.store import Store, schema
 from training.store.job_search import RunFilter, find_runs, jobs_with, newest_run_ids, newest_with
 from training.store.run_marks import Marks, set_marks

@@ -22,9 +22,9 @@ from training.errors import (
     StoreFailedError,
 )
 from training.home import Home
-from training.jobs import JobProcess, StopRequested, _beat, job_process
-from training.launch import backend_named, resume_run, submit_job
+from training.jobs.job_process import JobProcess, StopRequested, _beat, job_process
 from training.processes import identify
+from training.runs.launch import backend_named, resume_run, submit_job
 from training.store import HEARTBEAT_S, Job, Store, schema
 
 pytestmark = pytest.mark.both_databases

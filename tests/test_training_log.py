@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from training.process.log import patient_output
+from training.jobs.log import patient_output
 
 
 class FullDisk(io.StringIO):

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from training.config import PROJECTIONS, RunConfig
+from training.data.problems import load_problems
 from training.home import DEMO_MODEL
+from training.machines import Machine
 from training.preflight import preflight
 from training.preflight.architecture import PUBLISHED, Architecture, parse_architecture, published_architecture
-from training.preflight.devices import Machine
 from training.preflight.memory import block_activation_bytes, checkpoint_gib, estimate_memory, number_formats
 from training.preflight.model_files import find_model, safetensors_parameters
 from training.preflight.placement import placement
 from training.presets import load_preset
-from training.problems import load_problems
 from training.store import Store
 
 GIB = 2**30

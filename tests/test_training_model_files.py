@@ -10,10 +10,10 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
+from training.data.problems import load_problems
 from training.errors import ModelError
 from training.home import DEMO_MODEL
 from training.preflight.model_files import UnreachableError, find_model, prompt_lengths
-from training.problems import load_problems
 from training.prompts import SYSTEM_PROMPT, chat_messages
 
 

@@ -8,20 +8,20 @@ import sqlalchemy as sa
 
 from tests.test_training_checkpoints import save
 from training.__main__ import main
+from training.artefacts import MANIFEST, Artefacts, fetch, remove_copies
 from training.backends import local
 from training.backends.configuration import load_backends
 from training.command_line.terminal import EXIT_ERROR
 from training.config import RunConfig, parse_config, stored_config
-from training.deletion import belongings_of, delete_job
+from training.data.problems import load_problems
 from training.errors import ArtefactError, ConfigError, StoreError
 from training.home import Home
-from training.launch import submit_job
-from training.models.after_run import output_spec
-from training.models.artefacts import MANIFEST, Artefacts, fetch, remove_copies
+from training.jobs.output import output_spec
 from training.models.checkpoints import keep_newest, model_on_this_disk
 from training.names import as_title, is_component, is_name, is_title
 from training.presets import load_preset, save_preset
-from training.problems import load_problems
+from training.runs.deletion import belongings_of, delete_job
+from training.runs.launch import submit_job
 from training.store import Store, schema
 from training.store.curation import SubsetError, save_subset
 from training.store.job_search import RunFilter, find_runs

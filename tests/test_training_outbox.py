@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
+from training.artefacts import Artefacts, is_complete
 from training.errors import StoreAwayError, StoreError
 from training.groups import Rollout
 from training.home import Home
-from training.jobs import JobProcess
-from training.models.artefacts import Artefacts, is_complete
+from training.jobs.job_process import JobProcess
+from training.jobs.train.outbox import NAME, Entry, Outbox, deliver_left_behind
+from training.jobs.train.recorder import Recorder
 from training.models.uploads import Uploads
-from training.process.outbox import NAME, Entry, Outbox, deliver_left_behind
-from training.process.patience import patiently
-from training.process.recorder import Recorder
 from training.store import Checkpoint, Progress, Store
 from training.store.database import is_away, shown_url
 from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, complete_evaluations, open_evaluation
+from training.store.patience import patiently
 from training.store.sessions import reach_of
 
 ODD = "half a pair \ud83d, a null \x00 and the escape \ufdd00000 itself"
@@ -53,9 +53,9 @@ class AwayStore(Store):
 
 @pytest.fixture
 def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> AwayStore:
-    monkeypatch.setattr("training.process.patience._SHORTEST_S", 0.01)
-    monkeypatch.setattr("training.process.patience._LONGEST_S", 0.02)
-    monkeypatch.setattr("training.process.recorder._LOOK_S", 0.01)
+    monkeypatch.setattr("training.store.patience._SHORTEST_S", 0.01)
+    monkeypatch.setattr("training.store.patience._LONGEST_S", 0.02)
+    monkeypatch.setattr("training.jobs.train.recorder._LOOK_S", 0.01)
     return AwayStore.open(home.store_url)  # type: ignore[return-value]
 
 
@@ -235,7 +235,7 @@ def test_an_outbox_at_its_limit_ends_the_run_and_keeps_what_it_has(store: AwaySt
 def test_a_run_told_to_end_leaves_what_the_store_did_not_come_back_for(
     store: AwayStore, run_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.process.recorder.LAST_TRIES_S", 0.1)
+    monkeypatch.setattr("training.jobs.train.recorder.LAST_TRIES_S", 0.1)
     with Recorder(store, run_id, folder, give_up=lambda: True) as recorder:
         store.away = True
         hand_over(recorder, 1)
@@ -245,7 +245,7 @@ def test_a_run_told_to_end_leaves_what_the_store_did_not_come_back_for(
 def test_a_run_that_ends_while_the_store_stays_away_says_where_its_steps_are(
     store: AwayStore, run_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.process.recorder.PATIENCE_S", 0.1)
+    monkeypatch.setattr("training.jobs.train.recorder.PATIENCE_S", 0.1)
 
     def end_without_a_store() -> None:
         with Recorder(store, run_id, folder) as recorder:

@@ -14,10 +14,10 @@ import pytest
 from tests.hostile import NO_FILES
 from training.errors import RewardError
 from training.home import Home
-from training.own_rewards import OwnReward, register_own_rewards
 from training.preflight.settings import pays_for_right
 from training.presets import load_preset
 from training.rewards import BUILT_IN, REWARDS, score_completion, score_completions
+from training.rewards.own import OwnReward, register_own_rewards
 
 FILE = """
 from training.rewards import Reward
@@ -235,7 +235,7 @@ def test_the_process_of_the_functions_ends_with_the_one_that_asks(hangs: str, tm
     path = file_with(tmp_path, FILE.replace("    return", body).replace("brief)]", "brief, timeout_s=3600)]"))
     script = f"""
 from pathlib import Path
-from training.own_rewards import register_own_rewards
+from training.rewards.own import register_own_rewards
 from training.rewards import REWARDS
 register_own_rewards(Path({str(path)!r}))
 print(REWARDS["brief"].process._connection.process.pid, flush=True)

@@ -10,8 +10,8 @@ import pytest
 
 from training.errors import AtlasError, BackendError, ModelError
 from training.home import Home
-from training.playground import Answer, Playground, Question
-from training.playground.__main__ import serve
+from training.jobs.playground import Answer, Playground, Question
+from training.jobs.playground.__main__ import serve
 from training.prompts import SYSTEM_PROMPT
 
 FAKE = """

@@ -17,8 +17,8 @@ from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_en
 from training.backends.local import job_folder
 from training.errors import StoreAwayError, StoreError, StoreLostError
 from training.home import Home
-from training.process.outbox import NAME
-from training.process.store_callback import StoreCallback
+from training.jobs.train.outbox import NAME
+from training.jobs.train.store_callback import StoreCallback
 from training.store import Store, curation
 
 STEPS = 8
@@ -178,7 +178,7 @@ def test_a_run_killed_while_the_server_is_away_goes_on_from_the_checkpoint_that_
         raise Killed
 
     plan(monkeypatch, {3: lambda: running.stop(signal.SIGQUIT), 6: kill})
-    monkeypatch.setattr("training.process.recorder.PATIENCE_S", 0.0)
+    monkeypatch.setattr("training.jobs.train.recorder.PATIENCE_S", 0.0)
     store = Store.open(home.store_url)
     config = tiny(max_steps=STEPS, save_steps=4)
     with rewarding_length():

@@ -11,14 +11,14 @@ import pytest
 
 from tests.fakes import full_demo_run
 from training.__main__ import main
+from training.data.problems import ProblemSet, load_problems
 from training.errors import ConfigError
 from training.home import Home
-from training.launch import launch_run
+from training.machines import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight import Preflight, model_files, preflight
-from training.preflight.devices import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight.settings import pays_for_right
-from training.problems import ProblemSet, load_problems
 from training.rewards import REWARDS
+from training.runs.launch import launch_run
 from training.store import Store
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "wandb")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from training import hub
+from training.data import hub
+from training.data.problems import Equation, load_problems, parse_problem
 from training.errors import HomeError, SourceError
 from training.home import Home
-from training.problems import Equation, load_problems, parse_problem
 
 GOOD = {
     "question": "Tom has 3 apples and buys 4 times 2 more. How many?",

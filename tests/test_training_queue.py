@@ -9,9 +9,9 @@ import pytest
 from training.backends.local import worker_name
 from training.errors import StoreError
 from training.home import Home
-from training.jobs import StopRequested, job_process
-from training.launch import stop_run
+from training.jobs.job_process import StopRequested, job_process
 from training.processes import identify
+from training.runs.launch import stop_run
 from training.store import Store
 
 pytestmark = pytest.mark.both_databases

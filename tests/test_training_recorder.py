@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from training.errors import StoreError, StoreLostError
 from training.groups import Rollout
 from training.home import Home
-from training.process.outbox import NAME, deliver_left_behind
-from training.process.recorder import Recorder
+from training.jobs.train.outbox import NAME, deliver_left_behind
+from training.jobs.train.recorder import Recorder
 from training.store import Progress, Store, schema
 
 pytestmark = pytest.mark.both_databases
@@ -228,7 +228,7 @@ def test_a_stop_request_is_known_after_the_next_write(store: Store, run_id: str,
 def test_an_idle_recorder_looks_for_a_stop_request(
     store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setattr("training.process.recorder._LOOK_S", 0.01)
+    monkeypatch.setattr("training.jobs.train.recorder._LOOK_S", 0.01)
     store.start(run_id)
     with Recorder(store, run_id, folder) as recorder:
         store.request_stop(run_id)

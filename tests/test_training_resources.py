@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.fakes import Clock
-from training.process.resources import ResourceMeter
+from training.jobs.train.resources import ResourceMeter
 
 
 @pytest.fixture

@@ -11,18 +11,18 @@ import pytest
 
 from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, tiny
-from training import launch
 from training.backends import local
 from training.config import RunConfig
+from training.data.problems import ProblemSet, load_problems
 from training.errors import CheckpointError
 from training.groups import Rollout
-from training.grpo import train
 from training.home import Home
-from training.jobs import job_process
+from training.jobs.job_process import job_process
+from training.jobs.train.grpo import train
+from training.jobs.train.store_callback import StoreCallback
 from training.models.checkpoints import checkpoint_to_resume
 from training.models.checksums import NAME
-from training.problems import ProblemSet, load_problems
-from training.process.store_callback import StoreCallback
+from training.runs import launch
 from training.store import Store
 from training.store.evaluations import complete_evaluations
 

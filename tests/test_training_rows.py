@@ -20,13 +20,13 @@ from tests.hostile import (
     questions_of,
     write_parquet,
 )
-from training import rows
 from training.__main__ import main
 from training.allowed import allowed_embedding, allowed_model, allowed_source
+from training.data import rows
+from training.data.problems import load_problems, parse_problem
 from training.errors import AtlasError, HomeError, SourceError
 from training.home import Home
 from training.preflight.model_files import find_model
-from training.problems import load_problems, parse_problem
 from training.rewards import score_completion
 from training.store import Store
 

@@ -15,8 +15,8 @@ from training.config import RunConfig
 from training.engines.hugging_face import load_tokenizer
 from training.evaluation.evaluate import evaluate_model
 from training.home import Home
-from training.jobs import JobProcess
-from training.process.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
+from training.jobs.job_process import JobProcess
+from training.jobs.train.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
 from training.store import Job, Store
 from training.store.evaluations import EvaluationItem, complete_evaluations
 

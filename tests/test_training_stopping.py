@@ -12,8 +12,8 @@ from training.backends import local
 from training.backends.local import end_overdue
 from training.errors import BackendError, StoreError, StoreFailedError
 from training.home import Home
-from training.launch import stop_run
 from training.processes import identify, state_of
+from training.runs.launch import stop_run
 from training.store import Job, Store
 
 pytestmark = pytest.mark.both_databases

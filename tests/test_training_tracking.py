@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from training.config import RunConfig
+from training.jobs.train import tracking
+from training.jobs.train.tracking import tracked
 from training.presets import load_preset
-from training.process import tracking
-from training.process.tracking import tracked
 from training.store import Job, Store
 
 KEY = "0" * 40

@@ -9,12 +9,12 @@ import torch
 
 from training.backends import local
 from training.config import RunConfig
+from training.data.problems import ProblemSet, load_problems
 from training.groups import Rollout
-from training.grpo import load, make_trainer, train
 from training.home import Home
-from training.jobs import job_process
-from training.problems import ProblemSet, load_problems
-from training.process.ledger_trainer import Record
+from training.jobs.job_process import job_process
+from training.jobs.train.grpo import load, make_trainer, train
+from training.jobs.train.ledger_trainer import Record
 from training.rewards import REWARDS
 from training.store import Job, Store
 

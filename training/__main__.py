@@ -15,7 +15,7 @@ from training.command_line import commands, model_commands
 from training.command_line.terminal import run_command
 from training.config import RunConfig
 from training.groups import Scale
-from training.models.after_run import QUANTIZATIONS
+from training.jobs.output import QUANTIZATIONS
 from training.options import Parser
 from training.presets import preset_paths
 from training.store import LOCAL

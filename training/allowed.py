@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from training.artefacts import is_url
 from training.errors import AtlasError, ModelError, SourceError, shown
 from training.home import Home
-from training.models.artefacts import is_url
 from training.paths import is_folder, parse_path
 from training.store import Store, schema
 

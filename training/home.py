@@ -80,7 +80,7 @@ class Home:
 
     @property
     def deletions(self) -> Path:
-        """What is being deleted, see `training.deletion`."""
+        """What is being deleted, see `training.runs.deletion`."""
         return self.root / "deletions"
 
     @classmethod

@@ -14,8 +14,8 @@ from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import count, plain
+from training.data.problems import ProblemSet
 from training.names import as_title
-from training.problems import ProblemSet
 from training.store import Job
 from training.store.job_search import newest_with
 

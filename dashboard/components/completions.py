@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.text import count, plain
+from training.data.problems import Problem
 from training.groups import Rollout
-from training.problems import Problem
 from training.rewards import REWARDS, extract_answer
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")

@@ -10,9 +10,9 @@ from dashboard.components.place_on_map import render_place
 from dashboard.state import Keys, State
 from dashboard.text import count
 from training.config import RunConfig
+from training.data.problems import Problem
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
-from training.problems import Problem
 from training.rewards import REWARDS, title_of
 from training.store import Job
 

@@ -18,7 +18,7 @@ from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
-from training.problems import ProblemSet
+from training.data.problems import ProblemSet
 from training.store import Job
 from training.store.curation import matching_subset, subset_ids
 

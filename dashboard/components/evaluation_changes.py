@@ -11,7 +11,7 @@ from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.problems import Problem
+from training.data.problems import Problem
 from training.rewards import title_of, verifier_named
 from training.store.evaluations import Evaluation
 

@@ -18,10 +18,10 @@ from dashboard.sources import readable_source
 from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import count, plain
 from training.allowed import allowed_model
+from training.data.problems import ProblemSet
 from training.errors import AtlasError
-from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
+from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints
-from training.problems import ProblemSet
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
 from training.store.evaluations import evaluation_headings

@@ -9,9 +9,9 @@ from dashboard import data, theme
 from dashboard.components.errors import fragment, shielded
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain, significant
-from training.adversarial import CASES
 from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
+from training.rewards.adversarial import CASES
 
 _CASES = {case.name: case for case in CASES if len(case.completion) <= State.bench_completion.longest}
 _REFERENCE = "a reference solution"

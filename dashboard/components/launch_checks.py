@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import theme
 from dashboard.text import count, duration, percent, plain, significant
 from training.config import RunConfig
-from training.preflight.devices import Machine
+from training.machines import Machine
 from training.preflight.expectation import Expectation
 from training.preflight.memory import MemoryEstimate
 from training.preflight.subject import Finding

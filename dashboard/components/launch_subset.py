@@ -11,8 +11,8 @@ from dashboard.launch_changes import WHOLE, Base
 from dashboard.sources import readable_source
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
+from training.data.problems import ProblemSet
 from training.errors import AtlasError, SourceError
-from training.problems import ProblemSet
 from training.store.curation import Subset, list_subsets, subset_ids
 
 

@@ -18,7 +18,7 @@ from dashboard.components.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
-from training.problems import Split
+from training.data.problems import Split
 from training.store.curation import judged_pairs
 
 _RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}

@@ -20,9 +20,9 @@ from dashboard.text import count, duration, plain, shorten
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
+from training.jobs.playground import MOST_SAMPLES, Exchange, Question
+from training.machines import visible_gpus
 from training.models.checkpoints import recorded_checkpoints
-from training.playground import MOST_SAMPLES, Exchange, Question
-from training.preflight.devices import visible_gpus
 from training.rewards import REWARDS, score_completion
 
 _POLL_S = 0.5

@@ -12,7 +12,7 @@ from dashboard.components.going import Page
 from dashboard.components.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import count, percent, plain, shorten, significant
-from training.problems import Problem, parse_equation
+from training.data.problems import Problem, parse_equation
 from training.store.ledger import ProblemHistory, problem_history
 
 _NEAREST = 6

@@ -15,10 +15,10 @@ from dashboard.components.errors import boundary
 from dashboard.components.run_outputs import render_outputs
 from dashboard.state import Keys
 from dashboard.text import plain
+from training.artefacts import is_url
 from training.config import RunConfig
 from training.evaluation.evaluate import evaluation_table
-from training.evaluation.evaluation_job import evaluation_spec
-from training.models.artefacts import is_url
+from training.jobs.evaluate import evaluation_spec
 from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation

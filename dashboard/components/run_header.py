@@ -23,10 +23,10 @@ from dashboard.components.live_head import render_line
 from dashboard.components.plot import file_url
 from dashboard.components.run_marks import render_marks
 from dashboard.state import Keys, State
+from training.artefacts import is_url
 from training.config import RunConfig
 from training.errors import HomeError
 from training.insight.rollout_pages import rollout_lines
-from training.models.artefacts import is_url
 from training.store import Job, Status
 
 HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."

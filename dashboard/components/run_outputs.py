@@ -18,7 +18,7 @@ from dashboard.text import plain
 from training.allowed import allowed_model
 from training.engines import install_command, missing_packages
 from training.errors import ModelError
-from training.models.after_run import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
+from training.jobs.output import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
 from training.store import Checkpoint, Job
 from training.store.job_search import jobs_with
 

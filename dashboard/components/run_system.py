@@ -9,7 +9,7 @@ from dashboard.curves import system_curves
 from dashboard.state import State
 from training.config import RunConfig
 from training.errors import AtlasError
-from training.launch import backend_named
+from training.runs.launch import backend_named
 from training.store import Job
 
 

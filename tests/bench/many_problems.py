@@ -28,9 +28,9 @@ from analysis.cache import Cache
 from analysis.embed import unit_rows
 from tests.bench.explore_page import POINTS
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
+from training.data.problems import load_problems
 from training.home import Home
 from training.options import Parser
-from training.problems import load_problems
 
 TOPICS = 200
 WIDTH = 384

@@ -13,8 +13,8 @@ from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.projector import export_projector
 from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at, wait_for_rest
+from training.data.problems import load_problems
 from training.home import Home
-from training.problems import load_problems
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from analysis.atlas import AtlasParameters, build_atlas
 from analysis.cache import Cache
 from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at
 from tests.fakes import FakeEmbedder
+from training.data.problems import load_problems
 from training.home import Home
-from training.problems import load_problems
 
 pytestmark = pytest.mark.browser
 

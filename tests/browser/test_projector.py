@@ -38,7 +38,7 @@ from analysis.projector import (
 )
 from tests.browser.conftest import stop
 from tests.ports import free_port
-from training.problems import ProblemSet, parse_problem
+from training.data.problems import ProblemSet, parse_problem
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from training.home import Home
-from training.launch import launch_run, submit_job
 from training.presets import load_preset
+from training.runs.launch import launch_run, submit_job
 from training.store import Store
 
 pytestmark = pytest.mark.browser

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DRAG_LAYER
+from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
-from training.problems import load_problems
 from training.store import Store
 
 pytestmark = pytest.mark.browser

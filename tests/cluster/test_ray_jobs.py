@@ -20,11 +20,11 @@ from training.backends.ray import RayBackend
 from training.config import RunConfig
 from training.errors import BackendError
 from training.home import Home
-from training.launch import backend_named, backend_state, resume_run, stop_run, submit_job
-from training.own_rewards import register_own_rewards
-from training.process.outbox import NAME as OUTBOX
-from training.reconciling import reconcile
+from training.jobs.train.outbox import NAME as OUTBOX
 from training.rewards import REWARDS
+from training.rewards.own import register_own_rewards
+from training.runs.launch import backend_named, backend_state, resume_run, stop_run, submit_job
+from training.runs.reconciling import reconcile
 from training.store import Job, Store
 
 SECRET = "hunter2-that-nobody-may-read"

@@ -19,10 +19,10 @@ import torch
 import trl
 from transformers import TrainerCallback
 
-from training import grpo
 from training.__main__ import main
 from training.command_line import commands
-from training.problems import ProblemSet, load_problems
+from training.data.problems import ProblemSet, load_problems
+from training.jobs.train import grpo
 from training.rewards import Reward
 
 LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")

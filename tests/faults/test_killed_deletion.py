@@ -14,7 +14,7 @@ from training.store import Rollout, Store
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training import deletion
+from training.runs import deletion
 from training.__main__ import main
 
 place, name, when = sys.argv[1:4]

@@ -11,8 +11,8 @@ import pytest
 
 from tests.faults.conftest import PATIENCE_S, Cli, wait_for_job
 from training.home import Home
-from training.launch import submit_job
 from training.processes import state_of
+from training.runs.launch import submit_job
 from training.store import Job, Store
 
 REWARDS = """

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import chromium, page, start_dashboard, stop  # noqa: F401  # fixtures
 from tests.faults.storage import Program, ending_what_runs
 from training.home import Home
-from training.process.outbox import NAME
+from training.jobs.train.outbox import NAME
 from training.store import Rollout, Store
 
 STEPS = 24

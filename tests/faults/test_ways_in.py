@@ -295,7 +295,7 @@ def test_no_process_that_is_started_knows_the_token(tmp_path: Path) -> None:
         with signed_in(running, "evaluate", "part=ask") as session:
             session.run(session.type("Question", "How many?", "text_area"))
             session.press("Ask")
-        wait_until(was_seen("training.playground"), WAIT_S)
+        wait_until(was_seen("training.jobs.playground"), WAIT_S)
         ended.set()
         watcher.join()
         assert TOKEN not in running.log.read_text(errors="replace")

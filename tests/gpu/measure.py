@@ -26,11 +26,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PrinterCallback, TrainerCallback
 
 from training.config import RunConfig
+from training.data.problems import load_problems
 from training.engines import engine_named
 from training.groups import Rollout
 from training.home import DEMO_MODEL
 from training.options import Parser
-from training.problems import load_problems
 from training.rewards import REWARDS
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -116,7 +116,7 @@ def measure(options: argparse.Namespace, what: str, model: Path, scratch: Path) 
     """Train for some steps in this process, and tell how fast and with how much memory."""
     engine_name = "transformers" if what == PLAIN else what
     engine_named(engine_name)  # before TRL, parts of which Unsloth replaces
-    from training.grpo import load
+    from training.jobs.train.grpo import load
 
     config = RunConfig(
         model=str(model),
@@ -160,7 +160,7 @@ def machine(device: str) -> str:
 
 
 def _plain(config: RunConfig, engine: Any, loaded: Any, data: Any, clock: StepClock, scratch: Path) -> Any:
-    from training.grpo import _trl_config, _trl_reward
+    from training.jobs.train.grpo import _trl_config, _trl_reward
 
     trainer_class, config_class = engine.trainer_classes()
     return trainer_class(
@@ -177,7 +177,7 @@ def _plain(config: RunConfig, engine: Any, loaded: Any, data: Any, clock: StepCl
 def _ours(
     config: RunConfig, engine: Any, loaded: Any, data: Any, clock: StepClock, scratch: Path, rollouts: list[Rollout]
 ) -> Any:
-    from training.grpo import make_trainer
+    from training.jobs.train.grpo import make_trainer
 
     return make_trainer(config, engine, loaded, data, scratch, rollouts.extend, [clock])
 

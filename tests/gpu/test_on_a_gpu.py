@@ -11,7 +11,7 @@ from tests.tiny_runs import rewarding_length, run_to_the_end, tiny
 from training.config import RunConfig
 from training.engines import engine_named, hugging_face
 from training.home import Home
-from training.models.after_run import merged_folder, open_output, output_spec, produce
+from training.jobs.output import merged_folder, open_output, output_spec, produce
 from training.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")

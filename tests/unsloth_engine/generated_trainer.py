@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
 
 def check_settings(config: Any, config_class: Any, trl_config: Any, folder: Path) -> None:
     """Unsloth's GRPOConfig has the values of TRL's in everything that a run decides."""
-    from training.grpo import _trl_config
+    from training.jobs.train.grpo import _trl_config
 
     expected = _trl_config(config, trl_config, 300, folder)
     found = _trl_config(config, config_class, 300, folder)

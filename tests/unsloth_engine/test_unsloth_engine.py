@@ -15,8 +15,8 @@ import torch
 from tests.tiny_runs import few_problems, rewarding_length, run_to_the_end, tiny, trainer_of, whole_and_resumed
 from training.engines import engine_named, hugging_face
 from training.errors import ConfigError, ModelError
-from training.grpo import load
 from training.home import Home
+from training.jobs.train.grpo import load
 from training.store import Store
 from training.store.evaluations import complete_evaluations
 

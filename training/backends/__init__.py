@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from training.preflight.devices import Machine
+from training.machines import Machine
 from training.store import Job, Store
 
 

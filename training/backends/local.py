@@ -18,8 +18,8 @@ from typing import IO
 from training.backends import BackendState
 from training.errors import BackendError, StoreAwayError, StoreError, StoreFailedError
 from training.home import Home, inherited_environment
+from training.machines import Machine, this_machine
 from training.names import folder_in
-from training.preflight.devices import Machine, this_machine
 from training.processes import end, identify, state_of
 from training.store import LOCAL, Job, JobKind, Store
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from training.artefacts import driver_requirements
 from training.backends.entry import PRIVATE_FILE
 from training.errors import BackendError, RewardError
 from training.home import ASSETS, DEMO_DATA, DEMO_MODEL
-from training.models.artefacts import driver_requirements
 
 ROOT = ASSETS.parent
 """The folder that holds the three packages."""

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training import launch
 from training.backends import local
 from training.command_line.outputs import (
     backend_line,
@@ -26,7 +25,7 @@ from training.command_line.outputs import (
     health_lines,
 )
 from training.config import stored_config
-from training.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
+from training.data.problems import load_problems
 from training.engines import engine_named
 from training.errors import ConfigError, SourceError, StoreFailedError, shown
 from training.files import replace_file
@@ -34,21 +33,22 @@ from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
-from training.jobs import job_process
+from training.jobs.job_process import job_process
+from training.jobs.train.distributed import Workers, room_for, train_on_workers
+from training.jobs.train.tracking import tracked
 from training.names import is_name
-from training.own_rewards import register_own_rewards
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
 from training.preflight.text import preflight_facts, preflight_lines
 from training.presets import load_preset, preset_description, preset_paths, preset_text
-from training.problems import load_problems
-from training.process.distributed import Workers, room_for, train_on_workers
-from training.process.patience import patiently
-from training.process.tracking import tracked
-from training.reconciling import Reconciler, reconcile
+from training.rewards.own import register_own_rewards
+from training.runs import launch
+from training.runs.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
+from training.runs.reconciling import Reconciler, reconcile
 from training.store import LOCAL, Job, Store
 from training.store.curation import restrict
 from training.store.evaluations import complete_evaluations
+from training.store.patience import patiently
 
 _WAIT_POLL_S = 0.5
 
@@ -132,7 +132,7 @@ def run_training(options: argparse.Namespace) -> int:
             train_on_workers(config, problem_set, process, home, folder, workers)
             return 0
         engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
-        from training.grpo import train
+        from training.jobs.train.grpo import train
 
         with tracked(config, store, process.job, folder):
             train(config, problem_set, process, folder)

@@ -11,18 +11,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from training.adversarial import check_cases, print_bench
 from training.command_line.commands import open_for_job, open_here
 from training.command_line.outputs import evaluation_facts, evaluation_lines
+from training.data.problems import load_problems
+from training.data.rows import BadRow, parse_json, read_lines
 from training.errors import SourceError, StoreError, shown
-from training.evaluation.evaluation_job import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
 from training.home import Home
-from training.models import after_run
-from training.own_rewards import register_own_rewards
+from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.jobs import output as after_run
 from training.paths import reason
-from training.problems import load_problems
 from training.rewards import score_completion
-from training.rows import BadRow, parse_json, read_lines
+from training.rewards.adversarial import check_cases, print_bench
+from training.rewards.own import register_own_rewards
 
 
 def evaluate(options: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
-from training.evaluation.intervals import SEED, bootstrap_interval
 from training.groups import Verifier, change_of
+from training.intervals import SEED, bootstrap_interval
 from training.rewards import extract_answer, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 

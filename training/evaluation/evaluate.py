@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.data.problems import Problem
 from training.engines import Complete
-from training.evaluation.intervals import bootstrap_interval, wilson_interval
-from training.problems import Problem
+from training.intervals import bootstrap_interval, wilson_interval
 from training.prompts import chat_messages
 from training.rewards import REWARDS, score_completions
 from training.store.evaluations import Evaluation, EvaluationItem

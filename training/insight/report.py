@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from training.config import SETTINGS, RunConfig, stored_config
+from training.data.problems import Problem, load_problems
 from training.errors import AtlasError, ConfigError
 from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_steps
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
@@ -18,7 +19,6 @@ from training.insight.health import MIN_STEPS, SIGNALS
 from training.insight.report_figures import curve_svg, intervals_svg, legend_html, thin
 from training.insight.rollout_pages import examine_sampled
 from training.presets import load_preset, preset_paths
-from training.problems import Problem, load_problems
 from training.rewards import REWARDS
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations

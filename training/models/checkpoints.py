@@ -12,10 +12,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from training.artefacts import fetch, is_complete, is_copy_of, is_url, stands_for
 from training.backends.local import job_folder
 from training.errors import CheckpointError
 from training.home import Home
-from training.models.artefacts import fetch, is_complete, is_copy_of, is_url, stands_for
 from training.models.checksums import FOR_RESUMING_ALONE, find_damage
 from training.models.checksums import NAME as CHECKSUMS
 from training.models.uploads import delete_files

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from training.artefacts import Artefacts, is_copy_of, is_url, remove
 from training.errors import AtlasError, StoreAwayError, shown
-from training.models.artefacts import Artefacts, is_copy_of, is_url, remove
 from training.names import lies_within
-from training.process.patience import patiently
 from training.store import Checkpoint, Store
+from training.store.patience import patiently
 
 RETRIES_S = (5.0, 30.0)
 """Pauses before a copy is tried again."""

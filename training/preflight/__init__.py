@@ -2,7 +2,7 @@
 
 `preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
 `certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
-`training.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
+`training.runs.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
 Only `calibration` imports torch.
 """
 
@@ -12,11 +12,12 @@ from itertools import accumulate
 from math import inf
 
 from training.config import RunConfig
+from training.data.problems import Problem, ProblemSet
 from training.errors import ModelError
+from training.machines import Machine
 from training.preflight import machine as against_machine
 from training.preflight import settings
 from training.preflight.architecture import parse_architecture, published_architecture
-from training.preflight.devices import Machine
 from training.preflight.expectation import Expectation, expect
 from training.preflight.memory import MemoryEstimate, estimate_memory, smallest_gpu
 from training.preflight.model_files import COUNTED_CHARACTERS, ModelFiles, find_model, prompt_lengths
@@ -28,7 +29,6 @@ from training.preflight.subject import (
     Severity,
     Subject,
 )
-from training.problems import Problem, ProblemSet
 from training.store import Store
 
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")

@@ -20,17 +20,17 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from training.config import RunConfig
-from training.evaluation.intervals import wilson_interval
+from training.data.problems import ProblemSet
 from training.groups import Group, Rollout, Verifier
 from training.insight.health import CUT_SHARE, FLAT_SHARE
+from training.intervals import wilson_interval
 from training.preflight import Preflight, in_order
 from training.preflight.memory import GIB
 from training.preflight.subject import Finding
-from training.problems import ProblemSet
 from training.rewards import verifier_of
 
 if TYPE_CHECKING:
-    from training.process.training_data import TrainingData
+    from training.jobs.train.training_data import TrainingData
 
 BATCHES = 2
 """Generation batches that are learnt from, a step each unless `num_iterations` says otherwise. The first holds what is done
@@ -96,7 +96,7 @@ def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str]
     engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
     import torch
 
-    from training.grpo import load, make_trainer
+    from training.jobs.train.grpo import load, make_trainer
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

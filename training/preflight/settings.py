@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from training.artefacts import check_driver, check_url
 from training.errors import ArtefactError, ConfigError, RewardError
-from training.models.artefacts import check_driver, check_url
+from training.jobs.train.tracking import has_key
 from training.preflight.subject import Finding, Subject
-from training.process.shares import share_of
-from training.process.tracking import has_key
 from training.rewards import REWARDS, Reward
+from training.shares import share_of
 
 MANY_EPOCHS = 10
 """Meetings with each problem from which on a run is told to watch its evaluation: a small set can be learnt by heart."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from training.config import RunConfig
+from training.data.problems import Problem
 from training.errors import ModelError
+from training.machines import Machine
 from training.preflight.architecture import Architecture
-from training.preflight.devices import Machine
 from training.preflight.expectation import Expectation
 from training.preflight.memory import USUAL_PROMPT, MemoryEstimate
 from training.preflight.model_files import ModelFiles
-from training.problems import Problem
 
 Severity = Literal["error", "warning", "note"]
 

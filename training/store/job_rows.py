@@ -362,7 +362,7 @@ class JobRows:
     def _why_lost(self, job: Job) -> str:
         """Why a job that has not ended counts as lost; empty for one that lives."""
         if job.backend != LOCAL and job.status == "queued" and not job.worker:
-            return ""  # no process yet that could beat for it; `training.reconciling` asks the cluster
+            return ""  # no process yet that could beat for it; `training.runs.reconciling` asks the cluster
         state = state_of(job.process) if job.backend == LOCAL else "unknown"
         if state == "gone":
             return "its process is gone"

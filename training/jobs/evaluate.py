@@ -7,16 +7,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.backends import local
+from training.data.problems import Problem, ProblemSet, load_problems
 from training.engines import Complete
 from training.errors import ConfigError, ModelError, SourceError, StoreError
 from training.evaluation.evaluate import evaluate_model
 from training.home import DEMO_MODEL, Home
-from training.jobs import JobProcess, job_process
+from training.jobs.job_process import JobProcess, job_process
 from training.models.checkpoints import model_on_this_disk
-from training.own_rewards import register_own_rewards
 from training.paths import parse_path
-from training.problems import Problem, ProblemSet, load_problems
 from training.prompts import SYSTEM_PROMPT
+from training.rewards.own import register_own_rewards
 from training.store import Job, Store
 from training.store.evaluations import (
     Evaluation,

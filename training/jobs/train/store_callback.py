@@ -7,13 +7,13 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.errors import StoreFailedError
-from training.jobs import JobProcess
+from training.jobs.job_process import JobProcess
+from training.jobs.train.gpu_metrics import GpuCallback
+from training.jobs.train.ledger_trainer import finite
+from training.jobs.train.recorder import Recorder
+from training.jobs.train.resources import ResourceMeter
 from training.models.checkpoints import keep_newest
 from training.models.uploads import Uploads
-from training.process.gpu_metrics import GpuCallback
-from training.process.ledger_trainer import finite
-from training.process.recorder import Recorder
-from training.process.resources import ResourceMeter
 from training.store import Progress
 
 

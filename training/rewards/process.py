@@ -1,7 +1,7 @@
-"""The process that runs a person's own reward functions: `python -m training.reward_process FILE LINE PLACE LIFE`.
+"""The process that runs a person's own reward functions: `python -m training.rewards.process FILE LINE PLACE LIFE`.
 
 They may do anything: never return, keep the interpreter to themselves, exit, crash, use up the memory. In a process of their
-own they can be timed and ended, which `training.own_rewards` does. Torch-free, so that it starts at once.
+own they can be timed and ended, which `training.rewards.own` does. Torch-free, so that it starts at once.
 
 Lines of JSON go over a socket that is inherited as LINE. First `{"rewards"}`, what the file holds, goes out, or
 `{"problem", "remedy"}`; then for each `{"name", "rows"}`, rows of completion and gold, `{"values"}` or `{"problem", "remedy"}`.

@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
-from training import hub
+from training.data import hub
+from training.data.rows import BadRow, data_files, read_rows
 from training.errors import SourceError, shown
 from training.home import DEMO_DATA, Home
 from training.paths import parse_path
-from training.rows import BadRow, data_files, read_rows
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")

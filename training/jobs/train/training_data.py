@@ -7,8 +7,8 @@ from typing import Any
 import datasets
 
 from training.config import RunConfig
+from training.data.problems import Problem, ProblemSet
 from training.errors import ConfigError, SourceError
-from training.problems import Problem, ProblemSet
 from training.prompts import chat_messages
 
 

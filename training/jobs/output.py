@@ -18,11 +18,11 @@ from training.config import stored_config
 from training.engines import engine_named, install_command, missing_packages
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError, shown
 from training.home import Home
-from training.jobs import JobProcess, job_process
+from training.jobs.job_process import JobProcess, job_process
+from training.jobs.model_card import model_card
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
-from training.models.model_card import model_card
-from training.own_rewards import register_own_rewards
 from training.paths import parse_path
+from training.rewards.own import register_own_rewards
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
 

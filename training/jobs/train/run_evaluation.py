@@ -14,10 +14,10 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.config import RunConfig
+from training.data.problems import ProblemSet
 from training.engines import Complete, Engine, Message
 from training.evaluation.evaluate import evaluate_model
-from training.jobs import JobProcess, StopRequested
-from training.problems import ProblemSet
+from training.jobs.job_process import JobProcess, StopRequested
 from training.store.evaluations import add_items, complete_evaluation, complete_evaluations, open_evaluation
 
 

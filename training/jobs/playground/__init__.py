@@ -1,6 +1,6 @@
 """The playground: ask one model anything, in a process of its own that is kept while it is used. This is the asker's side.
 
-The web process has no torch, so `python -m training.playground` (`__main__.py`) loads the model and answers in JSON lines
+The web process has no torch, so `python -m training.jobs.playground` (`__main__.py`) loads the model and answers in JSON lines
 over its standard input and output. It ends when it was idle for minutes, when another model is asked, and with the process
 that started it. Scoring answers is for the caller. Needs no torch.
 """
@@ -20,8 +20,8 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.errors import AtlasError, BackendError, ModelError
-from training.evaluation.evaluation_job import weights_stamp
 from training.home import Home, inherited_environment
+from training.jobs.evaluate import weights_stamp
 from training.prompts import SYSTEM_PROMPT
 
 IDLE_S = 600.0
@@ -69,7 +69,7 @@ class Exchange:
 class Playground:
     """Holds at most one model's process. May be shared by threads; one question is answered at a time."""
 
-    def __init__(self, home: Home, command: Sequence[str] = (sys.executable, "-m", "training.playground")) -> None:
+    def __init__(self, home: Home, command: Sequence[str] = (sys.executable, "-m", "training.jobs.playground")) -> None:
         self._home = home
         self._command = tuple(command)
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The process that answers the playground's questions: `python -m training.playground --model M`.
+"""The process that answers the playground's questions: `python -m training.jobs.playground --model M`.
 
 One JSON line in is a `Question`; one out is its completions, or a problem and its remedy; the first line out says that the
 model is loaded. Standard output carries nothing else. The process ends with its standard input, when it was idle for
@@ -19,9 +19,9 @@ from training.backends import local
 from training.engines import Message
 from training.errors import AtlasError, BackendError
 from training.home import Home
+from training.jobs.playground import IDLE_S, Question
 from training.models.checkpoints import model_on_this_disk
 from training.options import Parser
-from training.playground import IDLE_S, Question
 from training.prompts import chat_messages
 from training.store import LOCAL, Store
 
@@ -34,7 +34,7 @@ Completions = Callable[[Sequence[list[Message]], int, float], list[tuple[str, in
 
 def main(arguments: list[str] | None = None) -> int:
     """Load the model, answer until there is no one to ask, and return the exit status."""
-    parser = Parser(prog="python -m training.playground", description="Answer questions from standard input.")
+    parser = Parser(prog="python -m training.jobs.playground", description="Answer questions from standard input.")
     parser.add_argument("--model", required=True, help='a Hub name, a folder, or "demo"')
     parser.add_argument("--idle", type=float, default=IDLE_S, metavar="SECONDS", help="end after this long without a question")
     options = parser.parse_args(arguments)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+from training.artefacts import Artefacts
 from training.config import RunConfig
 from training.errors import AtlasError
-from training.models.artefacts import Artefacts
-from training.process.patience import patiently
 from training.store import Job, Store
+from training.store.patience import patiently
 
 _PROJECT = "grpo-atlas"
 _TIMEOUT_S = 30

@@ -1,6 +1,6 @@
 """A run on several processes, each with its GPU, by Ray Train: who does what, and what becomes of a process that is lost.
 
-Every process runs `training.grpo`; `ranks` keeps them in step. The process that calls `train_on_workers` is the
+Every process runs `training.jobs.train.grpo`; `ranks` keeps them in step. The process that calls `train_on_workers` is the
 job's own: it beats, passes signals on and says how the run ended. Ray and torch are imported where they are needed.
 
 The run's folder has to be one that every process sees: checkpoints hold files of each.
@@ -22,14 +22,14 @@ from typing import Any
 from training.backends.configuration import OWN_VARIABLES
 from training.backends.entry import EXPECTED, take_private
 from training.config import RunConfig
+from training.data.problems import ProblemSet
 from training.engines import engine_named
 from training.errors import AtlasError, BackendError, ConfigError, StoreFailedError, WorkerError
 from training.home import Home, inherited_environment
-from training.jobs import JobProcess, StopRequested
-from training.own_rewards import register_own_rewards
-from training.problems import ProblemSet
-from training.process.shares import share_of
-from training.process.tracking import tracked
+from training.jobs.job_process import JobProcess, StopRequested
+from training.jobs.train.tracking import tracked
+from training.rewards.own import register_own_rewards
+from training.shares import share_of
 from training.store import Store
 
 _POLL_S = 0.5
@@ -176,14 +176,14 @@ class _Outcome:
 def train_on_workers(
     config: RunConfig, problem_set: ProblemSet, process: JobProcess, home: Home, folder: Path, workers: Workers
 ) -> None:
-    """Run or resume a training run on several processes, and return or raise as `training.grpo.train` does.
+    """Run or resume a training run on several processes, and return or raise as `training.jobs.train.grpo.train` does.
 
     To be called with `room_for` the workers.
 
     Raises:
         ConfigError: the batch cannot be divided among them.
         WorkerError: a worker was lost, for the last time that the configuration allows.
-        AtlasError: as `training.grpo.train`; such an error is not tried again.
+        AtlasError: as `training.jobs.train.grpo.train`; such an error is not tried again.
     """
     share_of(config, workers.count)
     process.progress(process.job.done, config.max_steps, f"starting {workers.count} processes")
@@ -305,8 +305,8 @@ def _be_worker(work: _Work) -> _Outcome | None:
     os.environ.update(work.variables)
     register_own_rewards(work.home.rewards)
     engine_named(work.config.engine)  # before TRL, parts of which Unsloth replaces
-    from training.grpo import follow, train
-    from training.process.ranks import Ranks
+    from training.jobs.train.grpo import follow, train
+    from training.jobs.train.ranks import Ranks
 
     ranks = Ranks.of_process_group()
     _check_folder(work.folder, ranks)

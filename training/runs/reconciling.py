@@ -21,7 +21,7 @@ from training.backends.local import end_overdue
 from training.backends.ray import RayBackend
 from training.errors import AtlasError, UnreachableError
 from training.home import Home
-from training.launch import backend_named, start_again
+from training.runs.launch import backend_named, start_again
 from training.store import LOCAL, Job, Status, Store, schema
 from training.store.records import ACTIVE
 

@@ -2,7 +2,7 @@
 
 The file holds a list `REWARDS` of `training.rewards.Reward`. Whatever uses the registry then has them: configurations,
 training, evaluation, the pages. The file is run, and its functions are called, in a process beside each one that needs them
-(`training.reward_process`): whatever they do there ends as an error that names it, within the time that each may take.
+(`training.rewards.process`): whatever they do there ends as an error that names it, within the time that each may take.
 """
 
 import json
@@ -26,8 +26,8 @@ from typing import IO, Any, cast
 from training.errors import RewardError
 from training.home import inherited_environment
 from training.paths import open_file, reason
-from training.reward_process import PLACE_BYTES, REMEDY
 from training.rewards import REWARDS, Reward
+from training.rewards.process import PLACE_BYTES, REMEDY
 
 LOAD_TIMEOUT_S = 120.0
 """How long the file may take to run. What it imports may come from a slow disk."""
@@ -233,7 +233,7 @@ class RewardProcess:
             with theirs, os.fdopen(read, "rb") as their_life, _shared_memory() as place:
                 inherited = theirs.fileno(), place.fileno(), their_life.fileno()
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "training.reward_process", str(self.path), *map(str, inherited)],
+                    [sys.executable, "-P", "-m", "training.rewards.process", str(self.path), *map(str, inherited)],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=2,  # what the functions print is not among the facts that a command prints

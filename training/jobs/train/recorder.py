@@ -21,11 +21,11 @@ from types import TracebackType
 
 from training.errors import StoreAwayError, StoreError, StoreFailedError, StoreLostError
 from training.groups import Rollout
-from training.process.outbox import LIMIT_BYTES, Entry, Outbox, write
-from training.process.patience import LAST_TRIES_S, PATIENCE_S, Backoff
-from training.process.rescue import recorded_entries
+from training.jobs.train.outbox import LIMIT_BYTES, Entry, Outbox, write
+from training.jobs.train.rescue import recorded_entries
 from training.store import Checkpoint, Progress, Store
 from training.store.database import root_cause
+from training.store.patience import LAST_TRIES_S, PATIENCE_S, Backoff
 from training.store.sessions import reach_of
 
 CAPACITY_STEPS = 64

@@ -5,20 +5,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from training.artefacts import VARIABLE
 from training.backends import Backend, BackendState, local
 from training.backends.configuration import BackendConfig, RayConfig, backends_file, load_backends
 from training.backends.ray import RayBackend
 from training.config import RunConfig
+from training.data.problems import ProblemSet, load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
-from training.evaluation.evaluation_job import EvaluationSpec, evaluated_problems, open_job
 from training.home import Home
-from training.models.after_run import OutputSpec
-from training.models.artefacts import VARIABLE
+from training.jobs.evaluate import EvaluationSpec, evaluated_problems, open_job
+from training.jobs.output import OutputSpec
+from training.jobs.train.distributed import Workers
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration, calibrate
-from training.problems import ProblemSet, load_problems
-from training.process.distributed import Workers
 from training.store import LOCAL, Job, JobKind, Store
 from training.store.curation import find_subset, restrict
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from training.groups import Rollout
-from training.process.outbox import Entry
+from training.jobs.train.outbox import Entry
 from training.store import Progress, Store
 from training.store.schema import rollouts, scalars
 

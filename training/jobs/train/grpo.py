@@ -15,21 +15,21 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from training.config import RunConfig
+from training.data.problems import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
-from training.jobs import JobProcess, StopRequested
+from training.jobs.job_process import JobProcess, StopRequested
+from training.jobs.train.gpu_metrics import GpuCallback
+from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
+from training.jobs.train.outbox import deliver_left_behind
+from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
+from training.jobs.train.recorder import Recorder
+from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
+from training.jobs.train.store_callback import StoreCallback
+from training.jobs.train.training_data import TrainingData, training_data
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
-from training.problems import ProblemSet
-from training.process.gpu_metrics import GpuCallback
-from training.process.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
-from training.process.outbox import deliver_left_behind
-from training.process.ranks import ALONE, FollowCallback, LeadCallback, Ranks
-from training.process.recorder import Recorder
-from training.process.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
-from training.process.shares import share_of
-from training.process.store_callback import StoreCallback
-from training.process.training_data import TrainingData, training_data
 from training.rewards import REWARDS, Reward
+from training.shares import share_of
 
 
 def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:

@@ -18,11 +18,11 @@ from typing import TypeVar
 from training.backends.entry import ATTEMPT
 from training.backends.local import worker_name
 from training.errors import AtlasError, StoreAwayError, StoreError, disk_error
-from training.process.log import patient_output
-from training.process.patience import patiently
+from training.jobs.log import patient_output
 from training.processes import identify, state_of
 from training.store import HEARTBEAT_S, Job, Status, Store
 from training.store.database import root_cause
+from training.store.patience import patiently
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.engines import Complete, Message
-from training.jobs import StopRequested
+from training.jobs.job_process import StopRequested
 
 _PATIENCE = timedelta(days=7)
 """Longer than anything that one process does while the others wait."""

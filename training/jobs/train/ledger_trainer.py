@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.groups import Rollout, groups_of, weighted_total
-from training.process.resuming import ResumableTrainer
+from training.jobs.train.resuming import ResumableTrainer
 
 CARRIED = ("problem_id", "tokens", "finish_reason")
 """Columns that a reward function hands to TRL's log for the ledger, a value for each completion."""

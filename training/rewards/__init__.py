@@ -4,7 +4,7 @@ The six of `ARTICLE_REWARDS` are those of the article "LLM Reinforcement Learnin
 it builds on, quirks included; a variant that closes a hole of theirs stands beside them under its own name.
 A reward function takes one completion and the problem's gold answer and returns a number, or `None` where it cannot be
 computed. Every one takes time in proportion to the text. Weights belong to the run configuration; the values here are
-unweighted. A person's own functions join the registry through `training.own_rewards`, which computes them elsewhere.
+unweighted. A person's own functions join the registry through `training.rewards.own`, which computes them elsewhere.
 """
 
 import math

@@ -1,0 +1,1 @@
+"""Jobs from outside: launching them, comparing them with what their clusters know, deleting them."""
