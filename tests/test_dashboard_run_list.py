@@ -9,7 +9,6 @@ from dashboard.run_rows import queue_of
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
 from tests.many_runs import add_runs
-from training.backends.local import job_folder
 from training.groups import Rollout
 from training.home import Home
 from training.presets import load_preset
@@ -158,14 +157,14 @@ def test_an_archived_run_leaves_the_list_and_comes_back(three_runs: list[str], s
 
 
 def test_deleting_asks_says_what_goes_and_then_leaves_nothing(three_runs: list[str], store: Store, home: Home) -> None:
-    job_folder(home, "demo-1").mkdir()
-    (job_folder(home, "demo-1") / "log.txt").write_bytes(b"x" * 2_000_000)
+    home.job_folder("demo-1").mkdir()
+    (home.job_folder("demo-1") / "log.txt").write_bytes(b"x" * 2_000_000)
     test = press(open_list("demo-1"), "Delete")
     assert "demo-1: 6 steps, 1 completion, 0 evaluations, 0 checkpoints; a folder of 1.91 MiB" in words(test).replace("*", "")
     assert len(store.jobs("train")) == 3
     press(test, "Delete 1 run")
     assert [run.id for run in store.jobs("train")] == ["demo-3", "demo-2"]
-    assert not job_folder(home, "demo-1").exists()
+    assert not home.job_folder("demo-1").exists()
 
 
 def test_an_active_run_cannot_be_deleted_from_the_list(store: Store) -> None:

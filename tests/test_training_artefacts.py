@@ -16,7 +16,6 @@ from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_en
 from training import artefacts
 from training.allowed import allowed_model
 from training.artefacts import MANIFEST, VARIABLE, Artefacts, check_url, fetch, is_complete, is_url, remove, stands_for
-from training.backends.local import job_folder
 from training.errors import ArtefactError, CheckpointError, ModelError
 from training.home import Home
 from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job
@@ -281,14 +280,14 @@ def test_a_run_goes_on_on_another_machine_and_its_checkpoint_is_measured_there(
         (checkpoint,) = store.checkpoints(job.id)
         assert checkpoint.path.startswith(f"file://{tmp_path}/shared/{job.id}/checkpoint-2-")
         assert len(list((tmp_path / "shared" / job.id).iterdir())) == 1
-        shutil.rmtree(job_folder(home, job.id))
+        shutil.rmtree(home.job_folder(job.id))
         store.end(job.id, "failed", "its machine burnt")
         store.requeue(job.id)
         longer = config.model_copy(update={"max_steps": 3})
         assert go_on(store, home, job.id, longer).reason == "all 3 steps done"
     assert {rollout.step for rollout in store.rollouts(job.id)} == {1, 2, 3}
 
-    shutil.rmtree(job_folder(home, job.id))
+    shutil.rmtree(home.job_folder(job.id))
     url = store.checkpoints(job.id)[-1].path
     spec = evaluation_spec(url, few_problems(), split="test", fraction=1.0, temperature=0, samples=1, max_completion_length=4)
     problems = evaluated_problems(spec, few_problems())

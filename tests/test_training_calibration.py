@@ -10,9 +10,10 @@ from tests.fakes import full_demo_run
 from training.__main__ import main
 from training.data.problems import load_problems
 from training.groups import Rollout, Verifier
+from training.jobs.calibrate import SAMPLED_GROUPS
 from training.machines import Machine
 from training.preflight import preflight
-from training.preflight.calibration import SAMPLED_GROUPS, Calibration, Forecast, forecast, with_calibration
+from training.preflight.calibration import Calibration, Forecast, forecast, with_calibration
 from training.preflight.text import preflight_lines
 from training.store import Store
 

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from tests.fakes import record_evaluation
 from training.__main__ import main
-from training.backends.local import job_folder
 from training.errors import StoreError
 from training.groups import Rollout
 from training.home import Home
@@ -39,7 +38,7 @@ def run_id(store: Store, home: Home) -> str:
     store.record(job_id, rollouts=[rollout], scalars=[(1, {"reward": 1.0}), (2, {"reward": 2.0})])
     record_evaluation(store, job_id, "before", 0, "test", [EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)])
     set_marks(store, job_id, Marks(("a",)))
-    checkpoint = job_folder(home, job_id) / "checkpoint-2"
+    checkpoint = home.job_folder(job_id) / "checkpoint-2"
     checkpoint.mkdir(parents=True)
     (checkpoint / "model.safetensors").write_bytes(b"x" * 1000)
     store.add_checkpoint(job_id, 2, str(checkpoint))
@@ -73,12 +72,12 @@ def test_a_deleted_run_leaves_neither_rows_nor_files_and_its_id_is_not_given_aga
 
 def test_other_runs_stay(store: Store, home: Home, run_id: str) -> None:
     other = store.create_job("train", "demo", {"seed": 2})[0].id
-    job_folder(home, other).mkdir()
+    home.job_folder(other).mkdir()
     store.record(other, scalars=[(1, {"reward": 1.0})])
     delete_job(store, home, run_id)
     assert [job.id for job in store.jobs()] == [other]
     assert len(store.scalars(other)) == 1
-    assert job_folder(home, other).is_dir()
+    assert home.job_folder(other).is_dir()
 
 
 def test_an_active_run_is_not_deleted(store: Store, home: Home) -> None:
@@ -129,7 +128,7 @@ def test_a_deletion_killed_before_the_rows_went_leaves_the_run_whole(
         monkeypatch.undo()
         assert len(list(home.deletions.iterdir())) == 1
         assert rows(open_store(home)) == before
-        assert (job_folder(home, run_id) / "checkpoint-2" / "model.safetensors").is_file()
+        assert (home.job_folder(run_id) / "checkpoint-2" / "model.safetensors").is_file()
         assert list(home.deletions.iterdir()) == []
 
 
@@ -181,7 +180,7 @@ def test_a_deletion_in_another_store_of_the_same_home_is_none_of_ours(
         delete_job(store, home, run_id)
     monkeypatch.undo()
     open_store(replace(home, store_url=f"sqlite:///{tmp_path}/other.db"))
-    assert job_folder(home, run_id).is_dir()
+    assert home.job_folder(run_id).is_dir()
 
 
 def test_a_run_whose_folder_cannot_be_deleted_stays_whole(
@@ -192,7 +191,7 @@ def test_a_run_whose_folder_cannot_be_deleted_stays_whole(
     with pytest.raises(StoreError, match="cannot be deleted"):
         delete_job(store, home, run_id)
     assert rows(store) == before
-    assert job_folder(home, run_id).is_dir()
+    assert home.job_folder(run_id).is_dir()
     assert list(home.deletions.iterdir()) == []
 
 

@@ -13,6 +13,7 @@ from training.engines import Message
 from training.errors import ConfigError, SourceError, StoreError
 from training.evaluation.evaluate import BATCH_SIZE
 from training.home import Home
+from training.jobs import evaluate as evaluation_job
 from training.jobs.evaluate import (
     EvaluationSpec,
     evaluated_problems,
@@ -21,7 +22,6 @@ from training.jobs.evaluate import (
     open_job,
     queued_measurement,
 )
-from training.jobs import evaluate as evaluation_job
 from training.runs.launch import launch_evaluation
 from training.store import Store
 from training.store.evaluations import complete_evaluations

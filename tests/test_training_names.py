@@ -190,7 +190,7 @@ def test_a_run_with_an_odd_id_is_listed_shown_and_deleted_and_nothing_else_goes(
 def test_no_path_is_made_of_an_id_that_leads_elsewhere(job_id: str, home: Home) -> None:
     assert not is_component(job_id)
     with pytest.raises(StoreError):
-        local.job_folder(home, job_id)
+        home.job_folder(job_id)
 
 
 def test_a_run_whose_folder_is_a_link_loses_the_link_alone(store: Store, home: Home, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_run_whose_folder_is_a_link_loses_the_link_alone(store: Store, home: H
     elsewhere = tmp_path / "big-disk"
     elsewhere.mkdir()
     (elsewhere / "thesis.txt").write_text("mine")
-    local.job_folder(home, run_id).symlink_to(elsewhere)
+    home.job_folder(run_id).symlink_to(elsewhere)
     delete_job(store, home, run_id)
     assert (elsewhere / "thesis.txt").read_text() == "mine"
     assert list(home.runs.iterdir()) == []
@@ -211,7 +211,7 @@ def test_links_in_a_runs_folder_are_not_followed(store: Store, home: Home, tmp_p
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "thesis.txt").write_text("mine")
-    folder = local.job_folder(home, run_id)
+    folder = home.job_folder(run_id)
     folder.mkdir()
     (folder / "checkpoint-1").symlink_to(victim)
     (folder / "loop").symlink_to(folder)
@@ -225,7 +225,7 @@ def test_a_recorded_checkpoint_that_lies_elsewhere_is_forgotten_and_stays(
     where: str, store: Store, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_id = store.create_job("train", "demo", {})[0].id
-    folder = local.job_folder(home, run_id)
+    folder = home.job_folder(run_id)
     victim = tmp_path / "victim" / "checkpoint-1"
     victim.mkdir(parents=True)
     other = home.runs / "demo-9" / "checkpoint-1"
@@ -256,8 +256,8 @@ def test_a_recorded_copy_that_is_none_of_the_runs_stays(store: Store, home: Home
         victim.mkdir(parents=True)
         store.add_checkpoint(run_id, step, f"file://{victim}")
     store.add_checkpoint(run_id, 8, f"zz://bucket/{run_id}/checkpoint-8-0123abcd")
-    save(store, run_id, local.job_folder(home, run_id), 100)
-    keep_newest(store, run_id, 3, local.job_folder(home, run_id))
+    save(store, run_id, home.job_folder(run_id), 100)
+    keep_newest(store, run_id, 3, home.job_folder(run_id))
     store.end(run_id, "finished", "done")
     delete_job(store, home, run_id)
     assert all(victim.is_dir() for victim in victims)
@@ -301,7 +301,7 @@ def test_a_model_named_by_an_odd_url_is_not_looked_for_in_a_runs_folder(model: s
 def test_a_model_is_written_to_no_folder_that_is_none(out: str, store: Store, home: Home) -> None:
     config: RunConfig = load_preset("demo")
     run_id = store.create_job("train", "demo", config.model_dump(mode="json"))[0].id
-    save(store, run_id, local.job_folder(home, run_id), 5)
+    save(store, run_id, home.job_folder(run_id), 5)
     with pytest.raises(ConfigError):
         output_spec(store, home, run_id, "merge", out=out)
 

@@ -14,7 +14,6 @@ import streamlit as st
 from tests.app_testing import run_app, words
 from tests.postgres import PASSWORD, Postgres
 from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_end, tiny
-from training.backends.local import job_folder
 from training.errors import StoreAwayError, StoreError, StoreLostError
 from training.home import Home
 from training.jobs.train.outbox import NAME
@@ -163,8 +162,8 @@ def test_a_run_outlasts_a_server_that_is_away_and_nothing_is_lost_or_there_twice
     assert (run.status, run.done) == ("finished", STEPS)
     assert ledger(store, run.id) == WHOLE
     assert [checkpoint.step for checkpoint in store.checkpoints(run.id)] == [6, 8]
-    assert sorted(path.name for path in job_folder(home, run.id).glob("checkpoint-*")) == ["checkpoint-6", "checkpoint-8"]
-    assert not (job_folder(home, run.id) / NAME).exists()
+    assert sorted(path.name for path in home.job_folder(run.id).glob("checkpoint-*")) == ["checkpoint-6", "checkpoint-8"]
+    assert not (home.job_folder(run.id) / NAME).exists()
 
 
 class Killed(BaseException):

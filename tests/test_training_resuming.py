@@ -11,7 +11,6 @@ import pytest
 
 from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, tiny
-from training.backends import local
 from training.config import RunConfig
 from training.data.problems import ProblemSet, load_problems
 from training.errors import CheckpointError
@@ -82,7 +81,7 @@ def training(store: Store, home: Home, problems: ProblemSet, monkeypatch: pytest
         monkeypatch.setattr(StoreCallback, "on_step_begin", on_step_begin)
         with job_process(store, run_id) as process:
             process.begin()
-            train(config, problems, process, local.job_folder(home, run_id))
+            train(config, problems, process, home.job_folder(run_id))
 
     return run
 
@@ -110,7 +109,7 @@ def learning(store: Store, run_id: str) -> list[tuple[int, str, float | None]]:
 
 
 def folders(home: Home, run_id: str) -> list[str]:
-    return sorted(path.name for path in local.job_folder(home, run_id).glob("checkpoint-*"))
+    return sorted(path.name for path in home.job_folder(run_id).glob("checkpoint-*"))
 
 
 @pytest.mark.parametrize(("iterations", "stop_at"), [(1, 2), (1, 3), (2, 3)])

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from training.backends import local
 from training.config import RunConfig
 from training.data.problems import ProblemSet, load_problems
 from training.groups import Rollout
@@ -66,7 +65,7 @@ def go_on(store: Store, home: Home, job_id: str, config: RunConfig, problem_set:
     """The process of a run that waits for one."""
     with job_process(store, job_id) as process:
         process.begin()
-        train(config, problem_set or few_problems(), process, local.job_folder(home, job_id))
+        train(config, problem_set or few_problems(), process, home.job_folder(job_id))
     return store.job(job_id)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import platformdirs
 
 from training.errors import ConfigError, HomeError, shown
+from training.names import folder_in
 from training.paths import parse_path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -68,6 +69,18 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    def job_folder(self, job_id: str) -> Path:
+        """Where a job's log, checkpoints and other files lie.
+
+        Raises:
+            StoreError: its id would lead elsewhere.
+        """
+        return folder_in(self.runs, job_id)
+
+    def folders_there(self) -> set[str]:
+        """The ids of jobs that have a folder here: the store need not know them, as one that was begun anew does not."""
+        return {path.name for path in self.runs.iterdir()} if self.runs.is_dir() else set()
 
     @property
     def presets(self) -> Path:

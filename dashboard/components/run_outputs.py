@@ -16,9 +16,10 @@ from dashboard.components.model_choice import OTHER_MODEL
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model
+from training.credentials import has_hub_token
 from training.engines import install_command, missing_packages
 from training.errors import ModelError
-from training.jobs.output import QUANTIZATIONS, Action, OutputSpec, has_token, output_folder, output_spec
+from training.jobs.output import QUANTIZATIONS, Action, OutputSpec, output_folder, output_spec
 from training.store import Checkpoint, Job
 from training.store.job_search import jobs_with
 
@@ -55,7 +56,7 @@ def render_outputs(run: Job, known: Sequence[Checkpoint]) -> None:
 
 
 def _render_push(run: Job, step: int) -> None:
-    if not has_token():
+    if not has_hub_token():
         st.caption("A push needs a token with write access. Start the dashboard with HF_TOKEN set to one.")
         return
     repository = st.text_input(

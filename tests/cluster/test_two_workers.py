@@ -17,7 +17,6 @@ import torch
 from tests.cluster import worker_hooks
 from tests.cluster.worker_hooks import LOSS_TYPES, gradient, parameters
 from tests.tiny_runs import few_problems, go_on, tiny
-from training.backends import local
 from training.config import RunConfig
 from training.home import Home
 from training.jobs.job_process import job_process
@@ -71,7 +70,7 @@ def new_run(folder: Path, config: RunConfig) -> tuple[Home, Store, Job]:
     home = replace(Home.from_environment({"GRPO_ATLAS_HOME": str(folder / "home")}), rewards=rewards)
     store = Store.open(home.store_url)
     job, _ = store.create_job("train", "two", config.model_dump(mode="json"), total=config.max_steps)
-    local.job_folder(home, job.id).mkdir(parents=True)
+    home.job_folder(job.id).mkdir(parents=True)
     return home, store, job
 
 
@@ -94,7 +93,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
     problems: Any = worker_hooks.Hooked(few_problems(), folder, dies=True)
     with job_process(store, job.id) as process, room_for(workers, process.check_stop):
         process.begin()
-        train_on_workers(config, problems, process, home, local.job_folder(home, job.id), workers)
+        train_on_workers(config, problems, process, home, home.job_folder(job.id), workers)
     return Ran(store.job(job.id), store, home, folder)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import PATIENCE_S, Cli, wait_for_job
-from training.backends.local import job_folder
 from training.home import Home
 from training.store import Job, Rollout, Store
 from training.store.evaluations import complete_evaluations
@@ -52,12 +51,12 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert store.rollouts(run_id) == whole["ledger"]
     assert [evaluation.label for evaluation in complete_evaluations(store, run_id)] == ["before", "after"]
     saved = {Path(checkpoint.path).name for checkpoint in store.checkpoints(run_id)}
-    assert {path.name for path in job_folder(home, run_id).glob("checkpoint-*")} == saved
+    assert {path.name for path in home.job_folder(run_id).glob("checkpoint-*")} == saved
 
 
 def kill_when(is_there: State, run_id: str, store: Store, home: Home) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not is_there(job := store.job(run_id), store, job_folder(home, run_id)):
+    while not is_there(job := store.job(run_id), store, home.job_folder(run_id)):
         assert job.active, f"{job.status}: {job.reason}"
         assert time.monotonic() < deadline, job.message
         time.sleep(0.01)

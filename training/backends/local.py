@@ -12,14 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO
 
 from training.backends import BackendState
 from training.errors import BackendError, StoreAwayError, StoreError, StoreFailedError
 from training.home import Home, inherited_environment
 from training.machines import Machine, this_machine
-from training.names import folder_in
 from training.processes import end, identify, state_of
 from training.store import LOCAL, Job, JobKind, Store
 
@@ -56,7 +54,7 @@ class LocalBackend:
         return this_machine(self._home.runs)
 
     def submit(self, job: Job, command: Sequence[str]) -> str:
-        folder = job_folder(self._home, job.id)
+        folder = self._home.job_folder(job.id)
         # Threads that wait by sleeping: spinning ones take twice as long a step as soon as a browser wants a core too.
         variables = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"}
         try:
@@ -82,7 +80,7 @@ class LocalBackend:
         return state_of(job.process)
 
     def logs(self, job: Job, characters: int = 20_000) -> str:
-        path = job_folder(self._home, job.id) / "log.txt"
+        path = self._home.job_folder(job.id) / "log.txt"
         if not path.exists():
             return ""
         with path.open("rb") as log:
@@ -95,20 +93,6 @@ class LocalBackend:
                 f"The process of {job.id} ({job.worker or 'unknown'}) cannot be ended from here.",
                 "Give the command on its own machine, as the user who started it.",
             )
-
-
-def job_folder(home: Home, job_id: str) -> Path:
-    """Where a job's log, checkpoints and other files lie.
-
-    Raises:
-        StoreError: its id would lead elsewhere.
-    """
-    return folder_in(home.runs, job_id)
-
-
-def folders_there(home: Home) -> set[str]:
-    """The ids of jobs that have a folder here: the store need not know them, as one that was begun anew does not."""
-    return {path.name for path in home.runs.iterdir()} if home.runs.is_dir() else set()
 
 
 def worker_name() -> str:

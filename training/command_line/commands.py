@@ -127,7 +127,7 @@ def run_training(options: argparse.Namespace) -> int:
         problem_set = load_problems(config.source, home)
         if config.subset:
             problem_set = restrict(problem_set, store, config.subset)
-        folder = local.job_folder(home, process.job.id)
+        folder = home.job_folder(process.job.id)
         if workers.count > 1:
             train_on_workers(config, problem_set, process, home, folder, workers)
             return 0

@@ -17,8 +17,8 @@ from training.data.problems import load_problems
 from training.data.rows import BadRow, parse_json, read_lines
 from training.errors import SourceError, StoreError, shown
 from training.home import Home
-from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
 from training.jobs import output as after_run
+from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
 from training.paths import reason
 from training.rewards import score_completion
 from training.rewards.adversarial import check_cases, print_bench

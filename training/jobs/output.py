@@ -4,7 +4,6 @@ Each is a job with its settings in the store, done by a process of its own. Only
 import torch when they do. The Hub's token comes from HF_TOKEN and goes nowhere else.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training.backends import local
 from training.config import stored_config
+from training.credentials import hub_token
 from training.engines import engine_named, install_command, missing_packages
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError, shown
 from training.home import Home
@@ -69,7 +69,7 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
     run = store.job(run_id)
     if run.kind != "train":
         raise ConfigError(f"{run_id} is not a training run.", "`python -m training list` shows the runs.")
-    checkpoint = checkpoint_to_resume(store, run_id, step, local.job_folder(home, run_id))
+    checkpoint = checkpoint_to_resume(store, run_id, step, home.job_folder(run_id))
     if checkpoint is None:
         raise CheckpointError(f"{run_id} has no checkpoint.", "Let it reach its first, or stop it, which saves one.")
     spec = OutputSpec(run=run_id, action=action, step=checkpoint.step, **settings)
@@ -77,7 +77,7 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
     if action == "push":
         if not _REPOSITORY.fullmatch(spec.repository):
             raise ConfigError(f"{spec.repository!r} is no repository's name.", "Give owner/name, as on huggingface.co.")
-        _token()
+        hub_token()
     if action == "export":
         _check_export(spec)
     return spec
@@ -142,7 +142,7 @@ def _named(out: str) -> Path:
 
 def merged_folder(home: Home, run_id: str, step: int) -> Path:
     """Where a run's merged models lie unless another folder was named."""
-    return local.job_folder(home, run_id) / f"merged-{step}"
+    return home.job_folder(run_id) / f"merged-{step}"
 
 
 def _merge(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> str:
@@ -150,7 +150,7 @@ def _merge(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> s
 
 
 def _push(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> str:
-    token = _token()
+    token = hub_token()
     folder = _merged(store, home, spec, process)
     process.progress(0, 0, f"pushing to {spec.repository}")
     return f"the model of step {spec.step:,} is at {push_folder(folder, spec.repository, token, public=spec.public)}"
@@ -200,7 +200,7 @@ def _merged(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> 
     """The checkpoint as a whole model with its card, in a folder that is complete or as it was before."""
     run = store.job(spec.run)
     config = stored_config(run.spec)
-    checkpoint = checkpoint_to_resume(store, run.id, spec.step, local.job_folder(home, run.id))
+    checkpoint = checkpoint_to_resume(store, run.id, spec.step, home.job_folder(run.id))
     if checkpoint is None:
         raise CheckpointError(f"{run.id} has no checkpoint of step {spec.step:,}.", "Choose another with --checkpoint.")
     out = output_folder(home, spec)
@@ -258,21 +258,6 @@ def push_folder(folder: Path, repository: str, token: str, *, public: bool) -> s
             "Check the network, then push again: what has arrived is not sent twice.",
         ) from None
     return address
-
-
-def has_token() -> bool:
-    """Whether a push has a token."""
-    return bool(os.environ.get("HF_TOKEN", "").strip())
-
-
-def _token() -> str:
-    token = os.environ.get("HF_TOKEN", "").strip()
-    if not token:
-        raise HubError(
-            "There is no token for the Hub.",
-            "Set HF_TOKEN to one with write access (https://huggingface.co/settings/tokens) where this program is started.",
-        )
-    return token
 
 
 def _check_export(spec: OutputSpec) -> None:

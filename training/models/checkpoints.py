@@ -13,7 +13,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from training.artefacts import fetch, is_complete, is_copy_of, is_url, stands_for
-from training.backends.local import job_folder
 from training.errors import CheckpointError
 from training.home import Home
 from training.models.checksums import FOR_RESUMING_ALONE, find_damage
@@ -93,7 +92,7 @@ def check_model(model: str) -> None:
 def _fetched(model: str, home: Home) -> str:
     *_, job_id, name = model.split("/")
     if is_copy_of(model, job_id) and is_component(job_id):
-        here = job_folder(home, job_id) / name.rpartition("-")[0]
+        here = home.job_folder(job_id) / name.rpartition("-")[0]
         if stands_for(here, model):
             return str(here)
     cache = home.cache / "artefacts"

@@ -3,7 +3,7 @@
 `preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
 `certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
 `training.runs.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
-Only `calibration` imports torch.
+Nothing here imports torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

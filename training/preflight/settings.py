@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from training.artefacts import check_driver, check_url
+from training.credentials import has_wandb_key
 from training.errors import ArtefactError, ConfigError, RewardError
-from training.jobs.train.tracking import has_key
 from training.preflight.subject import Finding, Subject
 from training.rewards import REWARDS, Reward
 from training.shares import share_of
@@ -280,7 +280,7 @@ def check_workers(subject: Subject) -> Iterator[Finding]:
 
 def check_wandb(subject: Subject) -> Iterator[Finding]:
     """Where the run is logged to."""
-    if subject.config.wandb and not has_key():
+    if subject.config.wandb and not has_wandb_key():
         yield Finding(
             "note",
             "wandb",

@@ -19,7 +19,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from training.artefacts import is_copy_of, remove_copies
-from training.backends.local import folders_there, job_folder
 from training.errors import ArtefactError, StoreError, StoreFailedError
 from training.home import Home
 from training.names import is_component
@@ -121,7 +120,7 @@ def open_store(home: Home) -> Store:
 
 def unknown_runs(store: Store, home: Home) -> str:
     """What a store that was empty when it was opened means in a home with runs, in words; empty where nothing is odd."""
-    folders = len(folders_there(home)) if store.is_new else 0
+    folders = len(home.folders_there()) if store.is_new else 0
     if not folders:
         return ""
     return (
@@ -146,7 +145,7 @@ def finish_deletions(store: Store, home: Home, *, uploads: bool = True) -> None:
                 with suppress(OSError):  # the home can only be read
                     mark.unlink(missing_ok=True)
         if not is_there:
-            _delete_files(mark, job_folder(home, job_id), uploads=uploads)
+            _delete_files(mark, home.job_folder(job_id), uploads=uploads)
 
 
 def _marks(home: Home) -> Iterator[Path]:
@@ -172,7 +171,7 @@ def _make_mark(mark: Path, uploads: list[str], folder: Path) -> None:
 
 def _folder(home: Home, job_id: str) -> Path | None:
     """The run's folder; `None` where another program gave it an id that would lead elsewhere, so that it has none."""
-    return job_folder(home, job_id) if is_component(job_id) else None
+    return home.job_folder(job_id) if is_component(job_id) else None
 
 
 def _mark(home: Home, job_id: str) -> Path | None:

@@ -13,12 +13,13 @@ from training.config import RunConfig
 from training.data.problems import ProblemSet, load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
 from training.home import Home
+from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, open_job
 from training.jobs.output import OutputSpec
 from training.jobs.train.distributed import Workers
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
-from training.preflight.calibration import Calibration, calibrate
+from training.preflight.calibration import Calibration
 from training.store import LOCAL, Job, JobKind, Store
 from training.store.curation import find_subset, restrict
 
@@ -82,7 +83,7 @@ def submit_job(
     """
     runner = backend_named(backend, home)
     _require_room(home, backend)
-    taken = local.folders_there(home)
+    taken = home.folders_there()
     job, new = store.create_job(kind, name, spec, backend=backend, total=total, taken=taken)
     if new:
         _start(store, runner, job, ["-m", module, *arguments, "--job", job.id])
@@ -208,7 +209,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         )
     _require_room(home, job.backend)
     if job.backend == LOCAL:
-        checkpoint_to_resume(store, job_id, step, local.job_folder(home, job_id))
+        checkpoint_to_resume(store, job_id, step, home.job_folder(job_id))
     job = store.requeue(job_id)
     if step is not None:
         store.resume_at(job_id, step)
@@ -244,7 +245,7 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
     _require_room(home, LOCAL)
-    job, waits = open_job(store, spec, len(problems), local.folders_there(home))
+    job, waits = open_job(store, spec, len(problems), home.folders_there())
     if waits:
         _start(store, backend_named(LOCAL, home), job, ["-m", "training", "evaluate", "--job", job.id])
     return job.id

@@ -3,17 +3,16 @@
 Online with a key, else offline into the run's folder; it never prompts, and no network never ends a run.
 """
 
-import netrc
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 from training.artefacts import Artefacts
 from training.config import RunConfig
+from training.credentials import has_wandb_key
 from training.errors import AtlasError
 from training.store import Job, Store
 from training.store.patience import patiently
@@ -70,7 +69,7 @@ def _begin(config: RunConfig, job: Job, folder: Path) -> Any:
             settings=wandb.Settings(init_timeout=_TIMEOUT_S, silent=True, console="off"),
         )
 
-    if os.environ.get("WANDB_MODE", "online") != "online" or not has_key():
+    if os.environ.get("WANDB_MODE", "online") != "online" or not has_wandb_key():
         return begin("offline")
     try:
         return begin("online")
@@ -79,14 +78,3 @@ def _begin(config: RunConfig, job: Job, folder: Path) -> Any:
         print(f"Weights & Biases cannot be reached ({first}); logging offline.", file=sys.stderr)
         wandb.teardown()
         return begin("offline")
-
-
-def has_key() -> bool:
-    """Whether there is a key in WANDB_API_KEY or, after `wandb login`, in the netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
