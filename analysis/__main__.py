@@ -8,9 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -26,26 +24,24 @@ from analysis.atlas import (
     Progress,
     Stage,
     build_atlas,
-    map_sample,
     stage_keys,
 )
 from analysis.cache import Cache
-from analysis.embed import embed, encoders_folder
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
+from analysis.jobs import build, stopgap_notice
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.report import report_json
 from analysis.search import prepare_encoder
-from training.command_line.terminal import check_ctrl_c, run_command
 from training.data.problems import ProblemSet, load_problems
 from training.errors import ConfigError, HomeError
 from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
-from training.jobs.job_process import job_process
 from training.options import Parser
 from training.store import Store
 from training.store.curation import matching_subset, subset_ids
+from training.terminal import check_ctrl_c, run_command
 
 REJECTED_SHOWN = 5
 PAIRS_SHOWN = 20
@@ -70,25 +66,6 @@ class StageTimes:
     @property
     def seconds(self) -> dict[Stage, float]:
         return {stage: round(end - start, 2) for stage, (start, end) in self._spans.items()}
-
-
-def build(
-    source: str,
-    parameters: AtlasParameters,
-    home: Home,
-    report: Callable[[Progress], None],
-    unkept: Callable[[HomeError], None] | None = None,
-) -> Atlas:
-    """Load a source and build its atlas in the home's cache.
-
-    Args:
-        unkept: as of `build_atlas`.
-
-    Raises:
-        SourceError, ModelError, HomeError: as `load_problems` and `build_atlas` say.
-    """
-    embedder = partial(embed, encoders=encoders_folder(home))
-    return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder, unkept)
 
 
 def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> Atlas:
@@ -127,11 +104,9 @@ def _parser() -> Parser:
     source, model, layout = _source_options(), _model_options(), _layout_options()
     facts = Parser(add_help=False)
     facts.add_argument("--json", action="store_true", help="print JSON instead of text")
-    job = Parser(add_help=False)
-    job.add_argument("--job", metavar="ID", help="report progress to this job in the run store; pages use it")
 
     for name, command, parents, summary in (
-        ("build", _build, [source, model, layout, facts, job], "compute the atlas, as far as the cache lacks it"),
+        ("build", _build, [source, model, layout, facts], "compute the atlas, as far as the cache lacks it"),
         (
             "report",
             _report,
@@ -139,7 +114,7 @@ def _parser() -> Parser:
             "say what the atlas tells about splits, topics, difficulty, leakage",
         ),
         ("export", _export, [source, model, layout], "write problems as files, or the map for the Embedding Projector"),
-        ("prepare", _prepare, [model, job], "make a model ready for search by meaning"),
+        ("prepare", _prepare, [model], "make a model ready for search by meaning"),
         ("ship", _ship, [], "remake the demo's ready-made map in assets/demo-atlas (for developers)"),
     ):
         subparser = commands.add_parser(name, parents=parents, help=summary, description=f"{summary.capitalize()}.")
@@ -235,19 +210,11 @@ def _parameters(options: argparse.Namespace) -> AtlasParameters:
 
 
 def _build(options: argparse.Namespace) -> int:
-    home = Home.from_environment()
-    times = StageTimes()
-    with _as_job(options.job, home) as tell_store:
-
-        def note(progress: Progress) -> None:
-            times.note(progress)
-            tell_store(progress)
-
-        atlas = _build_with_bar(options, home, note, keep=True)
-        keys = stage_keys(atlas.problem_set, atlas.parameters).values()
-        if notice := Cache.from_home(home).stopgap_notice(keys):
-            print(f"warning: {notice}", file=sys.stderr)
-        print(json.dumps(_built_facts(atlas, times, home), indent=2) if options.json else _built_text(atlas, times))
+    home, times = Home.from_environment(), StageTimes()
+    atlas = _build_with_bar(options, home, times.note, keep=True)
+    if notice := stopgap_notice(atlas, home):
+        print(f"warning: {notice}", file=sys.stderr)
+    print(json.dumps(_built_facts(atlas, times, home), indent=2) if options.json else _built_text(atlas, times))
     return 0
 
 
@@ -264,23 +231,6 @@ def _built_facts(atlas: Atlas, times: StageTimes, home: Home) -> dict[str, objec
         "seconds": times.seconds,
         "cache": str(Cache.from_home(home).root),
     }
-
-
-@contextmanager
-def _as_job(job_id: str | None, home: Home) -> Iterator[Callable[[Progress], None]]:
-    """What passes progress on to the run store, and stops on request, for a build that was submitted as a job."""
-    if job_id is None:
-        yield lambda progress: None
-        return
-    with job_process(Store.open(home.store_url, create=False), job_id) as process:
-        process.begin()
-
-        def tell(progress: Progress) -> None:
-            process.check_stop()
-            process.progress(progress.fraction, 1.0, progress.message)
-
-        process.progress(0.0, 1.0, "loading the problems")
-        yield tell
 
 
 def _built_text(atlas: Atlas, times: StageTimes) -> str:
@@ -377,9 +327,7 @@ def _kept_rows(problem_set: ProblemSet, reference: str | None, home: Home) -> Se
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    home = Home.from_environment()
-    with _as_job(options.job, home):
-        prepare_encoder(options.model, home)
+    prepare_encoder(options.model, Home.from_environment())
     print(f"{options.model} is ready for search by meaning.")
     return 0
 

@@ -59,7 +59,7 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
     if step_time_s:
         parts.append(f"{significant(step_time_s)} s a step")
     if run.active:
-        if step_time_s and run.message == "training":
+        if step_time_s and run.phase == "training":
             parts.append(f"{duration(step_time_s * (run.total - run.done))} left")
         parts.append("waiting for its turn" if run.status == "queued" else run.message)
     else:

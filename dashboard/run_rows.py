@@ -7,7 +7,6 @@ from datetime import datetime
 import pandas as pd
 
 from dashboard.text import count, duration, shorten
-from training.backends import local
 from training.rewards import REWARDS
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
@@ -65,7 +64,7 @@ def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
     """
     found = []
     for backend in sorted({job.backend for job in jobs}):
-        turns = [job for job in reversed(jobs) if job.backend == backend and job.kind in local.ACCELERATOR_KINDS]
+        turns = [job for job in reversed(jobs) if job.backend == backend and job.accelerator]
         at_work = [job for job in turns if job.status in ("running", "stopping")]
         waiting = [job for job in turns if job.status == "queued"]
         found += [

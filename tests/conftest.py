@@ -95,6 +95,13 @@ def store(home: Home) -> Iterator[Store]:
 
 
 @pytest.fixture
+def own_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has jobs of the kind "code" (`tests/own_kinds`) known to the processes that are started, as of an installed package."""
+    root = Path(__file__).resolve().parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root / "own_kinds"), str(root.parent)]))
+
+
+@pytest.fixture
 def dashboard_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the dashboard, run in this process, read that home and remember nothing of another test's."""
     for name, value in home.environment().items():

@@ -14,13 +14,16 @@ import pytest
 
 from analysis import __main__ as command
 from analysis.__main__ import StageTimes, main
-from analysis.atlas import STAGES, Progress
-from training.command_line.terminal import check_ctrl_c, run_command
+from analysis.atlas import STAGES, AtlasParameters, Progress
+from analysis.jobs import BUILD, BuildSpec, build
 from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
+from training.jobs.__main__ import main as be_job
+from training.runs.launch import queue_job
 from training.store import Store
 from training.store.curation import save_subset
+from training.terminal import check_ctrl_c, run_command
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
 
@@ -188,9 +191,9 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 def test_ctrl_c_ends_quietly_with_130(home: Home, folder: Path) -> None:
     (folder / "train.jsonl").write_text("".join(ROW % (n, n) for n in range(20_000)))
     store = Store.open(home.store_url)
-    job = store.create_job("build", "map", {})[0]
+    job, _ = queue_job(store, home, BUILD, BuildSpec.of(str(folder), AtlasParameters()))
     build = subprocess.Popen(
-        [sys.executable, "-m", "analysis", "build", "--source", str(folder), "--job", job.id],
+        [sys.executable, "-m", "training.jobs", job.id],
         env=os.environ | home.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -229,16 +232,17 @@ def test_shipping_replaces_the_folder_and_what_was_in_it(tmp_path: Path, folder:
 
 def test_a_build_submitted_as_a_job_reports_to_the_store_and_ends_there(in_home: Home, folder: Path) -> None:
     store = Store.open(in_home.store_url)
-    job, _ = store.create_job("build", "map", {"source": str(folder)})
-    assert main(["build", "--source", str(folder), "--job", job.id]) == 0
+    job, _ = queue_job(store, in_home, BUILD, BuildSpec.of(str(folder), AtlasParameters()))
+    assert be_job([job.id]) == 0
     ended = store.job(job.id)
     assert (ended.status, ended.fraction) == ("finished", 1.0)
+    assert build(str(folder), AtlasParameters(), in_home, lambda progress: pytest.fail("not kept")).complete
 
 
 def test_a_failing_build_leaves_its_reason_in_the_store(in_home: Home, tmp_path: Path) -> None:
     store = Store.open(in_home.store_url)
-    job, _ = store.create_job("build", "map", {"source": str(tmp_path / "gone")})
-    assert main(["build", "--source", str(tmp_path / "gone"), "--job", job.id]) == 2
+    job, _ = queue_job(store, in_home, BUILD, BuildSpec.of(str(tmp_path / "gone"), AtlasParameters()))
+    assert be_job([job.id]) == 2
     assert "There is no source" in store.job(job.id).reason
     assert store.job(job.id).status == "failed"
 

@@ -127,7 +127,7 @@ def test_the_form_starts_an_evaluation_once_and_shows_it(run_id: str, store: Sto
     assert not test.exception
     assert "400 test problems, 400 completions in all." in words(test)
     button(test, "Measure").click().run()
-    assert submitted == [["-m", "training", "evaluate", "--job", "evaluate-1"]]
+    assert submitted == [["-m", "training.jobs", "evaluate-1"]]
     job = store.jobs("evaluate")[0]
     assert (job.spec["model"], job.spec["max_completion_length"]) == (store.checkpoints(run_id)[0].path, 160)
     assert button(test, "Under way").disabled
@@ -154,7 +154,7 @@ def test_a_stopped_evaluation_goes_on(measured: str, store: Store, monkeypatch: 
     test = run_app("evaluate", part="measure")
     button(test, "Go on").click().run()
     assert not test.exception
-    assert submitted == [["-m", "training", "evaluate", "--job", measured]]
+    assert submitted == [["-m", "training.jobs", measured]]
 
 
 class Answering(Playground):

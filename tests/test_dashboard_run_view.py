@@ -228,7 +228,7 @@ def test_a_stopped_run_is_resumed_from_a_checkpoint(
     test = run_app("runs", run=run_id, tab="Checkpoints")
     button(test, "Resume from step 5").click().run()
     assert not test.exception
-    assert submitted == [["-m", "training", "run", "--job", run_id]]
+    assert submitted == [["-m", "training.jobs", run_id]]
     assert store.last_rollout_step(run_id) == 5
 
 

@@ -21,9 +21,11 @@ from training.engines import hugging_face
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError
 from training.home import Home
 from training.jobs import output as after_run
-from training.jobs.output import OutputSpec, merged_folder, open_output, output_spec, produce, push_folder, queued_output
+from training.jobs.output import OUTPUT, OutputSpec, merged_folder, output_spec, push_folder
+from training.jobs.running import run_job
 from training.runs.deletion import delete_job
-from training.store import Store
+from training.runs.launch import queue_job
+from training.store import Job, Store
 from training.store.evaluations import EvaluationItem
 
 TOKEN = "hf_secretsecretsecret"
@@ -91,12 +93,17 @@ def outputs(model: Any, tokenizer: Any) -> torch.Tensor:
         return model(**tokenizer("Ada has 4 apples.", return_tensors="pt")).logits
 
 
+def made(store: Store, home: Home, spec: OutputSpec) -> Job:
+    """Its job, done in this process."""
+    return store.job(run_job(store, home, queue_job(store, home, OUTPUT, spec, name=spec.action)[0].id).job.id)
+
+
 @pytest.mark.parametrize("kind", ["adapter", "full"])
 def test_the_merged_model_is_the_trained_one_and_stands_alone(
     kind: str, runs: dict[str, str], store: Store, home: Home
 ) -> None:
     spec = output_spec(store, home, runs[kind], "merge")
-    told = produce(store, home, open_output(store, spec), spec)
+    told = made(store, home, spec).reason
     folder = merged_folder(home, runs[kind], 1)
     assert told == f"the model of step 1 is in {folder}"
     checkpoint = store.checkpoints(runs[kind])[-1].path
@@ -109,7 +116,7 @@ def test_the_merged_model_is_the_trained_one_and_stands_alone(
 
 def test_no_file_of_a_merged_model_names_a_folder_of_this_machine(runs: dict[str, str], store: Store, home: Home) -> None:
     spec = output_spec(store, home, runs["adapter"], "merge")
-    produce(store, home, open_output(store, spec), spec)
+    made(store, home, spec)
     folder = merged_folder(home, runs["adapter"], 1)
     texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix != ".safetensors"}
     here = (str(home.root), str(Path(__file__).resolve().parents[1]), str(Path.home()))
@@ -125,10 +132,9 @@ def test_no_file_of_a_merged_model_names_a_folder_of_this_machine(runs: dict[str
 def test_what_is_on_the_disk_is_not_overwritten(runs: dict[str, str], store: Store, home: Home, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
     spec = output_spec(store, home, runs["full"], "merge", out=str(tmp_path))
-    job = open_output(store, spec)
     with pytest.raises(ConfigError, match="is not empty"):
-        produce(store, home, job, spec)
-    assert store.job(job.id).status == "failed"
+        made(store, home, spec)
+    assert store.jobs("output", limit=1)[0].status == "failed"
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
@@ -150,8 +156,6 @@ def test_what_cannot_be_made_says_why_before_anything_starts(
     empty = store.create_job("train", "empty", {})[0].id
     with pytest.raises(CheckpointError, match="has no checkpoint"):
         output_spec(store, home, empty, "merge")
-    with pytest.raises(StoreError, match="makes nothing"):
-        queued_output(store, empty)
 
 
 @pytest.mark.usefixtures("command")
@@ -235,7 +239,7 @@ def test_a_gguf_file_is_made_by_unsloth_from_the_merged_model(
     monkeypatch.setattr(after_run, "engine_named", lambda name: None)
     monkeypatch.setattr(after_run, "missing_packages", lambda engine: ())
     spec = output_spec(store, home, runs["adapter"], "export", quantization="q8_0")
-    produce(store, home, open_output(store, spec), spec)
+    made(store, home, spec)
     folder = merged_folder(home, runs["adapter"], 1)
     assert loaded == [str(folder)]
     assert [path.name for path in (folder.parent / "gguf-1").iterdir()] == [f"{runs['adapter']}-step-1-model.Q8_0.gguf"]
@@ -243,9 +247,9 @@ def test_a_gguf_file_is_made_by_unsloth_from_the_merged_model(
 
 
 def test_a_run_is_not_deleted_while_something_is_made_of_it(runs: dict[str, str], store: Store, home: Home) -> None:
-    job = open_output(store, OutputSpec(run=runs["full"], action="merge", step=1))
-    with pytest.raises(StoreError, match="making exactly this"):
-        open_output(store, OutputSpec(run=runs["full"], action="merge", step=1))
+    spec = OutputSpec(run=runs["full"], action="merge", step=1)
+    job, _ = queue_job(store, home, OUTPUT, spec, name="merge")
+    assert queue_job(store, home, OUTPUT, spec, name="merge") == (job, False)
     with pytest.raises(StoreError, match="Something is being made"):
         delete_job(store, home, runs["full"])
     store.end(job.id, "stopped", "")

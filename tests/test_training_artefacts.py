@@ -18,14 +18,17 @@ from training.allowed import allowed_model
 from training.artefacts import MANIFEST, VARIABLE, Artefacts, check_url, fetch, is_complete, is_url, remove, stands_for
 from training.errors import ArtefactError, CheckpointError, ModelError
 from training.home import Home
-from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job
+from training.jobs import evaluate
+from training.jobs.evaluate import EVALUATE, evaluation_spec
+from training.jobs.running import run_job
 from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, model_on_this_disk, on_this_disk
 from training.models.checksums import write_checksums
 from training.models.uploads import Uploads
 from training.preflight.settings import check_artefacts
 from training.runs.deletion import delete_job
-from training.runs.launch import check_run
+from training.runs.launch import check_run, queue_job
 from training.store import Store
+from training.store.evaluations import complete_evaluations
 
 FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "part/inner.bin")
 
@@ -290,9 +293,10 @@ def test_a_run_goes_on_on_another_machine_and_its_checkpoint_is_measured_there(
     shutil.rmtree(home.job_folder(job.id))
     url = store.checkpoints(job.id)[-1].path
     spec = evaluation_spec(url, few_problems(), split="test", fraction=1.0, temperature=0, samples=1, max_completion_length=4)
-    problems = evaluated_problems(spec, few_problems())
-    evaluation = measure(store, home, open_job(store, spec, len(problems))[0], spec, problems)
-    assert evaluation is not None
+    monkeypatch.setattr(evaluate, "load_problems", lambda source, home: few_problems())
+    measured, _ = queue_job(store, home, EVALUATE, spec)
+    run_job(store, home, measured.id)
+    (evaluation,) = complete_evaluations(store, measured.id)
     assert len(evaluation.items) == 4
     delete_job(store, home, job.id)
     assert list((tmp_path / "shared").rglob("*.safetensors")) == []

@@ -23,7 +23,7 @@ from training.errors import BackendError, UnreachableError
 from training.home import Home
 from training.store import Job, Store
 
-COMMAND = ["-m", "training", "run", "--job", "demo-1"]
+COMMAND = ["-m", "training.jobs", "demo-1"]
 
 
 def queued(store: Store, name: str = "demo", **spec: object) -> Job:
@@ -41,7 +41,7 @@ def test_a_run_is_submitted_under_its_own_id_with_what_it_needs(store: Store, ho
     fake_backend(cluster, home, environment={"HF_HOME": "/shared"}, gpus=2).submit(queued(store), COMMAND)
     (asked,) = cluster.asked
     assert asked.name == "demo-1"
-    assert asked.entrypoint == "python -m training.backends.entry -m training run --job demo-1"
+    assert asked.entrypoint == "python -m training.backends.entry -m training.jobs demo-1"
     assert (asked.gpus, asked.resources) == (2, {"accelerator_type:A100": 0.001})
     assert asked.variables["HF_HOME"] == "/shared"
     assert asked.variables["GRPO_ATLAS_HOME"] == "~/grpo-atlas"
@@ -223,7 +223,7 @@ def test_the_command_line_lists_backends_and_starts_runs_on_them(
     assert capsys.readouterr().out.splitlines()[1].split(maxsplit=2)[:2] == ["a100", "free"]
     assert main(["launch", "--preset", "demo", "--backend", "a100"]) == 0
     assert capsys.readouterr().out == "run_id: demo-1\n"
-    assert cluster.asked[0].entrypoint.endswith("-m training run --job demo-1")
+    assert cluster.asked[0].entrypoint.endswith("-m training.jobs demo-1")
     assert main(["backends", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[1]["waiting"] == ["demo-1"]
     cluster.becomes("demo-1", "FAILED", "no room")

@@ -11,8 +11,10 @@ from training.backends.ray import RayBackend
 from training.errors import StoreError
 from training.home import Home
 from training.jobs.job_process import job_process
+from training.jobs.train.job import TRAIN
+from training.presets import load_preset
 from training.runs import launch, reconciling
-from training.runs.launch import resume_run, stop_run, submit_job
+from training.runs.launch import launch_job, resume_run, stop_run
 from training.runs.reconciling import MISSING_FOR_S, BackOff, reconcile
 from training.store import Job, Store
 
@@ -50,9 +52,7 @@ def job(store: Store, home: Home, backend: RayBackend) -> Job:
 
 
 def submit(store: Store, home: Home, name: str = "demo") -> str:
-    return submit_job(
-        store, home, kind="train", name=name, spec={"n": name}, module="training", arguments=["run"], backend="a100"
-    )
+    return launch_job(store, home, TRAIN, load_preset("demo", [f"preset={name}"]), name=name, backend="a100")
 
 
 def come_up(store: Store, job: Job) -> None:
@@ -64,7 +64,7 @@ def test_a_run_that_waits_on_a_cluster_for_a_day_is_queued(store: Store, home: H
     clock.now += 86_400
     reconcile(store, home)
     assert store.job(job.id).status == "queued"
-    assert [waiting.id for waiting in store.queue("a100", ("train",))] == [job.id]
+    assert [waiting.id for waiting in store.queue("a100")] == [job.id]
 
 
 def test_a_job_that_failed_before_it_could_say_so_fails_with_the_end_of_its_log(

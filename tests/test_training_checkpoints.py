@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
-from training.command_line.terminal import EXIT_ERROR
 from training.errors import CheckpointError
 from training.home import Home
 from training.jobs.train.resuming import saving
 from training.models.checkpoints import checkpoint_to_resume, delete_unrecorded, keep_newest
 from training.runs.launch import resume_run
 from training.store import Store
+from training.terminal import EXIT_ERROR
 
 FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 

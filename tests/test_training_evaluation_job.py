@@ -10,19 +10,18 @@ import pytest
 from training.backends.local import LocalBackend
 from training.data.problems import ProblemSet, load_problems
 from training.engines import Message
-from training.errors import ConfigError, SourceError, StoreError
+from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import BATCH_SIZE
 from training.home import Home
 from training.jobs import evaluate as evaluation_job
 from training.jobs.evaluate import (
+    EVALUATE,
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
-    measure,
-    open_job,
-    queued_measurement,
 )
-from training.runs.launch import launch_evaluation
+from training.jobs.running import run_job
+from training.runs.launch import launch_evaluation, queue_job
 from training.store import Store
 from training.store.evaluations import complete_evaluations
 
@@ -72,25 +71,25 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
         return [("<answer>5</answer>", 9) for _ in prompts]
 
     monkeypatch.setattr(evaluation_job, "_completer", lambda spec, home: complete)
-    job, _ = open_job(store, spec, len(problems))
-    assert measure(store, home, job, spec, problems) is None
+    job, _ = queue_job(store, home, EVALUATE, spec, total=len(problems))
+    run_job(store, home, job.id)
     assert (store.job(job.id).status, store.job(job.id).done) == ("stopped", BATCH_SIZE)
     assert complete_evaluations(store, job.id) == []
 
-    again, waits = open_job(store, spec, len(problems))
+    again, waits = queue_job(store, home, EVALUATE, spec)
     assert (again.id, again.done, waits) == (job.id, BATCH_SIZE, True)
-    evaluation = measure(store, home, again, spec, problems)
-    assert evaluation is not None
+    run_job(store, home, job.id)
+    (evaluation,) = complete_evaluations(store, job.id)
     assert asked == [problem.question for problem in problems]
     assert [item.problem_id for item in evaluation.items] == [problem.id for problem in problems]
     assert store.job(job.id).status == "finished"
-    assert open_job(store, spec, len(problems))[0].id != job.id, "a finished one is measured anew"
+    assert queue_job(store, home, EVALUATE, spec)[0].id != job.id, "a finished one is measured anew"
 
 
-def test_what_is_being_measured_is_not_measured_twice(store: Store, spec: EvaluationSpec) -> None:
-    job, waits = open_job(store, spec, 100)
+def test_what_is_being_measured_is_not_measured_twice(store: Store, home: Home, spec: EvaluationSpec) -> None:
+    job, waits = queue_job(store, home, EVALUATE, spec)
     assert waits
-    assert open_job(store, spec, 100) == (job, False)
+    assert queue_job(store, home, EVALUATE, spec) == (job, False)
 
 
 def test_a_setting_out_of_range_is_named(demo: ProblemSet) -> None:
@@ -110,7 +109,7 @@ def test_launching_an_evaluation_starts_one_process_and_a_stopped_one_goes_on(
 ) -> None:
     job_id = launch_evaluation(store, home, spec)
     assert launch_evaluation(store, home, spec) == job_id
-    command = ["-m", "training", "evaluate", "--job", job_id]
+    command = ["-m", "training.jobs", job_id]
     assert submitted == [command]
     assert (store.job(job_id).status, store.job(job_id).total) == ("queued", 100)
 
@@ -131,12 +130,6 @@ def test_the_process_of_an_evaluation_reads_all_that_it_measures_from_the_store(
 
     monkeypatch.setattr(evaluation_job, "_completer", lambda spec, home: complete)
     job_id = launch_evaluation(store, home, spec)
-    assert measure(store, home, *queued_measurement(store, home, job_id)) is not None
+    run_job(store, home, job_id)
     assert store.job(job_id).status == "finished"
     assert [turn["content"] for turn in asked] == ["Count.", demo.of_split("test")[0].question]
-
-
-def test_a_training_run_is_no_evaluation(store: Store, home: Home) -> None:
-    run = store.create_job("train", "demo", {})[0]
-    with pytest.raises(StoreError, match="is no evaluation"):
-        queued_measurement(store, home, run.id)

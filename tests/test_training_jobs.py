@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.own_kinds.kinds import CODE, CodeSpec
 from training.backends import local
 from training.errors import (
     AtlasError,
@@ -24,14 +25,16 @@ from training.errors import (
 from training.home import Home
 from training.jobs.job_process import JobProcess, StopRequested, _beat, job_process
 from training.processes import identify
-from training.runs.launch import backend_named, resume_run, submit_job
+from training.runs.launch import backend_named, launch_job, resume_run
 from training.store import HEARTBEAT_S, Job, Store, schema
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("own_kinds")]
+
+HELP = CodeSpec(code="import platform; print(platform.platform(), flush=True)")
 
 
 def queued(store: Store, name: str = "demo") -> Job:
-    return store.create_job("train", name, {"name": name})[0]
+    return store.create_job("train", name, {"name": name}, accelerator=True)[0]
 
 
 def wait_for(store: Store, job_id: str, *statuses: str) -> Job:
@@ -182,14 +185,14 @@ def test_what_a_disk_refuses_a_job_becomes_the_reason_with_the_file_and_what_to_
 
 def test_a_new_job_takes_no_folder_that_is_there_though_the_store_does_not_know_it(store: Store, home: Home) -> None:
     (home.runs / "Help-7").mkdir()
-    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    job_id = launch_job(store, home, CODE, HELP, name="help")
     assert job_id == "help-8"
 
 
 def test_nothing_is_queued_where_the_home_cannot_be_written(store: Store, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Home, "why_unwritable", lambda home: "No space left on device")
     with pytest.raises(HomeError, match="No space left"):
-        submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+        launch_job(store, home, CODE, HELP, name="help")
     assert store.jobs() == []
 
 
@@ -201,7 +204,7 @@ def test_an_end_that_the_store_cannot_take_is_an_error_with_the_reason(store: St
 
 
 def test_a_submitted_job_runs_detached_and_its_output_is_the_log(store: Store, home: Home) -> None:
-    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+    job_id = launch_job(store, home, CODE, HELP, name="help")
     backend = backend_named("local", home)
     for _ in range(6000):
         if backend.logs(store.job(job_id)):
@@ -215,8 +218,8 @@ def test_a_job_inherits_the_environment_but_not_what_lets_people_act(
 ) -> None:
     monkeypatch.setenv("GRPO_ATLAS_TOKEN", "sixteen-letters-of-it")
     monkeypatch.setenv("HF_TOKEN", "for-the-hub")
-    arguments = ["-n1", "-r1", "import os; print(os.environ.get('HF_TOKEN'), 'GRPO_ATLAS_TOKEN' in os.environ)"]
-    job_id = submit_job(store, home, kind="build", name="variables", spec={}, module="timeit", arguments=arguments)
+    code = CodeSpec(code="import os; print(os.environ.get('HF_TOKEN'), 'GRPO_ATLAS_TOKEN' in os.environ, flush=True)")
+    job_id = launch_job(store, home, CODE, code)
     backend = backend_named("local", home)
     for _ in range(6000):
         if "for-the-hub" in (log := backend.logs(store.job(job_id))):
@@ -229,7 +232,7 @@ def test_a_folder_that_cannot_be_written_fails_the_job_with_the_remedy(store: St
     home.runs.rmdir()
     home.runs.write_text("in the way")
     with pytest.raises(BackendError, match="can be written"):
-        submit_job(store, home, kind="build", name="help", spec={}, module="platform", arguments=[])
+        launch_job(store, home, CODE, HELP, name="help")
     assert store.job("help-1").status == "failed"
 
 
@@ -297,7 +300,7 @@ def test_a_job_whose_process_is_gone_is_lost_at_once_though_its_number_was_given
 
 
 def test_the_process_of_a_submitted_job_is_known_before_it_comes_up(store: Store, home: Home) -> None:
-    job_id = submit_job(store, home, kind="build", name="help", spec={}, module="timeit", arguments=["-n1", "-r1", "input()"])
+    job_id = launch_job(store, home, CODE, CodeSpec(code="input()"))
     assert store.job(job_id).process
     assert (store.job(job_id).worker, store.requeue(wait_for(store, job_id, "lost").id).process) == ("", "")
 

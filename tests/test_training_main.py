@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
-from training.command_line.terminal import run_command
 from training.rewards import REWARDS
+from training.terminal import run_command
 
 
 @pytest.fixture(autouse=True)

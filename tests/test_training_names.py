@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.own_kinds.kinds import CODE, CodeSpec
 from tests.test_training_checkpoints import save
 from training.__main__ import main
 from training.artefacts import MANIFEST, Artefacts, fetch, remove_copies
 from training.backends import local
 from training.backends.configuration import load_backends
-from training.command_line.terminal import EXIT_ERROR
 from training.config import RunConfig, parse_config, stored_config
 from training.data.problems import load_problems
 from training.errors import ArtefactError, ConfigError, StoreError
@@ -21,10 +21,11 @@ from training.models.checkpoints import keep_newest, model_on_this_disk
 from training.names import as_title, is_component, is_name, is_title
 from training.presets import load_preset, save_preset
 from training.runs.deletion import belongings_of, delete_job
-from training.runs.launch import submit_job
+from training.runs.launch import launch_job
 from training.store import Store, schema
 from training.store.curation import SubsetError, save_subset
 from training.store.job_search import RunFilter, find_runs
+from training.terminal import EXIT_ERROR
 
 HOSTILE = (
     "../../victim/evil",
@@ -67,7 +68,7 @@ def test_a_hostile_name_is_refused_wherever_names_enter(name: str, store: Store,
     with pytest.raises(StoreError):
         store.create_job("train", name, {})
     with pytest.raises(StoreError):
-        submit_job(store, home, kind="build", name=name, spec={}, module="analysis", arguments=[])
+        launch_job(store, home, CODE, CodeSpec(code=""), name=name)
     with pytest.raises(ConfigError):
         save_preset(load_preset("demo"), name, home.presets)
     assert store.jobs() == []
@@ -108,7 +109,7 @@ def test_a_process_that_cannot_be_started_at_all_leaves_no_queued_row(
 
     monkeypatch.setattr(local.LocalBackend, "submit", fail)
     with pytest.raises(Exception, match="embedded null byte"):
-        submit_job(store, home, kind="build", name="map", spec={}, module="analysis", arguments=["--source", "a\0b"])
+        launch_job(store, home, CODE, CodeSpec(code=""))
     assert [job.status for job in store.jobs()] == ["failed"]
 
 

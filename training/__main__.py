@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import get_args
 
 from training.command_line import commands, model_commands
-from training.command_line.terminal import run_command
 from training.config import RunConfig
 from training.groups import Scale
 from training.jobs.output import QUANTIZATIONS
 from training.options import Parser
 from training.presets import preset_paths
 from training.store import LOCAL
+from training.terminal import run_command
 
 _LISTED = 200
 """Runs that `list` shows unless it is told otherwise."""
@@ -96,9 +96,6 @@ def _add_launching(to: _Subcommands) -> None:
         "The presets; with a name all its settings, explained, as a file to change.",
     )
     command.add_argument("preset", nargs="?", help="a preset, or a TOML file")
-
-    command = _add(to, "run", commands.run_training, "The training process itself; `launch` and `resume` start it.")
-    command.add_argument("--job", required=True, metavar="RUN", help="the queued run")
 
     command = _add(to, "backends", commands.show_backends, "Where runs may go: each one's state, free GPUs and queue.")
     command.add_argument("--json", action="store_true", help="print as JSON")
@@ -192,7 +189,6 @@ def _add_measuring(to: _Subcommands) -> None:
     command.add_argument("--samples", type=_count, default=1, metavar="K", help="completions a problem, for pass@k")
     command.add_argument("--max-completion-length", type=_count, default=200, metavar="TOKENS")
     command.add_argument("--vllm", action="store_true", help="generate with vLLM, on a GPU")
-    command.add_argument("--job", metavar="ID", help="the process of a queued evaluation, whose settings stand in the store")
     command.add_argument("--json", action="store_true", help="print as JSON")
 
     command = _add(to, "score", model_commands.score, "Score completions by every reward function, unweighted.")
@@ -226,9 +222,6 @@ def _add_outputs(to: _Subcommands) -> None:
         out="the folder for the file; in the run's own if not given",
     )
     command.add_argument("--quantization", choices=QUANTIZATIONS, default=QUANTIZATIONS[0], help="the number format")
-
-    command = _add(to, "output", model_commands.make_output, "The process of a merge, push or export that a page has started.")
-    command.add_argument("--job", required=True, metavar="ID", help="the queued job")
 
 
 def _share(text: str) -> float:

@@ -1,15 +1,14 @@
 """The map of a source: shown as far as it is built, with the offer to build it, the build under way, or why it failed."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Literal
 
 import streamlit as st
 
 from analysis.atlas import Atlas, AtlasParameters
+from analysis.jobs import BUILD, BuildSpec
 from dashboard import data
 from dashboard.access import acts
-from dashboard.actions import submit_job
+from dashboard.actions import launch_job
 from dashboard.components.errors import boundary, fragment, render_error
 from dashboard.components.sidebar import job_line
 from dashboard.state import State
@@ -69,15 +68,8 @@ def start_build(problems: ProblemSet, parameters: AtlasParameters) -> str:
 
 
 def _start(source: str, parameters: AtlasParameters, name: str) -> str:
-    return submit_job(
-        data.store(),
-        data.home(),
-        kind="build",
-        name=as_title(f"map of {name}"),
-        spec=_spec(source, parameters),
-        module="analysis",
-        arguments=["build", "--source", source, *_flags(parameters)],
-    )
+    spec = BuildSpec.of(source, parameters)
+    return launch_job(data.store(), data.home(), BUILD, spec, name=as_title(f"map of {name}"))
 
 
 def _render_fetch(parameters: AtlasParameters) -> None:
@@ -174,14 +166,5 @@ def _stages(source: str, parameters: AtlasParameters) -> int:
 
 
 def _latest_build(source: str, parameters: AtlasParameters) -> Job | None:
-    return data.readable(lambda store: newest_with(store, "build", _spec(source, parameters)), None)
-
-
-def _spec(source: str, parameters: AtlasParameters) -> dict[str, object]:
-    return {"source": source} | asdict(parameters)
-
-
-def _flags(parameters: AtlasParameters) -> Sequence[str]:
-    """The command line's options for parameters that are not the default."""
-    chosen = asdict(parameters).items() - asdict(AtlasParameters()).items()
-    return [part for name, value in sorted(chosen) for part in (f"--{name.replace('_', '-')}", str(value))]
+    spec = BuildSpec.of(source, parameters).model_dump()
+    return data.readable(lambda store: newest_with(store, BUILD.kind, spec), None)

@@ -6,10 +6,11 @@ import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
 from analysis.embed import TFIDF
+from analysis.jobs import PREPARE, PrepareSpec
 from analysis.outcomes import outcome
 from dashboard import data, filters, map_data
 from dashboard.access import may_act, way_in
-from dashboard.actions import submit_job
+from dashboard.actions import launch_job
 from dashboard.colourings import COLOURINGS, available
 from dashboard.components.build_progress import start_build
 from dashboard.components.errors import boundary, fragment, render_error
@@ -185,8 +186,8 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
 
 def _render_preparing(model: str) -> None:
     """The model is not ready for queries: have a job make it so."""
-    spec = {"prepare": model}
-    job = newest_with(data.store(), "build", spec)
+    spec = PrepareSpec(model=model)
+    job = newest_with(data.store(), PREPARE.kind, spec.model_dump())
     if job is not None and not job.active and job.status != "finished":
         render_error("Search by meaning is not possible now.", job.reason)
         return
@@ -194,15 +195,7 @@ def _render_preparing(model: str) -> None:
         st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
         return
     if job is None or not job.active:
-        submit_job(
-            data.store(),
-            data.home(),
-            kind="build",
-            name="search by meaning",
-            spec=spec,
-            module="analysis",
-            arguments=["prepare", "--model", model],
-        )
+        launch_job(data.store(), data.home(), PREPARE, spec, name="search by meaning")
 
     def wait() -> None:
         if map_data.search_is_ready(model):

@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from training.home import Home
+from training.jobs.train.job import TRAIN
 from training.presets import load_preset
-from training.runs.launch import launch_run, submit_job
+from training.runs.launch import launch_job, launch_run
 from training.store import Store
 
 pytestmark = pytest.mark.browser
@@ -47,8 +48,8 @@ def test_two_tabs_see_one_run_stop_go_on_and_end_in_a_report(start_app: Callable
 def test_a_run_that_fails_says_why_and_what_to_do(start_app: Callable[..., str], page: Page, tmp_path: Path) -> None:
     home = Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)})
     store = Store.open(home.store_url)
-    spec = load_preset("demo", ["model=/no/such/model", "source=demo"]).model_dump(mode="json")
-    run_id = submit_job(store, home, kind="train", name="demo", spec=spec, module="training", arguments=["run"], total=60)
+    config = load_preset("demo", ["model=/no/such/model", "source=demo"])
+    run_id = launch_job(store, home, TRAIN, config, name="demo", total=60)
     page.goto(f"{start_app(tmp_path)}/runs?run={run_id}")
     expect(page.get_by_text("'/no/such/model'", exact=False).first).to_be_visible(timeout=RUN_TIMEOUT_MS)
     expect(page.get_by_text("Resume goes on from the latest checkpoint", exact=False)).to_be_visible()

@@ -20,10 +20,11 @@ from training.backends.ray import RayBackend
 from training.config import RunConfig
 from training.errors import BackendError
 from training.home import Home
+from training.jobs.train.job import TRAIN
 from training.jobs.train.outbox import NAME as OUTBOX
 from training.rewards import REWARDS
 from training.rewards.own import register_own_rewards
-from training.runs.launch import backend_named, backend_state, resume_run, stop_run, submit_job
+from training.runs.launch import backend_named, backend_state, launch_job, resume_run, stop_run
 from training.runs.reconciling import reconcile
 from training.store import Job, Store
 
@@ -155,17 +156,7 @@ def config(seed: int, steps: int) -> RunConfig:
 
 
 def submit(store: Store, home: Home, run: RunConfig, backend: str = "a100") -> str:
-    return submit_job(
-        store,
-        home,
-        kind="train",
-        name="demo",
-        spec=run.model_dump(mode="json"),
-        module="training",
-        arguments=["run"],
-        backend=backend,
-        total=run.max_steps,
-    )
+    return launch_job(store, home, TRAIN, run, name="demo", backend=backend, total=run.max_steps)
 
 
 def wait_until(store: Store, home: Home, job_id: str, reached: Callable[[Job], bool]) -> Job:
@@ -267,7 +258,7 @@ def submit_again(store: Store, home: Home, job_id: str) -> int:
     """A second submission of a run that is under way; how many jobs of it Ray knows then."""
     backend = backend_named("a100", home)
     assert isinstance(backend, RayBackend)
-    backend.submit(store.job(job_id), ["-m", "training", "run", "--job", job_id])
+    backend.submit(store.job(job_id), ["-m", "training.jobs", job_id])
     return sum(submission.metadata.get("grpo_atlas_run") == job_id for submission in backend._cluster().submissions())
 
 

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from tests.faults.conftest import PATIENCE_S, Cli, wait_for_job
+from tests.own_kinds.kinds import CODE, CodeSpec
 from training.home import Home
 from training.processes import state_of
-from training.runs.launch import submit_job
+from training.runs.launch import launch_job
 from training.store import Job, Store
 
 REWARDS = """
@@ -153,10 +154,9 @@ def test_a_measurement_that_is_stuck_is_ended_too(
     assert store.job("evaluate-1").status == "stopped"
 
 
-@pytest.mark.parametrize("kind", ["build", "output"])
-def test_other_jobs_that_are_stuck_are_ended_too(kind: str, store: Store, home: Home, cli: Cli) -> None:
-    code = "import time; time.sleep(3600)"
-    job_id = submit_job(store, home, kind=kind, name=kind, spec={}, module="timeit", arguments=["-n1", "-r1", code])
+@pytest.mark.usefixtures("own_kinds")
+def test_other_jobs_that_are_stuck_are_ended_too(store: Store, home: Home, cli: Cli) -> None:
+    job_id = launch_job(store, home, CODE, CodeSpec(code="import time; time.sleep(3600)"))
     process = store.job(job_id).process
     assert state_of(process) == "alive"
     assert cli("stop", job_id, "--force").returncode == 0

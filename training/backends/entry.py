@@ -1,6 +1,6 @@
 """The first thing a job on a cluster does: take its private variables, then become `python <arguments>`.
 
-    python -m training.backends.entry -m training run --job demo-1
+    python -m training.backends.entry -m training.jobs demo-1
 
 Private variables (the store's address with its password, tokens) are no variables of Ray's `runtime_env`, which Ray logs and
 shows. They come in a file of their own, which is deleted here, and go on in this process's environment.

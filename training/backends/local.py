@@ -19,9 +19,7 @@ from training.errors import BackendError, StoreAwayError, StoreError, StoreFaile
 from training.home import Home, inherited_environment
 from training.machines import Machine, this_machine
 from training.processes import end, identify, state_of
-from training.store import LOCAL, Job, JobKind, Store
-
-ACCELERATOR_KINDS: tuple[JobKind, ...] = ("train", "evaluate")
+from training.store import LOCAL, Job, Store
 
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
 """Jobs give way to the dashboard and the browser that watch them."""
@@ -45,9 +43,9 @@ class LocalBackend:
         runs = self._home.runs
         if not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
             return BackendState("unreachable", reason=f"The folder {runs} cannot be written.")
-        active = store.active_jobs(ACCELERATOR_KINDS, LOCAL)
-        running = tuple(job.id for job in reversed(active) if job.status != "queued")
-        waiting = tuple(job.id for job in reversed(active) if job.status == "queued")
+        active = store.accelerator_jobs(LOCAL)
+        running = tuple(job.id for job in active if job.status != "queued")
+        waiting = tuple(job.id for job in active if job.status == "queued")
         return BackendState("busy" if active else "free", running, waiting)
 
     def machine(self) -> Machine:
@@ -142,7 +140,7 @@ def _lock_file(home: Home) -> IO[str]:
 
 def _is_next(store: Store, job: Job | None) -> bool:
     try:
-        queue = store.queue(LOCAL, ACCELERATOR_KINDS)
+        queue = store.queue(LOCAL)
     except StoreAwayError:  # whose turn it is cannot be known
         return False
     return not queue or (job is not None and queue[0].seq >= job.seq)

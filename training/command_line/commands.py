@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training.backends import local
 from training.command_line.outputs import (
     backend_line,
     comparison_facts,
@@ -24,18 +23,12 @@ from training.command_line.outputs import (
     evaluation_size,
     health_lines,
 )
-from training.config import stored_config
-from training.data.problems import load_problems
-from training.engines import engine_named
 from training.errors import ConfigError, SourceError, StoreFailedError, shown
 from training.files import replace_file
 from training.home import Home
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
-from training.jobs.job_process import job_process
-from training.jobs.train.distributed import Workers, room_for, train_on_workers
-from training.jobs.train.tracking import tracked
 from training.names import is_name
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
@@ -46,9 +39,7 @@ from training.runs import launch
 from training.runs.deletion import belongings_line, belongings_of, check_deletable, delete_job, open_store, unknown_runs
 from training.runs.reconciling import Reconciler, reconcile
 from training.store import LOCAL, Job, Store
-from training.store.curation import restrict
 from training.store.evaluations import complete_evaluations
-from training.store.patience import patiently
 
 _WAIT_POLL_S = 0.5
 
@@ -109,34 +100,6 @@ def _described(path: Path) -> str:
     except ConfigError as error:
         return f"cannot be used. {error.problem}"
     return preset_description(path)
-
-
-def run_training(options: argparse.Namespace) -> int:
-    """Be the training process of a queued run."""
-    home, store = patiently(open_for_job)
-    with (
-        job_process(store, options.job) as process,
-        local.accelerator(home, store, process.job, process.check_stop),
-        room_for(Workers.from_environment(), process.check_stop) as workers,
-    ):
-        process.check_stop()
-        process.begin()
-        process.progress(process.job.done, process.job.total, "starting")
-        register_own_rewards(home.rewards)
-        config = stored_config(process.job.spec)
-        problem_set = load_problems(config.source, home)
-        if config.subset:
-            problem_set = restrict(problem_set, store, config.subset)
-        folder = home.job_folder(process.job.id)
-        if workers.count > 1:
-            train_on_workers(config, problem_set, process, home, folder, workers)
-            return 0
-        engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
-        from training.jobs.train.grpo import train
-
-        with tracked(config, store, process.job, folder):
-            train(config, problem_set, process, folder)
-    return 0
 
 
 def show_backends(options: argparse.Namespace) -> int:
@@ -294,15 +257,6 @@ def open_here(*, rewards: bool = True) -> tuple[Home, Store]:
     if notice := unknown_runs(store, home):
         print(f"warning: {notice}", file=sys.stderr)
     return home, store
-
-
-def open_for_job() -> tuple[Home, Store]:
-    """The same for a job's own process: the store is there, as the job is in it.
-
-    Own reward functions become known within the job, so that what is wrong with them is on record as its reason.
-    """
-    home = Home.from_environment()
-    return home, Store.open(home.store_url, create=False)
 
 
 def _reconcile(store: Store, home: Home) -> None:

@@ -11,36 +11,37 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from training.command_line.commands import open_for_job, open_here
+from training.command_line.commands import open_here
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.data.problems import load_problems
 from training.data.rows import BadRow, parse_json, read_lines
 from training.errors import SourceError, StoreError, shown
 from training.home import Home
 from training.jobs import output as after_run
-from training.jobs.evaluate import evaluated_problems, evaluation_spec, measure, open_job, queued_measurement
+from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
+from training.jobs.running import run_job
 from training.paths import reason
 from training.rewards import score_completion
 from training.rewards.adversarial import check_cases, print_bench
 from training.rewards.own import register_own_rewards
+from training.runs.launch import queue_job
+from training.store.evaluations import complete_evaluations
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Measure a model here and now, or be the process of a queued measurement: 1 if it was stopped."""
-    if options.job:
-        home, store = open_for_job()
-        return 0 if measure(store, home, *queued_measurement(store, home, options.job)) else 1
+    """Measure a model here and now: 1 if it was stopped."""
     home, store = open_here()
     problem_set = load_problems(options.source, home)
     settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
     spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
     problems = evaluated_problems(spec, problem_set)
-    job, waits = open_job(store, spec, len(problems))
+    job, waits = queue_job(store, home, EVALUATE, spec, total=len(problems))
     if not waits:
         raise StoreError(f"{job.id} is measuring exactly this.", f"See it with `python -m training show {job.id}`.")
     if job.done:
         print(f"going on with {job.id}, {job.done:,.0f} of {len(problems):,} problems are done", file=sys.stderr)
-    evaluation = measure(store, home, job, spec, problems)
+    run_job(store, home, job.id)
+    evaluation = next(iter(complete_evaluations(store, job.id)), None)
     if evaluation is None:
         print(f"{job.id} was stopped; the same command goes on with it", file=sys.stderr)
         return 1
@@ -79,7 +80,10 @@ def _make(options: argparse.Namespace, action: after_run.Action, **settings: Any
     if action == "push" and not options.yes and not _confirmed(spec):
         print("Nothing was pushed.")
         return 1
-    print(after_run.produce(store, home, after_run.open_output(store, spec), spec))
+    job, waits = queue_job(store, home, after_run.OUTPUT, spec, name=action)
+    if not waits:
+        raise StoreError(f"{job.id} is making exactly this.", "Wait for it.")
+    print(run_job(store, home, job.id).reason)
     return 0
 
 
@@ -90,13 +94,6 @@ def _confirmed(spec: after_run.OutputSpec) -> bool:
         print("Confirm with --yes.")
         return False
     return input("Push? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def make_output(options: argparse.Namespace) -> int:
-    """Be the process of a queued merge, push or export."""
-    home, store = open_for_job()
-    print(after_run.produce(store, home, *after_run.queued_output(store, options.job)))
-    return 0
 
 
 def score(options: argparse.Namespace) -> int:

@@ -1,28 +1,24 @@
 """Measuring a model outside a run: what is to be measured, as data, and the job that does it and survives a kill."""
 
-from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from training.backends import local
 from training.data.problems import Problem, ProblemSet, load_problems
 from training.engines import Complete
-from training.errors import ConfigError, ModelError, SourceError, StoreError
+from training.errors import ConfigError, ModelError, SourceError
 from training.evaluation.evaluate import evaluate_model
 from training.home import DEMO_MODEL, Home
-from training.jobs.job_process import JobProcess, job_process
+from training.jobs.job_process import JobProcess
+from training.jobs.kinds import JobType
 from training.models.checkpoints import model_on_this_disk
 from training.paths import parse_path
 from training.prompts import SYSTEM_PROMPT
-from training.rewards.own import register_own_rewards
 from training.store import Job, Store
 from training.store.evaluations import (
-    Evaluation,
     add_items,
     complete_evaluation,
-    complete_evaluations,
     open_evaluation,
 )
 from training.store.job_search import newest_with
@@ -99,70 +95,37 @@ def evaluated_problems(spec: EvaluationSpec, problem_set: ProblemSet) -> tuple[P
     return problems[: max(1, round(len(problems) * spec.fraction))]
 
 
-def open_job(store: Store, spec: EvaluationSpec, total: int, taken: Collection[str] = ()) -> tuple[Job, bool]:
-    """(the job of a spec, whether it waits for a process): it does not while a job measures exactly this.
-
-    It is a new one, or the newest equal one if that was stopped, failed or lost half way.
-
-    Args:
-        taken: as of `Store.create_job`.
-    """
-    newest = measured_before(store, spec)
-    if newest is not None and newest.active:
-        return newest, False
-    if newest is not None and newest.status != "finished":
-        return store.requeue(newest.id), True
-    return store.create_job("evaluate", "evaluate", spec.model_dump(), total=total, taken=taken)
-
-
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:
     """The newest job of an equal spec, whatever became of it."""
-    return newest_with(store, "evaluate", spec.model_dump())
+    return newest_with(store, EVALUATE.kind, spec.model_dump())
 
 
-def queued_measurement(store: Store, home: Home, job_id: str) -> tuple[Job, EvaluationSpec, tuple[Problem, ...]]:
-    """What the process of a queued job measures: (the job, its spec, the spec's problems).
+def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
+    """Measure as the job, in this process. What an earlier process of the job measured is not measured again.
 
     Raises:
-        StoreError: there is no such job, or it is no evaluation.
+        StopRequested: the job was asked to stop; every batch that was measured is on record.
         SourceError: its problems cannot be loaded any more.
-    """
-    job = store.job(job_id)
-    if job.kind != "evaluate":
-        raise StoreError(f"{job_id} is no evaluation.", "Training runs are started by `python -m training run`.")
-    spec = EvaluationSpec.model_validate(job.spec)
-    return job, spec, evaluated_problems(spec, load_problems(spec.source, home))
-
-
-def measure(store: Store, home: Home, job: Job, spec: EvaluationSpec, problems: Sequence[Problem]) -> Evaluation | None:
-    """Measure as the job, in this process, when its turn on the accelerator has come.
-
-    Returns the complete evaluation, or None if the job was asked to stop.
-
-    Every batch is recorded when it is done. What an earlier process of the job measured is not measured again.
-
-    Raises:
         ModelError: the model cannot be loaded.
         ArtefactError: it is an uploaded checkpoint and cannot be fetched.
-        RewardError: an own reward function cannot be used, or gives no score.
+        RewardError: a reward function gives no score.
     """
-    with job_process(store, job.id) as process, local.accelerator(home, store, job, process.check_stop):
-        process.begin()
-        register_own_rewards(home.rewards)
-        evaluation = process.patiently(lambda: open_evaluation(store, job.id, spec.split, 0, spec.split))
-        evaluate_model(
-            _completer(spec, home),
-            problems,
-            system_prompt=spec.system_prompt,
-            max_completion_length=spec.max_completion_length,
-            temperature=spec.temperature,
-            report=partial(_report, process, spec.samples, len(problems)),
-            samples=spec.samples,
-            done=evaluation.done,
-            keep=lambda items: process.patiently(lambda: add_items(store, evaluation, items)),
-        )
-        process.patiently(lambda: complete_evaluation(store, evaluation))
-    return next(iter(complete_evaluations(store, job.id)), None)
+    store = process.store
+    problems = evaluated_problems(spec, load_problems(spec.source, home))
+    process.begin()
+    evaluation = process.patiently(lambda: open_evaluation(store, process.job.id, spec.split, 0, spec.split))
+    evaluate_model(
+        _completer(spec, home),
+        problems,
+        system_prompt=spec.system_prompt,
+        max_completion_length=spec.max_completion_length,
+        temperature=spec.temperature,
+        report=partial(_report, process, spec.samples, len(problems)),
+        samples=spec.samples,
+        done=evaluation.done,
+        keep=lambda items: process.patiently(lambda: add_items(store, evaluation, items)),
+    )
+    process.patiently(lambda: complete_evaluation(store, evaluation))
 
 
 def _completer(spec: EvaluationSpec, home: Home) -> Complete:
@@ -180,3 +143,6 @@ def _completer(spec: EvaluationSpec, home: Home) -> Complete:
 def _report(process: JobProcess, samples: int, total: int, completions: int) -> None:
     process.progress(completions // samples, total, f"evaluated {completions // samples:,} of {total:,} problems")
     process.check_stop()
+
+
+EVALUATE = JobType("evaluate", EvaluationSpec.model_validate, measure, scores=True, takes_accelerator=True, goes_on=True)

@@ -20,7 +20,7 @@ from training.backends.local import worker_name
 from training.errors import AtlasError, StoreAwayError, StoreError, disk_error
 from training.jobs.log import patient_output
 from training.processes import identify, state_of
-from training.store import HEARTBEAT_S, Job, Status, Store
+from training.store import HEARTBEAT_S, Job, Phase, Status, Store
 from training.store.database import root_cause
 from training.store.patience import patiently
 
@@ -65,10 +65,10 @@ class JobProcess:
             self.broken = error
             raise StopRequested from error
 
-    def progress(self, done: float, total: float, message: str) -> None:
+    def progress(self, done: float, total: float, message: str, phase: Phase = "") -> None:
         """Record how far the job is; left out while the store is away, as the next one says more."""
         try:
-            self.store.progress(self.job.id, done, total, message)
+            self.store.progress(self.job.id, done, total, message, phase)
         except StoreAwayError:
             pass
         except StoreError as error:

@@ -16,14 +16,14 @@ from training.backends import local
 from training.config import stored_config
 from training.credentials import hub_token
 from training.engines import engine_named, install_command, missing_packages
-from training.errors import CheckpointError, ConfigError, HubError, ModelError, StoreError, shown
+from training.errors import CheckpointError, ConfigError, HubError, ModelError, shown
 from training.home import Home
-from training.jobs.job_process import JobProcess, job_process
+from training.jobs.job_process import JobProcess
+from training.jobs.kinds import JobType
 from training.jobs.model_card import model_card
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.paths import parse_path
-from training.rewards.own import register_own_rewards
-from training.store import Job, Store
+from training.store import Store
 from training.store.evaluations import complete_evaluations
 
 Action = Literal["merge", "push", "export"]
@@ -83,44 +83,16 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
     return spec
 
 
-def open_output(store: Store, spec: OutputSpec) -> Job:
-    """A new job of a spec.
-
-    Raises:
-        StoreError: a job makes exactly this.
-    """
-    job, new = store.create_job("output", spec.action, spec.model_dump())
-    if not new:
-        raise StoreError(f"{job.id} is making exactly this.", "Wait for it.")
-    return job
-
-
-def queued_output(store: Store, job_id: str) -> tuple[Job, OutputSpec]:
-    """The job and its spec.
-
-    Raises:
-        StoreError: there is no such job, or it makes nothing.
-    """
-    job = store.job(job_id)
-    if job.kind != "output":
-        raise StoreError(f"{job_id} makes nothing of a run.", "It is started by another command.")
-    return job, OutputSpec.model_validate(job.spec)
-
-
-def produce(store: Store, home: Home, job: Job, spec: OutputSpec) -> str:
-    """Make it, as the job, in this process; return what came of it, in words.
+def produce(process: JobProcess, home: Home, spec: OutputSpec) -> None:
+    """Make it, as the job, in this process; what came of it is the job's reason.
 
     Raises:
         CheckpointError, ArtefactError: the checkpoint cannot be had.
         ModelError: the model cannot be loaded, merged or converted.
         HubError: the Hub does not answer, or refuses.
-        RewardError: the file of own reward functions, which the run may name, cannot be used.
     """
-    with job_process(store, job.id) as process:
-        process.begin()
-        register_own_rewards(home.rewards)
-        process.reason = _ACTIONS[spec.action](store, home, spec, process)
-    return process.reason
+    process.begin()
+    process.reason = _ACTIONS[spec.action](process.store, home, spec, process)
 
 
 def output_folder(home: Home, spec: OutputSpec) -> Path:
@@ -276,3 +248,6 @@ def _told(error: Exception, token: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+OUTPUT = JobType("output", OutputSpec.model_validate, produce, scores=True)

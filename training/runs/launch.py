@@ -1,7 +1,7 @@
 """Starting, resuming and stopping jobs: the same few functions for the pages and the command lines."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,14 +14,17 @@ from training.data.problems import ProblemSet, load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
 from training.home import Home
 from training.jobs.calibrate import calibrate
-from training.jobs.evaluate import EvaluationSpec, evaluated_problems, open_job
-from training.jobs.output import OutputSpec
+from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
+from training.jobs.kinds import JobType, Spec
+from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.distributed import Workers
+from training.jobs.train.job import TRAIN
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration
-from training.store import LOCAL, Job, JobKind, Store
+from training.store import LOCAL, Job, Store
 from training.store.curation import find_subset, restrict
+from training.store.job_search import newest_with
 
 _KINDS: dict[type[BackendConfig], Callable[[str, Any, Home], Backend]] = {RayConfig: RayBackend}
 """How a backend is made, by what configures it."""
@@ -61,32 +64,48 @@ def backend_state(name: str, home: Home, store: Store) -> BackendState:
         return BackendState("unreachable", reason=str(error))
 
 
-def submit_job(
-    store: Store,
-    home: Home,
-    *,
-    kind: JobKind,
-    name: str,
-    spec: dict[str, Any],
-    module: str,
-    arguments: Sequence[str],
-    backend: str = LOCAL,
-    total: float = 0,
-) -> str:
-    """Queue a job and start `python -m <module> <arguments> --job <id>` for it; return its id.
+def queue_job(
+    store: Store, home: Home, job_type: JobType[Spec], spec: Spec, *, name: str = "", backend: str = LOCAL, total: float = 0
+) -> tuple[Job, bool]:
+    """(the job of a spec, whether it waits for a process): it does not where an equal one is active.
 
-    While a job of equal kind and spec is active, its id is returned and nothing starts.
+    Args:
+        name: what it is called, with a number behind; its kind where nothing is given.
+        total: of what its progress counts.
 
     Raises:
         HomeError: the home cannot be written.
-        BackendError: the process cannot be started; the job is recorded as failed.
+        StoreError: no job can be called so.
+    """
+    if backend == LOCAL:  # else it could not even write its log
+        home.require_writable()
+    values = spec.model_dump(mode="json")
+    newest = newest_with(store, job_type.kind, values) if job_type.goes_on else None
+    if newest is not None and not newest.active and newest.status != "finished":
+        return store.requeue(newest.id), True
+    return store.create_job(
+        job_type.kind,
+        name or job_type.kind,
+        values,
+        backend=backend,
+        total=total,
+        accelerator=job_type.takes_accelerator,
+        taken=home.folders_there(),
+    )
+
+
+def launch_job(
+    store: Store, home: Home, job_type: JobType[Spec], spec: Spec, *, name: str = "", backend: str = LOCAL, total: float = 0
+) -> str:
+    """Queue a job as `queue_job` does, and start its process; return its id.
+
+    Raises:
+        BackendError: there is no such backend, or the process cannot be started; the job is then recorded as failed.
     """
     runner = backend_named(backend, home)
-    _require_room(home, backend)
-    taken = home.folders_there()
-    job, new = store.create_job(kind, name, spec, backend=backend, total=total, taken=taken)
-    if new:
-        _start(store, runner, job, ["-m", module, *arguments, "--job", job.id])
+    job, waits = queue_job(store, home, job_type, spec, name=name, backend=backend, total=total)
+    if waits:
+        _start(store, runner, job)
     return job.id
 
 
@@ -174,18 +193,7 @@ def launch_run(
     for finding in found.errors:
         if finding.certain:
             raise ConfigError(finding.text, finding.remedy)
-    spec = config.model_dump(mode="json")
-    return submit_job(
-        store,
-        home,
-        kind="train",
-        name=config.preset or "run",
-        spec=spec,
-        module="training",
-        arguments=["run"],
-        backend=backend,
-        total=config.max_steps,
-    )
+    return launch_job(store, home, TRAIN, config, name=config.preset or "run", backend=backend, total=config.max_steps)
 
 
 def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -> str:
@@ -207,13 +215,13 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         raise BackendError(
             f"The process of {job_id} ({job.worker}) is still alive.", "Wait for it, or end it and then resume the run."
         )
-    _require_room(home, job.backend)
     if job.backend == LOCAL:
+        home.require_writable()
         checkpoint_to_resume(store, job_id, step, home.job_folder(job_id))
     job = store.requeue(job_id)
     if step is not None:
         store.resume_at(job_id, step)
-    _start(store, runner, job, _run_command(job))
+    _start(store, runner, job)
     return job.id
 
 
@@ -225,7 +233,7 @@ def start_again(store: Store, home: Home, job: Job) -> None:
         BackendError: the process cannot be started; the run is recorded as failed.
     """
     try:
-        backend_named(job.backend, home).submit(job, _run_command(job))
+        backend_named(job.backend, home).submit(job, _command(job))
     except UnreachableError:
         raise
     except AtlasError as error:
@@ -244,11 +252,7 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
         BackendError: the process cannot be started.
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
-    _require_room(home, LOCAL)
-    job, waits = open_job(store, spec, len(problems), home.folders_there())
-    if waits:
-        _start(store, backend_named(LOCAL, home), job, ["-m", "training", "evaluate", "--job", job.id])
-    return job.id
+    return launch_job(store, home, EVALUATE, spec, total=len(problems))
 
 
 def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:
@@ -259,9 +263,7 @@ def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:
     Raises:
         BackendError: the process cannot be started.
     """
-    return submit_job(
-        store, home, kind="output", name=spec.action, spec=spec.model_dump(), module="training", arguments=["output"]
-    )
+    return launch_job(store, home, OUTPUT, spec, name=spec.action)
 
 
 def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> str:
@@ -314,19 +316,13 @@ def _leave_queue(job: Job, home: Home) -> None:
             backend_named(job.backend, home).stop(job)
 
 
-def _require_room(home: Home, backend: str) -> None:
-    """Raise `HomeError` where a job of this machine could not even write its log."""
-    if backend == LOCAL:
-        home.require_writable()
+def _command(job: Job) -> list[str]:
+    return ["-m", "training.jobs", job.id]
 
 
-def _run_command(job: Job) -> list[str]:
-    return ["-m", "training", "run", "--job", job.id]
-
-
-def _start(store: Store, runner: Backend, job: Job, command: list[str]) -> None:
+def _start(store: Store, runner: Backend, job: Job) -> None:
     try:
-        process = runner.submit(job, command)
+        process = runner.submit(job, _command(job))
     except AtlasError as error:
         store.end(job.id, "failed", str(error))
         raise

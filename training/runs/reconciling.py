@@ -158,8 +158,8 @@ def _reconcile_job(store: Store, home: Home, runner: RayBackend, job: Job) -> No
             _start_again(store, home, again)
     elif verdict.force:
         runner.stop(job)
-    elif job.message.startswith(_unreachable(runner)):
-        store.note(job, "")
+    elif job.unreachable_since is not None:
+        store.note_unreachable(job, None, "")
 
 
 def _start_again(store: Store, home: Home, job: Job) -> None:
@@ -181,14 +181,11 @@ def _cluster_backend(name: str, home: Home) -> RayBackend | None:
 
 def _note_unreachable(store: Store, runner: RayBackend, jobs: list[Job], error: AtlasError) -> None:
     """Tell it where a run has no process that could say something else; the first time stays."""
-    since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(store.now()))
+    now = store.now()
+    since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
     for job in jobs:
-        if job.status == "queued" and not job.worker and not job.message.startswith(_unreachable(runner)):
-            store.note(job, f"{_unreachable(runner)} {since}: {error.problem}")
-
-
-def _unreachable(runner: RayBackend) -> str:
-    return f"{runner.title} is unreachable since"
+        if job.status == "queued" and not job.worker and job.unreachable_since is None:
+            store.note_unreachable(job, now, f"{runner.title} is unreachable since {since}: {error.problem}")
 
 
 def _asked_to_stop_at(store: Store, job: Job) -> float | None:

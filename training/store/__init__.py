@@ -20,7 +20,7 @@ from training.groups import Rollout
 from training.store import database, schema
 from training.store.database import root_cause, shown_url
 from training.store.job_rows import HEARTBEAT_S, LOCAL, LOST_AFTER_S, JobRows
-from training.store.records import Checkpoint, Job, JobKind, Progress, Scalar, Status
+from training.store.records import Checkpoint, Job, JobKind, Phase, Progress, Scalar, Status
 
 __all__ = [
     "HEARTBEAT_S",
@@ -29,14 +29,12 @@ __all__ = [
     "Checkpoint",
     "Job",
     "JobKind",
+    "Phase",
     "Progress",
     "Scalar",
     "Status",
     "Store",
 ]
-
-_RESUME_AT = "resume at "
-"""Begins the kind of a request that names the step which a run was told to go on from."""
 
 
 class Store(JobRows):
@@ -195,18 +193,15 @@ class Store(JobRows):
         with self._writer.begin() as connection:
             self._truncate(connection, job_id, step)
             chosen_at = max(self._clock(), connection.scalar(began) or 0.0)  # after it, though the clock may have been set back
-            values = {"job_id": job_id, "kind": f"{_RESUME_AT}{step}", "created_at": chosen_at}
+            values = {"job_id": job_id, "kind": "resume", "step": step, "created_at": chosen_at}
             connection.execute(schema.requests.insert().values(values))
 
     def chosen_step(self, job_id: str, since: float) -> int | None:
         """The step of the last `resume_at` since then, in Unix seconds; `None` where nobody chose one."""
         table = schema.requests
-        chosen = sa.select(table.c.kind).where(
-            table.c.job_id == job_id, table.c.kind.startswith(_RESUME_AT), table.c.created_at >= since
-        )
+        asked = (table.c.job_id == job_id) & (table.c.kind == "resume") & (table.c.created_at >= since)
         with self._reader.connect() as connection:
-            kind = connection.scalar(chosen.order_by(table.c.seq.desc()).limit(1))
-        return None if kind is None else int(kind.removeprefix(_RESUME_AT))
+            return connection.scalar(sa.select(table.c.step).where(asked).order_by(table.c.seq.desc()).limit(1))
 
     def add_checkpoint(self, job_id: str, step: int, path: str) -> None:
         """Record a checkpoint; the same step again replaces its path."""

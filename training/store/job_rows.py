@@ -15,7 +15,7 @@ from training.processes import state_of
 from training.store import database, schema
 from training.store.clock import ServerClock
 from training.store.database import Database, take_turn
-from training.store.records import ACTIVE, AskedStop, Job, JobKind, Status
+from training.store.records import ACTIVE, AskedStop, Job, JobKind, Phase, Status
 
 HEARTBEAT_S = 5.0
 LOST_AFTER_S = 20.0
@@ -83,6 +83,7 @@ class JobRows:
         *,
         backend: str = LOCAL,
         total: float = 0,
+        accelerator: bool = False,
         taken: Collection[str] = (),
     ) -> tuple[Job, bool]:
         """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
@@ -90,6 +91,7 @@ class JobRows:
         The id is the name with the next number, as in "demo-7"; a deleted job's is not given again.
 
         Args:
+            accelerator: whether it waits for its turn on the accelerator of its machine.
             taken: further ids that are not to be given, as of folders of runs that another store knows.
 
         Raises:
@@ -104,6 +106,7 @@ class JobRows:
             now = self._clock()
             job_id = self._next_id(connection, name, taken)
             values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
+            values["accelerator"] = accelerator
             connection.execute(
                 schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
             )
@@ -135,13 +138,17 @@ class JobRows:
         """How many jobs there are."""
         return self.count_where(_of_kind(kind))
 
-    def active_jobs(self, kinds: Sequence[JobKind] = (), backend: str | None = None) -> list[Job]:
-        """Every job that is queued or at work, newest first; of some kinds or one backend where they are given."""
-        table = schema.jobs
-        where: sa.ColumnElement[bool] = table.c.status.in_(ACTIVE)
-        where &= table.c.kind.in_(kinds) if kinds else sa.true()
-        where &= sa.true() if backend is None else table.c.backend == backend
+    def active_jobs(self, kinds: Sequence[JobKind] = ()) -> list[Job]:
+        """Every job that is queued or at work, newest first; of some kinds where they are given."""
+        where: sa.ColumnElement[bool] = schema.jobs.c.status.in_(ACTIVE)
+        where &= schema.jobs.c.kind.in_(kinds) if kinds else sa.true()
         return [job for job in self.jobs_where(where) if job.active]
+
+    def accelerator_jobs(self, backend: str) -> list[Job]:
+        """The jobs that hold a backend's accelerator or wait for it, in submission order, lost ones left out."""
+        table = schema.jobs
+        where = (table.c.backend == backend) & table.c.accelerator & table.c.status.in_(ACTIVE)
+        return [job for job in reversed(self.jobs_where(where)) if job.active]
 
     def jobs_named(self, job_ids: Iterable[str]) -> dict[str, Job]:
         """Id -> job, of those that there are, newest first."""
@@ -157,12 +164,9 @@ class JobRows:
         with self._reader.connect() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(schema.jobs).where(where)) or 0
 
-    def queue(self, backend: str, kinds: Sequence[JobKind]) -> list[Job]:
-        """The waiting jobs of a backend in submission order, lost ones left out."""
-        where = (schema.jobs.c.backend == backend) & (schema.jobs.c.kind.in_(kinds)) & (schema.jobs.c.status == "queued")
-        with self._reader.connect() as connection:
-            waiting = self._select_jobs(connection, where)
-        return [job for job in reversed(waiting) if job.status == "queued"]
+    def queue(self, backend: str) -> list[Job]:
+        """The jobs that wait for a backend's accelerator, in submission order, lost ones left out."""
+        return [job for job in self.accelerator_jobs(backend) if job.status == "queued"]
 
     def beat(self, job_id: str, worker: str | None = None, process: str = "") -> None:
         """Record that the job's process is alive, and which it is, for people and as `training.processes.identify` tells it."""
@@ -183,14 +187,15 @@ class JobRows:
         now = self._clock()
         with self._writer.begin() as connection:
             self._end_session(connection, job_id, self._hold(connection, job_id).heartbeat_at)
-            began = {"started_at": now, "heartbeat_at": now, "progress_at": now}
+            began = {"started_at": now, "unreachable_since": None, "heartbeat_at": now, "progress_at": now}
             self._set(connection, job_id, status="running", ended_at=None, reason="", **began)
             connection.execute(schema.sessions.insert().values(job_id=job_id, started_at=now))
 
-    def progress(self, job_id: str, done: float, total: float, message: str) -> None:
+    def progress(self, job_id: str, done: float, total: float, message: str, phase: Phase = "") -> None:
         """Record how far the job is and what it does; counts as a heartbeat."""
         now = self._clock()
-        self._update(job_id, done=done, total=total, message=message, heartbeat_at=now, progress_at=now)
+        told = {"done": done, "total": total, "message": message, "phase": phase}
+        self._update(job_id, **told, heartbeat_at=now, progress_at=now)
 
     def set_tracker(self, job_id: str, tracker: str) -> None:
         """Record where else the run is on record."""
@@ -200,7 +205,7 @@ class JobRows:
         """Record how and why the job ended."""
         now = self._clock()
         with self._writer.begin() as connection:
-            self._set(connection, job_id, status=status, reason=reason, message="", ended_at=now, heartbeat_at=now)
+            self._set(connection, job_id, status=status, reason=reason, message="", phase="", ended_at=now, heartbeat_at=now)
             self._end_session(connection, job_id, now)
             self._handle_requests(connection, job_id, now)
 
@@ -222,6 +227,7 @@ class JobRows:
                 status="stopped",
                 reason="taken out of the queue",
                 message="",
+                phase="",
                 ended_at=now,
                 heartbeat_at=now,
             )
@@ -245,6 +251,8 @@ class JobRows:
                 status="queued",
                 reason="",
                 message="",
+                phase="",
+                unreachable_since=None,
                 worker="",
                 process="",
                 progress_at=None,
@@ -258,7 +266,7 @@ class JobRows:
         """End a job that has no process, as somebody saw it; nothing happens, and False comes back, if it moved since."""
         now = self._clock()
         with self._writer.begin() as connection:
-            if not self._change_unmoved(connection, seen, status=status, reason=reason, message="", ended_at=now):
+            if not self._change_unmoved(connection, seen, status=status, reason=reason, message="", phase="", ended_at=now):
                 return False
             self._end_session(connection, seen.id, seen.heartbeat_at)
             self._handle_requests(connection, seen.id, now)
@@ -270,10 +278,15 @@ class JobRows:
             changes = {"attempt": seen.attempt + 1, "heartbeat_at": self._clock()}
             return self._job(connection, seen.id) if self._change_unmoved(connection, seen, **changes) else None
 
-    def note(self, seen: Job, message: str) -> None:
-        """Say what a job without a process waits for, unless it moved since it was seen; no heartbeat."""
+    def note_unreachable(self, seen: Job, since: float | None, message: str) -> None:
+        """Say that the backend of a job without a process does not answer, or does again, unless it moved since it was seen.
+
+        Args:
+            since: when that was first found, Unix seconds; `None` where it answers.
+            message: for people. No heartbeat.
+        """
         with self._writer.begin() as connection:
-            self._change_unmoved(connection, seen, message=message)
+            self._change_unmoved(connection, seen, unreachable_since=since, message=message)
 
     def request_stop(self, job_id: str, *, force: bool = False) -> None:
         """Ask a job to end at its next step; asking twice changes nothing.

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
-JobKind = Literal["train", "build", "evaluate", "output"]
+JobKind = str
+"""One of `training.jobs.kinds`."""
+
+Phase = Literal["", "training", "evaluating"]
+"""What a job does now, as far as anything follows from it; its message says it to people."""
 
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 """The statuses of a job that has not ended."""
@@ -42,6 +46,11 @@ class Job:
     """Which process it has, see `training.processes.identify`; empty before one is started for it."""
     progress_at: float | None = None
     """When it last began, or said how far it is."""
+    accelerator: bool = False
+    """Whether it waits for its turn on the accelerator of its machine."""
+    phase: Phase = ""
+    unreachable_since: float | None = None
+    """When its backend was first found not to answer, while the job has no process that could say how it is."""
 
     @property
     def active(self) -> bool:
@@ -87,6 +96,7 @@ class Progress:
     done: float
     total: float
     message: str
+    phase: Phase = ""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,9 @@ jobs = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Column("process", sa.Text, nullable=False, server_default=""),
     sa.Column("progress_at", sa.Float),
+    sa.Column("accelerator", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("phase", Name, nullable=False, server_default=""),
+    sa.Column("unreachable_since", sa.Float),
     sqlite_autoincrement=True,
 )
 
@@ -140,6 +143,7 @@ requests = sa.Table(
     sa.Column("kind", Name, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("handled_at", sa.Float),
+    sa.Column("step", sa.Integer),
     sqlite_autoincrement=True,
 )
 
@@ -279,7 +283,24 @@ def _add_processes(connection: sa.Connection) -> None:
     connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN progress_at FLOAT"))
 
 
-VERSION = 5
+def _add_what_was_text(connection: sa.Connection) -> None:
+    """What was read from kinds and messages: who waits for the accelerator, what a job does, which step was chosen."""
+    columns = (
+        "accelerator BOOLEAN NOT NULL DEFAULT false",
+        "phase VARCHAR NOT NULL DEFAULT ''",
+        "unreachable_since FLOAT",
+    )
+    for column in columns:
+        connection.execute(sa.text(f"ALTER TABLE jobs ADD COLUMN {column}"))
+    connection.execute(jobs.update().where(jobs.c.kind.in_(("train", "evaluate"))).values(accelerator=True))
+    connection.execute(jobs.update().where(jobs.c.message.startswith("training")).values(phase="training"))
+    connection.execute(sa.text("ALTER TABLE requests ADD COLUMN step INTEGER"))
+    before = "resume at "
+    chosen = sa.cast(sa.func.substr(requests.c.kind, len(before) + 1), sa.Integer)
+    connection.execute(requests.update().where(requests.c.kind.startswith(before)).values(step=chosen, kind="resume"))
+
+
+VERSION = 6
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -287,6 +308,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     3: _add_completion_and_keeping,
     4: _add_attempts,
     5: _add_processes,
+    6: _add_what_was_text,
 }
 """version -> what changes a database of the version before into it."""
 

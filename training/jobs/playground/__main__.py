@@ -89,7 +89,7 @@ def _gpu_if_there_is_one(home: Home, store: Store) -> Iterator[Callable[[], bool
         raise BackendError("A job holds this machine's GPU or waits for it.", "Ask again when it has ended.")
 
     with local.accelerator(home, store, None, refuse):
-        yield lambda: bool(store.queue(LOCAL, local.ACCELERATOR_KINDS))
+        yield lambda: bool(store.queue(LOCAL))
 
 
 def _own_stdout() -> TextIO:

@@ -68,7 +68,7 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
         with ranks.helped():
             if latest is None and config.evaluate_before:
                 evaluator.evaluate("before", 0, "before training")
-        process.progress(begin, config.max_steps, "training")
+        process.progress(begin, config.max_steps, "training", "training")
         trainer.train(resume_from_checkpoint=resumed)
         step = trainer.state.global_step
         if uploads is not None:

@@ -30,7 +30,7 @@ def recorded_entries(store: Store, job_id: str) -> Iterator[Entry]:
     for checkpoint in store.checkpoints(job_id):
         yield Entry(checkpoint.step, checkpoint.created_at, checkpoint=checkpoint)
     job = store.job(job_id)
-    yield Entry(int(job.done), job.heartbeat_at, progress=Progress(job.done, job.total, job.message))
+    yield Entry(int(job.done), job.heartbeat_at, progress=Progress(job.done, job.total, job.message, job.phase))
 
 
 def _rows(connection: sa.Connection, table: sa.Table, job_id: str, *order: sa.ColumnElement[Any]) -> Iterator[Any]:

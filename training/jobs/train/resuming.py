@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from training.errors import CheckpointError
 from training.models.checksums import write_checksums
@@ -38,7 +40,7 @@ class ResumableTrainer(_Trainer):
         """Train to `max_steps`; from a checkpoint of the last step only its weights are loaded."""
         if resume_from_checkpoint is not None:
             folder = Path(resume_from_checkpoint)
-            self._steps_before = int(folder.name.rpartition("-")[2])
+            self._steps_before = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME)).global_step
             if self._steps_before >= self.args.max_steps:
                 # transformers would take one step more.
                 self._load_from_checkpoint(resume_from_checkpoint)

@@ -46,7 +46,7 @@ class RunEvaluator:
 
         def report(done: int) -> None:
             of = f"{done // config.evaluation_samples:,} of {len(self._problems):,} problems"
-            process.progress(step, config.max_steps, f"evaluating {when}: {of}")
+            process.progress(step, config.max_steps, f"evaluating {when}: {of}", "evaluating")
             process.check_stop()
 
         report(len(evaluation.done))
@@ -71,7 +71,7 @@ class RunEvaluator:
         if not config.evaluation_steps or step % config.evaluation_steps or is_last:
             return
         self.evaluate(f"step-{step}", step, f"after step {step:,}")
-        self._process.progress(step, config.max_steps, "training")
+        self._process.progress(step, config.max_steps, "training", "training")
 
     def has_step(self, step: int) -> bool:
         """Whether the evaluation of a step is complete."""

@@ -59,7 +59,7 @@ class StoreCallback(TrainerCallback):
         values |= self._meter.measure() | self._gpus.scalars
         problem = self._uploads.problem if self._uploads is not None else ""
         doing = f"training; {problem}" if problem else "training"
-        self._recorder.add_scalars(state.global_step, values, Progress(state.global_step, state.max_steps, doing))
+        self._recorder.add_scalars(state.global_step, values, Progress(state.global_step, state.max_steps, doing, "training"))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Put the complete checkpoint on record behind its steps, then delete those beyond the number kept.

@@ -1,0 +1,29 @@
+"""A job done in this process: its turn on the accelerator, its spec, its kind's work, its end on record."""
+
+from contextlib import nullcontext
+
+from training.backends import local
+from training.home import Home
+from training.jobs.job_process import JobProcess, job_process
+from training.jobs.kinds import type_of
+from training.rewards.own import register_own_rewards
+from training.store import Store
+
+
+def run_job(store: Store, home: Home, job_id: str) -> JobProcess:
+    """Be the process of a queued job, to its end; that it was asked to stop is no error, and stands in the store.
+
+    Raises:
+        UnknownJobError: there is no such job.
+        StoreError: it does not wait for a process: it has one, or it has ended.
+        AtlasError: what made it fail, after it was recorded.
+    """
+    with job_process(store, job_id) as process:
+        found = type_of(process.job.kind)
+        turn = local.accelerator(home, store, process.job, process.check_stop) if found.takes_accelerator else nullcontext()
+        with turn:
+            process.check_stop()
+            if found.scores:
+                register_own_rewards(home.rewards)
+            found.run(process, home, found.parse(process.job.spec))
+    return process

@@ -1,0 +1,37 @@
+"""The kind of job that is a training run."""
+
+from training.config import RunConfig, stored_config
+from training.data.problems import load_problems
+from training.engines import engine_named
+from training.home import Home
+from training.jobs.job_process import JobProcess
+from training.jobs.kinds import JobType
+from training.jobs.train.distributed import Workers, room_for, train_on_workers
+from training.jobs.train.tracking import tracked
+from training.store.curation import restrict
+
+
+def run(process: JobProcess, home: Home, config: RunConfig) -> None:
+    """Train, in this process or in several that it starts.
+
+    Raises:
+        AtlasError: as `grpo.train` and `distributed.train_on_workers`.
+    """
+    with room_for(Workers.from_environment(), process.check_stop) as workers:
+        process.begin()
+        process.progress(process.job.done, process.job.total, "starting")
+        problem_set = load_problems(config.source, home)
+        if config.subset:
+            problem_set = restrict(problem_set, process.store, config.subset)
+        folder = home.job_folder(process.job.id)
+        if workers.count > 1:
+            train_on_workers(config, problem_set, process, home, folder, workers)
+            return
+        engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
+        from training.jobs.train.grpo import train
+
+        with tracked(config, process.store, process.job, folder):
+            train(config, problem_set, process, folder)
+
+
+TRAIN = JobType("train", stored_config, run, scores=True, takes_accelerator=True)
