@@ -4,11 +4,10 @@ Here, in `map_data` and in `run_data` alone is `st.cache_*`. Everything is cache
 again; every cache has a bound; nothing that changes while a job runs is cached.
 """
 
-import fcntl
 import time
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -22,6 +21,8 @@ from dashboard.file_queue import FileQueue
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
 from training.backends import BackendState
+from training.backends.registry import backend_named
+from training.backends.registry import backend_state as backend_state_now
 from training.backends.watching import Watch
 from training.config import RunConfig
 from training.data import hub
@@ -29,13 +30,13 @@ from training.data.problems import Problem, ProblemSet, load_problems
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
 from training.home import Home
 from training.jobs.playground import Playground
+from training.locks import FileLock
 from training.machines import Machine
 from training.paths import parse_path
 from training.preflight import Preflight
 from training.rewards.own import register_own_rewards
 from training.runs.deletion import open_store, unknown_runs
-from training.runs.launch import backend_named, check_run
-from training.runs.launch import backend_state as backend_state_now
+from training.runs.launch import check_run
 from training.runs.reconciling import Reconciler
 from training.store import LOCAL, Store
 from training.store.evaluations import Evaluation, last_evaluation, read_evaluation
@@ -129,12 +130,9 @@ def store_notice() -> str:
 def shares_home() -> bool:
     """Whether another dashboard is open on the same home. Both may stay: each sees what the other launches."""
     try:
-        fcntl.flock(_dashboard_lock(home().locks), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _dashboard_lock(home().locks).try_hold()
     except OSError:  # the home can only be read: there is no file to lock
         return False
-    return False
 
 
 def needs_fetch(source: str) -> bool:
@@ -293,9 +291,9 @@ def _replacements() -> list[float]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _dashboard_lock(locks: Path) -> IO[str]:
-    """The open file whose lock tells dashboards of each other; it goes with this process."""
-    return (locks / "dashboard.lock").open("a")
+def _dashboard_lock(locks: Path) -> FileLock:
+    """The lock that tells dashboards of each other."""
+    return FileLock(locks / "dashboard.lock")
 
 
 @st.cache_resource(show_spinner="Reading the problems", max_entries=_MAPS)

@@ -404,7 +404,7 @@ class State:
     launch_subset: Field[str] = Field("", url="train_on")
     """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
     launch_backend: Field[str] = Field("local", url="backend")
-    """One of `training.runs.launch.backend_names`."""
+    """One of `training.backends.registry.backend_names`."""
     evaluate_part: Field[str] = Field("compare", url="part", parse=_one_of("compare", "measure", "ask"))
     evaluated: Field[str] = Field("", url="evaluated")
     """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""

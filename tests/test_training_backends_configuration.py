@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import BAD_SETTINGS, NO_FILES
-from training.backends.configuration import EXAMPLE, RayConfig, expand, load_backends, variable
+from training.backends.configuration import RayConfig, expand, variable
+from training.backends.ray import RayBackend
+from training.backends.registry import EXAMPLE, backend_named, backend_names
 from training.errors import BackendError, ConfigError
 from training.home import Home
-from training.runs.launch import backend_named, backend_names
 
 RAY = 'kind = "ray"\naddress = "http://head:8265"\n'
 
@@ -25,8 +26,9 @@ def test_without_a_file_there_is_this_machine(home: Home) -> None:
 
 def test_the_shipped_example_is_read_and_names_every_key(home: Home) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    found = load_backends(written(home, text))["a100"]
-    assert isinstance(found, RayConfig)
+    backend = backend_named("a100", written(home, text))
+    assert isinstance(backend, RayBackend)
+    found = backend.config
     assert (found.accelerator_type, found.secrets) == ("A100", ("HF_TOKEN", "WANDB_API_KEY"))
     assert [key for key in RayConfig.model_fields if key not in text] == []
 
@@ -51,9 +53,9 @@ def test_the_file_can_lie_elsewhere(tmp_path: Path) -> None:
     environ = {"GRPO_ATLAS_HOME": str(tmp_path / "home"), "GRPO_ATLAS_BACKENDS": str(file)}
     home = Home.from_environment(environ)
     with pytest.raises(ConfigError, match="Correct or unset GRPO_ATLAS_BACKENDS"):
-        load_backends(home)
+        backend_names(home)
     file.write_text(f"[b]\n{RAY}", encoding="utf-8")
-    assert list(load_backends(home)) == ["local", "b"]
+    assert backend_names(home) == ("local", "b")
     assert home.environment()["GRPO_ATLAS_BACKENDS"] == str(file)
 
 
@@ -73,7 +75,7 @@ def test_the_file_can_lie_elsewhere(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_told(text: str, told: str, home: Home) -> None:
     with pytest.raises(ConfigError, match=told):
-        load_backends(written(home, text))
+        backend_names(written(home, text))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_what_is_wrong_is_told(text: str, told: str, home: Home) -> None:
 )
 def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str, home: Home) -> None:
     with pytest.raises(ConfigError) as refused:
-        load_backends(written(home, text))
+        backend_names(written(home, text))
     assert "hunter2" not in str(refused.value)
 
 
@@ -118,7 +120,7 @@ def test_a_bad_file_of_backends_is_an_error_with_its_reason(name: str, home: Hom
     if name == "huge":
         (home.root / "backends.toml").write_bytes(b"#" * 300_000)
     with pytest.raises(ConfigError) as raised:
-        load_backends(home)
+        backend_names(home)
     assert len(str(raised.value)) < 2000
 
 
@@ -126,4 +128,4 @@ def test_a_bad_file_of_backends_is_an_error_with_its_reason(name: str, home: Hom
 def test_what_is_no_file_configures_no_backend_and_nobody_waits_for_it(name: str, home: Home, tmp_path: Path) -> None:
     NO_FILES[name](tmp_path / "backends.toml")
     with pytest.raises(ConfigError):
-        load_backends(replace(home, backends=tmp_path / "backends.toml"))
+        backend_names(replace(home, backends=tmp_path / "backends.toml"))

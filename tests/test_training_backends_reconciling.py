@@ -15,7 +15,7 @@ from training.jobs.train.job import TRAIN
 from training.presets import load_preset
 from training.runs import launch, reconciling
 from training.runs.launch import launch_job, resume_run, stop_run
-from training.runs.reconciling import MISSING_FOR_S, BackOff, reconcile
+from training.runs.reconciling import MISSING_FOR_S, Waits, reconcile
 from training.store import Job, Store
 
 HEAD_OUT = "http://head:8265 cannot be reached (connection refused)."
@@ -142,7 +142,7 @@ def test_an_unreachable_head_is_told_since_when_and_asked_ever_more_rarely(
     store: Store, home: Home, cluster: FakeCluster, clock: Clock, job: Job
 ) -> None:
     cluster.away_for = 3
-    asked_at = BackOff(clock)
+    asked_at = Waits(clock)
     reconcile(store, home, asked_at)
     first = store.job(job.id)
     assert first.status == "queued"

@@ -12,11 +12,11 @@ from training import errors
 from training.config import RunConfig
 from training.errors import AtlasError, CheckpointError, ConfigError
 from training.home import Home
-from training.jobs.train.distributed import Workers
 from training.jobs.train.resuming import ResumableTrainer
 from training.runs import launch
 from training.shares import share_of
 from training.store import Store
+from training.workers import Workers
 
 
 def batch(completions: int, passes: int, **changes: object) -> RunConfig:

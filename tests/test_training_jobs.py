@@ -13,6 +13,7 @@ import pytest
 
 from tests.own_kinds.kinds import CODE, CodeSpec
 from training.backends import local
+from training.backends.registry import backend_named
 from training.errors import (
     AtlasError,
     BackendError,
@@ -25,7 +26,7 @@ from training.errors import (
 from training.home import Home
 from training.jobs.job_process import JobProcess, StopRequested, _beat, job_process
 from training.processes import identify
-from training.runs.launch import backend_named, launch_job, resume_run
+from training.runs.launch import launch_job, resume_run
 from training.store import HEARTBEAT_S, Job, Store, schema
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("own_kinds")]

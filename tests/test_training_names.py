@@ -11,7 +11,7 @@ from tests.test_training_checkpoints import save
 from training.__main__ import main
 from training.artefacts import MANIFEST, Artefacts, fetch, remove_copies
 from training.backends import local
-from training.backends.configuration import load_backends
+from training.backends.registry import backend_names
 from training.config import RunConfig, parse_config, stored_config
 from training.data.problems import load_problems
 from training.errors import ArtefactError, ConfigError, StoreError
@@ -133,7 +133,7 @@ def test_a_subset_is_not_named_like_a_path_or_an_option(name: str, store: Store)
 def test_a_backend_is_not_named_like_a_path(name: str, home: Home) -> None:
     (home.root / "backends.toml").write_text(f'[{name}]\nkind = "ray"\naddress = "http://127.0.0.1:9"\n')
     with pytest.raises(ConfigError, match="is no backend"):
-        load_backends(home)
+        backend_names(home)
 
 
 # What another program may have written to a store that is shared with it.

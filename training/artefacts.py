@@ -6,7 +6,6 @@ manifest too, so that it can stand for its copy on the disk where it lies. When 
 is `training.models.uploads`' business. Needs no torch.
 """
 
-import fcntl
 import importlib.util
 import json
 import os
@@ -15,7 +14,7 @@ import secrets
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +24,7 @@ import fsspec
 from fsspec.registry import known_implementations
 
 from training.errors import ArtefactError, shown
+from training.locks import FileLock
 from training.names import lies_within
 
 VARIABLE = "GRPO_ATLAS_ARTEFACTS"
@@ -321,6 +321,5 @@ def _redacted(text: str) -> str:
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes of this machine from fetching to the same folder meanwhile."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with closing(FileLock(folder.with_name(f".{folder.name}.lock"))) as lock, lock.held():
         yield

@@ -28,12 +28,13 @@ from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
+from training.backends.registry import backend_named, backend_names
 from training.command_line.outputs import backend_line
 from training.config import RunConfig, parse_config
 from training.data.problems import ProblemSet
 from training.errors import AtlasError
 from training.preflight import Preflight
-from training.runs.launch import backend_named, backend_names, narrow_run
+from training.runs.launch import narrow_run
 from training.store import LOCAL, Job
 
 _POLL_S = 2.0

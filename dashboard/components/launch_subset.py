@@ -91,7 +91,7 @@ def _render_size(problems: ProblemSet, subset: Subset | None, state: State) -> N
         st.caption(plain(f"{problems.name}: {count(len(train), 'train problem')}; test is left whole."))
         _render_shown_source(problems, state)
         return
-    trainable = sum(problem_id.startswith("train-") for problem_id in subset_ids(data.store(), subset))
+    trainable = len({problem.id for problem in train}.intersection(subset_ids(data.store(), subset)))
     share = f"{trainable:,} of {count(len(train), 'train problem')}"
     st.caption(plain(f"From {problems.name}: {subset.how}. {share}; test is left whole."))
 

@@ -82,9 +82,9 @@ def _render_take_problem(state: State) -> None:
             state.play_question, state.play_gold = problem.question, problem.gold
 
     def take_any() -> None:
-        tests = [problem_id for problem_id in data.problems_by_id(state.source) if problem_id.startswith("test-")]
+        tests = [problem for problem in data.problems_by_id(state.source).values() if problem.split == "test"]
         if tests:
-            st.session_state[Keys.PLAY_PROBLEM] = random.choice(tests)
+            st.session_state[Keys.PLAY_PROBLEM] = random.choice(tests).id
             take()
 
     field, chance = st.columns([3, 2], vertical_alignment="bottom")

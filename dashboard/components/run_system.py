@@ -7,9 +7,9 @@ from dashboard.components.errors import render_error
 from dashboard.components.run_curves import render_grid
 from dashboard.curves import system_curves
 from dashboard.state import State
+from training.backends.registry import backend_named
 from training.config import RunConfig
 from training.errors import AtlasError
-from training.runs.launch import backend_named
 from training.store import Job
 
 

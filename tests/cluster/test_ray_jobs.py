@@ -17,6 +17,7 @@ import pytest
 from tests.cluster.conftest import Head
 from tests.postgres import PASSWORD, Postgres
 from training.backends.ray import RayBackend
+from training.backends.registry import backend_named, backend_state
 from training.config import RunConfig
 from training.errors import BackendError
 from training.home import Home
@@ -24,7 +25,7 @@ from training.jobs.train.job import TRAIN
 from training.jobs.train.outbox import NAME as OUTBOX
 from training.rewards import REWARDS
 from training.rewards.own import register_own_rewards
-from training.runs.launch import backend_named, backend_state, launch_job, resume_run, stop_run
+from training.runs.launch import launch_job, resume_run, stop_run
 from training.runs.reconciling import reconcile
 from training.store import Job, Store
 

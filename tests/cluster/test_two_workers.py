@@ -20,10 +20,11 @@ from tests.tiny_runs import few_problems, go_on, tiny
 from training.config import RunConfig
 from training.home import Home
 from training.jobs.job_process import job_process
-from training.jobs.train.distributed import Workers, room_for, train_on_workers
+from training.jobs.train.distributed import room_for, train_on_workers
 from training.rewards import REWARDS
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
+from training.workers import Workers
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from training.backends.cluster import Submission
 from training.machines import Machine
+from training.processes import State
 from training.store import Job, Store
 
 
@@ -32,6 +34,22 @@ class Backend(Protocol):
     title: str
     """What people call it."""
 
+    @property
+    def workers(self) -> int:
+        """How many processes train a run together there.
+
+        Raises:
+            ConfigError: what says it is no number of processes.
+        """
+
+    @property
+    def artefacts(self) -> str:
+        """The fsspec URL to which checkpoints are copied; empty where they stay."""
+
+    @property
+    def cluster(self) -> "OnCluster | None":
+        """What can be asked of a backend whose jobs run elsewhere; `None` of this machine."""
+
     def state(self, store: Store) -> BackendState:
         """Whether it takes a run now."""
 
@@ -45,8 +63,8 @@ class Backend(Protocol):
             BackendError: the process cannot be started.
         """
 
-    def status(self, job: Job) -> str:
-        """What the backend knows of the job's process: "alive", "gone" or "unknown"."""
+    def status(self, job: Job) -> State:
+        """What the backend knows of the job's process."""
 
     def logs(self, job: Job, characters: int = 20_000) -> str:
         """The end of what the process printed; empty when there is nothing."""
@@ -57,3 +75,21 @@ class Backend(Protocol):
         Raises:
             BackendError: it cannot be ended from here.
         """
+
+
+class OnCluster(Protocol):
+    """What a cluster knows of its jobs besides; see `training.runs.reconciling`."""
+
+    @property
+    def stop_grace_s(self) -> float:
+        """From a request to stop until a job is ended by force."""
+
+    def submission(self, job: Job) -> Submission | None:
+        """The cluster's job of a run's present attempt; `None` where it knows none.
+
+        Raises:
+            UnreachableError: it does not answer.
+        """
+
+    def without_secrets(self, text: str) -> str:
+        """A text from a job's log, without what nobody may read, should the job have printed it."""

@@ -1,4 +1,4 @@
-"""`backends.toml`: where runs may go besides this machine, checked when it is read. The shipped `example.toml` explains it.
+"""What configures a backend in `backends.toml`; the shipped `example.toml` explains it.
 
 The file holds no secret: values that are secret are named, as `secrets` or as `${NAME}`, and taken from the environment of
 the process that submits a run, at that moment.
@@ -8,16 +8,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from training.errors import BackendError, ConfigError, shown
-from training.home import DASHBOARD_TOKEN, Home
-from training.paths import read_toml, reason
-from training.store import LOCAL
+from training.errors import BackendError
+from training.home import DASHBOARD_TOKEN
 
 OWN_VARIABLES = "GRPO_ATLAS_"
 """How the variables begin that a backend sets itself."""
@@ -29,15 +27,6 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
-
-
-class LocalConfig(BaseModel):
-    """This machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["local"] = "local"
-    title: str = "This machine"
 
 
 class RayConfig(BaseModel):
@@ -132,36 +121,6 @@ class RayConfig(BaseModel):
         return self
 
 
-BackendConfig = LocalConfig | RayConfig
-
-_PARSER: TypeAdapter[BackendConfig] = TypeAdapter(Annotated[BackendConfig, Field(discriminator="kind")])
-
-
-def backends_file(home: Home) -> Path:
-    """Where the backends are configured: `GRPO_ATLAS_BACKENDS`, or `backends.toml` in the home."""
-    return home.backends or home.root / "backends.toml"
-
-
-def load_backends(home: Home) -> Mapping[str, BackendConfig]:
-    """Name -> configuration, `local` first; only that where there is no file.
-
-    Raises:
-        ConfigError: the file cannot be read, or something in it is wrong.
-    """
-    file = backends_file(home)
-    try:
-        tables = read_toml(file)
-    except FileNotFoundError:
-        if home.backends is not None:
-            raise ConfigError(f"There is no file {file}.", "Correct or unset GRPO_ATLAS_BACKENDS.") from None
-        tables = {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{file} cannot be read ({reason(error)}).", f"Mend it; {EXAMPLE.name} shows how one looks."
-        ) from error
-    return {LOCAL: LocalConfig()} | {name: _parse(name, table, file) for name, table in tables.items()}
-
-
 def expand(text: str, backend: str, environ: Mapping[str, str] = os.environ, *, in_url: bool = False) -> str:
     """The text with each `${NAME}` replaced by that variable.
 
@@ -196,32 +155,3 @@ def variable(name: str, backend: str, environ: Mapping[str, str] = os.environ) -
             "Set it before starting the dashboard or the command, or take it out of the backend's configuration.",
         )
     return environ[name]
-
-
-def _parse(name: str, table: object, file: Path) -> BackendConfig:
-    remedy = f"Correct it in {file}; {EXAMPLE.name} explains every key."
-    if name == LOCAL:
-        raise ConfigError(f"{file} configures {LOCAL!r}, which is always there.", "Take the table out, or rename it.")
-    if not _NAME.fullmatch(name) or not isinstance(table, dict):
-        raise ConfigError(f"{file}: {shown(name)} is no backend.", "Begin each with a line such as [a100].")
-    try:
-        found = _PARSER.validate_python(table)
-    except ValidationError as error:
-        raise ConfigError(f"Backend {name!r}: {_told(error)}.", remedy) from error
-    if isinstance(found, LocalConfig):
-        raise ConfigError(f'Backend {name!r}: kind = "local" is this machine, which is always there.', remedy)
-    return found
-
-
-def _told(error: ValidationError) -> str:
-    """The first thing wrong. Values are left out: one may be a secret that was put into the wrong place."""
-    wrong = error.errors(include_input=False)[0]
-    place = ".".join(str(part) for part in wrong["loc"] if part not in ("ray", "local"))
-    message = wrong["msg"].removeprefix("Value error, ")
-    if wrong["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        return 'kind must be "ray"'
-    if wrong["type"] == "extra_forbidden":
-        return f"there is no key {place}"
-    if wrong["type"] == "missing":
-        return f"{place} is missing"
-    return f"{place}: {message}" if place else message

@@ -4,22 +4,23 @@ A job's process outlives the dashboard that started it. Training and evaluation 
 submission order; the lock goes with its process, so a crash frees it. A job that does not end when it is asked to is ended.
 """
 
-import fcntl
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import IO
+from contextlib import closing, contextmanager, suppress
 
+from training.artefacts import VARIABLE
 from training.backends import BackendState
 from training.errors import BackendError, StoreAwayError, StoreError, StoreFailedError
 from training.home import Home, inherited_environment
+from training.locks import FileLock
 from training.machines import Machine, this_machine
-from training.processes import end, identify, state_of
+from training.processes import State, end, identify, state_of
 from training.store import LOCAL, Job, Store
+from training.workers import Workers
 
 _BEHIND_THE_PAGES = ("nice", "-n", "5")
 """Jobs give way to the dashboard and the browser that watch them."""
@@ -38,6 +39,18 @@ class LocalBackend:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+
+    @property
+    def workers(self) -> int:
+        return Workers.from_environment().count
+
+    @property
+    def artefacts(self) -> str:
+        return os.environ.get(VARIABLE, "").strip()
+
+    @property
+    def cluster(self) -> None:
+        return None
 
     def state(self, store: Store) -> BackendState:
         runs = self._home.runs
@@ -74,7 +87,7 @@ class LocalBackend:
             ) from error
         return identify(started.pid)
 
-    def status(self, job: Job) -> str:
+    def status(self, job: Job) -> State:
         return state_of(job.process)
 
     def logs(self, job: Job, characters: int = 20_000) -> str:
@@ -114,10 +127,9 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
     if job is not None and job.backend != LOCAL:
         yield
         return
-    with _lock_file(home) as lock:
-        os.register_at_fork(after_in_child=lock.close)  # else what is forked and outlives this process keeps the lock
+    with closing(_lock(home)) as lock:
         looked_at = time.monotonic()
-        while not (_is_next(store, job) and _try_lock(lock.fileno())):
+        while not (_is_next(store, job) and lock.try_hold()):
             check()
             if time.monotonic() - looked_at >= _OVERDUE_EVERY_S:
                 with suppress(StoreAwayError):
@@ -127,12 +139,12 @@ def accelerator(home: Home, store: Store, job: Job | None, check: Callable[[], N
         try:
             yield
         finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked just now may not have closed its copy yet
+            lock.release()
 
 
-def _lock_file(home: Home) -> IO[str]:
+def _lock(home: Home) -> FileLock:
     try:
-        return (home.locks / "accelerator.lock").open("a")
+        return FileLock(home.locks / "accelerator.lock")
     except OSError:
         home.require_writable()
         raise
@@ -144,14 +156,6 @@ def _is_next(store: Store, job: Job | None) -> bool:
     except StoreAwayError:  # whose turn it is cannot be known
         return False
     return not queue or (job is not None and queue[0].seq >= job.seq)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def end_overdue(store: Store, home: Home) -> None:

@@ -19,12 +19,15 @@ from training.backends.cluster import Cluster, JobRequest, Submission
 from training.backends.configuration import RayConfig, expand, variable
 from training.backends.entry import ATTEMPT, EXPECTED
 from training.backends.packaging import OWN_REWARDS, code_package, pinned_requirements, private_package
+from training.backoff import Backoff
 from training.errors import AtlasError, BackendError, UnreachableError
 from training.home import Home
+from training.processes import State
 from training.store import Job, Store
 
-_BACK_OFF_S = (0.5, 2.0)
-"""Pauses before a submission is tried again; to submit twice starts one job."""
+_TRIES = 3
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 2.0
+"""Before a submission is tried again; to submit twice starts one job."""
 _LOG_LINES = 1000
 _TYPE_SHARE = 0.001
 """Of the resource that a node with such accelerators has once: enough to be sent there, and never used up."""
@@ -41,7 +44,7 @@ class RayBackend:
         home: Home,
         connect: Callable[[RayConfig, Mapping[str, str]], Cluster] | None = None,
         environ: Mapping[str, str] = os.environ,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.config = config
@@ -49,7 +52,23 @@ class RayBackend:
         self._home = home
         self._connect = connect or _connect
         self._environ = environ
-        self._pause = pause
+        self._clock = clock
+
+    @property
+    def workers(self) -> int:
+        return self.config.workers
+
+    @property
+    def artefacts(self) -> str:
+        return self.config.artefacts
+
+    @property
+    def cluster(self) -> "RayBackend":
+        return self
+
+    @property
+    def stop_grace_s(self) -> float:
+        return self.config.stop_grace_s
 
     def state(self, store: Store) -> BackendState:
         needed = self.config.gpus
@@ -70,15 +89,17 @@ class RayBackend:
         return None
 
     def submit(self, job: Job, command: Sequence[str]) -> str:
-        for pause_s in _BACK_OFF_S:
+        waits = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, self._clock)
+        for _ in range(_TRIES - 1):
             with suppress(UnreachableError):
                 self._submit(job, command)
                 return ""
-            self._pause(pause_s)
+            waits.fail()
+            waits.wait()
         self._submit(job, command)
         return ""
 
-    def status(self, job: Job) -> str:
+    def status(self, job: Job) -> State:
         try:
             found = self.submission(job)
         except AtlasError:
@@ -95,17 +116,11 @@ class RayBackend:
             self._cluster().end(found.name)
 
     def submission(self, job: Job) -> Submission | None:
-        """The Ray job of a run's present attempt; `None` where the head knows none.
-
-        Raises:
-            UnreachableError: the head does not answer.
-        """
         cluster = self._cluster()
         found = (cluster.find(name) for name in submission_names(job))
         return next((submission for submission in found if submission and _is_of(submission, job)), None)
 
     def without_secrets(self, text: str) -> str:
-        """A text from a job's log, without what nobody may read, should the job have printed it."""
         for name in self.config.secrets:
             if self._environ.get(name):
                 text = text.replace(self._environ[name], f"<{name}>")

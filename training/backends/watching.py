@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from training.backends import BackendState
+from training.backoff import Backoff
 
 FRESH_S = 3.0
 """For how long what is known counts as the present."""
@@ -16,9 +17,10 @@ LAST_RETRY_S = 60.0
 
 @dataclass
 class _Known:
+    waits: Backoff
+    """While it does not answer."""
     state: BackendState | None = None
-    ask_again_at: float = 0.0
-    pause_s: float = FRESH_S
+    fresh_until: float = 0.0
     is_asked: bool = False
 
 
@@ -49,8 +51,8 @@ class Watch:
     def state(self, name: str) -> BackendState | None:
         """What is known; `None` before the first answer. Asks again if that is long ago, without waiting for it."""
         with self._lock:
-            known = self._known.setdefault(name, _Known())
-            is_due = not known.is_asked and self._clock() >= known.ask_again_at
+            known = self._known.setdefault(name, _Known(Backoff(FRESH_S, LAST_RETRY_S, self._clock)))
+            is_due = not known.is_asked and known.waits.is_due and self._clock() >= known.fresh_until
             known.is_asked |= is_due
         if is_due and self._background:
             threading.Thread(target=self._ask, args=(name, known), daemon=True, name=f"state of {name}").start()
@@ -64,10 +66,10 @@ class Watch:
         except Exception as error:  # the frame of a thread: nobody else could tell it, and the page would wait for ever
             found = BackendState("unreachable", reason=f"It could not be asked ({type(error).__name__}: {error}).")
         with self._lock:
-            before = known.state
-            away = found.kind == "unreachable"
-            was_away = before is not None and before.kind == "unreachable"
-            if away:
-                found = replace(found, since=before.since if before is not None and was_away else self._now())
-            known.pause_s = min(LAST_RETRY_S, 2 * known.pause_s) if was_away and away else FRESH_S
-            known.state, known.ask_again_at, known.is_asked = found, self._clock() + known.pause_s, False
+            if found.kind == "unreachable":
+                known.waits.fail()
+                is_known = known.state is not None and known.state.kind == "unreachable"
+                found = replace(found, since=known.state.since if known.state is not None and is_known else self._now())
+            else:
+                known.waits.succeed()
+            known.state, known.fresh_until, known.is_asked = found, self._clock() + FRESH_S, False

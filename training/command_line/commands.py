@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from training.backends.registry import backend_named, backend_names, backend_state
 from training.command_line.outputs import (
     backend_line,
     comparison_facts,
@@ -105,9 +106,9 @@ def _described(path: Path) -> str:
 def show_backends(options: argparse.Namespace) -> int:
     """Print where runs may go, each asked at the same time as the others."""
     home, store = open_here(rewards=False)
-    names = launch.backend_names(home)
+    names = backend_names(home)
     with ThreadPoolExecutor(len(names)) as pool:
-        states = dict(zip(names, pool.map(lambda name: launch.backend_state(name, home, store), names), strict=True))
+        states = dict(zip(names, pool.map(lambda name: backend_state(name, home, store), names), strict=True))
     if options.json:
         print(json.dumps([{"backend": name} | asdict(state) for name, state in states.items()], indent=2))
         return 0
@@ -144,7 +145,7 @@ def show_run(options: argparse.Namespace) -> int:
     _reconcile(store, home)
     run = store.job(options.run)
     if options.log:
-        print(launch.backend_named(run.backend, home).logs(run), end="")
+        print(backend_named(run.backend, home).logs(run), end="")
         return 0
     evaluations = complete_evaluations(store, run.id)
     facts = _job_facts(run) | {

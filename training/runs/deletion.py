@@ -19,10 +19,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from training.artefacts import is_copy_of, remove_copies
+from training.backends.registry import backend_named
 from training.errors import ArtefactError, StoreError, StoreFailedError
 from training.home import Home
 from training.names import is_component
-from training.runs.launch import backend_named
 from training.store import Job, Store, schema
 from training.store.database import shown_url
 from training.text import size_text

@@ -1,14 +1,10 @@
 """Starting, resuming and stopping jobs: the same few functions for the pages and the command lines."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
-from training.artefacts import VARIABLE
-from training.backends import Backend, BackendState, local
-from training.backends.configuration import BackendConfig, RayConfig, backends_file, load_backends
-from training.backends.ray import RayBackend
+from training.backends import Backend, local
+from training.backends.registry import backend_named
 from training.config import RunConfig
 from training.data.problems import ProblemSet, load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
@@ -17,7 +13,6 @@ from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
 from training.jobs.kinds import JobType, Spec
 from training.jobs.output import OUTPUT, OutputSpec
-from training.jobs.train.distributed import Workers
 from training.jobs.train.job import TRAIN
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
@@ -25,43 +20,6 @@ from training.preflight.calibration import Calibration
 from training.store import LOCAL, Job, Store
 from training.store.curation import find_subset, restrict
 from training.store.job_search import newest_with
-
-_KINDS: dict[type[BackendConfig], Callable[[str, Any, Home], Backend]] = {RayConfig: RayBackend}
-"""How a backend is made, by what configures it."""
-
-
-def backend_names(home: Home) -> tuple[str, ...]:
-    """This machine, then the backends that are configured.
-
-    Raises:
-        ConfigError: their configuration is wrong.
-    """
-    return tuple(load_backends(home))
-
-
-def backend_named(name: str, home: Home) -> Backend:
-    """The backend of that name; this machine whatever the configuration holds.
-
-    Raises:
-        BackendError: there is none.
-        ConfigError: the configuration is wrong.
-    """
-    if name == LOCAL:
-        return local.LocalBackend(home)
-    known = load_backends(home)
-    if name not in known:
-        raise BackendError(
-            f"There is no backend {name!r}.", f"Use one of {', '.join(known)}, or configure it in {backends_file(home)}."
-        )
-    return _KINDS[type(known[name])](name, known[name], home)
-
-
-def backend_state(name: str, home: Home, store: Store) -> BackendState:
-    """How a backend is now; one that cannot even be made from its configuration is as good as unreachable."""
-    try:
-        return backend_named(name, home).state(store)
-    except AtlasError as error:
-        return BackendState("unreachable", reason=str(error))
 
 
 def queue_job(
@@ -142,8 +100,7 @@ def check_run(
         ConfigError: GRPO_ATLAS_WORKERS, which the runs of this machine go by, is no number of processes.
     """
     runner = backend_named(backend, home)
-    workers = runner.config.workers if isinstance(runner, RayBackend) else Workers.from_environment().count
-    artefacts = runner.config.artefacts if isinstance(runner, RayBackend) else os.environ.get(VARIABLE, "").strip()
+    workers, artefacts = runner.workers, runner.artefacts
     return preflight(config, problem_set, store, runner.machine(), ask_hub=ask_hub, workers=workers, artefacts=artefacts)
 
 

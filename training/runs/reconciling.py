@@ -11,17 +11,20 @@ may do it at once: every change is made only if the run is still as it was seen.
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from training.backends import Backend, OnCluster
 from training.backends.cluster import START_TIMEOUT, Submission
 from training.backends.local import end_overdue
-from training.backends.ray import RayBackend
+from training.backends.registry import backend_named
+from training.backoff import Backoff
 from training.errors import AtlasError, UnreachableError
 from training.home import Home
-from training.runs.launch import backend_named, start_again
+from training.runs.launch import start_again
 from training.store import LOCAL, Job, Status, Store, schema
 from training.store.records import ACTIVE
 
@@ -37,24 +40,14 @@ _REASON_LINES = 4
 _REASON_CHARACTERS = 600
 
 
-@dataclass
-class BackOff:
+class Waits:
     """When each backend is asked next: at once, and ever later while it does not answer."""
 
-    clock: Callable[[], float] = time.monotonic
-    _until: dict[str, float] = field(default_factory=dict)
-    _pause_s: dict[str, float] = field(default_factory=dict)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._backoffs: defaultdict[str, Backoff] = defaultdict(lambda: Backoff(_FIRST_RETRY_S, _LAST_RETRY_S, clock))
 
-    def is_due(self, name: str) -> bool:
-        return self.clock() >= self._until.get(name, 0.0)
-
-    def failed(self, name: str) -> None:
-        self._pause_s[name] = min(_LAST_RETRY_S, 2 * self._pause_s.get(name, _FIRST_RETRY_S / 2))
-        self._until[name] = self.clock() + self._pause_s[name]
-
-    def answered(self, name: str) -> None:
-        self._pause_s.pop(name, None)
-        self._until.pop(name, None)
+    def __getitem__(self, name: str) -> Backoff:
+        return self._backoffs[name]
 
 
 class Reconciler:
@@ -62,7 +55,7 @@ class Reconciler:
 
     def __init__(self, store: Store, home: Home) -> None:
         self._store, self._home = store, home
-        self._back_off = BackOff()
+        self._waits = Waits()
         self._at_work = threading.Lock()
         self._next_at = 0.0
 
@@ -74,7 +67,7 @@ class Reconciler:
 
     def _work(self) -> None:
         try:
-            reconcile(self._store, self._home, self._back_off)
+            reconcile(self._store, self._home, self._waits)
         except Exception as error:  # the frame of a thread; the next one tries again
             print(f"runs could not be compared with their clusters: {type(error).__name__}: {error}", file=sys.stderr)
         finally:
@@ -94,27 +87,27 @@ class Verdict:
     """Whether Ray is to end the job."""
 
 
-def reconcile(store: Store, home: Home, back_off: BackOff | None = None) -> None:
+def reconcile(store: Store, home: Home, waits: Waits | None = None) -> None:
     """End what ought to have stopped on this machine; look at every run that is, or may be, on a cluster, if there is one.
 
     Args:
-        back_off: remembers, between calls, which clusters do not answer.
+        waits: remembers, between calls, which clusters do not answer.
     """
     end_overdue(store, home)
-    waits = back_off or BackOff()
+    waits = waits or Waits()
     elsewhere = (schema.jobs.c.backend != LOCAL) & schema.jobs.c.status.in_((*ACTIVE, "lost"))
     open_jobs = [job for job in store.jobs_where(elsewhere) if job.active or job.status == "lost"]
     for name in dict.fromkeys(job.backend for job in open_jobs):
-        runner = _cluster_backend(name, home)
-        if runner is None or not waits.is_due(name):
+        runner = _backend(name, home)
+        if runner is None or runner.cluster is None or not waits[name].is_due:
             continue
         jobs = [job for job in open_jobs if job.backend == name]
         try:
             for job in reversed(jobs):
-                _reconcile_job(store, home, runner, job)
-            waits.answered(name)
+                _reconcile_job(store, home, runner, runner.cluster, job)
+            waits[name].succeed()
         except AtlasError as error:
-            waits.failed(name)
+            waits[name].fail()
             _note_unreachable(store, runner, jobs, error)
 
 
@@ -144,13 +137,13 @@ def judge(job: Job, seen: Submission | None, now: float, title: str, force_after
     return Verdict("failed", f"Its job on {title} failed: {_first_line(seen.message)}")
 
 
-def _reconcile_job(store: Store, home: Home, runner: RayBackend, job: Job) -> None:
-    seen = runner.submission(job)
+def _reconcile_job(store: Store, home: Home, runner: Backend, cluster: OnCluster, job: Job) -> None:
+    seen = cluster.submission(job)
     asked_at = _asked_to_stop_at(store, job)
-    left_s = None if asked_at is None else asked_at + runner.config.stop_grace_s - store.now()
+    left_s = None if asked_at is None else asked_at + cluster.stop_grace_s - store.now()
     verdict = judge(job, seen, store.now(), runner.title, left_s)
     if verdict.end is not None:
-        log = _log_end(runner, job) if verdict.end == "failed" else ""
+        log = cluster.without_secrets(_log_end(runner, job)) if verdict.end == "failed" else ""
         store.conclude(job, verdict.end, f"{verdict.reason.rstrip('.')}. Its log ends: {log}" if log else verdict.reason)
     elif verdict.submit:
         again = store.queue_anew(job) if verdict.anew else job
@@ -171,15 +164,14 @@ def _start_again(store: Store, home: Home, job: Job) -> None:
         print(f"{job.id} could not be submitted again: {error}", file=sys.stderr)  # the run says so too
 
 
-def _cluster_backend(name: str, home: Home) -> RayBackend | None:
+def _backend(name: str, home: Home) -> Backend | None:
     try:
-        runner = backend_named(name, home)
+        return backend_named(name, home)
     except AtlasError:
         return None  # it was taken out of the configuration; its runs' heartbeats tell what can be told
-    return runner if isinstance(runner, RayBackend) else None
 
 
-def _note_unreachable(store: Store, runner: RayBackend, jobs: list[Job], error: AtlasError) -> None:
+def _note_unreachable(store: Store, runner: Backend, jobs: list[Job], error: AtlasError) -> None:
     """Tell it where a run has no process that could say something else; the first time stays."""
     now = store.now()
     since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
@@ -200,9 +192,9 @@ def _gone(job: Job, title: str) -> str:
     return f"{title} no longer knows the run: its head was restarted, and the run's process ({job.worker}) ended with it."
 
 
-def _log_end(runner: RayBackend, job: Job) -> str:
+def _log_end(runner: Backend, job: Job) -> str:
     try:
-        lines = [line.strip() for line in runner.without_secrets(runner.logs(job)).splitlines() if line.strip()]
+        lines = [line.strip() for line in runner.logs(job).splitlines() if line.strip()]
     except AtlasError:
         return ""
     return " / ".join(lines[-_REASON_LINES:])[-_REASON_CHARACTERS:]

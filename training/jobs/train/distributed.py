@@ -6,14 +6,13 @@ job's own: it beats, passes signals on and says how the run ended. Ray and torch
 The run's folder has to be one that every process sees: checkpoints hold files of each.
 """
 
-import math
 import os
 import signal
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,50 +30,11 @@ from training.jobs.train.tracking import tracked
 from training.rewards.own import register_own_rewards
 from training.shares import share_of
 from training.store import Store
+from training.workers import Workers
 
 _POLL_S = 0.5
 _OBJECT_STORE_BYTES = 256 * 2**20
 """What Ray may keep of a run in shared memory: its problems, a few MB for GSM8K."""
-
-
-@dataclass(frozen=True)
-class Workers:
-    """The processes of a run, as the environment of its job names them."""
-
-    count: int = 1
-    gpus_each: float | None = None
-    """`None` for one where there are any."""
-    max_failures: int = 0
-    """How often the run goes on from its checkpoint after a process was lost."""
-    accelerator_type: str = ""
-    """Which GPU each needs, in Ray's words, such as A100; empty for any."""
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Workers":
-        """Read `GRPO_ATLAS_WORKERS`, `_GPUS_PER_WORKER`, `_MAX_FAILURES` and `_ACCELERATOR_TYPE`.
-
-        Raises:
-            ConfigError: one of them is not a number that it may be.
-        """
-        gpus = environ.get("GRPO_ATLAS_GPUS_PER_WORKER", "")
-        return cls(
-            int(_number(environ, "GRPO_ATLAS_WORKERS", 1, whole=True, least=1)),
-            _number(environ, "GRPO_ATLAS_GPUS_PER_WORKER", 0, whole=False, least=0) if gpus else None,
-            int(_number(environ, "GRPO_ATLAS_MAX_FAILURES", 0, whole=True, least=0)),
-            environ.get("GRPO_ATLAS_ACCELERATOR_TYPE", ""),
-        )
-
-
-def _number(environ: Mapping[str, str], name: str, default: float, *, whole: bool, least: int) -> float:
-    text = environ.get(name) or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value >= least and math.isfinite(value)) or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
-        raise ConfigError(f"{name} = {text!r} is not {kind} of {least} or more.", "Correct it, or leave it out.")
-    return value
 
 
 @contextmanager

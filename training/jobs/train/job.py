@@ -6,9 +6,10 @@ from training.engines import engine_named
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
-from training.jobs.train.distributed import Workers, room_for, train_on_workers
+from training.jobs.train.distributed import room_for, train_on_workers
 from training.jobs.train.tracking import tracked
 from training.store.curation import restrict
+from training.workers import Workers
 
 
 def run(process: JobProcess, home: Home, config: RunConfig) -> None:

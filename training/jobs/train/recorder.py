@@ -25,7 +25,7 @@ from training.jobs.train.outbox import LIMIT_BYTES, Entry, Outbox, write
 from training.jobs.train.rescue import recorded_entries
 from training.store import Checkpoint, Progress, Store
 from training.store.database import root_cause
-from training.store.patience import LAST_TRIES_S, PATIENCE_S, Backoff
+from training.store.patience import LAST_TRIES_S, PATIENCE_S, backoff
 from training.store.sessions import reach_of
 
 CAPACITY_STEPS = 64
@@ -73,7 +73,7 @@ class Recorder:
         self._reach = reach_of(store, job_id)
         self._session = self._reach.began[-1] if self._reach.began else None
         self._outbox = Outbox(folder, self._session, limit_bytes)
-        self._backoff = Backoff()
+        self._backoff = backoff()
         self._give_up = give_up
         self._changed = threading.Condition()
         self._unwritten: deque[Entry] = deque()
