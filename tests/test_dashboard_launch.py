@@ -393,8 +393,8 @@ def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
 def test_the_local_backend_is_free_busy_or_unreachable(home: Home, store: Store) -> None:
     backend = LocalBackend(home)
     assert backend.state(store).kind == "free"
-    first, _ = store.create_job("train", "first", {})
-    second, _ = store.create_job("evaluate", "second", {})
+    first, _ = store.create_job("train", "first", {}, accelerator=True)
+    second, _ = store.create_job("evaluate", "second", {}, accelerator=True)
     store.create_job("build", "a map", {})
     store.start(first.id)
     busy = backend.state(store)

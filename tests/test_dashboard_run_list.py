@@ -30,7 +30,7 @@ def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> Store:
 def add_run(store: Store, *settings: str, steps: int = 6, ended: bool = True) -> str:
     """A run whose reward is its step, by tenths."""
     config = load_preset("demo", ["max_steps=8", *settings])
-    run_id = store.create_job("train", "demo", config.model_dump(mode="json"), total=8)[0].id
+    run_id = store.create_job("train", "demo", config.model_dump(mode="json"), total=8, accelerator=True)[0].id
     store.start(run_id)
     store.record(
         run_id,
@@ -45,7 +45,7 @@ def add_run(store: Store, *settings: str, steps: int = 6, ended: bool = True) ->
 
 def queue_run(store: Store, seed: int) -> str:
     spec = load_preset("demo", [f"seed={seed}"]).model_dump(mode="json")
-    return store.create_job("train", "demo", spec, total=8)[0].id
+    return store.create_job("train", "demo", spec, total=8, accelerator=True)[0].id
 
 
 @pytest.fixture

@@ -211,7 +211,7 @@ def test_what_moved_since_it_was_seen_is_not_ended(
     before = store.job(job.id)
     assert store.conclude(job, "failed", "as somebody saw it") is False
     assert store.queue_anew(job) is None
-    store.note(job, "waits")
+    store.note_unreachable(job, clock.now, "waits")
     assert store.job(job.id) == before
 
 

@@ -30,7 +30,7 @@ def run_id(store: Store) -> str:
 def test_a_run_whose_process_never_came_up_leaves_the_queue_at_once(store: Store, home: Home, run_id: str) -> None:
     assert "taken out of the queue" in stop_run(store, home, run_id)
     assert (store.job(run_id).status, store.job(run_id).reason) == ("stopped", "taken out of the queue")
-    assert store.queue("local", ("train",)) == []
+    assert store.queue("local") == []
     with pytest.raises(StoreError, match="already stopped"):
         stop_run(store, home, run_id)
 

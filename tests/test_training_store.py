@@ -136,12 +136,12 @@ def test_a_database_on_a_server_tells_the_time_whatever_the_machines_clock_is_se
 
 
 def test_the_queue_is_in_submission_order_without_the_lost(store: Store, clock: Clock) -> None:
-    store.create_job("train", "lost", {})
+    store.create_job("train", "lost", {}, accelerator=True)
     clock.now += LOST_AFTER_S + 1
-    store.create_job("train", "first", {})
+    store.create_job("train", "first", {}, accelerator=True)
     store.create_job("build", "map", {})
-    store.create_job("evaluate", "second", {})
-    assert [job.id for job in store.queue("local", ("train", "evaluate"))] == ["first-1", "second-1"]
+    store.create_job("evaluate", "second", {}, accelerator=True)
+    assert [job.id for job in store.queue("local")] == ["first-1", "second-1"]
 
 
 def test_scalars_are_read_after_a_cursor(store: Store) -> None:
@@ -271,6 +271,28 @@ def test_a_migration_and_its_record_are_one_transaction(store: Store) -> None:
     assert columns_and_version() == (True, next_version)
 
 
+COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
+
+
+def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:
+    at_work, waiting, building = (store.create_job(kind, kind, {})[0].id for kind in ("train", "evaluate", "build"))
+    store.start(at_work)
+    store.progress(at_work, 41, 100, "training; the checkpoint of step 40 is not uploaded")
+    with store.writing() as connection:
+        connection.execute(schema.requests.insert().values(job_id=at_work, kind="resume at 40", created_at=store.now()))
+        connection.execute(schema.requests.insert().values(job_id=waiting, kind="stop", created_at=store.now()))
+        for column in COLUMNS_OF_VERSION_6:
+            connection.exec_driver_sql(f"ALTER TABLE jobs DROP COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE requests DROP COLUMN step")
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 5")
+    store.close()
+    store = Store.open(home.store_url, clock)
+    assert [job.id for job in store.accelerator_jobs("local")] == [at_work, waiting]
+    assert [store.job(job_id).phase for job_id in (at_work, waiting, building)] == ["training", "", ""]
+    assert store.chosen_step(at_work, since=0) == 40
+    assert store.stop_requested(waiting)
+
+
 def test_a_store_of_the_first_version_gets_what_came_later(store: Store, home: Home) -> None:
     def shape() -> dict[str, set[tuple[str, str]]]:
         """Table or index -> its columns, with their types."""
@@ -290,8 +312,9 @@ def test_a_store_of_the_first_version_gets_what_came_later(store: Store, home: H
             connection.exec_driver_sql(f"DROP INDEX {index}")
         connection.exec_driver_sql("ALTER TABLE evaluations DROP COLUMN completed_at")
         connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN tracker")
-        for column in ("attempt", "process", "progress_at"):
+        for column in ("attempt", "process", "progress_at", *COLUMNS_OF_VERSION_6):
             connection.exec_driver_sql(f"ALTER TABLE jobs DROP COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE requests DROP COLUMN step")
         connection.exec_driver_sql("UPDATE schema_versions SET version = 1")
     store.close()
     store = Store.open(home.store_url)

@@ -6,9 +6,11 @@ from dashboard.components.launch_mark import marked, set_value
 from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
 from dashboard.text import plain, significant
-from training.rewards import REWARDS, Reward
+from training.config import SETTINGS
+from training.rewards import REWARDS, Reward, title_of
 
 _WIDTHS = (5, 2, 1.2, 1.4)
+VERIFIER = "verifier"
 
 
 def render_rewards(base: Base, state: State) -> None:
@@ -20,7 +22,25 @@ def render_rewards(base: Base, state: State) -> None:
     with st.container(gap="xsmall"):
         for reward in REWARDS.values():
             highest += max(0.0, _render_row(base, state, reward))
-    st.markdown(f"The highest total is **{significant(highest)}**.")
+    total, verifier = st.columns(2, vertical_alignment="center")
+    total.markdown(f"The highest total is **{significant(highest)}**.")
+    with verifier:
+        _render_verifier(base, state)
+
+
+def _render_verifier(base: Base, state: State) -> None:
+    """By which function an answer counts as right, whether or not it has a weight."""
+    key = f"setting {VERIFIER}"
+    st.session_state[key] = chosen = str(state.launch_changes.get(VERIFIER, base.value(VERIFIER)))
+    st.selectbox(
+        marked(base, state, VERIFIER, "An answer is right by"),
+        dict.fromkeys([*REWARDS, chosen]),
+        format_func=lambda name: plain(title_of(name)),
+        help=SETTINGS[VERIFIER].description,
+        key=key,
+        on_change=set_value,
+        args=(base, VERIFIER, key),
+    )
 
 
 def _render_row(base: Base, state: State, reward: Reward) -> float:
