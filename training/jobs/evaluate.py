@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.data.problems import Problem, ProblemSet, load_problems
 from training.engines import Complete
-from training.errors import ConfigError, ModelError, SourceError
+from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import evaluate_model
-from training.home import DEMO_MODEL, Home
+from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.models.checkpoints import model_on_this_disk
-from training.paths import parse_path
+from training.models.model_names import model_folder
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job, Store
 from training.store.evaluations import (
@@ -38,9 +38,9 @@ class EvaluationSpec(BaseModel):
     """The first share of the split."""
     temperature: float = Field(ge=0, le=10)
     """0 takes the likeliest token."""
-    samples: int = Field(ge=1)
+    samples: int = Field(ge=1, le=10_000)
     """Completions a problem."""
-    max_completion_length: int = Field(ge=1)
+    max_completion_length: int = Field(ge=1, le=131_072)
     """In tokens."""
     system_prompt: str = SYSTEM_PROMPT
     """The turn before every question; a checkpoint is asked as its run was."""
@@ -55,7 +55,7 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
 
     Raises:
         ConfigError: a setting is out of range, or several samples at temperature 0 would all be the same.
-        ModelError: the model's name is neither one nor a path.
+        ModelError: as of `weights_stamp`.
     """
     values = {"model": model, "source": problem_set.source, "weights": weights_stamp(model)} | settings
     try:
@@ -76,10 +76,10 @@ def weights_stamp(model: str) -> str:
     """When a model's weights last changed; empty for one that is not on this disk.
 
     Raises:
-        ModelError: its name is neither one nor a path.
+        ModelError: there is no such folder, and the Hub could have no such name.
     """
-    folder = DEMO_MODEL if model == "demo" else parse_path(model, ModelError)
-    changed = [file.stat().st_mtime_ns for pattern in _WEIGHTS for file in folder.glob(pattern)]
+    folder = model_folder(model)
+    changed = [file.stat().st_mtime_ns for pattern in _WEIGHTS for file in folder.glob(pattern)] if folder else []
     return str(max(changed, default=""))
 
 

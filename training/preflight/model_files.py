@@ -6,7 +6,6 @@ when it answers within seconds. Weights are looked for, never read; what memory 
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +13,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from training.artefacts import is_url
 from training.errors import ModelError, shown
-from training.home import DEMO_MODEL
-from training.paths import is_folder, parse_path
+from training.models.model_names import model_folder
 from training.prompts import chat_messages
 
 PROBE_TIMEOUT_S = 3.0
@@ -30,7 +29,6 @@ CHARACTERS_A_TOKEN = 3.0
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
 class UnreachableError(ModelError):
@@ -64,14 +62,12 @@ def find_model(name: str, *, ask_hub: bool = True) -> ModelFiles | None:
         UnreachableError: it is not on this machine, and the Hub does not answer.
         ModelError: there is no such model, a file is missing, or the Hub refuses it.
     """
-    path = DEMO_MODEL if name == "demo" else parse_path(name, ModelError)
-    if is_folder(path):
-        return _folder_model(name, path)
-    if not _HUB_NAME.fullmatch(name):
+    folder = model_folder(name)
+    if is_url(name):
         raise ModelError(
-            f"There is no folder {shown(name)}.", 'Use "demo", the path of a model, or a name on the Hugging Face Hub.'
+            f"A run cannot begin with {shown(name)}.", "Merge that checkpoint and name its folder."
         )
-    return _hub_model(name, ask_hub)
+    return _hub_model(name, ask_hub) if folder is None else _folder_model(name, folder)
 
 
 def prompt_lengths(files: ModelFiles, questions: Sequence[str], system_prompt: str) -> tuple[list[int], bool]:
