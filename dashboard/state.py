@@ -277,7 +277,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Going:
-    """A page that the browser has been asked to open, see `components.going`."""
+    """A page that the browser has been asked to open, see `components.shared.going`."""
 
     page: str
     address: Mapping[str, str]

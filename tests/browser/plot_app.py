@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import atlas_figure, figures
 from dashboard.colourings import COLOURINGS
-from dashboard.components.plot import render_plot
+from dashboard.components.shared.plot import render_plot
 from dashboard.web_files import WebFiles
 
 TOPICS = 6
