@@ -141,11 +141,11 @@ def test_no_dashboard_file_shadows_a_package() -> None:
     )
 
 
-def test_only_data_caches() -> None:
+def test_one_module_caches() -> None:
     users = [
         module.name for module in modules("dashboard") if "st.cache_" in module.read_text(encoding="utf-8").split('"""', 2)[-1]
     ]
-    assert users == ["data.py", "map_data.py", "run_data.py"]
+    assert users == ["caching.py"]
 
 
 def test_every_table_is_made_by_the_module_that_keeps_it_from_being_calculated() -> None:

@@ -71,7 +71,7 @@ render_plot(
     alt="map",
     height="500px",
     files=WebFiles(Path(os.environ["GRPO_ATLAS_HOME"]) / "web"),
-    texts=atlas_figure.texts(frame),
+    texts=atlas_figure.texts(frame["id"].tolist(), frame["question"].tolist()),
     overlay=atlas_figure.overlay(places, labels=labels if "labels" in address else (), density="density" in address),
     selected=memory.get("selected", []),
     chosen=memory.get("chosen"),

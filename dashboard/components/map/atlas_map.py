@@ -39,7 +39,7 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
         alt=_alternative(shown, state),
         height=MAP_HEIGHT,
         files=data.web_files(),
-        texts=map_data.map_texts(atlas),
+        texts=map_data.map_texts(atlas.problem_set),
         overlay=map_data.map_overlay(atlas, shown.titles if state.labels else {}, state.view, density=state.density),
         selected=standing_out,
         chosen=map_data.row_of(atlas, state.problem),

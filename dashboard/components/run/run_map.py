@@ -26,7 +26,7 @@ def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State) -> None:
         alt=words,
         height=RUN_MAP_HEIGHT,
         files=data.web_files(),
-        texts=map_data.map_texts(atlas),
+        texts=map_data.map_texts(atlas.problem_set),
         overlay=map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D", density=False),
         chosen=map_data.row_of(atlas, state.map_problem),
         on_clicked=choose,
