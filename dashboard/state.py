@@ -107,7 +107,6 @@ class Keys(StrEnum):
     MAP_COLOUR = "map_colour_choice"
     MAP_WINDOW = "map_window_choice"
     TRAINING_MAP = "training_map"
-    TIMELINE = "timeline"
     SPENT = "spent"
     SPENT_CLUSTERS = "spent_clusters"
     PROBLEM_GROUPS = "problem_groups"

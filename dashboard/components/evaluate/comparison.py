@@ -11,8 +11,8 @@ from dashboard import data, evaluation_figures, figures, map_data
 from dashboard.addresses import LAUNCH
 from dashboard.components.evaluate.changes import render_changes
 from dashboard.components.evaluate.report import render_report
+from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
-from dashboard.components.shared.plot import render_plot
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
 from dashboard.state import Field, Keys, State
@@ -153,10 +153,9 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             )
         st.caption(_problems_note(evaluations))
     with right:
-        render_plot(
+        render_chart(
             figures.spec(evaluation_figures.measures_figure(tables)),
             key=Keys.MEASURES_CHART,
-            view=" ".join(tables),
             height=f"{270 + _LEGEND_LINE_PX * max(0, len(tables) - 2)}px",
             alt="The five measures as shares of their maximum: "
             + "; ".join(
@@ -232,10 +231,9 @@ def _render_where(source: str, pair: Mapping[str, Evaluation]) -> None:
         numbers = sorted({number for found in scores.values() for number in found if number is not None})
         names: dict[int | None, str] = {number: str(number) for number in numbers}
         st.markdown("**By number of steps**")
-        render_plot(
+        render_chart(
             figures.spec(evaluation_figures.groups_figure(scores, names, "hard", "steps of the reference solution")),
             key=Keys.STEPS_SCORES,
-            view=" ".join(pair),
             height="320px",
             alt="Hard correctness by the number of steps",
         )
@@ -254,10 +252,9 @@ def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
     scored = [scores_by_group(evaluation, clusters) for evaluation in pair.values()]
     frame = evaluation_figures.clusters_frame(scored[0], scored[-1], map_data.cluster_titles(atlas))
     titles = list(pair)
-    render_plot(
+    render_chart(
         figures.spec(evaluation_figures.clusters_figure(frame, titles)),
         key=Keys.CLUSTER_SCORES,
-        view=" ".join(titles),
         height="320px",
         alt="Hard correctness by cluster, the largest clusters, most gained at the top",
     )
@@ -287,10 +284,9 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        render_plot(
+        render_chart(
             figures.spec(evaluation_figures.samples_figure(sampled)),
             key=Keys.SAMPLES_CHART,
-            view=" ".join(sampled),
             height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
             alt="pass@k and majority@k by k",
         )

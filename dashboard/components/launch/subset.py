@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
-from dashboard.components.shared.plot import render_plot
+from dashboard.components.shared.chart import render_chart
 from dashboard.launch_changes import WHOLE, Base
 from dashboard.sources import readable_source
 from dashboard.state import Keys, State
@@ -56,10 +56,9 @@ def render_subset(base: Base, state: State) -> None:
         return
     with picture:
         ids = frozenset(subset_ids(data.store(), subsets[chosen])) if chosen else None
-        render_plot(
+        render_chart(
             data.train_steps_spec(problems, chosen, ids),
             key=Keys.LAUNCH_HISTOGRAM,
-            view=f"{problems.content_hash} {chosen}",
             alt=f"Steps of the train problems of {plain(chosen) if chosen else 'the whole split'}, as shares",
             height="190px",
         )

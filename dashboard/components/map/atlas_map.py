@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import data, map_data
-from dashboard.components.shared.plot import render_plot
+from dashboard.components.map.map_plot import render_map
 from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
 from dashboard.filters import combine
@@ -32,7 +32,7 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
     standing_out = np.flatnonzero(shown.current) if shown.narrowed else np.empty(0, int)
     if shown.narrowed and not len(standing_out):
         standing_out = np.array([len(frame)])  # a row that no point has: all of them fade
-    render_plot(
+    render_map(
         map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.view, dark=dark),
         key=Keys.MAP,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.view}",

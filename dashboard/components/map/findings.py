@@ -11,8 +11,8 @@ from analysis.atlas import Atlas
 from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
 from dashboard import data, finding_figures, map_data
 from dashboard.addresses import EXPLORE
+from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
-from dashboard.components.shared.plot import render_plot
 from dashboard.components.shared.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
@@ -97,7 +97,7 @@ def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> Non
     if correlations:
         figure = finding_figures.correlations_figure(correlations)
         words = ", ".join(correlation.reading for correlation in correlations)
-        render_plot(spec(figure), key="figure correlations", view="correlations", alt=f"Rank correlations with steps: {words}")
+        render_chart(spec(figure), key="figure correlations", alt=f"Rank correlations with steps: {words}")
 
 
 def render_honesty(atlas: Atlas, honesty: Honesty, state: State) -> None:
@@ -124,7 +124,7 @@ def render_finding(heading: Heading, figure: Spec, *, height: str = "260px") -> 
         pressed = bool(heading.button) and st.button(plain(heading.button), key=f"show {heading.key}")
     with chart:
         alt = f"{heading.title}. {heading.reading}"
-        render_plot(figure, key=f"figure {heading.key}", view=heading.key, alt=alt, height=height)
+        render_chart(figure, key=f"figure {heading.key}", alt=alt, height=height)
     return pressed
 
 

@@ -9,8 +9,8 @@ from dashboard import data, map_data
 from dashboard.access import acts
 from dashboard.actions import name_cluster
 from dashboard.components.map.subset import render_take_further
+from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
-from dashboard.components.shared.plot import render_plot
 from dashboard.components.shared.table import render_table
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import count_category, toggled
@@ -111,10 +111,9 @@ def _render_steps(shown: Exploration, state: State) -> None:
 
     of_all = f"Mean steps: {everything['steps'].mean():.2f} over all"
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."
-    render_plot(
+    render_chart(
         map_data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.steps),
         key=Keys.STEPS_CHART,
-        view="steps",
         alt=f"Share of problems by number of solution steps and split. {caption}",
         height="290px",
         on_clicked=toggle,

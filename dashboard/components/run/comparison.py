@@ -17,8 +17,8 @@ from dashboard.comparison_tables import (
     final_and_best,
     shown_evaluations,
 )
+from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import fragment, render_error
-from dashboard.components.shared.plot import render_plot
 from dashboard.components.shared.table import render_table
 from dashboard.curves import Curve, run_curves
 from dashboard.figures import spec
@@ -114,7 +114,7 @@ def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State
     view = " ".join([*run_ids, *(panel.curve.key for panel in panels), state.curve_axis])
     figure = comparison_figure(panels, run_ids, axis=state.curve_axis, smoothing=state.smoothing, view=view)
     height = f"{figure_height_px(len(panels), len(run_ids))}px"
-    render_plot(spec(figure), key=Keys.COMPARED_CHART, view=view, alt=_text_alternative(panels), height=height)
+    render_chart(spec(figure), key=Keys.COMPARED_CHART, alt=_text_alternative(panels), height=height)
     st.caption(_note(panels, state))
     table = final_and_best(panels)
     st.subheader("Final and best values", anchor=False)

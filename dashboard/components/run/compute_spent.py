@@ -10,9 +10,9 @@ from dashboard import data, figures, map_data
 from dashboard.access import acts
 from dashboard.addresses import LAUNCH
 from dashboard.components.map.subset import saved_subset
+from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page, go_to
-from dashboard.components.shared.plot import render_plot
 from dashboard.components.shared.table import render_table
 from dashboard.state import Keys, State
 from dashboard.text import count, percent, plain
@@ -47,9 +47,7 @@ def _render_bar(shown: pd.DataFrame) -> None:
     total = sum(part.tokens for part in parts)
     wasted = sum(part.tokens for part in parts if part.flat) / max(1, total)
     words = ", ".join(f"{part_title(part.kind, part.flat).lower()} {percent(part.tokens / max(1, total))}" for part in parts)
-    render_plot(
-        figures.spec(spent_figure(parts)), key=Keys.SPENT, view="spent", alt=f"Tokens by kind of group: {words}", height="150px"
-    )
+    render_chart(figures.spec(spent_figure(parts)), key=Keys.SPENT, alt=f"Tokens by kind of group: {words}", height="150px")
     st.caption(
         f"{count(total, 'token')} in {count(len(shown), 'group')} of these steps. {percent(wasted)} went into groups whose "
         "completions all earned the same: they have no advantage in them and taught nothing. Right and wrong are by hard "

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import curves, data, run_data
 from dashboard.components.run.header import live_address
 from dashboard.components.run.plot_grid import LivePanels, render_plot_grid
-from dashboard.components.shared.plot import file_url
+from dashboard.components.shared.browser import file_url
 from dashboard.curves import Curve
 from dashboard.live_run import View
 from dashboard.state import Keys, State

@@ -18,9 +18,9 @@ from dashboard.addresses import LAUNCH
 from dashboard.components.run import live_head
 from dashboard.components.run.live_head import render_line
 from dashboard.components.run.marks import render_marks
+from dashboard.components.shared.browser import file_url
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
-from dashboard.components.shared.plot import file_url
 from dashboard.components.shared.status import render_status
 from dashboard.state import Keys, State
 from training.artefacts import is_url

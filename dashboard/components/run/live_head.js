@@ -48,7 +48,8 @@ async function look(box) {
     const answer = await fetch(new URL(address, document.baseURI), { cache: "no-store" });
     if (!answer.ok) return;
     const head = await answer.json();
-    if (box.atlas.data.address === address) document.dispatchEvent(new CustomEvent("atlas-live", { detail: { address, head } }));
+    if (box.atlas.data.address === address)
+      document.dispatchEvent(new CustomEvent("atlas-live", { detail: { address, head } }));
   } catch (error) {
     console.debug(error);
   } finally {

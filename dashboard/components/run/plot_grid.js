@@ -13,8 +13,7 @@ function reportZoom(grid, event) {
 
 async function drawPanel(grid, cell) {
   const { panel, inView } = cell.atlas;
-  const ink = getComputedStyle(cell).getPropertyValue("--st-text-color").trim();
-  const state = `${panel.revision} ${ink}`;
+  const state = `${panel.revision} ${inkOf(cell)}`;
   if (!inView || !cell.isConnected || cell.atlas.drawn === state) return;
   cell.atlas.drawn = state;
   const layout = structuredClone(panel.figure.layout); // plotly writes into what it is given
@@ -27,13 +26,15 @@ async function drawPanel(grid, cell) {
 }
 
 function schedule(grid, cell) {
-  grid.drawing = grid.drawing.then(() => drawPanel(grid, cell)).catch((error) => {
-    console.error(error);
-    if (!cell._fullLayout) cell.textContent = "The chart cannot be drawn in this browser.";
-  });
+  grid.drawing = grid.drawing
+    .then(() => drawPanel(grid, cell))
+    .catch((error) => {
+      console.error(error);
+      if (!cell._fullLayout) cell.textContent = "The chart cannot be drawn in this browser.";
+    });
 }
 
-function newGrid(box, url) {
+function newGrid(url) {
   const grid = { cells: new Map(), drawing: loadPlotly(url) };
   grid.views = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -41,11 +42,13 @@ function newGrid(box, url) {
       schedule(grid, target);
     }
   });
-  grid.sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+  grid.sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) fit(target);
+  });
   return grid;
 }
 
-function newCell(grid) {
+function newCell() {
   const cell = document.createElement("div");
   cell.className = "atlas-cell";
   cell.setAttribute("role", "figure");
@@ -65,7 +68,7 @@ function showPanels(grid, box, panels) {
   const keys = new Set(panels.map(({ key }) => key));
   for (const [key, cell] of grid.cells) if (!keys.has(key)) removeCell(grid, key, cell);
   for (const panel of panels) {
-    const cell = grid.cells.get(panel.key) ?? newCell(grid);
+    const cell = grid.cells.get(panel.key) ?? newCell();
     cell.atlas.panel = panel;
     cell.setAttribute("aria-label", panel.alt);
     if (!grid.cells.has(panel.key)) {
@@ -98,7 +101,8 @@ async function update(grid, box, newest) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const { plotly_url: url, panels, live } = JSON.parse(new TextDecoder().decode(data));
   const box = parentElement.querySelector(".atlas-grid");
-  const grid = (box.atlas ??= newGrid(box, url));
+  box.atlas ??= newGrid(url);
+  const grid = box.atlas;
   grid.tell = setTriggerValue;
   grid.live = live;
   if (grid.listen) document.removeEventListener("atlas-live", grid.listen);
@@ -111,6 +115,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     document.removeEventListener("atlas-live", grid.listen);
     grid.views.disconnect();
     grid.sizes.disconnect();
-    setTimeout(() => box.isConnected || grid.cells.forEach((cell) => globalThis.Plotly?.purge(cell)));
+    setTimeout(() => {
+      if (!box.isConnected) for (const cell of grid.cells.values()) globalThis.Plotly?.purge(cell);
+    });
   };
 }

@@ -14,7 +14,7 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 from streamlit.components.v2.types import ComponentRenderer
 
-from dashboard.components.shared.plot import plotly_url, script
+from dashboard.components.shared.browser import plotly_url, script
 
 _SCRIPT = Path(__file__).with_name("plot_grid.js")
 _STYLE = """

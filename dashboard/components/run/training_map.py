@@ -8,13 +8,13 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.compute import in_steps
 from analysis.outcomes import OF_TRAINING
-from dashboard import data, map_data, run_data
+from dashboard import map_data, run_data
+from dashboard.components.map.map_plot import Timeline
 from dashboard.components.map.place_on_map import open_on_map, parameters_for
 from dashboard.components.run.changed_on_map import render_test_problems
 from dashboard.components.run.compute_spent import render_compute
 from dashboard.components.run.health import show_evidence
 from dashboard.components.run.run_map import render_run_map
-from dashboard.components.run.timeline import render_timeline
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.style import PROBLEM_PANEL
@@ -86,18 +86,15 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
     with left:
         colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
         spec = map_data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
-        render_run_map(atlas, spec, words, state)
-        render_timeline(
+        timeline = Timeline(
             run_data.timeline_of(run.id, atlas, state.map_colour),
-            key=Keys.TIMELINE,
-            plot=Keys.TRAINING_MAP,
-            files=data.web_files(),
-            first=first,
-            last=last,
-            at=state.map_step,
-            window=state.map_window,
+            first,
+            last,
+            state.map_step,
+            state.map_window,
             on_stepped=partial(setattr, state, "map_step"),
         )
+        render_run_map(atlas, spec, words, state, timeline)
         st.caption(words)
     with right, st.container(key=PROBLEM_PANEL, gap="small"):
         _render_problem(config, atlas, shown, state)

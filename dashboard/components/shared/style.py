@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from dashboard.components.shared.chart import PRELOAD, preload_plotly
 from dashboard.components.shared.going import FRAME
-from dashboard.components.shared.plot import PRELOAD, preload_plotly
 
 MAP_HEIGHT = "max(420px, 68vh)"
 """The map leaves room for the line that says what is selected."""

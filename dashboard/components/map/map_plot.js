@@ -1,13 +1,13 @@
-// A plotly figure that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
-// (Streamlit's own chart element is made anew whenever its figure changes, and takes no clicks while the lasso is on.)
-// `data`: plotly_url, and nothing else to have it loaded ahead; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null); view;
-// height (CSS); alt; map, selectable, clickable; selected (bits of rows), answers (the last report that `selected` takes in);
-// chosen (row or null).
-// Reports {selected: {rows: bits, report: n}} and {clicked: customdata}. A map's customdata are rows.
-// Tells the document by the event "atlas-drawn" when a figure was drawn: what others put into it is gone then.
-// Follows `plotly.js`.
+// A map that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
+// (Streamlit's own chart element takes no clicks while the lasso is on.)
+// `data`: plotly_url; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null), with rows as the
+// points' customdata; view; height (CSS); alt; selectable; selected (bits of rows), answers (the last report that `selected` takes
+// in); chosen (row or null); timeline (see `timeline.js`, or null).
+// Reports {selected: {rows: bits, report: n}}, {clicked: row} and {stepped: {step, report}}.
+// Follows `plotly.js` and `timeline.js`.
 
-const views = (globalThis.grpoAtlasViews ??= new Map());
+globalThis.grpoAtlasViews ??= new Map();
+const views = globalThis.grpoAtlasViews;
 
 const BUTTONS = {
   roaming: [["pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
@@ -15,23 +15,11 @@ const BUTTONS = {
   deep: [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]],
 };
 const CONFIGS = {
-  still: { displayModeBar: false, responsive: false },
   flat: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.flat },
   roaming: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.roaming },
   deep: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.deep },
 };
 const LABELS_IN_DEPTH = 10; // more cover each other from most sides
-const TYPED = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array };
-
-// --- What comes from the server ---
-
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
-
-function typed(array) {
-  return array?.bdata ? new TYPED[array.dtype](bytesOf(array.bdata).buffer) : (array ?? []);
-}
 
 // --- Selections: a bit a row, row 0 first, in base64 ---
 
@@ -192,7 +180,9 @@ function fillOverlay(box, over) {
 
 function sceneLabels({ over, ink }) {
   const style = { showarrow: false, font: { size: 12, color: ink }, captureevents: false };
-  return (over?.labels ?? []).slice(0, LABELS_IN_DEPTH).map(([[x, y, z], text]) => ({ x, y, z, text: escaped(text), ...style }));
+  return (over?.labels ?? [])
+    .slice(0, LABELS_IN_DEPTH)
+    .map(([[x, y, z], text]) => ({ x, y, z, text: escaped(text), ...style }));
 }
 
 function escaped(text) {
@@ -257,9 +247,8 @@ function returnToView(layout, view, kind) {
 }
 
 function listen(box) {
-  box.on("plotly_selected", (event) => {
-    if (event && !box.atlas.redrawing) report(box, event.points.map((point) => point.customdata));
-  });
+  const rowsOf = ({ points }) => points.map(({ customdata }) => customdata);
+  box.on("plotly_selected", (event) => event && !box.atlas.redrawing && report(box, rowsOf(event)));
   box.on("plotly_deselect", () => box.atlas.redrawing || report(box, []));
   box.on("plotly_click", (event) => {
     const clicked = event.points[0].customdata;
@@ -278,11 +267,10 @@ function listen(box) {
 async function drawFigure(box, data, { data: traces, layout: drawn }, selectionChanged) {
   const atlas = box.atlas;
   const layout = structuredClone(drawn); // plotly writes into what it is given, and the file is kept
-  const kind = !data.map ? "still" : layout.scene ? "deep" : "flat";
+  const kind = layout.scene ? "deep" : "flat";
   atlas.traces = traces.map((trace) => ({ customdata: typed(trace.customdata), size: trace.marker?.size }));
   const shown = traces.map((trace, number) => {
     const { customdata } = atlas.traces[number];
-    if (kind === "still") return { ...trace, customdata };
     if (kind === "flat") return { ...trace, customdata, selectedpoints: selectedPoints(atlas.traces[number], atlas.selected) };
     return { ...trace, customdata, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
   });
@@ -290,16 +278,25 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
   if (kind === "deep") {
     shown.push(ringTrace(atlas));
     layout.scene.annotations = sceneLabels(atlas);
-  } else if (kind === "flat") {
+  } else {
     layout.selections = selectionChanged || atlas.kind !== "flat" ? [] : (box.layout?.selections ?? []);
     layout.selectionrevision = `${data.figure.revision} ${atlas.ink}`; // plotly would carry point indices over to other traces
   }
-  if (kind !== "still") returnToView(layout, data.view, kind);
+  returnToView(layout, data.view, kind);
   const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
   Object.assign(atlas, { kind, view: data.view, revision: data.figure.revision });
   const config = kind === "flat" && !data.selectable ? CONFIGS.roaming : CONFIGS[kind];
   await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, config));
-  if (isNew && (data.map || data.clickable)) listen(box);
+  if (isNew) listen(box);
+}
+
+// Gives one of the traces other points.
+async function showPoints(box, uid, { x, y, customdata, colours }) {
+  const number = box._fullData?.findIndex((trace) => trace.uid === uid) ?? -1;
+  if (number < 0 || !box.atlas.traces[number]) return;
+  box.atlas.traces[number].customdata = customdata;
+  const change = { x: [x], y: [y], customdata: [customdata], "marker.color": [colours] };
+  await globalThis.Plotly.restyle(box, change, [number]);
 }
 
 async function drawOverlay(box, data) {
@@ -322,38 +319,39 @@ async function drawRing(box, row) {
 
 async function draw(box, data) {
   const atlas = box.atlas;
-  const ink = getComputedStyle(box).getPropertyValue("--st-text-color").trim();
-  const isNew = data.figure.revision !== atlas.revision || ink !== atlas.ink;
+  const isNew = data.figure.revision !== atlas.revision || inkOf(box) !== atlas.ink;
   const [figure] = await Promise.all([isNew ? contentOf(data.figure) : null, loadPlotly(data.plotly_url)]);
   if (!box.isConnected) return;
   const selectionChanged = takeSelection(atlas, data);
   if (isNew) {
     await drawFigure(box, data, figure, selectionChanged);
-    box.dispatchEvent(new Event("atlas-drawn", { bubbles: true }));
+    if (atlas.timeline) paint(atlas.timeline); // the points are without their colours until then
   }
   if (!isNew && selectionChanged) await showSelection(box);
-  if (!data.map) return;
   await drawRing(box, data.chosen);
   await drawOverlay(box, data);
   placeOver(box);
   atlas.texts = data.texts ? await contentOf(data.texts) : null; // last: the map is there without them
 }
 
+function takeTimeline(frame, box, data, report) {
+  frame.hidden = !data;
+  if (!data && frame.control) frame.control.playing = null;
+  if (data) frame.control ??= newTimeline(frame, (points) => showPoints(box, TIMELINE_TRACE, points));
+  box.atlas.timeline = data ? frame.control : null;
+  if (data) showTimeline(frame.control, data, report);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data.figure) {
-    loadPlotly(data.plotly_url).catch((error) => console.error(error)); // whoever draws says so on the page
-    return undefined;
-  }
   const frame = parentElement.querySelector(".atlas-frame");
   const box = frame.querySelector(".atlas-plot");
-  box.atlas ??= { reports: 0, selected: "" }; // everything of ours; the element's other properties are Plotly's
-  box.style.height = data.height;
-  box.setAttribute("role", "figure");
-  box.setAttribute("aria-label", data.alt);
-  frame.classList.toggle("atlas-clickable", data.clickable && !data.map);
+  settle(box, data);
+  box.atlas.reports ??= 0;
+  box.atlas.selected ??= "";
   box.atlas.tell = setTriggerValue;
-  box.atlas.resize ??= new ResizeObserver(() => fit(box));
-  box.atlas.resize.observe(box);
+  takeTimeline(parentElement.querySelector(".atlas-timeline"), box, data.timeline, (value) =>
+    setTriggerValue("stepped", value),
+  );
   const follow = (event) => {
     const { left, top } = frame.getBoundingClientRect();
     box.atlas.pointer = { x: event.clientX - left, y: event.clientY - top };
@@ -363,14 +361,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   frame.addEventListener("mousemove", follow, true);
   document.addEventListener("keydown", undo);
-  box.atlas.drawing = (box.atlas.drawing ?? Promise.resolve()).then(() => draw(box, data)).catch((error) => {
-    console.error(error);
-    if (!box.atlas.revision) box.textContent = "The chart cannot be drawn in this browser; the table below has the same data.";
-  });
+  drawInTurn(box, () => draw(box, data));
   return () => {
     frame.removeEventListener("mousemove", follow, true);
     document.removeEventListener("keydown", undo);
-    box.atlas.resize.disconnect();
-    setTimeout(() => box.isConnected || globalThis.Plotly?.purge(box)); // frees the WebGL contexts, of which a page has few
+    release(box);
   };
 }

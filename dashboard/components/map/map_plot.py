@@ -1,34 +1,28 @@
-"""A plotly chart that keeps its place: reruns never move the view, and clicks come through while the lasso is on.
+"""A map that keeps its place: reruns never move the view, and clicks come through while the lasso is on.
 
-`st.plotly_chart` makes its chart anew whenever the figure changes, because the figure is part of the element's identity;
-`uirevision` cannot help there. This component redraws in place. The browser's half is `plot.js`; plotly.js itself is
-served from the installed plotly package, so that it fits the figures made here. Large figures go as files, once, instead
-of through the websocket with every rerun.
+The browser's half is `map_plot.js`, with `timeline.js` for a map that the steps of a run colour: that changes in the browser,
+not by reruns. Only when the person has let go of the slider, or a play has ended, does the page hear of the step.
 """
 
 import base64
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import plotly
 import streamlit as st
-import streamlit.components.v1 as components_v1
 import streamlit.components.v2 as components_v2
 from numpy.typing import NDArray
 from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.atlas import MAP_LIMIT
+from dashboard.components.shared.browser import plotly_url, reference, script
 from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
-from training.errors import HomeError
 
-_SCRIPT = Path(__file__).with_name("plot.js")
-_SHARED = Path(__file__).with_name("plotly.js")
+_SCRIPTS = tuple(Path(__file__).with_name(name) for name in ("timeline.js", "map_plot.js"))
 _STYLE = """
 .atlas-frame { position: relative; overflow: hidden; }
 .atlas-plot { width: 100%; }
@@ -46,9 +40,16 @@ _STYLE = """
   border: 1px solid var(--st-border-color); border-radius: 6px; }
 .atlas-hover div + div { opacity: 0.75; margin-top: 0.15rem; }
 .atlas-plot .modebar-btn:focus-visible { outline: 2px solid var(--st-text-color) !important; }
-.atlas-clickable .nsewdrag { cursor: default; }
 .atlas-plot .outline-controllers { display: none; }
 .atlas-plot .selectionlayer path, .atlas-plot .select-outline { pointer-events: none !important; }
+.atlas-timeline { display: flex; align-items: center; gap: 0.8rem; padding: 1.2rem 0 0.2rem; font-size: 14px; }
+.atlas-timeline[hidden] { display: none; }
+.atlas-timeline-play { min-width: 5rem; padding: 0.3rem 0.8rem; font: inherit; cursor: pointer; border-radius: 8px;
+  color: var(--st-text-color); background: none; border: 1px solid var(--st-border-color); }
+.atlas-timeline-play:hover, .atlas-timeline-play:focus-visible { border-color: var(--st-primary-color);
+  color: var(--st-primary-color); }
+.atlas-timeline-slider { flex: 1; min-width: 6rem; accent-color: var(--st-primary-color); }
+.atlas-timeline-line { min-width: 11rem; text-align: right; font-variant-numeric: tabular-nums; color: var(--st-text-color); }
 """
 """A drawn selection is an outline only: its points can be clicked like all others."""
 _HTML = """<div class="atlas-frame">
@@ -56,53 +57,68 @@ _HTML = """<div class="atlas-frame">
   <svg class="atlas-overlay" aria-hidden="true"></svg>
   <div class="atlas-ring" hidden></div>
   <div class="atlas-hover" role="tooltip" hidden></div>
+</div>
+<div class="atlas-timeline" hidden>
+  <button type="button" class="atlas-timeline-play">Play</button>
+  <input type="range" class="atlas-timeline-slider" aria-label="Step" step="1">
+  <span class="atlas-timeline-line"></span>
 </div>"""
-_PLOTLY_FOLDER = Path(plotly.__file__).parent / "package_data"
-PRELOAD = "plotly"
-"""Key of the element that only loads plotly.js."""
-_INLINE_CHARACTERS = 32_000
-"""Smaller figures are not worth a request of their own."""
 _BITS_CHARACTERS = 4 * ceil(MAP_LIMIT / 24)
 """Of the rows of the largest map, in base64: three bytes, of eight rows each, in four characters."""
 
 
-def render_plot(
+@dataclass(frozen=True)
+class Timeline:
+    """The steps of a run under its map: a button that plays them and a slider."""
+
+    content: Spec
+    """`training_map_figure.timeline`, which colours a `training_map_figure.timeline_figure`."""
+    first: int
+    """The first step that has groups."""
+    last: int
+    at: int
+    """The step shown, 0 for the last."""
+    window: int
+    """How many steps up to that one count, 0 for all."""
+    on_stepped: Callable[[int], None]
+    """Called with the step that was chosen, 0 for the last."""
+
+
+def render_map(
     spec: Spec,
     *,
     key: str,
     view: str,
     alt: str,
-    height: str = "240px",
-    files: WebFiles | None = None,
-    texts: Spec | None = None,
-    overlay: Spec | None = None,
+    height: str,
+    files: WebFiles,
+    texts: Spec,
+    overlay: Spec,
     selected: Sequence[int] | NDArray[np.integer] = (),
-    chosen: int | None = None,
+    chosen: int | None,
     on_selected: Callable[[list[int]], None] | None = None,
-    on_clicked: Callable[[Any], None] | None = None,
+    on_clicked: Callable[[int], None],
+    timeline: Timeline | None = None,
 ) -> None:
-    """Draw a figure; with `on_selected` or `texts` it is a map, whose points' `customdata` are rows.
+    """Draw a map, whose points' `customdata` are rows.
 
     Args:
         spec: the figure.
         key: the widget's key.
         view: what the figure shows; the person's zoom is kept as long as it stays the same.
-        alt: the chart's text alternative.
+        alt: the map's text alternative.
         height: as CSS.
-        files: where large parts are put for the browser to fetch; without it, and where they cannot be written, they travel
-            with every rerun.
+        files: where large parts are put for the browser to fetch; where they cannot be written, they travel with every rerun.
         texts: `atlas_figure.texts`, shown of the point under the pointer.
         overlay: `atlas_figure.overlay`.
         selected: rows of the points that stand out; with none, all do.
         chosen: row of the point with the ring.
         on_selected: called with the rows inside a lasso or box, an empty list when the selection is undone. What the page
             then passes as `selected` is shown, whatever it made of them.
-        on_clicked: called with the `customdata` of what was clicked: a map's row, a histogram's category.
-
-    Raises:
-        HomeError: the files cannot be written.
+        on_clicked: called with the row of the point that was clicked.
+        timeline: what colours the map step by step.
     """
-    reports = f"{key} reports"
+    reports, step_reports = f"{key} reports", f"{key} step reports"
 
     def take_selection() -> None:
         drawn = st.session_state[key].get("selected")
@@ -112,8 +128,14 @@ def render_plot(
 
     def take_click() -> None:
         clicked = st.session_state[key].get("clicked")
-        if clicked is not None and on_clicked is not None:
+        if clicked is not None:
             on_clicked(clicked)
+
+    def take_step() -> None:
+        stepped = st.session_state[key].get("stepped")
+        if stepped is not None and timeline is not None:
+            st.session_state[step_reports] = stepped["report"]
+            timeline.on_stepped(int(stepped["step"]))
 
     data = {
         "plotly_url": plotly_url(),
@@ -123,19 +145,22 @@ def render_plot(
         "view": view,
         "height": height,
         "alt": alt,
-        "map": on_selected is not None or texts is not None,
         "selectable": on_selected is not None,
-        "clickable": on_clicked is not None,
         "selected": bits_of(selected),
         "answers": st.session_state.get(reports, 0),
         "chosen": chosen,
+        "timeline": None if timeline is None else _steps(timeline, files, st.session_state.get(step_reports, 0)),
     }
-    _component()(key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click)
+    _component()(
+        key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click, on_stepped_change=take_step
+    )
 
 
-def preload_plotly() -> None:
-    """Have the browser load plotly.js while the page is still on its way; running it takes longer than drawing a map."""
-    _component()(key=PRELOAD, data={"plotly_url": plotly_url()})
+def _steps(timeline: Timeline, files: WebFiles, answers: int) -> dict[str, object]:
+    """The timeline as the browser gets it."""
+    content = reference(timeline.content, files)
+    place = {"first": timeline.first, "last": timeline.last, "at": timeline.at, "window": timeline.window}
+    return {"content": content, **place, "answers": answers}
 
 
 def bits_of(rows: Sequence[int] | NDArray[np.integer]) -> str:
@@ -155,40 +180,4 @@ def rows_of(bits: str) -> list[int]:
 
 @cache
 def _component() -> ComponentRenderer:
-    return components_v2.component("grpo_atlas_plot", html=_HTML, css=_STYLE, js=script(_SCRIPT), isolate_styles=False)
-
-
-def script(file: Path) -> str:
-    """A component's script, after what all that draw with plotly.js share."""
-    return "\n".join(part.read_text(encoding="utf-8") for part in (_SHARED, file))
-
-
-def reference(spec: Spec | None, files: WebFiles | None) -> dict[str, str] | None:
-    """The content itself, or where to fetch it."""
-    if spec is None:
-        return None
-    if files is not None and len(spec.json) >= _INLINE_CHARACTERS:
-        with suppress(HomeError):  # a full disk takes no map away
-            return {"revision": spec.revision, "url": file_url(files, files.keep(spec))}
-    return {"revision": spec.revision, "json": spec.json}
-
-
-def file_url(files: WebFiles, name: str) -> str:
-    """Where the browser gets one of the files, relative to the page."""
-    return _url("web_files", files.folder, name)
-
-
-def plotly_url() -> str:
-    """Where the browser gets plotly.js, relative to the page."""
-    return _url("plotly_js", _PLOTLY_FOLDER, f"plotly.min.js?{plotly.__version__}")
-
-
-def _url(name: str, folder: Path, file: str) -> str:
-    """Where the server gives out a file of a folder, relative to the page."""
-    return f"component/{_served(name, folder)}/{file}"
-
-
-@cache
-def _served(name: str, folder: Path) -> str:
-    """The name under which the server gives out a folder."""
-    return components_v1.declare_component(name, path=folder).name
+    return components_v2.component("grpo_atlas_map", html=_HTML, css=_STYLE, js=script(*_SCRIPTS), isolate_styles=False)

@@ -1,15 +1,15 @@
 // Colours a map step by step, at the pace of the browser: a button that plays, a slider, and a line that says which steps.
 // The server sends the groups of a run once; what they come to at a step is put together here.
-// `data`: plot (class of the map's element); timeline ({revision, json} or {revision, url}); first, last (steps); window
-// (steps that count up to the one chosen, 0 for all); at (the step chosen, 0 for the last); answers (the last report that
-// `at` takes in).
-// Reports {stepped: {step, report}}, with step 0 for the last.
-// Follows `plotly.js`.
+// `data`: content ({revision, json} or {revision, url}); first, last (steps); window (steps that count up to the one chosen, 0 for
+// all); at (the step chosen, 0 for the last); answers (the last report that `at` takes in).
+// Reports {step, report}, with step 0 for the last. Stands before `map_plot.js`.
+// biome-ignore-all lint/correctness/noUnusedVariables: `map_plot.js` uses it
 
+const TIMELINE_TRACE = "met"; // the trace's uid, see dashboard/training_map_figure.py
 const PLAYED_MS = 10_000; // a run from its first step to its last, however long
 
 // The first place whose step is not below one.
-function placeOf(steps, step) {
+function firstFrom(steps, step) {
   let [low, high] = [0, steps.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -23,8 +23,8 @@ function placeOf(steps, step) {
 function standing({ rows, x, y, problems, steps, values, counts }, after, until) {
   const sums = new Float64Array(rows.length);
   const numbers = new Int32Array(rows.length);
-  const end = placeOf(steps, until + 1);
-  for (let place = placeOf(steps, after + 1); place < end; place += 1) {
+  const end = firstFrom(steps, until + 1);
+  for (let place = firstFrom(steps, after + 1); place < end; place += 1) {
     sums[problems[place]] += values[place];
     numbers[problems[place]] += 1;
   }
@@ -36,10 +36,6 @@ function standing({ rows, x, y, problems, steps, values, counts }, after, until)
     customdata: met.map((place) => rows[place]),
     colours: met.map((place) => (counts ? sums[place] : sums[place] / numbers[place])),
   };
-}
-
-function mapOf(control) {
-  return document.querySelector(`.${control.data.plot} .atlas-plot`);
 }
 
 // Painting takes a while without a GPU: of the steps asked for meanwhile only the latest is painted.
@@ -59,40 +55,33 @@ async function paint(control) {
   }
 }
 
-async function paintOnce(control) {
-  const box = mapOf(control);
-  const trace = box?._fullData?.findIndex(({ uid }) => uid === "met") ?? -1;
-  if (trace < 0 || !control.content || !box.atlas?.traces[trace]) return;
-  const { data, step } = control;
-  const found = standing(control.content, data.window ? step - data.window : 0, step);
-  box.atlas.traces[trace].customdata = found.customdata;
-  const change = { x: [found.x], y: [found.y], customdata: [found.customdata], "marker.color": [found.colours] };
-  await globalThis.Plotly.restyle(box, change, [trace]);
-  box.dataset.step = String(step);
+async function paintOnce({ content, data, step, showPoints }) {
+  if (content) await showPoints(standing(content, data.window ? step - data.window : 0, step));
 }
 
-function show(control) {
+function showStep(control) {
   const { data, step, parts } = control;
   parts.slider.min = String(data.first);
   parts.slider.max = String(data.last);
   parts.slider.value = String(step);
   const from = data.window ? Math.max(data.first, step - data.window + 1) : data.first;
-  const words = from === step ? `Step ${step.toLocaleString("en")}` : `Steps ${from.toLocaleString("en")} to ${step.toLocaleString("en")}`;
+  const words =
+    from === step ? `Step ${step.toLocaleString("en")}` : `Steps ${from.toLocaleString("en")} to ${step.toLocaleString("en")}`;
   parts.line.textContent = `${words} of ${data.last.toLocaleString("en")}`;
   parts.slider.setAttribute("aria-valuetext", parts.line.textContent);
   parts.play.textContent = control.playing ? "Pause" : "Play";
   paint(control);
 }
 
-function tell(control) {
+function tellStep(control) {
   control.reports += 1;
   control.report({ step: control.step >= control.data.last ? 0 : control.step, report: control.reports });
 }
 
 function stopPlaying(control) {
   control.playing = null;
-  show(control);
-  tell(control);
+  showStep(control);
+  tellStep(control);
 }
 
 function play(control) {
@@ -106,12 +95,12 @@ function play(control) {
     const step = Math.min(control.data.last, playing.from + Math.floor(Math.max(0, passed)));
     if (step !== control.step) {
       control.step = step;
-      show(control);
+      showStep(control);
     }
     if (step >= control.data.last) stopPlaying(control);
     else requestAnimationFrame(frame);
   };
-  show(control);
+  showStep(control);
   requestAnimationFrame(frame);
 }
 
@@ -125,36 +114,27 @@ function takeStep(control, data) {
   control.step = asked;
 }
 
-function listen(control) {
-  const { play: button, slider } = control.parts;
+function newTimeline(frame, showPoints) {
+  const part = (name) => frame.querySelector(`.atlas-timeline-${name}`);
+  const [button, slider] = [part("play"), part("slider")];
+  const control = { reports: 0, parts: { play: button, slider, line: part("line") }, showPoints };
   button.addEventListener("click", () => (control.playing ? stopPlaying(control) : play(control)));
   slider.addEventListener("input", () => {
     control.playing = null;
     control.step = Number(slider.value);
-    show(control);
+    showStep(control);
   });
-  slider.addEventListener("change", () => tell(control));
+  slider.addEventListener("change", () => tellStep(control));
+  return control;
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const frame = parentElement.querySelector(".atlas-timeline");
-  const part = (name) => frame.querySelector(`.atlas-timeline-${name}`);
-  const isNew = !frame.control;
-  const control = (frame.control ??= {
-    reports: 0,
-    parts: { play: part("play"), slider: part("slider"), line: part("line") },
-  });
-  control.report = (value) => setTriggerValue("stepped", value);
-  if (isNew) listen(control);
+function showTimeline(control, data, report) {
+  control.report = report;
   takeStep(control, data);
-  show(control);
-  Promise.resolve(contentOf(data.timeline)).then((content) => {
+  showStep(control);
+  Promise.resolve(contentOf(data.content)).then((content) => {
     if (control.data !== data) return;
     control.content = content;
     paint(control);
   }, console.error);
-  // The map is drawn anew in other colours, or after this: then its points are without their colours until they are painted.
-  const drawn = (event) => event.target === mapOf(control) && paint(control);
-  document.addEventListener("atlas-drawn", drawn);
-  return () => document.removeEventListener("atlas-drawn", drawn);
 }
