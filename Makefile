@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install --disable-pip-version-check --constraint constraints.txt
 PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
+BIOME := @biomejs/biome@2.6.8
 
 .PHONY: run test faults test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
 
@@ -43,6 +44,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if command -v npx >/dev/null; then npx --yes $(BIOME) check dashboard; else echo 'JavaScript is left out: there is no npm.'; fi
 
 # torch comes first and alone: pip then finds the CPU build, and nothing later replaces it.
 $(VENV)/.run: pyproject.toml constraints.txt

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.components.errors import boundary
-from dashboard.components.going import Page, render_going
-from dashboard.components.sidebar import render_sidebar
-from dashboard.components.style import render_style
+from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.going import Page, render_going
+from dashboard.components.shared.sidebar import render_sidebar
+from dashboard.components.shared.style import render_style
 from dashboard.gate import MIDDLEWARE, started
 from dashboard.stale_requests import leave_out_stale_requests
 from dashboard.state import State

@@ -70,10 +70,10 @@ def map_figure(
     return _without_axes(figure, positions.shape[1])
 
 
-def texts(frame: pd.DataFrame) -> Spec:
+def texts(ids: Sequence[str], questions: Sequence[str]) -> Spec:
     """What the browser shows of the point under the pointer, by row: ids and the beginnings of the questions, plain text."""
-    beginnings = [shorten(question, _HOVER_CHARACTERS) for question in frame["question"]]
-    return figures.spec_of({"ids": frame["id"].tolist(), "texts": beginnings})
+    beginnings = [shorten(question, _HOVER_CHARACTERS) for question in questions]
+    return figures.spec_of({"ids": ids, "texts": beginnings})
 
 
 def overlay(positions: NDArray[np.float32], *, labels: Sequence[Label] = (), density: bool = False) -> Spec:

@@ -1,8 +1,4 @@
-"""What pages read, cached: the home, the store, problem sets, atlases, preflights.
-
-Here, in `map_data` and in `run_data` alone is `st.cache_*`. Everything is cached by content, so a changed input is read
-again; every cache has a bound; nothing that changes while a job runs is cached.
-"""
+"""What pages read: the home, the store, problem sets, atlases, preflights. See `caching` for how it is kept."""
 
 import time
 from collections.abc import Callable, Mapping, Set
@@ -10,13 +6,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
-import streamlit as st
 
 from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys
 from analysis.cache import Cache
 from analysis.outcomes import job_outcomes
 from analysis.search_pool import SearchPool
 from dashboard import figures
+from dashboard.caching import cached, forget_all
 from dashboard.file_queue import FileQueue
 from dashboard.sign_in_tries import SignInTries
 from dashboard.web_files import WebFiles
@@ -58,7 +54,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 Found = TypeVar("Found")
 
 
-@st.cache_resource(show_spinner=False)
+@cached()
 def home() -> Home:
     """This installation's folders.
 
@@ -67,13 +63,20 @@ def home() -> Home:
         RewardError: the file with one's own reward functions cannot be used.
     """
     found = Home.from_environment()
-    if found.rewards is not None and (error := _own_rewards(found.rewards, _changed_ns(found.rewards))) is not None:
+    if found.rewards is not None and (error := _own_rewards(found.rewards)) is not None:
         raise RewardError(error.problem, error.remedy)
     return found
 
 
-@st.cache_resource(show_spinner=False)
-def _own_rewards(path: Path, changed_ns: int) -> RewardError | None:
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@cached(by=_changed_ns)
+def _own_rewards(path: Path) -> RewardError | None:
     """What is wrong with the file, once in the life of the dashboard: a file that was taken and has changed needs a new start.
 
     One that was not taken is run again when it has changed, not for every page: it may be what does not end.
@@ -83,13 +86,6 @@ def _own_rewards(path: Path, changed_ns: int) -> RewardError | None:
     except RewardError as error:
         return error
     return None
-
-
-def _changed_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def store() -> Store:
@@ -104,7 +100,7 @@ def store() -> Store:
         return found
     found.close()
     Store.open(home().store_url, create=False).close()
-    st.cache_resource.clear()
+    forget_all()
     _replacements().append(time.time())
     return _store()
 
@@ -130,7 +126,7 @@ def store_notice() -> str:
 def shares_home() -> bool:
     """Whether another dashboard is open on the same home. Both may stay: each sees what the other launches."""
     try:
-        return not _dashboard_lock(home().locks).try_hold()
+        return not _dashboard_lock().try_hold()
     except OSError:  # the home can only be read: there is no file to lock
         return False
 
@@ -138,231 +134,6 @@ def shares_home() -> bool:
 def needs_fetch(source: str) -> bool:
     """Whether the source is GSM8K from the Hub and has not been fetched yet."""
     return source == "hub" and hub.snapshot(home().cache) is None
-
-
-def problem_set(source: str) -> ProblemSet:
-    """The problems of a source; nothing is fetched.
-
-    Raises:
-        SourceError: the source cannot be read, or GSM8K has not been fetched yet.
-    """
-    return _problem_set(source, _stamp(source))
-
-
-def mapped_problems(source: str) -> ProblemSet:
-    """The problems of a source that its map shows: all but for very large sources, see `map_sample`.
-
-    Raises:
-        SourceError: as `problem_set`.
-    """
-    problems = problem_set(source)
-    return _mapped_problems(problems.content_hash, problems)
-
-
-def problems_by_id(source: str) -> Mapping[str, Problem]:
-    """The problems of a run's source by id, none when the source cannot be read any more."""
-    try:
-        found = problem_set(source)
-    except SourceError:
-        return {}
-    return _problems_by_id(found.content_hash, found)
-
-
-def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
-    """The map of a problem set as far as it is built, `None` before there is anything to show."""
-    try:
-        built = built_stages(problems, parameters)
-    except ModelError:  # not on this machine, so nothing was built with it; a build fetches it or says why it cannot
-        return None
-    return _atlas(problems.content_hash, parameters, built, problems) if built else None
-
-
-def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Stage, ...]:
-    """The stages of a map that lie in the cache.
-
-    Raises:
-        ModelError: the embedding model is unknown on this machine.
-    """
-    cache = Cache.from_home(home())
-    return tuple(stage for stage, key in stage_keys(problems, parameters).items() if cache.has(key))
-
-
-def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
-    """What to know of where a map is kept, in words; mostly nothing.
-
-    Raises:
-        ModelError: the embedding model is unknown on this machine.
-    """
-    return Cache.from_home(home()).stopgap_notice(stage_keys(problems, parameters).values())
-
-
-def outcomes(job_id: str) -> pd.DataFrame:
-    """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
-    return _outcomes(job_id, store().last_scalar(job_id), last_evaluation(store(), job_id))
-
-
-def evaluation(key: int) -> Evaluation:
-    """A complete evaluation by the key of its heading, for reading only.
-
-    Raises:
-        StoreError: it was measured anew or deleted meanwhile.
-    """
-    return _evaluation(home().store_url, key)
-
-
-def playground() -> Playground:
-    """The process that answers questions, of all sessions together."""
-    return _playground(home())
-
-
-def search_pool(*, acts: bool) -> SearchPool:
-    """The processes that search texts, of all sessions together; who looks on cannot take those of who may act."""
-    return _search_pool(acts)
-
-
-@st.cache_resource(show_spinner=False)
-def sign_in_tries() -> SignInTries:
-    """Who tries to sign in with a token, of all sessions together."""
-    return SignInTries()
-
-
-@st.cache_resource(show_spinner=False)
-def file_queue() -> FileQueue:
-    """Where files for downloads are made, for all sessions together."""
-    return FileQueue()
-
-
-def web_files() -> WebFiles:
-    """Where large parts of figures are put for the browser."""
-    return WebFiles(home().cache / "web")
-
-
-@st.cache_resource(show_spinner=False)
-def opened_sources() -> set[str]:
-    """The sources that somebody who may act has opened since the dashboard started."""
-    return set()
-
-
-def train_steps_spec(problems: ProblemSet, subset: str, ids: Set[str] | None) -> figures.Spec:
-    """The steps of a subset's train problems against all, or of all alone; see `figures.counts_figure`.
-
-    Args:
-        subset: its reference, which never means other problems.
-        ids: of the subset's problems, `None` for all.
-    """
-    return _train_steps_spec(problems.content_hash, subset, problems, ids)
-
-
-def preflight_of(config: RunConfig, problems: ProblemSet, backend: str) -> Preflight:
-    """`training.runs.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
-
-    Args:
-        config: its source and subset named exactly, see `training.runs.launch.narrow_run`.
-        problems: the run's, already narrowed to its subset.
-    """
-    return _preflight(config.model_dump_json(), _stamp(config.source), backend, config, problems)
-
-
-def machine_of(backend: str) -> Machine | None:
-    """The machine of a backend, as it was within the last minute."""
-    return _machine(backend)
-
-
-def backend_state(name: str) -> BackendState | None:
-    """How a backend is, without waiting for one on another machine: what was last known; `None` before its first answer."""
-    return backend_state_now(name, home(), store()) if name == LOCAL else _watch(home().store_url).state(name)
-
-
-def reconcile_soon() -> None:
-    """Compare the runs with their clusters, in the background and rarely."""
-    _reconciler(home().store_url).wake()
-
-
-@st.cache_resource(show_spinner=False)
-def _store() -> Store:
-    """Without arguments, as `home`, because pages ask for it so often: naming them takes longest."""
-    return open_store(home())
-
-
-@st.cache_resource(show_spinner=False)
-def _replacements() -> list[float]:
-    """When it was noticed that the store's file is another one, Unix seconds."""
-    return []
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _dashboard_lock(locks: Path) -> FileLock:
-    """The lock that tells dashboards of each other."""
-    return FileLock(locks / "dashboard.lock")
-
-
-@st.cache_resource(show_spinner="Reading the problems", max_entries=_MAPS)
-def _problem_set(source: str, stamp: Stamp) -> ProblemSet:
-    return load_problems(source, home(), fetch=False)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _mapped_problems(content_hash: str, _found: ProblemSet) -> ProblemSet:
-    return map_sample(_found)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _watch(url: str) -> Watch:
-    where, rows = home(), store()
-    return Watch(lambda name: backend_state_now(name, where, rows))
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _reconciler(url: str) -> Reconciler:
-    return Reconciler(store(), home())
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _problems_by_id(content_hash: str, _found: ProblemSet) -> Mapping[str, Problem]:
-    return {problem.id: problem for problem in _found.problems}
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _atlas(content_hash: str, parameters: AtlasParameters, built: tuple[Stage, ...], _problems: ProblemSet) -> Atlas | None:
-    return open_atlas(_problems, parameters, Cache.from_home(home()))
-
-
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _outcomes(job_id: str, last_scalar: int, last_evaluation: int) -> pd.DataFrame:
-    return job_outcomes(store(), job_id)
-
-
-@st.cache_resource(show_spinner=False, max_entries=EVALUATIONS)
-def _evaluation(store_url: str, key: int) -> Evaluation:
-    return read_evaluation(store(), key)
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _playground(home: Home) -> Playground:
-    return Playground(home)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _search_pool(acts: bool) -> SearchPool:
-    return SearchPool()
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
-def _train_steps_spec(content_hash: str, subset: str, _problems: ProblemSet, _ids: Set[str] | None) -> figures.Spec:
-    train = [problem for problem in _problems.problems if problem.split == "train"]
-    everything = pd.DataFrame({"split": "train", "steps": [len(problem.steps) for problem in train]})
-    chosen = None if _ids is None else everything[[problem.id in _ids for problem in train]]
-    return figures.spec(figures.counts_figure(chosen, everything, "steps", unit="steps"))
-
-
-@st.cache_resource(show_spinner=False, max_entries=_CHECKS, ttl=_CHECKED_S)
-def _preflight(config: str, stamp: Stamp, backend: str, _config: RunConfig, _problems: ProblemSet) -> Preflight:
-    return check_run(store(), home(), _config, _problems, backend, ask_hub=False)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, ttl=_CHECKED_S)
-def _machine(backend: str) -> Machine | None:
-    return backend_named(backend, home()).machine()
 
 
 def _stamp(source: str) -> Stamp:
@@ -388,3 +159,191 @@ def _place(source: str) -> Path | None:
     if source == "auto" and home().data is not None:
         return home().data
     return hub.snapshot(home().cache) if source in ("auto", "hub") else parse_path(source, SourceError)
+
+
+@cached(_MAPS, by=_stamp, spinner="Reading the problems")
+def problem_set(source: str) -> ProblemSet:
+    """The problems of a source; nothing is fetched.
+
+    Raises:
+        SourceError: the source cannot be read, or GSM8K has not been fetched yet.
+    """
+    return load_problems(source, home(), fetch=False)
+
+
+@cached(_MAPS, by=problem_set)
+def mapped_problems(source: str) -> ProblemSet:
+    """The problems of a source that its map shows: all but for very large sources, see `map_sample`.
+
+    Raises:
+        SourceError: as `problem_set`.
+    """
+    return map_sample(problem_set(source))
+
+
+def _readable_set(source: str) -> ProblemSet | None:
+    try:
+        return problem_set(source)
+    except SourceError:
+        return None
+
+
+@cached(_MAPS, by=_readable_set)
+def problems_by_id(source: str) -> Mapping[str, Problem]:
+    """The problems of a run's source by id, none when the source cannot be read any more."""
+    found = _readable_set(source)
+    return {problem.id: problem for problem in found.problems} if found else {}
+
+
+def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Stage, ...]:
+    """The stages of a map that lie in the cache.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    cache = Cache.from_home(home())
+    return tuple(stage for stage, key in stage_keys(problems, parameters).items() if cache.has(key))
+
+
+def _shown_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Stage, ...]:
+    """None where the model is not on this machine, so that nothing was built with it; a build fetches it or says why not."""
+    try:
+        return built_stages(problems, parameters)
+    except ModelError:
+        return ()
+
+
+@cached(_MAPS, by=_shown_stages)
+def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
+    """The map of a problem set as far as it is built, `None` before there is anything to show."""
+    return open_atlas(problems, parameters, Cache.from_home(home())) if _shown_stages(problems, parameters) else None
+
+
+def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
+    """What to know of where a map is kept, in words; mostly nothing.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    return Cache.from_home(home()).stopgap_notice(stage_keys(problems, parameters).values())
+
+
+@cached(_RUNS, by=lambda job_id: (store().last_scalar(job_id), last_evaluation(store(), job_id)))
+def outcomes(job_id: str) -> pd.DataFrame:
+    """`analysis.outcomes.job_outcomes`, made anew when the job has written something; empty where there is no such job."""
+    return job_outcomes(store(), job_id)
+
+
+@cached(EVALUATIONS, by=lambda key: store())
+def evaluation(key: int) -> Evaluation:
+    """A complete evaluation by the key of its heading, for reading only.
+
+    Raises:
+        StoreError: it was measured anew or deleted meanwhile.
+    """
+    return read_evaluation(store(), key)
+
+
+@cached()
+def playground() -> Playground:
+    """The process that answers questions, of all sessions together."""
+    return Playground(home())
+
+
+@cached(2)
+def search_pool(*, acts: bool) -> SearchPool:
+    """The processes that search texts, of all sessions together; who looks on cannot take those of who may act."""
+    return SearchPool()
+
+
+@cached()
+def sign_in_tries() -> SignInTries:
+    """Who tries to sign in with a token, of all sessions together."""
+    return SignInTries()
+
+
+@cached()
+def file_queue() -> FileQueue:
+    """Where files for downloads are made, for all sessions together."""
+    return FileQueue()
+
+
+def web_files() -> WebFiles:
+    """Where large parts of figures are put for the browser."""
+    return WebFiles(home().cache / "web")
+
+
+@cached()
+def opened_sources() -> set[str]:
+    """The sources that somebody who may act has opened since the dashboard started."""
+    return set()
+
+
+@cached(4 * _MAPS)
+def train_steps_spec(problems: ProblemSet, subset: str, _ids: Set[str] | None) -> figures.Spec:
+    """The steps of a subset's train problems against all, or of all alone; see `figures.counts_figure`.
+
+    Args:
+        subset: its reference, which never means other problems.
+        _ids: of the subset's problems, `None` for all.
+    """
+    train = [problem for problem in problems.problems if problem.split == "train"]
+    everything = pd.DataFrame({"split": "train", "steps": [len(problem.steps) for problem in train]})
+    chosen = None if _ids is None else everything[[problem.id in _ids for problem in train]]
+    return figures.spec(figures.counts_figure(chosen, everything, "steps", unit="steps"))
+
+
+@cached(_CHECKS, by=lambda config, *_: _stamp(config.source), ttl_s=_CHECKED_S)
+def preflight_of(config: RunConfig, _problems: ProblemSet, backend: str) -> Preflight:
+    """`training.runs.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
+
+    Args:
+        config: its source and subset named exactly, see `training.runs.launch.narrow_run`.
+        _problems: the run's, already narrowed to its subset.
+    """
+    return check_run(store(), home(), config, _problems, backend, ask_hub=False)
+
+
+@cached(8, ttl_s=_CHECKED_S)
+def machine_of(backend: str) -> Machine | None:
+    """The machine of a backend, as it was within the last minute."""
+    return backend_named(backend, home()).machine()
+
+
+def backend_state(name: str) -> BackendState | None:
+    """How a backend is, without waiting for one on another machine: what was last known; `None` before its first answer."""
+    return backend_state_now(name, home(), store()) if name == LOCAL else _watch().state(name)
+
+
+def reconcile_soon() -> None:
+    """Compare the runs with their clusters, in the background and rarely."""
+    _reconciler().wake()
+
+
+@cached()
+def _store() -> Store:
+    """Without arguments, as `home`, because pages ask for it so often: naming them takes longest."""
+    return open_store(home())
+
+
+@cached()
+def _replacements() -> list[float]:
+    """When it was noticed that the store's file is another one, Unix seconds."""
+    return []
+
+
+@cached()
+def _dashboard_lock() -> FileLock:
+    """The lock that tells dashboards of each other."""
+    return FileLock(home().locks / "dashboard.lock")
+
+
+@cached()
+def _watch() -> Watch:
+    where, rows = home(), store()
+    return Watch(lambda name: backend_state_now(name, where, rows))
+
+
+@cached()
+def _reconciler() -> Reconciler:
+    return Reconciler(store(), home())

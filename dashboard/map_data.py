@@ -1,4 +1,4 @@
-"""What pages read of one map, cached: its table, search, figures. See `data` for the rules."""
+"""What pages read of one map: its table, search, figures. See `caching` for how it is kept."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
 from analysis import frame as frames
 from analysis import search
-from analysis.atlas import Atlas, AtlasParameters
+from analysis.atlas import Atlas
 from analysis.encoder import TextEncoder
 from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
 from dashboard import atlas_figure, data, figures, training_map_figure
 from dashboard.access import may_act
+from dashboard.caching import cached
 from dashboard.colourings import ByNumber, Colouring
+from training.data.problems import ProblemSet
 from training.store import curation
 
 _MAPS = 4
@@ -26,19 +27,21 @@ _QUERIES = 64
 """Searches whose results are kept in memory."""
 
 
+@cached(_MAPS)
 def frame(shown: Atlas) -> pd.DataFrame:
     """`analysis.frame.atlas_frame`, for reading only."""
-    return _frame(*_identity(shown), shown)
+    return frames.atlas_frame(shown)
 
 
 def row_of(shown: Atlas, problem_id: str) -> int | None:
     """The row of a problem, `None` where the map has no such problem."""
-    return _rows(shown.problem_set.content_hash, shown).get(problem_id)
+    return rows(shown.problem_set).get(problem_id)
 
 
-def rows(shown: Atlas) -> Mapping[str, int]:
+@cached(_MAPS)
+def rows(problems: ProblemSet) -> Mapping[str, int]:
     """Problem id -> its row of the map."""
-    return _rows(shown.problem_set.content_hash, shown)
+    return {problem.id: row for row, problem in enumerate(problems.problems)}
 
 
 def flat_positions(shown: Atlas) -> NDArray[np.float32]:
@@ -46,9 +49,10 @@ def flat_positions(shown: Atlas) -> NDArray[np.float32]:
     return _positions(shown, "2-D" if shown.layout is not None else "PCA")
 
 
+@cached(_MAPS)
 def cluster_table(shown: Atlas) -> pd.DataFrame:
     """`analysis.frame.cluster_frame`, for reading only."""
-    return _cluster_table(*_identity(shown), shown)
+    return frames.cluster_frame(shown)
 
 
 def cluster_titles(shown: Atlas) -> Mapping[int, str]:
@@ -65,8 +69,7 @@ def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool
     Raises:
         SearchError: the query cannot be read or answered.
     """
-    content_hash = shown.problem_set.content_hash
-    found = _text_matches(content_hash, query, mode, _texts(content_hash, shown), data.search_pool(acts=may_act()))
+    found = _text_matches(shown.problem_set, query, mode, data.search_pool(acts=may_act()))
     if isinstance(found, SearchError):
         raise SearchError(found.problem, found.remedy)
     return found
@@ -74,172 +77,91 @@ def text_matches(shown: Atlas, query: str, mode: search.Mode) -> NDArray[np.bool
 
 def search_is_ready(model: str) -> bool:
     """Whether the model of a map can be searched by meaning now."""
-    return _encoder(model, search.encoder_stamp(model, data.home())) is not None
+    return _encoder(model) is not None
 
 
+def _encoder_stamp(model: str) -> str:
+    return search.encoder_stamp(model, data.home())
+
+
+@cached(_QUERIES, by=lambda shown, query: _encoder_stamp(shown.parameters.model))
 def meaning_matches(shown: Atlas, query: str) -> NDArray[np.float32] | None:
     """(N,) cosines of the questions to the query; `None` while the model is not ready for it.
 
     Raises:
         SearchError: the map's model cannot be searched by meaning.
     """
-    encoder = _encoder(shown.parameters.model, search.encoder_stamp(shown.parameters.model, data.home()))
-    return None if encoder is None else _meaning_matches(*_identity(shown), query, shown, encoder)
+    encoder = _encoder(shown.parameters.model)
+    return None if encoder is None else search.rank_by_meaning(query, encoder, shown.embeddings)
 
 
+@cached(4 * _MAPS, by=lambda shown, frame, colouring, *_, dark: _hash_of(frame[colouring.column]))
 def map_spec(
-    shown: Atlas, frame: pd.DataFrame, colouring: Colouring, titles: Mapping[int, str], view: str, *, dark: bool
+    shown: Atlas, _frame: pd.DataFrame, colouring: Colouring, titles: Mapping[int, str], view: str, *, dark: bool
 ) -> figures.Spec:
     """The map's figure, ready for the browser.
 
     Args:
-        frame: `frame(shown)` with the colouring's column.
+        _frame: `frame(shown)` with the colouring's column.
         titles: `cluster_titles(shown)`, which the legend may name.
     """
-    values = _hash_of(frame[colouring.column])
-    return _map_spec(*_identity(shown), colouring.title, values, repr(titles), view, dark, shown, frame, colouring)
+    kept_view = f"{shown.problem_set.content_hash} {view}"
+    return figures.spec(atlas_figure.map_figure(_frame, _positions(shown, view), colouring, dark=dark, view=kept_view))
 
 
+@cached(2 * _MAPS)
 def timeline_spec(shown: Atlas, colouring: ByNumber, *, dark: bool) -> figures.Spec:
     """The map that the steps of a run colour, see `training_map_figure.timeline_figure`."""
-    return _timeline_spec(*_identity(shown), repr(colouring), dark, shown, colouring)
+    view = f"{shown.problem_set.content_hash} run"
+    figure = training_map_figure.timeline_figure(frame(shown), flat_positions(shown), colouring, dark=dark, view=view)
+    return figures.spec(figure)
 
 
-def map_texts(shown: Atlas) -> figures.Spec:
+@cached(_MAPS)
+def map_texts(problems: ProblemSet) -> figures.Spec:
     """What the browser shows of a point under the pointer."""
-    return _map_texts(shown.problem_set.content_hash, frame(shown))
+    shown = problems.problems
+    return atlas_figure.texts([problem.id for problem in shown], [problem.question for problem in shown])
 
 
+@cached(4 * _MAPS)
 def map_overlay(shown: Atlas, titles: Mapping[int, str], view: str, *, density: bool) -> figures.Spec:
     """What is drawn over the map: the clusters' titles, and lines of density."""
-    return _map_overlay(*_identity(shown), tuple(titles.items()), view, density, shown)
+    positions = _positions(shown, view)
+    labels: list[atlas_figure.Label] = []
+    if shown.clusters is not None:
+        members = shown.clusters.labels
+        labels = [(_label_place(positions[members == label]).tolist(), titles[label]) for label in titles if label >= 0]
+    return atlas_figure.overlay(positions, labels=labels, density=density)
 
 
+@cached(4 * _MAPS)
 def steps_spec(shown: Atlas, current: NDArray[np.bool_] | None, outlined: tuple[str, ...]) -> figures.Spec:
     """The steps by split of the current problems, if they are fewer than all, against all; see `figures.counts_figure`."""
-    rows = "" if current is None else hashlib.sha256(current.tobytes()).hexdigest()
-    return _steps_spec(*_identity(shown), rows, outlined, shown, current)
+    everything = frame(shown)
+    selected = None if current is None else everything[current]
+    return figures.spec(figures.counts_figure(selected, everything, "steps", unit="steps", outlined=outlined))
 
 
-def _identity(shown: Atlas) -> tuple[str, AtlasParameters, int]:
-    """What tells one look at an atlas from another."""
-    return shown.problem_set.content_hash, shown.parameters, shown.stages
+@cached(_MAPS)
+def _texts(problems: ProblemSet) -> Texts:
+    return Texts.of([problem.question for problem in problems.problems])
 
 
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _frame(content_hash: str, parameters: AtlasParameters, stages: int, _shown: Atlas) -> pd.DataFrame:
-    return frames.atlas_frame(_shown)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _rows(content_hash: str, _shown: Atlas) -> Mapping[str, int]:
-    return {problem.id: row for row, problem in enumerate(_shown.problem_set.problems)}
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _cluster_table(content_hash: str, parameters: AtlasParameters, stages: int, _shown: Atlas) -> pd.DataFrame:
-    return frames.cluster_frame(_shown)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _texts(content_hash: str, _shown: Atlas) -> Texts:
-    return Texts.of([problem.question for problem in _shown.problem_set.problems])
-
-
-@st.cache_resource(show_spinner=False, max_entries=_QUERIES)
-def _text_matches(
-    content_hash: str, query: str, mode: search.Mode, _questions: Texts, _pool: SearchPool
-) -> NDArray[np.bool_] | SearchError:
+@cached(_QUERIES)
+def _text_matches(problems: ProblemSet, query: str, mode: search.Mode, _pool: SearchPool) -> NDArray[np.bool_] | SearchError:
     """What was found, or why nothing can be: a query that takes too long would take as long again with every rerun."""
     try:
-        return search.match_text(_questions, query, mode, _pool)
+        return search.match_text(_texts(problems), query, mode, _pool)
     except SearchBusyError:
         raise
     except SearchError as error:
         return SearchError(error.problem, error.remedy)
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _encoder(model: str, stamp: str) -> TextEncoder | None:
+@cached(2, by=_encoder_stamp)
+def _encoder(model: str) -> TextEncoder | None:
     return search.search_encoder(model, data.home())
-
-
-@st.cache_resource(show_spinner=False, max_entries=_QUERIES)
-def _meaning_matches(
-    content_hash: str, parameters: AtlasParameters, stages: int, query: str, _shown: Atlas, _encoder: TextEncoder
-) -> NDArray[np.float32]:
-    return search.rank_by_meaning(query, _encoder, _shown.embeddings)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
-def _map_spec(
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    title: str,
-    values: str,
-    titles: str,
-    view: str,
-    dark: bool,
-    _shown: Atlas,
-    _frame: pd.DataFrame,
-    _colouring: Colouring,
-) -> figures.Spec:
-    positions = _positions(_shown, view)
-    return figures.spec(atlas_figure.map_figure(_frame, positions, _colouring, dark=dark, view=f"{content_hash} {view}"))
-
-
-@st.cache_resource(show_spinner=False, max_entries=2 * _MAPS)
-def _timeline_spec(
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    colours: str,
-    dark: bool,
-    _shown: Atlas,
-    _colouring: ByNumber,
-) -> figures.Spec:
-    positions = flat_positions(_shown)
-    figure = training_map_figure.timeline_figure(frame(_shown), positions, _colouring, dark=dark, view=f"{content_hash} run")
-    return figures.spec(figure)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_MAPS)
-def _map_texts(content_hash: str, _frame: pd.DataFrame) -> figures.Spec:
-    return atlas_figure.texts(_frame)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
-def _map_overlay(
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    titles: tuple[tuple[int, str], ...],
-    view: str,
-    density: bool,
-    _shown: Atlas,
-) -> figures.Spec:
-    positions = _positions(_shown, view)
-    labels: list[atlas_figure.Label] = []
-    if _shown.clusters is not None:
-        members = _shown.clusters.labels
-        labels = [(_label_place(positions[members == label]).tolist(), title) for label, title in titles if label >= 0]
-    return atlas_figure.overlay(positions, labels=labels, density=density)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * _MAPS)
-def _steps_spec(
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    rows: str,
-    outlined: tuple[str, ...],
-    _shown: Atlas,
-    _current: NDArray[np.bool_] | None,
-) -> figures.Spec:
-    everything = frame(_shown)
-    selected = None if _current is None else everything[_current]
-    return figures.spec(figures.counts_figure(selected, everything, "steps", unit="steps", outlined=outlined))
 
 
 def _label_place(points: NDArray[np.float32]) -> NDArray[np.float32]:

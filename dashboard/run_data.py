@@ -1,4 +1,4 @@
-"""What pages read of runs, cached: curves, completions, health, checkpoints. See `data` for the rules.
+"""What pages read of runs: curves, completions, health, checkpoints. See `caching` for how it is kept.
 
 A run may be going on, so everything is cached by how far its records reach; every cache has a bound.
 """
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import streamlit as st
 
-from analysis.atlas import Atlas, AtlasParameters
+from analysis.atlas import Atlas
 from analysis.outcomes import RunGroups
 from dashboard import figures, map_data, training_map_figure
+from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curves import curve_figure, in_words
@@ -22,7 +22,7 @@ from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_head import Head, head_names, head_of
 from training.config import RunConfig, parse_config
 from training.insight.rollout_pages import Examination, examine_sampled
-from training.store import Job
+from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
 from training.store.scalar_series import RunSeries, Series, series_names
 from training.store.sessions import step_times as step_times_of
@@ -39,21 +39,27 @@ _HEALTH_SHARE = 20
 
 def series_of(run_id: str, names: Iterable[str]) -> dict[str, Series]:
     """A run's series by name, as they stand now, for reading only."""
-    return _current(run_id, names)[1]
+    rows = store()  # first: where it is another one than before, nothing that was kept is used
+    return _run_series(run_id).read(rows, names)[1]
 
 
+def _last_scalar(run_id: str) -> int:
+    return store().last_scalar(run_id)
+
+
+@cached(_RUNS, by=_last_scalar)
 def logged_names(run_id: str) -> frozenset[str]:
     """The names of the scalars that a run logs."""
-    return _logged_names(run_id, store().last_scalar(run_id))
+    return frozenset(series_names(store(), run_id))
 
 
+@cached(4 * _RUNS, by=lambda run_id, view: _last_scalar(run_id))
 def curves_json(run_id: str, view: View) -> bytes:
     """A run's curves, ready for the browser; made anew when a step was logged, once for all sessions that look at it.
 
     See `curves.curve_figure` and `figures.panels_json`.
     """
-    newest, series = _current(run_id, view.names)
-    return _curves_json(run_id, newest, view, series)
+    return _panels(run_id, view, series_of(run_id, view.names))
 
 
 def head_now(run: Job, config: RunConfig) -> Head:
@@ -61,42 +67,46 @@ def head_now(run: Job, config: RunConfig) -> Head:
     return head_of(run, config, series_of(run.id, head_names(config)))
 
 
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+@cached(_RUNS)
 def live_run(run_id: str) -> LiveRun:
     """What moves of a run that goes on, for all sessions together."""
     rows, kept = store(), _run_series(run_id)
     config = parse_config(rows.job(run_id).spec)
 
-    def series(names: Iterable[str]) -> tuple[int, dict[str, Series]]:  # without a session, as whatever the reader calls
-        with kept.lock:
-            kept.series.update(rows)
-            return kept.series.newest, {name: kept.series.get(rows, name) for name in names}
-
-    def look() -> Now:
-        newest, found = series(head_names(config))
+    def look() -> Now:  # without a session, as whatever the reader calls
+        newest, found = kept.read(rows, head_names(config))
         return Now(newest, head_of(rows.job(run_id), config, found))
 
-    return LiveRun(run_id, web_files(), look, lambda view: _panels(run_id, view, series(view.names)[1]))
+    return LiveRun(run_id, web_files(), look, lambda view: _panels(run_id, view, kept.read(rows, view.names)[1]))
 
 
-def health_of(run: Job) -> Examination | None:
-    """The run's health signals, `None` before it has rollouts; of a long run, of a sample of its steps.
-
-    Of a run that goes on they are up to a twentieth of its length old.
-    """
+def _examined_to(run: Job) -> int:
+    """The step up to which a run is examined: of one that goes on, up to a twentieth of its length behind."""
     last = store().last_rollout_step(run.id)
-    stride = max(1, last // _HEALTH_SHARE) if run.active else 1
-    return _health(run.id, last - last % stride, run.started_at) if last else None
+    return last - last % max(1, last // _HEALTH_SHARE) if run.active else last
 
 
+@cached(_RUNS, by=_examined_to)
+def health_of(run: Job) -> Examination | None:
+    """The run's health signals, `None` before it has rollouts; of a long run, of a sample of its steps."""
+    last = _examined_to(run)
+    return examine_sampled(store(), run.id, last) if last else None
+
+
+def _last_evaluation(run_id: str) -> int:
+    return last_evaluation(store(), run_id)
+
+
+@cached(_RUNS, by=_last_evaluation)
 def evaluations_of(run_id: str) -> tuple[Evaluation, ...]:
     """The run's complete evaluations, oldest first."""
-    return _evaluations(run_id, last_evaluation(store(), run_id))
+    return tuple(complete_evaluations(store(), run_id))
 
 
+@cached(4 * COMPARED, by=_last_evaluation)
 def evaluation_scores(run_id: str) -> tuple[Scores, ...]:
     """What the run's complete evaluations came to, oldest first."""
-    return _evaluation_scores(run_id, last_evaluation(store(), run_id))
+    return tuple(scores_of(evaluation) for evaluation in complete_evaluations(store(), run_id))
 
 
 def groups_of(run_id: str) -> pd.DataFrame:
@@ -104,32 +114,33 @@ def groups_of(run_id: str) -> pd.DataFrame:
     return _current_groups(run_id)[1]
 
 
+@cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
 def timeline_of(run_id: str, shown: Atlas, measure: str) -> figures.Spec:
     """What colours a map step by step, see `training_map_figure.timeline`; made anew when completions were recorded."""
-    newest, groups = _current_groups(run_id)
-    identity = (shown.problem_set.content_hash, shown.parameters, shown.stages)
-    return _timeline(run_id, newest, *identity, measure, shown, groups)
+    rows, positions = map_data.rows(shown.problem_set), map_data.flat_positions(shown)
+    return training_map_figure.timeline(groups_of(run_id), rows, positions, measure)
 
 
+@cached(_RUNS, by=lambda run_id, shown: (_current_groups(run_id)[0], _last_evaluation(run_id)))
 def changes_of(run_id: str, shown: Atlas) -> tuple[Evaluation, Evaluation, pd.DataFrame] | None:
     """The run's first and last evaluation of test problems, and `changed_problems` of them; `None` without two."""
     tests = [evaluation for evaluation in evaluations_of(run_id) if evaluation.split == "test"]
     if len(tests) < 2:
         return None
-    newest, groups = _current_groups(run_id)
-    identity = (shown.problem_set.content_hash, shown.parameters, shown.stages)
-    ends = (tests[0], tests[-1])
-    return *ends, _changes(run_id, newest, last_evaluation(store(), run_id), *identity, shown, groups, ends)
+    first, last = tests[0], tests[-1]
+    return first, last, changed_problems(first, last, shown, map_data.rows(shown.problem_set), groups_of(run_id))
 
 
+@cached(COMPARED, by=_last_scalar)
 def step_times(run_id: str) -> Series:
     """When each step was recorded, see `training.store.sessions.step_times`."""
-    return _step_times(run_id, store().last_scalar(run_id))
+    return step_times_of(store(), run_id)
 
 
+@cached(16 * _RUNS, by=lambda folder: folder.stat().st_mtime_ns if folder.is_dir() else None)
 def folder_size(folder: Path) -> int | None:
     """Bytes of the files in a folder, `None` where it is not there."""
-    return _folder_size(str(folder), folder.stat().st_mtime_ns) if folder.is_dir() else None
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else None
 
 
 def _current_groups(run_id: str) -> tuple[int, pd.DataFrame]:
@@ -141,21 +152,18 @@ def _current_groups(run_id: str) -> tuple[int, pd.DataFrame]:
         return kept.groups.newest, kept.groups.frame
 
 
-def _current(run_id: str, names: Iterable[str]) -> tuple[int, dict[str, Series]]:
-    """How far the run's scalars are read, and the series as they stand there."""
-    rows = store()
-    kept = _run_series(run_id)
-    with kept.lock:
-        kept.series.update(rows)
-        return kept.series.newest, {name: kept.series.get(rows, name) for name in names}
-
-
 @dataclass(frozen=True)
 class _Kept:
     """A run's series, which several sessions read."""
 
     series: RunSeries
     lock: threading.Lock
+
+    def read(self, rows: Store, names: Iterable[str]) -> tuple[int, dict[str, Series]]:
+        """How far the run's scalars are read, and the series as they stand there."""
+        with self.lock:
+            self.series.update(rows)
+            return self.series.newest, {name: self.series.get(rows, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -166,53 +174,14 @@ class _KeptGroups:
     lock: threading.Lock
 
 
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
+@cached(_RUNS)
 def _run_groups(run_id: str) -> _KeptGroups:
     return _KeptGroups(RunGroups(run_id), threading.Lock())
 
 
-@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS)
-def _timeline(
-    run_id: str,
-    newest: int,
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    measure: str,
-    _shown: Atlas,
-    _groups: pd.DataFrame,
-) -> figures.Spec:
-    return training_map_figure.timeline(_groups, map_data.rows(_shown), map_data.flat_positions(_shown), measure)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _changes(
-    run_id: str,
-    newest: int,
-    last_evaluation: int,
-    content_hash: str,
-    parameters: AtlasParameters,
-    stages: int,
-    _shown: Atlas,
-    _groups: pd.DataFrame,
-    _ends: tuple[Evaluation, Evaluation],
-) -> pd.DataFrame:
-    return changed_problems(*_ends, _shown, map_data.rows(_shown), _groups)
-
-
-@st.cache_resource(show_spinner=False, max_entries=COMPARED)
+@cached(COMPARED)
 def _run_series(run_id: str) -> _Kept:
     return _Kept(RunSeries(run_id), threading.Lock())
-
-
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _logged_names(run_id: str, last_scalar: int) -> frozenset[str]:
-    return frozenset(series_names(store(), run_id))
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * _RUNS, hash_funcs={View: repr})
-def _curves_json(run_id: str, newest: int, view: View, _series: dict[str, Series]) -> bytes:
-    return _panels(run_id, view, _series)
 
 
 def _panels(run_id: str, view: View, series: dict[str, Series]) -> bytes:
@@ -231,28 +200,3 @@ def _panels(run_id: str, view: View, series: dict[str, Series]) -> bytes:
         )
         for curve in view.shown
     )
-
-
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _health(run_id: str, up_to_step: int, started_at: float | None) -> Examination:
-    return examine_sampled(store(), run_id, up_to_step)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_RUNS)
-def _evaluations(run_id: str, last_evaluation: int) -> tuple[Evaluation, ...]:
-    return tuple(complete_evaluations(store(), run_id))
-
-
-@st.cache_resource(show_spinner=False, max_entries=4 * COMPARED)
-def _evaluation_scores(run_id: str, last_evaluation: int) -> tuple[Scores, ...]:
-    return tuple(scores_of(evaluation) for evaluation in complete_evaluations(store(), run_id))
-
-
-@st.cache_resource(show_spinner=False, max_entries=COMPARED)
-def _step_times(run_id: str, last_scalar: int) -> Series:
-    return step_times_of(store(), run_id)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16 * _RUNS)
-def _folder_size(folder: str, modified_ns: int) -> int:
-    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())

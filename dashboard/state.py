@@ -107,7 +107,6 @@ class Keys(StrEnum):
     MAP_COLOUR = "map_colour_choice"
     MAP_WINDOW = "map_window_choice"
     TRAINING_MAP = "training_map"
-    TIMELINE = "timeline"
     SPENT = "spent"
     SPENT_CLUSTERS = "spent_clusters"
     PROBLEM_GROUPS = "problem_groups"
@@ -277,7 +276,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Going:
-    """A page that the browser has been asked to open, see `components.going`."""
+    """A page that the browser has been asked to open, see `components.shared.going`."""
 
     page: str
     address: Mapping[str, str]

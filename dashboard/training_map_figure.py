@@ -1,7 +1,7 @@
 """Figures of a run on the map: problems coloured step by step, test problems by what became of them, and tokens spent.
 
 Frames and arrays go in, plotly figures and what the browser needs beside them come out. Nothing here knows Streamlit. The
-steps are put together in the browser (`components/timeline.js`), so that they can be played without asking the server.
+steps are put together in the browser (`components/map/timeline.js`), so that they can be played without asking the server.
 """
 
 import html

@@ -1,6 +1,6 @@
 """Files for the browser: most named by their content and written once, some written anew; the longest unused are removed.
 
-How they are served and kept on the other side is for `components/plot.py` and `plot.js`.
+How they are served and kept on the other side is for `components/shared/browser.py` and `plotly.js`.
 """
 
 import gzip

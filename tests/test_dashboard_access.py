@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import access, actions, sign_in_setup, state
 from dashboard.access import AccessError
-from dashboard.components.news import ending_line
+from dashboard.components.shared.news import ending_line
 from dashboard.launch_changes import write_changes
 from tests.app_testing import APP, TIMEOUT_S, words
 from tests.fakes import full_demo_run
@@ -171,7 +171,7 @@ def test_a_run_can_be_read_but_not_touched_by_those_who_look_on(
     assert pressable(test) <= SEEN_BY_ALL
     assert "Start the dashboard with GRPO_ATLAS_TOKEN" in words(test)
     assert "Start the dashboard with GRPO_ATLAS_TOKEN" in button(test, "Stop").help
-    monkeypatch.setattr("dashboard.components.run_header.acts", enabled)
+    monkeypatch.setattr("dashboard.components.run.header.acts", enabled)
     button(test.run(), "Stop").click().run()
     assert "You are looking on" in words(test)
     assert not store.stop_requested(run_id)
@@ -182,7 +182,7 @@ def test_nothing_is_launched_measured_or_asked_by_those_who_look_on(
     public: None, page: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalBackend, "submit", lambda self, job, command: None)
-    module, label = {"launch": ("launch_panel", "Launch the run"), "evaluate": ("evaluation_form", "Measure")}[page]
+    module, label = {"launch": ("launch.panel", "Launch the run"), "evaluate": ("evaluate.form", "Measure")}[page]
     test = open_page(page, part="measure")
     assert not test.exception
     assert pressable(test) <= SEEN_BY_ALL
@@ -229,7 +229,7 @@ def test_accounts_may_act_if_they_are_listed(
 
 def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def script() -> None:
-        from dashboard.components.sign_in import render_sign_in
+        from dashboard.components.shared.sign_in import render_sign_in
 
         render_sign_in()
 
@@ -240,7 +240,7 @@ def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatc
 
 
 def sign_in_page() -> None:
-    from dashboard.components.sign_in import render_sign_in
+    from dashboard.components.shared.sign_in import render_sign_in
 
     render_sign_in()
 
@@ -323,7 +323,7 @@ def news_page() -> None:
     """A page that shows nothing but the news."""
     import streamlit as st
 
-    from dashboard.components.news import tell_news
+    from dashboard.components.shared.news import tell_news
     from dashboard.state import State
 
     state = State()

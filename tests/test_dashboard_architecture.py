@@ -1,4 +1,4 @@
-"""The shape of the program: imports go one way, and the web process stays light."""
+"""The shape of the program: imports go one way, between packages and between rooms, and the web process stays light."""
 
 import ast
 import subprocess
@@ -6,11 +6,44 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from dashboard.state import Field, Keys, State
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("training", "analysis", "dashboard")
 """Each may import itself and those before it."""
+ROOMS = {
+    "training": (
+        "data",
+        "rewards",
+        "config",
+        "shares presets",
+        "store",
+        "allowed",
+        "engines",
+        "models",
+        "evaluation",
+        "insight",
+        "preflight",
+        "backends",
+        "jobs",
+        "runs",
+        "command_line",
+        "__main__",
+        "demo",
+    ),
+    "dashboard": (
+        "components/shared",
+        "components/map",
+        "components/launch components/run components/evaluate",
+        "app_pages app",
+        "__main__",
+    ),
+}
+"""Folders and modules of a package, each of which may import itself and what stands before it; those in one place not each
+other. Before the first stands the ground: all modules that are not named here.
+"""
 HEAVY = (
     "torch",
     "transformers",
@@ -32,13 +65,38 @@ def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imported(module: Path) -> Iterator[str]:
-    """The top-level packages that a module imports anywhere in it."""
+def imports(module: Path) -> Iterator[tuple[str, str]]:
+    """(where from, what) of all that a module imports anywhere in it; of `import x` only x."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def imported(module: Path) -> set[str]:
+    """The top-level packages that a module imports."""
+    return {source.split(".")[0] for source, _ in imports(module)}
+
+
+def room(path: str, rooms: list[str]) -> str:
+    """The room that a module is in, given as a path in its package."""
+    return next((room for room in rooms if f"{path}/".startswith(f"{room}/")), "ground")
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_stand_on_those_before_them(package: str) -> None:
+    floor = {room: number for number, place in enumerate(("ground", *ROOMS[package])) for room in place.split()}
+    rooms = [name for name in floor if name != "ground"]
+    assert [name for name in rooms if not list((ROOT / package).glob(f"{name}*"))] == []
+    wrong = []
+    for module in modules(package):
+        here = room(module.relative_to(ROOT / package).with_suffix("").as_posix(), rooms)
+        for source, name in imports(module):
+            there = room("/".join([*source.split("."), name][1:]), rooms)
+            if source.split(".")[0] == package and here != there and floor[there] >= floor[here]:
+                wrong.append(f"{module.relative_to(ROOT)} in {here} imports {source}.{name} in {there}")
+    assert wrong == []
 
 
 def test_imports_go_one_way() -> None:
@@ -83,11 +141,11 @@ def test_no_dashboard_file_shadows_a_package() -> None:
     )
 
 
-def test_only_data_caches() -> None:
+def test_one_module_caches() -> None:
     users = [
         module.name for module in modules("dashboard") if "st.cache_" in module.read_text(encoding="utf-8").split('"""', 2)[-1]
     ]
-    assert users == ["data.py", "map_data.py", "run_data.py"]
+    assert users == ["caching.py"]
 
 
 def test_every_table_is_made_by_the_module_that_keeps_it_from_being_calculated() -> None:
@@ -100,21 +158,12 @@ def test_the_web_process_imports_nothing_heavy() -> None:
     library = [
         name for name in names if name != "dashboard.app" and ".app_pages." not in name and not name.endswith("__init__")
     ]
-    pages = {name for module in modules("dashboard/app_pages") for name in full_imports(module)}
+    # pages are scripts that run on import: what they import stands for them
+    pages = {name for module in modules("dashboard/app_pages") for name, _ in imports(module) if name.startswith(PACKAGES)}
     script = f"import importlib, sys\nfor name in {sorted({*library, *pages})}: importlib.import_module(name)\n"
     script += f"print(*(name for name in {HEAVY} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout.split() == []
-
-
-def full_imports(module: Path) -> set[str]:
-    """The project's modules that a page imports; the page itself is a script that runs on import."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    return {
-        node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGES)
-    }
 
 
 def test_the_entry_script_is_short() -> None:
@@ -127,5 +176,5 @@ def test_no_widget_shares_its_name_with_what_is_remembered() -> None:
 
 
 def test_pages_are_left_by_links_alone() -> None:
-    """See dashboard/components/going.py."""
+    """See dashboard/components/shared/going.py."""
     assert [module for module in modules("dashboard") if "switch_page(" in module.read_text(encoding="utf-8")] == []

@@ -1,6 +1,6 @@
 """Cards of completions."""
 
-from dashboard.components.completions import card_html, differences_html
+from dashboard.components.shared.completions import card_html, differences_html
 from training.groups import Rollout
 
 

@@ -45,7 +45,7 @@ def has_frame(test: AppTest) -> bool:
 def test_what_a_page_raises_is_told_in_its_place(
     page: str, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dashboard.components.style.render_title", raising(error))
+    monkeypatch.setattr("dashboard.components.shared.style.render_title", raising(error))
     test = run_app(page)
     assert has_frame(test)
     (told,) = [str(shown.value) for shown in test.error]
@@ -68,9 +68,9 @@ def test_what_a_page_raises_is_told_in_its_place(
         "dashboard.data.store",
         "dashboard.data.home",
         "dashboard.data.reconcile_soon",
-        "dashboard.components.sidebar.tell_news",
-        "dashboard.components.sidebar.render_sign_in",
-        "dashboard.components.sidebar._take_address",
+        "dashboard.components.shared.sidebar.tell_news",
+        "dashboard.components.shared.sidebar.render_sign_in",
+        "dashboard.components.shared.sidebar._take_address",
     ],
 )
 def test_what_the_sidebar_meets_leaves_the_source_and_the_page(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_an_address_whose_check_fails_shows_nothing_that_it_names(
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "train.jsonl").write_text('{"question": "the secret question", "answer": "#### 1"}\n')
-    monkeypatch.setattr("dashboard.components.sidebar.readable_source", raising(RuntimeError("loop")))
+    monkeypatch.setattr("dashboard.components.shared.sidebar.readable_source", raising(RuntimeError("loop")))
     test = run_app("explore", source=str(outside))
     assert has_frame(test)
     assert "outside" not in words(test)
@@ -143,7 +143,7 @@ def test_one_bad_preset_takes_no_other_away(home: Home) -> None:
 
 
 def test_a_preset_that_fails_otherwise_takes_no_other_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.components.launch_presets.placement", raising(ZeroDivisionError("x")))
+    monkeypatch.setattr("dashboard.components.launch.presets.placement", raising(ZeroDivisionError("x")))
     test = run_app("launch")
     assert has_frame(test)
     assert "choose demo-collapse" in [button.key for button in test.button]
@@ -152,7 +152,7 @@ def test_a_preset_that_fails_otherwise_takes_no_other_away(home: Home, monkeypat
 
 def test_a_callback_that_fails_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     test = run_app("explore")
-    monkeypatch.setattr("dashboard.components.sidebar.readable_source", raising(ZeroDivisionError("x")))
+    monkeypatch.setattr("dashboard.components.shared.sidebar.readable_source", raising(ZeroDivisionError("x")))
     test.sidebar.selectbox(key="source_choice").select("demo").run()
     assert has_frame(test)
     assert "failed unexpectedly" in words(test)
@@ -166,7 +166,7 @@ def test_only_the_components_of_errors_make_fragments() -> None:
 
 def test_a_part_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a fragment that raises Streamlit would end the whole page."""
-    monkeypatch.setattr("dashboard.components.launch_bench._render_example", raising(ModelError("No model.", "Take one.")))
+    monkeypatch.setattr("dashboard.components.launch.bench._render_example", raising(ModelError("No model.", "Take one.")))
     test = run_app("launch")
     assert has_frame(test)
     assert "No model." in words(test)

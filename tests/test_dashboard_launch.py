@@ -11,9 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data
-from dashboard.components.launch_bench import bench_html
-from dashboard.components.launch_checks import memory_html, time_line
-from dashboard.components.launch_panel import backend_line
+from dashboard.components.launch.bench import bench_html
+from dashboard.components.launch.checks import memory_html, time_line
+from dashboard.components.launch.panel import backend_line
 from dashboard.launch_changes import Base, parse_changes, write_changes
 from tests.app_testing import APP, TIMEOUT_S, follow, words
 from training.backends import BackendState

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.atlas import MAP_LIMIT
-from dashboard.components.plot import bits_of, rows_of
+from dashboard.components.map.map_plot import bits_of, rows_of
 from dashboard.state import Field, State
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import data
-from dashboard.components.launch_bench import bench_html
+from dashboard.components.launch.bench import bench_html
 from training.errors import RewardError
 from training.rewards import REWARDS
 

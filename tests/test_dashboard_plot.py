@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.components.plot import bits_of, reference, rows_of
+from dashboard.components.map.map_plot import bits_of, rows_of
+from dashboard.components.shared.browser import reference
 from dashboard.figures import spec_of
 from dashboard.web_files import WebFiles
 

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import run_outputs
+from dashboard.components.run import outputs
 from tests.app_testing import follow, run_app, words
 from training.home import Home
 from training.jobs.output import merged_folder
@@ -22,7 +22,7 @@ STARTED = ("Merge and save", "Push step 5", "Export step 5")
 @pytest.fixture(autouse=True)
 def unsloth_and_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secretsecretsecret")
-    for module in ("dashboard.components.run_outputs", "training.jobs.output"):
+    for module in ("dashboard.components.run.outputs", "training.jobs.output"):
         monkeypatch.setattr(f"{module}.missing_packages", lambda engine: ())
     monkeypatch.setattr("training.backends.local.LocalBackend.submit", lambda self, job, command: None)
 
@@ -72,7 +72,7 @@ def test_each_is_a_job_of_the_chosen_checkpoint(label: str, spec: dict[str, obje
 
 def test_what_is_missing_is_said_before_anything_is_pressed(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    monkeypatch.setattr(run_outputs, "missing_packages", lambda engine: ("unsloth",))
+    monkeypatch.setattr(outputs, "missing_packages", lambda engine: ("unsloth",))
     test = run_app("runs", run=run_id, tab="Checkpoints")
     assert "Start the dashboard with HF_TOKEN" in words(test)
     assert "pip install '.[gpu]'" in [code.value for code in test.code]
@@ -109,6 +109,6 @@ def test_those_who_look_on_make_nothing(
     label: str, public: None, run_id: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert all(button.disabled for button in opened(run_id).button if button.label in STARTED)
-    monkeypatch.setattr(run_outputs, "acts", lambda *, disabled=False, help=None: {})
+    monkeypatch.setattr(outputs, "acts", lambda *, disabled=False, help=None: {})
     assert "You are looking on" in words(press(opened(run_id), label))
     assert store.jobs("output") == []

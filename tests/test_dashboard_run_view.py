@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data
-from dashboard.components.run_checkpoints import zipped
-from dashboard.components.run_header import _gzipped, evaluation_json, scalar_lines
+from dashboard.components.run.checkpoints import zipped
+from dashboard.components.run.header import _gzipped, evaluation_json, scalar_lines
 from dashboard.curves import reward_scalar
 from dashboard.run_head import progress_line
 from dashboard.state import State
@@ -247,10 +247,10 @@ def test_a_checkpoint_is_evaluated_by_a_job_of_its_own(
 
 def test_a_store_that_is_away_is_told_once_while_the_page_is_open(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def script() -> None:
-        from dashboard.components import run_view
+        from dashboard.components.run import view
 
-        for part in (run_view._render_progress, run_view._render_actions, run_view._render_below):
-            run_view._render_part("demo-1", part, was="running")
+        for part in (view._render_progress, view._render_actions, view._render_below):
+            view._render_part("demo-1", part, was="running")
 
     def away(self: Store, job_id: str) -> None:
         raise StoreAwayError("The run store cannot be reached (gone).", "Bring it back.")

@@ -8,7 +8,7 @@ def test_a_table_shows_formulas_as_texts_and_all_else_as_it_is() -> None:
     def page() -> None:
         import pandas as pd
 
-        from dashboard.components.table import render_table
+        from dashboard.components.shared.table import render_table
 
         moment = pd.Timestamp("2026-01-01")
         render_table(

@@ -14,7 +14,7 @@ from analysis.compute import spent
 from analysis.outcomes import OF_TRAINING
 from dashboard import training_map_figure
 from dashboard.changed_problems import changed_problems
-from dashboard.components.place_on_map import small_map
+from dashboard.components.map.place_on_map import small_map
 from dashboard.evaluation_figures import CHANGES
 from training.data.problems import load_problems
 from training.home import Home

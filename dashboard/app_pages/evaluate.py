@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboard.components.evaluation import render_comparison
-from dashboard.components.evaluation_form import render_measuring
-from dashboard.components.playground import render_playground
-from dashboard.components.style import render_title
+from dashboard.components.evaluate.comparison import render_comparison
+from dashboard.components.evaluate.form import render_measuring
+from dashboard.components.evaluate.playground import render_playground
+from dashboard.components.shared.style import render_title
 from dashboard.state import Keys, State
 
 PARTS = {

@@ -4,13 +4,13 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from dashboard.addresses import EXPLORE
-from dashboard.components.atlas_map import render_atlas_map
-from dashboard.components.build_progress import render_map_source
-from dashboard.components.errors import boundary, fragment
-from dashboard.components.map_controls import render_controls
-from dashboard.components.problem_panel import render_problem_panel
-from dashboard.components.selection import render_selection
-from dashboard.components.style import PROBLEM_PANEL, render_title
+from dashboard.components.map.atlas_map import render_atlas_map
+from dashboard.components.map.controls import render_controls
+from dashboard.components.map.problem_panel import render_problem_panel
+from dashboard.components.map.selection import render_selection
+from dashboard.components.shared.build_progress import render_map_source
+from dashboard.components.shared.errors import boundary, fragment
+from dashboard.components.shared.style import PROBLEM_PANEL, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
 

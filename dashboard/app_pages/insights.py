@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard.components.build_progress import render_map_source
-from dashboard.components.findings import render_difficulty, render_honesty, render_mixing, render_topics
-from dashboard.components.leakage_workbench import render_leakage
-from dashboard.components.style import render_title
-from dashboard.components.verifier_check import render_verifier
+from dashboard.components.map.findings import render_difficulty, render_honesty, render_mixing, render_topics
+from dashboard.components.map.leakage_workbench import render_leakage
+from dashboard.components.map.verifier_check import render_verifier
+from dashboard.components.shared.build_progress import render_map_source
+from dashboard.components.shared.style import render_title
 from dashboard.state import State
 
 state = State()

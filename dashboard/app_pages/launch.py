@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard.components.errors import boundary
-from dashboard.components.launch_form import render_form
-from dashboard.components.launch_panel import render_panel
-from dashboard.components.launch_presets import find_base, follow_link, render_gallery, write_link
-from dashboard.components.style import render_title
+from dashboard.components.launch.form import render_form
+from dashboard.components.launch.panel import render_panel
+from dashboard.components.launch.presets import find_base, follow_link, render_gallery, write_link
+from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.style import render_title
 from dashboard.state import State
 
 state = State()

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboard.addresses import RUN
-from dashboard.components.errors import boundary
-from dashboard.components.run_comparison import render_comparison
-from dashboard.components.run_list import render_list
-from dashboard.components.run_view import render_run
-from dashboard.components.style import render_title
+from dashboard.components.run.comparison import render_comparison
+from dashboard.components.run.list import render_list
+from dashboard.components.run.view import render_run
+from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.style import render_title
 from dashboard.state import State
 from dashboard.text import plain
 

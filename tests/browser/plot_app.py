@@ -12,7 +12,8 @@ import streamlit as st
 
 from dashboard import atlas_figure, figures
 from dashboard.colourings import COLOURINGS
-from dashboard.components.plot import render_plot
+from dashboard.components.map.map_plot import render_map
+from dashboard.components.shared.chart import render_chart
 from dashboard.web_files import WebFiles
 
 TOPICS = 6
@@ -64,14 +65,14 @@ def filter_by(category: str) -> None:
     memory.category = category
 
 
-render_plot(
+render_map(
     figures.spec(figure),
     key="map",
     view="problems",
     alt="map",
     height="500px",
     files=WebFiles(Path(os.environ["GRPO_ATLAS_HOME"]) / "web"),
-    texts=atlas_figure.texts(frame),
+    texts=atlas_figure.texts(frame["id"].tolist(), frame["question"].tolist()),
     overlay=atlas_figure.overlay(places, labels=labels if "labels" in address else (), density="density" in address),
     selected=memory.get("selected", []),
     chosen=memory.get("chosen"),
@@ -80,10 +81,9 @@ render_plot(
 )
 st.text(f"{len(memory.get('selected', []))} selected, chosen {memory.get('chosen')}, category {memory.get('category')}")
 st.button("Keep even rows", on_click=keep_even)
-render_plot(
+render_chart(
     figures.spec(figures.counts_figure(None, frame, "steps", unit="steps", outlined=[str(memory.get("category"))])),
     key="steps",
-    view="steps",
     alt="steps",
     on_clicked=filter_by,
 )

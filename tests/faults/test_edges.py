@@ -148,7 +148,7 @@ def test_a_process_waits_for_nothing_that_a_variable_names(variable: str, name: 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 @pytest.mark.usefixtures("dashboard_home")
 def test_whatever_a_page_raises_its_frame_stays(page: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.components.style.render_title", raising(error))
+    monkeypatch.setattr("dashboard.components.shared.style.render_title", raising(error))
     assert has_frame(run_app(page))
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.data.problems import Problem, ProblemSet, load_problems
 from training.engines import Complete
-from training.errors import ConfigError, SourceError
+from training.errors import ConfigError, ModelError, SourceError
 from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess

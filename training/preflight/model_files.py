@@ -64,9 +64,7 @@ def find_model(name: str, *, ask_hub: bool = True) -> ModelFiles | None:
     """
     folder = model_folder(name)
     if is_url(name):
-        raise ModelError(
-            f"A run cannot begin with {shown(name)}.", "Merge that checkpoint and name its folder."
-        )
+        raise ModelError(f"A run cannot begin with {shown(name)}.", "Merge that checkpoint and name its folder.")
     return _hub_model(name, ask_hub) if folder is None else _folder_model(name, folder)
 
 

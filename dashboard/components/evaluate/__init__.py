@@ -1,0 +1,1 @@
+"""What Evaluate renders: evaluations side by side, measuring a model, the playground."""

@@ -1,0 +1,294 @@
+"""Evaluations side by side: the article's table, what changed problem by problem, and where: by steps, by cluster, by k."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from analysis.atlas import AtlasParameters
+from analysis.export import csv_text
+from dashboard import data, evaluation_figures, figures, map_data
+from dashboard.addresses import LAUNCH
+from dashboard.components.evaluate.changes import render_changes
+from dashboard.components.evaluate.report import render_report
+from dashboard.components.shared.chart import render_chart
+from dashboard.components.shared.going import Page, go_to
+from dashboard.components.shared.table import render_table
+from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
+from dashboard.state import Field, Keys, State
+from dashboard.text import count, percent, plain
+from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_group
+from training.evaluation.evaluate import evaluation_table
+from training.models.checkpoints import recorded_checkpoints
+from training.store.evaluations import Evaluation, evaluation_headings
+
+_SHARED: tuple["Field[Any]", ...] = (
+    State.run,
+    State.evaluated,
+    State.evaluations,
+    State.compare_base,
+    State.compare_against,
+    State.article,
+    State.change_measure,
+    State.change_kind,
+    State.answered,
+)
+
+_LEGEND_LINE_PX = 20
+"""More evaluations take more lines of a legend, which is no reason for their figure to shrink."""
+
+
+def render_comparison(state: State) -> Sequence["Field[Any]"]:
+    """The whole part; returns the fields that its address shares."""
+    entries = evaluations_on_record()
+    if not entries:
+        st.write("A run that evaluates (the demo preset does) leaves its table here, before and after training.")
+        with st.container(horizontal=True):
+            if st.button("Launch a run", type="primary"):
+                go_to(Page.LAUNCH, LAUNCH)
+            if st.button("Measure a model"):
+                state.evaluate_part = "measure"
+                st.rerun()
+        return ()
+    shown = _render_choice(state, entries)
+    titles = short_titles(shown)
+    evaluations = {titles[measured.id]: data.evaluation(measured.heading.key) for measured in shown}
+    _render_table(state, evaluations)
+    _render_settings(shown, titles)
+    if len(shown) > 1:
+        base, against = _render_pair(state, shown, titles)
+        pair = {titles[measured.id]: data.evaluation(measured.heading.key) for measured in (base, against)}
+        before, after = (data.evaluation(measured.heading.key) for measured in (base, against))
+        _render_readings(before, after)
+        render_changes(state, base, (titles[base.id], before), (titles[against.id], after))
+    else:
+        pair = evaluations
+        if any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
+            st.caption("The second evaluation follows when training is done.")
+    _render_where(shown[0].source, pair)
+    _render_samples(evaluations)
+    return _SHARED
+
+
+def evaluations_on_record() -> list[Measured]:
+    """Every complete evaluation; see `catalogue` for their order."""
+    headings = evaluation_headings(data.store())
+    jobs = data.store().jobs_named({heading.job_id for heading in headings})
+    return catalogue(headings, jobs, recorded_checkpoints(data.store()))
+
+
+def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
+    """Which run or model, and which evaluations beside each other; all of one source."""
+    jobs = list(dict.fromkeys(measured.heading.job_id for measured in entries))
+    named = [state.evaluated, state.run, *(found.rpartition(":")[0] for found in state.evaluations)]
+    job_id = next((job for job in named if job in jobs), jobs[0])
+    runs = {measured.heading.job_id for measured in entries if measured.is_run}
+    titles = {measured.heading.job_id: measured.title for measured in reversed(entries)}
+    job_column, several, report = st.columns([2, 5, 1.2], vertical_alignment="bottom")
+    st.session_state[Keys.EVALUATED_RUN] = job_id
+
+    def choose() -> None:
+        _take(state, str(st.session_state[Keys.EVALUATED_RUN]), runs)
+        state.evaluations, state.compare_base, state.compare_against, state.answered = (), "", "", ""
+
+    job_column.selectbox(
+        "Run or model",
+        jobs,
+        key=Keys.EVALUATED_RUN,
+        on_change=choose,
+        format_func=lambda job: job if job in runs else titles[job],
+    )
+    _take(state, job_id, runs)
+    source = next(measured.source for measured in entries if measured.heading.job_id == job_id)
+    offered = {measured.id: measured for measured in entries if measured.source == source}
+    asked = tuple(found for found in state.evaluations if found in offered)[: data.EVALUATIONS]
+    state.evaluations = asked or default_ids(entries, job_id)
+    with several:
+        st.multiselect(
+            "Evaluations",
+            list(offered),
+            format_func=lambda found: offered[found].title,
+            max_selections=data.EVALUATIONS,
+            help="Any number side by side, of this run, of others, of checkpoints and models; all of the same problems.",
+            **state.bind(State.evaluations, Keys.EVALUATIONS),
+        )
+    with report:
+        if job_id in runs:
+            render_report(job_id)
+    chosen = state.evaluations or default_ids(entries, job_id)
+    return [offered[found] for found in chosen]
+
+
+def _take(state: State, job_id: str, runs: Collection[str]) -> None:
+    """Other pages know the chosen run; an evaluation of a model alone concerns this one only."""
+    state.evaluated = "" if job_id in runs else job_id
+    if job_id in runs:
+        state.run = job_id
+
+
+def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
+    tables = {title: evaluation_table(evaluation) for title, evaluation in evaluations.items()}
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        render_table(
+            evaluation_figures.measure_frame(tables, article=state.article),
+            hide_index=True,
+            column_config={"maximum": st.column_config.TextColumn(width="small")},
+            alt="The article's five measures, each with its 95% interval",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.toggle(
+                "The article's figures beside",
+                help="Of another model on other data: Llama-3.1-8B-Instruct on half of GSM8K's test split, 300 steps.",
+                **state.bind(State.article, Keys.ARTICLE),
+            )
+            st.download_button(
+                "CSV",
+                data=data.file_queue().making(lambda: csv_text(evaluation_figures.measure_rows(tables))),
+                file_name="evaluations.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+            )
+        st.caption(_problems_note(evaluations))
+    with right:
+        render_chart(
+            figures.spec(evaluation_figures.measures_figure(tables)),
+            key=Keys.MEASURES_CHART,
+            height=f"{270 + _LEGEND_LINE_PX * max(0, len(tables) - 2)}px",
+            alt="The five measures as shares of their maximum: "
+            + "; ".join(
+                f"{title}, hard correctness {percent(table['hard'].value)}"
+                for title, table in tables.items()
+                if "hard" in table
+            ),
+        )
+
+
+def _problems_note(evaluations: Mapping[str, Evaluation]) -> str:
+    sizes = {title: len({item.problem_id for item in evaluation.items}) for title, evaluation in evaluations.items()}
+    first = next(iter(evaluations.values()))
+    if len(set(sizes.values())) == 1:
+        problems = count(next(iter(sizes.values())), f"{first.split} problem")
+    else:
+        problems = "; ".join(f"{plain(title)}: {count(size, f'{first.split} problem')}" for title, size in sizes.items())
+    several = any(len(evaluation.items) > sizes[title] for title, evaluation in evaluations.items())
+    resampled = " (bootstrap over problems where each has several completions)" if several else ""
+    return f"{problems}. Each figure is a mean, with its 95% Wilson interval{resampled} in brackets."
+
+
+def _render_settings(shown: Sequence[Measured], titles: Mapping[str, str]) -> None:
+    """How completions were drawn; said one by one where that differs."""
+    if len({measured.settings for measured in shown}) == 1:
+        st.caption(plain(f"Completions: {shown[0].settings}."))
+        return
+    parts = "; ".join(f"{titles[measured.id]}: {measured.settings}" for measured in shown)
+    st.caption(plain(f"Completions were drawn differently, which alone changes figures. {parts}."))
+
+
+def _render_pair(state: State, shown: Sequence[Measured], titles: Mapping[str, str]) -> tuple[Measured, Measured]:
+    """The two that are compared problem by problem: the first and the last, unless others are chosen."""
+    by_id = {measured.id: measured for measured in shown}
+    if state.compare_base not in by_id:
+        state.compare_base = shown[0].id
+    if state.compare_against not in by_id:
+        state.compare_against = shown[-1].id
+    st.subheader("Problem by problem", anchor=False)
+    if len(shown) > 2:
+        columns = st.columns([2, 2, 4])
+        for column, label, field, key in (
+            (columns[0], "From", State.compare_base, Keys.COMPARE_BASE),
+            (columns[1], "To", State.compare_against, Keys.COMPARE_AGAINST),
+        ):
+            column.selectbox(label, list(by_id), format_func=lambda found: titles[found], **state.bind(field, key))
+    return by_id[state.compare_base], by_id[state.compare_against]
+
+
+def _render_readings(before: Evaluation, after: Evaluation) -> None:
+    """The paired test in words; with several completions a problem there is no pair to test."""
+    if any(len({item.problem_id for item in found.items}) < len(found.items) for found in (before, after)):
+        st.caption(
+            "The paired test needs one completion a problem in both evaluations; with several, a problem counts as gained "
+            "when a larger share of its completions is right."
+        )
+        return
+    for comparison in compare_evaluations(before, after).values():
+        st.markdown(plain(comparison.reading))
+
+
+def _render_where(source: str, pair: Mapping[str, Evaluation]) -> None:
+    """Correctness by the number of steps, and by the clusters of the source's map where it is built."""
+    problems = data.problems_by_id(source)
+    if not problems:
+        st.caption(plain(f"The problems of {source} cannot be read any more, so nothing is said by steps or cluster."))
+        return
+    st.subheader("Where", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        steps = {problem_id: len(problem.steps) for problem_id, problem in problems.items()}
+        scores = {title: scores_by_group(evaluation, steps) for title, evaluation in pair.items()}
+        numbers = sorted({number for found in scores.values() for number in found if number is not None})
+        names: dict[int | None, str] = {number: str(number) for number in numbers}
+        st.markdown("**By number of steps**")
+        render_chart(
+            figures.spec(evaluation_figures.groups_figure(scores, names, "hard", "steps of the reference solution")),
+            key=Keys.STEPS_SCORES,
+            height="320px",
+            alt="Hard correctness by the number of steps",
+        )
+    with right:
+        st.markdown("**By cluster of the map**")
+        _render_clusters(source, pair)
+
+
+def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
+    atlas = data.atlas(data.mapped_problems(source), AtlasParameters())
+    if atlas is None or atlas.clusters is None:
+        st.caption("The source's map has no clusters yet; Explore builds them.")
+        return
+    ids = [problem.id for problem in atlas.problem_set.problems]
+    clusters = dict(zip(ids, atlas.clusters.labels.tolist(), strict=True))
+    scored = [scores_by_group(evaluation, clusters) for evaluation in pair.values()]
+    frame = evaluation_figures.clusters_frame(scored[0], scored[-1], map_data.cluster_titles(atlas))
+    titles = list(pair)
+    render_chart(
+        figures.spec(evaluation_figures.clusters_figure(frame, titles)),
+        key=Keys.CLUSTER_SCORES,
+        height="320px",
+        alt="Hard correctness by cluster, the largest clusters, most gained at the top",
+    )
+    st.caption(
+        f"The {evaluation_figures.CLUSTERS_SHOWN} largest clusters with at least {evaluation_figures.SMALLEST_CLUSTER} of the "
+        "problems, whose number stands in brackets; shares of so few are rough."
+    )
+    labels = {"before": titles[0], "after": titles[-1], "change": "change"} if len(titles) > 1 else {"before": titles[0]}
+    with st.popover("All clusters", type="tertiary", icon=":material/table:"):
+        render_table(
+            frame[["cluster", "problems", *labels]],
+            hide_index=True,
+            column_config={name: st.column_config.NumberColumn(label, format="percent") for name, label in labels.items()},
+            width=640,
+        )
+
+
+def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
+    """pass@k and majority@k of those evaluations that drew several completions a problem."""
+    sampled = {title: scores for title, evaluation in evaluations.items() if (scores := sampled_scores(evaluation))}
+    if not sampled:
+        return
+    st.subheader("With several tries", anchor=False)
+    st.caption(
+        "pass@k: at least one of k completions is right; majority@k: the most frequent answer among the first k is. "
+        "The gap to pass@1 is what training can still make certain."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        render_chart(
+            figures.spec(evaluation_figures.samples_figure(sampled)),
+            key=Keys.SAMPLES_CHART,
+            height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
+            alt="pass@k and majority@k by k",
+        )
+    with right:
+        render_table(evaluation_figures.samples_frame(sampled), hide_index=True)

@@ -1,0 +1,190 @@
+"""Measuring a checkpoint or a model: the form that starts an evaluation, and the evaluations under way and done."""
+
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import launch_evaluation, stop_run
+from dashboard.components.shared.errors import boundary, fragment, render_error
+from dashboard.components.shared.model_choice import render_model_choice
+from dashboard.components.shared.sidebar import job_line
+from dashboard.components.shared.status import render_status
+from dashboard.evaluation_catalogue import model_title
+from dashboard.sources import readable_source
+from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
+from dashboard.text import count, plain
+from training.allowed import allowed_model
+from training.data.problems import ProblemSet
+from training.errors import AtlasError
+from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
+from training.models.checkpoints import recorded_checkpoints
+from training.prompts import SYSTEM_PROMPT
+from training.store import Job
+from training.store.evaluations import evaluation_headings
+
+_POLL_S = 1.0
+_SHOWN = 20
+
+
+def render_measuring(state: State) -> Sequence["Field[Any]"]:
+    """The form, then what it started; returns the fields that its address shares."""
+    form, jobs = st.columns([2, 3], gap="large")
+    with form:
+        st.subheader("Measure a model", anchor=False)
+        st.caption("Runs in the background, in turn with training; its figures then stand in Compare beside the runs' own.")
+        with boundary():
+            _render_form(state)
+    with jobs:
+        st.subheader("Evaluations", anchor=False)
+        active = bool(data.store().active_jobs(("evaluate",)))
+        fragment(_render_jobs, run_every=_POLL_S if active else None)(active)
+    return ()
+
+
+def _render_form(state: State) -> None:
+    model, run_id = render_model_choice(Keys.MEASURE_MODEL, Keys.MEASURE_CHECKPOINT)
+    usual: dict[str, Any] = data.store().job(run_id).spec if run_id else {}
+    # What a run's own evaluations were drawn with, so that the new one can be compared with them.
+    key = f"measure {run_id}"
+    source = st.text_input(
+        "Problems",
+        value=str(usual.get("source", state.source)),
+        max_chars=TEXT_CHARACTERS,
+        help="demo, hub, auto, or a folder or file.",
+        key=f"{key} source",
+    )
+    left, right = st.columns(2)
+    split = left.selectbox("Split", ("test", "train"), key=f"{key} split")
+    share = right.number_input(
+        "Share of the split, %", 1.0, 100.0, 100.0, 5.0, format="%g", help="The first part of the split.", key=f"{key} share"
+    )
+    temperature = left.number_input(
+        "Temperature",
+        0.0,
+        10.0,
+        float(usual.get("evaluation_temperature", 0.0)),
+        0.1,
+        format="%g",
+        help="0 takes the likeliest token each time.",
+        key=f"{key} temperature",
+    )
+    samples = right.number_input(
+        "Completions a problem",
+        1,
+        256,
+        int(usual.get("evaluation_samples", 1)),
+        help="More than one, at a temperature above 0, gives pass@k and majority@k.",
+        key=f"{key} samples",
+    )
+    length = left.number_input(
+        "Longest completion, tokens", 1, 131_072, int(usual.get("max_completion_length", 200)), key=f"{key} length"
+    )
+    vllm = importlib.util.find_spec("vllm") is not None and right.toggle("Generate with vLLM", key=f"{key} vllm")
+    with st.expander("System prompt"):
+        prompt = st.text_area(
+            "System prompt",
+            str(usual.get("system_prompt", SYSTEM_PROMPT)),
+            label_visibility="collapsed",
+            max_chars=LONG_TEXT_CHARACTERS,
+            height=180,
+            key=f"{key} prompt",
+        )
+    settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
+    settings |= {"max_completion_length": length, "system_prompt": prompt}
+    with boundary():
+        # What a run was allowed to read, measuring its checkpoint may read too.
+        known = source == usual.get("source")
+        problem_set = data.problem_set(source if known else readable_source(source))
+        name = allowed_model(model, data.store(), data.home())
+        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
+
+
+def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
+    problems = evaluated_problems(spec, problem_set)
+    before = measured_before(data.store(), spec)
+    st.caption(
+        f"{count(len(problems), f'{spec.split} problem')}, {count(len(problems) * spec.samples, 'completion')} in all."
+        + (f" {plain(before.id)} measured exactly this." if before is not None and before.status == "finished" else "")
+    )
+    goes_on = before is not None and before.status in ("stopped", "failed", "lost")
+    under_way = before is not None and before.active
+    label = "Go on measuring" if goes_on else "Under way" if under_way else "Measure"
+    if st.button(label, type="primary", icon=":material/balance:", **acts(disabled=under_way)):
+        with boundary():
+            launch_evaluation(data.store(), data.home(), spec)
+            st.rerun()
+
+
+def _render_jobs(was_active: bool) -> None:
+    active, total = data.store().active_jobs(("evaluate",)), data.store().count_jobs("evaluate")
+    newest = data.store().jobs("evaluate", limit=_SHOWN)
+    jobs = list({job.id: job for job in (*active, *newest)}.values())
+    if was_active and not active:
+        st.rerun(scope="app")
+    if not jobs:
+        st.caption("Nothing was measured outside a run yet.")
+    checkpoints = recorded_checkpoints(data.store())
+    for job in jobs:
+        with st.container(border=True, gap="xsmall"):
+            _render_job(job, model_title(str(job.spec.get("model", "")), checkpoints))
+    if more := total - len(jobs):
+        st.caption(f"and {more:,} older; those that are complete stand in Compare.")
+
+
+def _render_job(job: Job, title: str) -> None:
+    spec = job.spec
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plain(job.id)}** {plain(title)}", width="stretch")
+        render_status(job.status)
+        _render_action(job)
+    each = f" × {samples} completions" if (samples := spec.get("samples", 1)) != 1 else ""
+    drawn = "greedy" if spec.get("temperature") == 0 else f"temperature {spec.get('temperature', 0):g}"
+    st.caption(plain(f"{job.total:,.0f} {spec.get('split')} problems of {spec.get('source')}{each}, {drawn}"))
+    if job.active:
+        st.progress(job.fraction, text=plain("waiting for its turn" if job.status == "queued" else job_line(job)))
+    elif job.status in ("failed", "lost"):
+        render_error(job.reason)
+    elif job.status == "stopped":
+        st.caption(plain(f"{job.reason}, {job.done:,.0f} of {job.total:,.0f} problems are kept"))
+
+
+def _render_action(job: Job) -> None:
+    key = f"evaluation {job.id}"
+    if job.active:
+        if st.button("Stop", key=key, **acts(disabled=job.status == "stopping", help="What was measured is kept.")):
+            with boundary():
+                stop_run(data.store(), data.home(), job.id)
+                st.rerun()
+    elif job.status == "finished":
+        if st.button("Compare", key=key, type="tertiary", icon=":material/balance:"):
+            _compare(job)
+    elif st.button("Go on", key=key, **acts(help="Goes on with what was measured.")):
+        try:
+            launch_evaluation(data.store(), data.home(), EvaluationSpec.model_validate(job.spec))
+        except AtlasError as error:
+            render_error(error.problem, error.remedy)
+        else:
+            st.rerun(scope="app")
+
+
+def _compare(job: Job) -> None:
+    """Beside the evaluations of the run whose checkpoint it measured, if it did."""
+    state = State()
+    checkpoints = recorded_checkpoints(data.store())
+    own = f"{job.id}:{job.spec['split']}"
+    run_id = checkpoints.get(str(job.spec.get("model")), ("", 0))[0]
+    state.run, state.evaluated = (run_id, "") if run_id else (state.run, job.id)
+    state.evaluations = (*_of_run(run_id), own)
+    state.compare_base = state.compare_against = ""
+    state.evaluate_part = "compare"
+    st.rerun(scope="app")
+
+
+def _of_run(run_id: str) -> tuple[str, ...]:
+    """A run's "before", if it has one, to compare a checkpoint with."""
+    found = [heading for heading in evaluation_headings(data.store()) if heading.job_id == run_id]
+    return tuple(f"{heading.job_id}:{heading.label}" for heading in found[:1])

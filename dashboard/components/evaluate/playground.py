@@ -1,0 +1,194 @@
+"""The playground: ask a checkpoint or a model anything, and see every reward of its answers."""
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import ask_model, stop_model
+from dashboard.components.shared.completions import cards_html, completion_card, reward_rows
+from dashboard.components.shared.errors import boundary, fragment, render_error, shielded
+from dashboard.components.shared.model_choice import render_model_choice
+from dashboard.evaluation_catalogue import model_title
+from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
+from dashboard.text import count, duration, plain, shorten
+from training.allowed import allowed_model
+from training.errors import AtlasError, ConfigError
+from training.groups import Verifier
+from training.jobs.playground import MOST_SAMPLES, Exchange, Question
+from training.machines import visible_gpus
+from training.models.checkpoints import recorded_checkpoints
+from training.rewards import REWARDS, score_completion
+
+_POLL_S = 0.5
+
+
+def render_playground(state: State) -> Sequence["Field[Any]"]:
+    """Model and question on the left, answers on the right; returns the fields that its address shares."""
+    asking, answers = st.columns([1, 2], gap="large")
+    with asking:
+        _render_question(state)
+    with answers:
+        exchange: Exchange | None = state.exchange
+        waiting = exchange is not None and not exchange.future.done()
+        fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
+    return (State.play_model,)
+
+
+def _render_question(state: State) -> None:
+    typed, _ = render_model_choice(Keys.PLAY_MODEL, Keys.PLAY_CHECKPOINT, state.play_model)
+    state.play_model = typed
+    _render_take_problem(state)
+    st.text_area("Question", height=130, **state.bind_text(State.play_question, Keys.PLAY_QUESTION))
+    gold, temperature = st.columns(2)
+    gold.text_input(
+        "Gold answer",
+        help="Optional; without it, rewards that compare with gold are left out.",
+        **state.bind_text(State.play_gold, Keys.PLAY_GOLD),
+    )
+    temperature.number_input(
+        "Temperature",
+        0.0,
+        10.0,
+        step=0.1,
+        format="%g",
+        help="0 takes the likeliest token each time.",
+        **state.bind(State.play_temperature, Keys.PLAY_TEMPERATURE),
+    )
+    samples, length = st.columns(2)
+    samples.number_input("Answers", 1, MOST_SAMPLES, **state.bind(State.play_samples, Keys.PLAY_SAMPLES))
+    length.number_input("Longest answer, tokens", 1, 131_072, **state.bind(State.play_length, Keys.PLAY_LENGTH))
+    with st.expander("System prompt"):
+        st.text_area(
+            "System prompt", height=180, label_visibility="collapsed", **state.bind_text(State.play_system, Keys.PLAY_SYSTEM)
+        )
+    same = state.play_samples > 1 and state.play_temperature == 0
+    if same:
+        st.caption("At temperature 0 all answers are the same; raise it, to 1 say, for different ones.")
+    _render_ask(state, typed)
+
+
+def _render_take_problem(state: State) -> None:
+    """A problem of the source in the sidebar, instead of typing."""
+
+    def take() -> None:
+        problem = data.problems_by_id(state.source).get(str(st.session_state[Keys.PLAY_PROBLEM]).strip())
+        if problem is not None:
+            state.play_question, state.play_gold = problem.question, problem.gold
+
+    def take_any() -> None:
+        tests = [problem for problem in data.problems_by_id(state.source).values() if problem.split == "test"]
+        if tests:
+            st.session_state[Keys.PLAY_PROBLEM] = random.choice(tests).id
+            take()
+
+    field, chance = st.columns([3, 2], vertical_alignment="bottom")
+    chance.button(
+        "Any",
+        on_click=shielded(take_any),
+        icon=":material/casino:",
+        width="stretch",
+        help="Any problem of the source's test split.",
+    )
+    field.text_input(
+        "Take a problem",
+        key=Keys.PLAY_PROBLEM,
+        max_chars=TEXT_CHARACTERS,
+        on_change=shielded(take),
+        placeholder="test-0",
+        help="A problem's id in the source chosen in the sidebar; its question and gold answer are filled in.",
+    )
+    asked = str(st.session_state.get(Keys.PLAY_PROBLEM, "")).strip()
+    if asked and asked not in data.problems_by_id(state.source):
+        st.caption(plain(f"The source has no problem {shorten(asked, 40)}; ids read like test-0 or train-12."))
+
+
+def _render_ask(state: State, typed: str) -> None:
+    playground = data.playground()
+    busy = bool(playground.doing)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        unasked = busy or not state.play_question.strip()
+        if st.button("Ask", type="primary", icon=":material/send:", **acts(disabled=unasked)):
+            with boundary():
+                model = allowed_model(typed, data.store(), data.home())
+                _refuse_taken_gpu()
+                state.exchange = ask_model(playground, model, _question(state))
+                st.rerun()
+        if busy and st.button("Stop", icon=":material/stop:", **acts(help="Ends the model's process.")):
+            with boundary():
+                stop_model(playground)
+                st.rerun()
+
+
+def _question(state: State) -> Question:
+    try:
+        return Question(
+            text=state.play_question,
+            system_prompt=state.play_system,
+            temperature=state.play_temperature,
+            samples=state.play_samples,
+            max_completion_length=state.play_length,
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise ConfigError(f"{wrong['loc'][0]}: {wrong['msg'].lower()}.", "Correct this value.") from error
+
+
+def _refuse_taken_gpu() -> None:
+    """On a machine with a GPU, runs have it to themselves; a CPU is shared."""
+    running = data.store().active_jobs(("train", "evaluate"))
+    if running and visible_gpus():
+        raise ConfigError(f"{running[0].id} has this machine's GPU.", "Ask again when it has ended, or stop it.")
+
+
+def _render_answers(was_waiting: bool) -> None:
+    exchange: Exchange | None = State().exchange
+    if exchange is None:
+        st.caption(
+            "Answers appear here, each with every reward. The model is loaded when it is first asked, "
+            "and leaves the memory after ten minutes without a question."
+        )
+        return
+    if not exchange.future.done():
+        doing = data.playground().doing or "starting"
+        waited = duration(time.time() - exchange.asked_at)  # nobody knows how long an answer gets, so no bar
+        st.markdown(f":material/hourglass_top: {plain(f'{doing}, {waited} so far')}")
+        return
+    if was_waiting:
+        st.rerun(scope="app")
+    _render_exchange(exchange, State().play_gold.strip() or None)
+
+
+def _render_exchange(exchange: Exchange, gold: str | None) -> None:
+    question = exchange.question
+    st.caption(plain(f"{model_title(exchange.model, recorded_checkpoints(data.store()))}, asked:"))
+    st.text(question.text)
+    try:
+        answers = exchange.future.result()
+        scored = [(answer, score_completion(answer.completion, gold)) for answer in answers]
+    except AtlasError as error:
+        render_error(error.problem, error.remedy)
+        return
+    names = [name for name, reward in REWARDS.items() if gold is not None or not reward.needs_gold]
+    cards = [
+        completion_card(
+            answer.completion,
+            gold,
+            reward_rows(rewards, names),
+            answer.tokens,
+            cut_off=answer.cut_off,
+            title=f"answer {place}" if len(scored) > 1 else "",
+        )
+        for place, (answer, rewards) in enumerate(scored, start=1)
+    ]
+    st.html(cards_html(cards))
+    if gold is None:
+        st.caption("Without a gold answer, only the rewards that look at the completion alone are shown.")
+    elif len(scored) > 1:
+        right = sum(Verifier().is_right(rewards) is True for _, rewards in scored)
+        st.caption(f"{right} of {count(len(scored), 'answer')} equal gold.")

@@ -1,0 +1,1 @@
+"""What Launch renders: presets, settings, rewards, what speaks against the run."""

@@ -1,0 +1,133 @@
+"""The settings of a run as a form, made from `RunConfig`'s own fields: their help texts, groups, units and ranges.
+
+The session's changes say what the fields hold, so they survive reruns and other pages; what differs from the preset or run
+that the form began with is marked. Ranges are checked by `RunConfig` alone, so that form, command line and files give the
+same message.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard.components.launch.bench import render_bench
+from dashboard.components.launch.mark import MARK, marked, set_value
+from dashboard.components.launch.rewards import render_rewards
+from dashboard.components.launch.subset import render_subset, subset_settings
+from dashboard.launch_changes import CHOSEN_ELSEWHERE, Base, group_of
+from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, State
+from dashboard.text import count, plain
+from training.config import SETTINGS
+
+_OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
+_FIELDS_IN_A_ROW = 3
+_LONG_TEXTS = ("system_prompt",)
+_WORDS = {"lora": "LoRA", "vllm": "vLLM", "gpu": "GPU", "lr": "learning rate", "wandb": "Weights & Biases", "4bit": "4 bits"}
+
+
+def render_form(base: Base, state: State) -> None:
+    """Every setting, beginning with the base's values; edits go into `state.launch_changes`."""
+    differing = Counter(group_of(setting) for setting in state.launch_changes)
+    _render_head(base, state)
+    for group, names in _groups().items():
+        changed = differing[group]
+        label = f"{group} :{MARK}-badge[{changed} changed]" if changed else group
+        with st.expander(label, expanded=bool(changed) or group in _OPEN_GROUPS, key=f"group {group}"):
+            if group == "Model and data":
+                _render_data(base, state, names)
+            elif group == "Rewards":
+                render_rewards(base, state)
+            else:
+                _render_fields(base, state, names)
+        if group == "Rewards":
+            render_bench(base.values(state.launch_changes)["rewards"])
+
+
+def _render_head(base: Base, state: State) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Settings", anchor=False, width="content")
+        differing = len(state.launch_changes)
+        if not differing:
+            st.caption(f"All as in {plain(base.name)}. What you change is marked.", width="stretch")
+            return
+        st.caption(
+            f":{MARK}[●] {count(differing, 'setting')} {'differs' if differing == 1 else 'differ'} from {plain(base.name)}.",
+            width="stretch",
+        )
+        st.button(
+            "Reset",
+            key="reset changes",
+            on_click=lambda: setattr(state, "launch_changes", {}),
+            icon=":material/undo:",
+            help=f"Takes every setting back to its value in {plain(base.name)}.",
+        )
+
+
+def _groups() -> dict[str, list[str]]:
+    """Group -> its fields, in the order in which `RunConfig` names them."""
+    groups: dict[str, list[str]] = {}
+    for name, setting in SETTINGS.items():
+        if name == "rewards" or name not in CHOSEN_ELSEWHERE:
+            fields = groups.setdefault(setting.group, [])
+            fields += [name] if name not in CHOSEN_ELSEWHERE else []
+    return groups
+
+
+def _render_data(base: Base, state: State, names: list[str]) -> None:
+    """The model, and what it is trained on; a subset knows its source."""
+    names = [name for name in names if name != "source" or not subset_settings(base, state)["subset"]]
+    _render_fields(base, state, names)
+    render_subset(base, state)
+
+
+def _render_fields(base: Base, state: State, names: list[str]) -> None:
+    short = [name for name in names if name not in _LONG_TEXTS]
+    for start in range(0, len(short), _FIELDS_IN_A_ROW):
+        columns = st.columns(_FIELDS_IN_A_ROW, vertical_alignment="bottom")
+        for column, name in zip(columns, short[start : start + _FIELDS_IN_A_ROW], strict=False):
+            with column:
+                _render_field(base, state, name)
+    for name in (name for name in names if name in _LONG_TEXTS):
+        _render_field(base, state, name)
+
+
+def _render_field(base: Base, state: State, name: str) -> None:
+    setting, key = SETTINGS[name], f"setting {name}"
+    value = state.launch_changes.get(name, base.value(name))
+    allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
+    common: dict[str, Any] = {
+        "label": marked(base, state, name, label_of(name)),
+        "help": f"{setting.description} {allowed.capitalize()}." if setting.limits else setting.description,
+        "key": key,
+        "on_change": set_value,
+        "args": (base, name, key),
+    }
+    st.session_state[key] = list(value) if isinstance(value, tuple) else value
+    if setting.choices:
+        st.selectbox(options=setting.choices, **common)
+    else:
+        _WIDGETS["text area" if name in _LONG_TEXTS else type(base.value(name)).__name__](base.value(name), common)
+
+
+def label_of(name: str) -> str:
+    """A setting's name as a person reads it, with its unit where the name does not say it."""
+    words = " ".join(_WORDS.get(word, word) for word in name.split("_"))
+    unit = SETTINGS[name].unit
+    shown = words[0].upper() + words[1:] if words.split()[0] not in _WORDS.values() else words
+    return f"{shown}, {unit}" if unit and unit not in name else shown
+
+
+_WIDGETS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "bool": lambda _value, common: st.toggle(**common),
+    "int": lambda _value, common: st.number_input(step=1, **common),
+    "float": lambda value, common: st.number_input(step=value / 10 or 0.1, format="%g", **common),
+    "str": lambda _value, common: st.text_input(max_chars=TEXT_CHARACTERS, **common),
+    "text area": lambda _value, common: st.text_area(height=140, max_chars=LONG_TEXT_CHARACTERS, **common),
+    "tuple": lambda value, common: st.multiselect(options=_options(value, common["key"]), accept_new_options=True, **common),
+}
+"""How a setting is asked for, by the type of its value."""
+
+
+def _options(value: tuple[str, ...], key: str) -> list[str]:
+    return list(dict.fromkeys([*value, *st.session_state[key]]))

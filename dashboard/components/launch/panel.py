@@ -1,0 +1,199 @@
+"""Beside the form: where the run goes, what speaks against it, the button, and the configuration to take away.
+
+Launching is idempotent: while an equal run is active the store gives that one back, so a double click starts one run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.access import acts
+from dashboard.actions import launch_run
+from dashboard.addresses import RUN
+from dashboard.components.launch.checks import (
+    render_expectation,
+    render_findings,
+    render_memory,
+    summary,
+)
+from dashboard.components.launch.subset import problems_of, settings_of
+from dashboard.components.launch.toml import render_toml
+from dashboard.components.shared.errors import boundary, fragment, render_error
+from dashboard.components.shared.going import Page, go_to
+from dashboard.launch_changes import Base
+from dashboard.state import Keys, State
+from dashboard.text import plain
+from training.allowed import allowed_model, allowed_source
+from training.backends import BackendState
+from training.backends.registry import backend_named, backend_names
+from training.command_line.outputs import backend_line
+from training.config import RunConfig, parse_config
+from training.data.problems import ProblemSet
+from training.errors import AtlasError
+from training.preflight import Preflight
+from training.runs.launch import narrow_run
+from training.store import LOCAL, Job
+
+_POLL_S = 2.0
+_ABOUT_PROBLEMS = ("source", "evaluation_problems", "max_steps", "max_prompt_length")
+"""What preflight finds about them means nothing before they are fetched."""
+_STYLE = f"""<style>
+.stColumn:has(.st-key-{Keys.LAUNCH_PANEL}) {{ position: sticky; top: 4rem; align-self: flex-start; }}
+.st-key-{Keys.LAUNCH_PANEL} {{ max-height: calc(100vh - 5rem); overflow-y: auto; }}
+</style>"""
+"""The button stays in sight while the form is scrolled."""
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A configuration that can be looked at further."""
+
+    config: RunConfig
+    """With its source and subset named exactly, where the source is at hand."""
+    found: Preflight
+    twin: Job | None
+    """The active run with exactly this configuration."""
+    is_fetched: bool = True
+    """Whether the problems are at hand; without them only the rest was checked."""
+
+
+def render_panel(base: Base, state: State) -> None:
+    """Everything beside the form."""
+    st.html(_STYLE)
+    with st.container(border=True, key=Keys.LAUNCH_PANEL):
+        if not _render_backend(state):
+            _button(disabled=True)
+            return
+        place = st.container()
+        try:
+            checked = _check(base, state)
+        except AtlasError as error:
+            with place:
+                _button(disabled=True)
+                render_error(error.problem, error.remedy)
+            return
+        with place:
+            _render_launch(checked, state)
+        with st.container(gap="xsmall"):
+            render_findings(checked.found.findings)
+        if checked.is_fetched:
+            render_expectation(checked.found.expectation)
+        render_memory(checked.found.memory, data.machine_of(state.launch_backend))
+        render_toml(checked.config, base, state)
+
+
+def _check(base: Base, state: State) -> _Checked:
+    """Raises `AtlasError` where the settings are wrong or name what is not there."""
+    config = parse_config(settings_of(base, state))
+    store, home = data.store(), data.home()
+    exactly = {"model": allowed_model(config.model, store, home), "source": allowed_source(config.source, home)}
+    config = config.model_copy(update=exactly)
+    if data.needs_fetch(config.source):
+        found = data.preflight_of(config, ProblemSet("GSM8K", config.source, ()), state.launch_backend)
+        rest = tuple(finding for finding in found.findings if finding.about not in _ABOUT_PROBLEMS)
+        return _Checked(config, replace(found, findings=rest), None, is_fetched=False)
+    config, problems = narrow_run(store, config, problems_of(config.source))
+    found = data.preflight_of(config, problems, state.launch_backend)
+    return _Checked(config, found, store.active_twin("train", config.model_dump(mode="json")))
+
+
+def _render_backend(state: State) -> bool:
+    """Where the run goes; whether it can be reached."""
+    try:
+        titles = {name: backend_named(name, data.home()).title for name in backend_names(data.home())}
+    except AtlasError as error:
+        render_error(error.problem, error.remedy)
+        titles = {LOCAL: backend_named(LOCAL, data.home()).title}
+    if state.launch_backend not in titles:
+        state.launch_backend = State.launch_backend.default
+    st.selectbox(
+        "Where to run",
+        list(titles),
+        format_func=titles.__getitem__,
+        **state.bind(State.launch_backend, Keys.LAUNCH_BACKEND),
+    )
+    chosen = state.launch_backend
+    is_away = _is_away(data.backend_state(chosen))
+    fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)
+    return not is_away
+
+
+def _render_backend_states(chosen: str, titles: Mapping[str, str], was_away: bool) -> None:
+    """The chosen one's, then the others' in a line each. What the button may do follows when it comes or goes."""
+    found = data.backend_state(chosen)
+    st.markdown(backend_text(found))
+    for name in titles:
+        if name != chosen:
+            st.caption(f"**{plain(titles[name])}** {backend_text(data.backend_state(name))}")
+    if _is_away(found) != was_away:
+        st.rerun()
+
+
+def backend_text(found: BackendState | None) -> str:
+    """How a backend is, as Markdown: a badge, and what that means for a run launched now."""
+    if found is None:
+        return ":gray-badge[:material/hourglass_empty: asking] It is being asked how it is."
+    colour, icon = {
+        "free": ("green", ":material/check_circle:"),
+        "busy": ("orange", ":material/hourglass_top:"),
+        "unreachable": ("red", ":material/error:"),
+    }[found.kind]
+    return f":{colour}-badge[{icon} {found.kind}] {plain(backend_line(found))}"
+
+
+def _is_away(found: BackendState | None) -> bool:
+    return found is not None and found.kind == "unreachable"
+
+
+def _render_launch(checked: _Checked, state: State) -> None:
+    refused = any(finding.certain for finding in checked.found.errors)
+    if _button(disabled=refused or checked.twin is not None):
+        with boundary():
+            _launch(checked.config, state)
+    st.caption(plain(summary(checked.config)))
+    if refused:
+        st.caption(":red[It would be refused: see the errors below.]")
+    if checked.twin is not None:
+        _render_twin(checked.twin)
+    if not checked.is_fetched:
+        st.caption(
+            "GSM8K has not been fetched yet: launching fetches it from the Hub, about 5 MB, and checks the run against it."
+        )
+
+
+def _button(*, disabled: bool) -> bool:
+    return st.button(
+        "Launch the run",
+        key="launch",
+        type="primary",
+        icon=":material/rocket_launch:",
+        width="stretch",
+        **acts(disabled=disabled),
+    )
+
+
+def _launch(config: RunConfig, state: State) -> None:
+    """Start the run and go to its page."""
+    with st.spinner("Checking and starting the run"):
+        run_id = launch_run(data.store(), data.home(), config, state.launch_backend)
+    _open(run_id, state)
+
+
+def _render_twin(twin: Job) -> None:
+    status = "waits for its turn" if twin.status == "queued" else f"is already {twin.status}"
+    st.info(
+        plain(f"{twin.id} {status} with exactly these settings. To repeat it at the same time, change the seed."),
+        icon=":material/content_copy:",
+    )
+    if st.button(f"Open {plain(twin.id)}", key="open twin", icon=":material/monitoring:"):
+        _open(twin.id, State())
+
+
+def _open(run_id: str, state: State) -> NoReturn:
+    """Go to a run's page."""
+    state.run = run_id
+    state.open_run(run_id)
+    go_to(Page.RUNS, RUN)

@@ -1,0 +1,67 @@
+"""The table of reward functions: what each pays for, its weight, and how much it can add to the total."""
+
+import streamlit as st
+
+from dashboard.components.launch.mark import marked, set_value
+from dashboard.launch_changes import REWARDS_TABLE, Base
+from dashboard.state import State
+from dashboard.text import plain, significant
+from training.config import SETTINGS
+from training.rewards import REWARDS, Reward, title_of
+
+_WIDTHS = (5, 2, 1.2, 1.4)
+VERIFIER = "verifier"
+
+
+def render_rewards(base: Base, state: State) -> None:
+    """One row a function, one's own included; edits go into `state.launch_changes`."""
+    st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
+    for column, title in zip(st.columns(_WIDTHS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True):
+        column.caption(title)
+    highest = 0.0
+    with st.container(gap="xsmall"):
+        for reward in REWARDS.values():
+            highest += max(0.0, _render_row(base, state, reward))
+    total, verifier = st.columns(2, vertical_alignment="center")
+    total.markdown(f"The highest total is **{significant(highest)}**.")
+    with verifier:
+        _render_verifier(base, state)
+
+
+def _render_verifier(base: Base, state: State) -> None:
+    """By which function an answer counts as right, whether or not it has a weight."""
+    key = f"setting {VERIFIER}"
+    st.session_state[key] = chosen = str(state.launch_changes.get(VERIFIER, base.value(VERIFIER)))
+    st.selectbox(
+        marked(base, state, VERIFIER, "An answer is right by"),
+        dict.fromkeys([*REWARDS, chosen]),
+        format_func=lambda name: plain(title_of(name)),
+        help=SETTINGS[VERIFIER].description,
+        key=key,
+        on_change=set_value,
+        args=(base, VERIFIER, key),
+    )
+
+
+def _render_row(base: Base, state: State, reward: Reward) -> float:
+    """What the function can add."""
+    setting = f"{REWARDS_TABLE}{reward.name}"
+    key = f"weight {reward.name}"
+    weight = float(state.launch_changes.get(setting, base.value(setting)))
+    st.session_state[key] = weight
+    name, field, maximum, adds = st.columns(_WIDTHS, vertical_alignment="center")
+    title = marked(base, state, setting, f"**{plain(reward.title)}**" if weight else plain(reward.title))
+    name.markdown(f"{title}  \n:small[:gray[{plain(reward.description.removeprefix(f'{reward.title}: '))}]]")
+    field.number_input(
+        f"Weight of {plain(reward.title)}",
+        step=0.25,
+        format="%g",
+        help=plain(reward.description),
+        key=key,
+        on_change=set_value,
+        args=(base, setting, key),
+        label_visibility="collapsed",
+    )
+    maximum.text(f"{reward.maximum:g}")
+    adds.text(significant(weight * reward.maximum) if weight else "–")
+    return weight * reward.maximum

@@ -1,0 +1,62 @@
+"""The map: a point a problem, coloured, with what is in question standing out and a ring around the chosen problem."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import data, map_data
+from dashboard.components.map.map_plot import render_map
+from dashboard.components.shared.style import MAP_HEIGHT
+from dashboard.exploration import Exploration
+from dashboard.filters import combine
+from dashboard.state import Keys, State
+from dashboard.text import count
+
+
+def render_atlas_map(shown: Exploration, state: State) -> None:
+    """Draw the map. A lasso or box changes the session's selection, a click its problem."""
+    atlas, frame = shown.atlas, shown.frame
+    dark = st.context.theme.type == "dark"
+
+    def choose(row: int) -> None:
+        state.problem = str(frame["id"].iloc[row])
+
+    def select(rows: list[int]) -> None:
+        if not rows:
+            state.clear_selection()
+            return
+        chosen = combine(state.combine, state.selected, rows)
+        step = f"{state.combine.lower()} lasso of {len(rows):,}" if state.picked else f"lasso of {len(rows):,}"
+        state.picked = (step,) if state.combine == "New" else (*state.picked, step)
+        state.selected = chosen
+
+    standing_out = np.flatnonzero(shown.current) if shown.narrowed else np.empty(0, int)
+    if shown.narrowed and not len(standing_out):
+        standing_out = np.array([len(frame)])  # a row that no point has: all of them fade
+    render_map(
+        map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.view, dark=dark),
+        key=Keys.MAP,
+        view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.view}",
+        alt=_alternative(shown, state),
+        height=MAP_HEIGHT,
+        files=data.web_files(),
+        texts=map_data.map_texts(atlas.problem_set),
+        overlay=map_data.map_overlay(atlas, shown.titles if state.labels else {}, state.view, density=state.density),
+        selected=standing_out,
+        chosen=map_data.row_of(atlas, state.problem),
+        on_selected=select,
+        on_clicked=choose,
+    )
+    st.caption(_alternative(shown, state))
+
+
+def _alternative(shown: Exploration, state: State) -> str:
+    """The map in words."""
+    frame = shown.frame
+    train = int((frame["split"] == "train").sum())
+    axes = (
+        "first two principal components" if state.view == "PCA" else "near points are alike in wording, the axes have no units"
+    )
+    return (
+        f"Map of {count(len(frame), 'problem')}, {train:,} train and {len(frame) - train:,} test, "
+        f"coloured by {shown.colouring.title.lower()}; {axes}."
+    )

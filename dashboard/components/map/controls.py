@@ -1,0 +1,205 @@
+"""What stands above the map: its colours, its view, the search, the filters, and the map's own settings."""
+
+from itertools import islice
+
+import streamlit as st
+
+from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
+from analysis.embed import TFIDF
+from analysis.jobs import PREPARE, PrepareSpec
+from analysis.outcomes import outcome
+from dashboard import data, filters, map_data
+from dashboard.access import may_act, way_in
+from dashboard.actions import launch_job
+from dashboard.colourings import COLOURINGS, available
+from dashboard.components.shared.build_progress import start_build
+from dashboard.components.shared.errors import boundary, fragment, render_error
+from dashboard.exploration import MATCH, Exploration
+from dashboard.filters import COMBINE, MEANING, MODES
+from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.text import plain
+from training.allowed import allowed_embedding
+from training.store import Store
+from training.store.curation import Subset, list_subsets
+from training.store.job_search import jobs_with, newest_with
+
+_RUNS_OFFERED = 8
+"""The newest runs on this source whose outcomes can colour the map."""
+_COMBINE_HELP = "Whether a lasso makes a new selection, adds to the one before, takes away from it, or keeps what is in both."
+
+
+def render_controls(shown: Exploration, state: State) -> None:
+    """One row of controls, and below it what they leave in question."""
+    colour, view, search, mode, narrow, settings = st.columns([1.7, 1.9, 2.8, 1.3, 1, 1], vertical_alignment="bottom")
+    with colour:
+        _render_colour(shown.atlas, state)
+    with view:
+        _render_view(shown.atlas, state)
+    search.text_input(
+        "Search", placeholder="years old, or “each day”", **state.bind_text(State.query, Keys.QUERY), icon=":material/search:"
+    )
+    mode.selectbox(
+        "Read as",
+        list(MODES),
+        format_func=MODES.__getitem__,
+        help=(
+            'Words: all must occur, "a phrase" in quotes, -word must not. Regex: a regular expression. '
+            "Meaning: what reads most alike, by the map's own embedding model."
+        ),
+        **state.bind(State.query_mode, Keys.QUERY_MODE),
+    )
+    with narrow, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
+        _render_filters(shown, state)
+    with settings, st.popover("Map", icon=":material/tune:", width="stretch"):
+        _render_settings(shown.atlas, state)
+    if shown.problem:
+        render_error(shown.problem)
+    if state.query.strip() and state.query_mode == MEANING and not shown.problem and MATCH not in shown.frame:
+        _render_preparing(shown.atlas.parameters.model)
+    _render_narrowing(shown, state)
+
+
+def colour_title(key: str) -> str:
+    """What a colouring is called."""
+    column, _, job_id = key.partition(":")
+    return f"{outcome(column).title} in {job_id}" if job_id else COLOURINGS[column].title
+
+
+def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
+    runs = islice(jobs_with(store, ("train", "evaluate"), source=atlas.problem_set.source), _RUNS_OFFERED)
+    return [f"{column}:{job.id}" for job in runs for column in data.outcomes(job.id)]
+
+
+def _render_colour(atlas: Atlas, state: State) -> None:
+    offered = list(available(map_data.frame(atlas), COLOURINGS))
+    offered += data.readable(lambda store: _colourings_by_runs(store, atlas), [])
+    if state.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
+        offered.append(state.colour)
+    st.selectbox("Colour by", offered, format_func=colour_title, **state.bind(State.colour, Keys.COLOUR_CHOICE))
+
+
+def _render_view(atlas: Atlas, state: State) -> None:
+    offered = list(atlas.views)
+    if state.view not in offered:
+        state.view = offered[0]
+    st.segmented_control(
+        "View", offered, required=True, help="3-D takes clicks, not lassos.", **state.bind(State.view, Keys.VIEW_CHOICE)
+    )
+
+
+def _render_filters(shown: Exploration, state: State) -> None:
+    frame = shown.frame
+    splits = [split for split in ("train", "test") if (frame["split"] == split).any()]
+    st.pills("Split", splits, **state.bind(State.split, Keys.FILTER_SPLIT))
+    steps = sorted({filters.count_category(number) for number in frame["steps"]}, key=lambda text: int(text.rstrip("+")))
+    st.pills("Steps", steps, selection_mode="multi", **state.bind(State.steps, Keys.FILTER_STEPS))
+    if "cluster" in frame:
+        st.multiselect(
+            "Clusters",
+            [label for label in shown.titles if label >= 0] + [-1],
+            format_func=lambda label: shown.titles[label],
+            **state.bind(State.clusters, Keys.FILTER_CLUSTERS),
+        )
+    saved: list[Subset] = data.readable(lambda store: list_subsets(store, shown.atlas.problem_set.whole.content_hash), [])
+    if saved or state.subset:
+        st.selectbox(
+            "Subset",
+            ["", *(subset.reference for subset in saved)],
+            format_func=lambda name: name or "all",
+            **state.bind(State.subset, Keys.FILTER_SUBSET),
+        )
+
+
+def _render_narrowing(shown: Exploration, state: State) -> None:
+    """What is asked of the problems, with ways to ask for less, and what the next lasso does. Always there: nothing jumps."""
+    phrases = state.filters.described(shown.titles)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if phrases:
+            passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
+            hint = " Search by meaning finds what is told in other words." if state.query and not shown.passing.any() else ""
+            st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
+            st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
+        if state.selected:
+            st.caption(f"{len(state.selected):,} on the map selected.", width="content")
+            st.button("Clear selection", type="tertiary", on_click=state.clear_selection)
+        if not phrases and not state.selected:
+            st.caption("Draw a lasso on the map to select problems, click one to read it.", width="content")
+        st.space("stretch")
+        st.segmented_control(
+            "What a lasso does",
+            list(COMBINE),
+            format_func=lambda name: f"{name} lasso" if name == "New" else name,
+            required=True,
+            help=_COMBINE_HELP,
+            label_visibility="collapsed",
+            disabled=state.view == "3-D",
+            **state.bind(State.combine, Keys.COMBINE),
+        )
+
+
+def _render_settings(atlas: Atlas, state: State) -> None:
+    """Which map of the source is shown. Another one is built in the background, from the same embeddings if it can be."""
+    st.toggle("Cluster names", **state.bind(State.labels, Keys.LABELS))
+    st.toggle("Density lines", **state.bind(State.density, Keys.DENSITY))
+    with st.form("map settings", border=False):
+        st.caption(
+            "Another layout keeps embeddings and neighbours, so it takes seconds; another model starts from the questions."
+        )
+        neighbors = st.number_input(
+            "Neighbours", 2, STORED_NEIGHBORS, state.neighbors, help="How many nearest problems UMAP holds each one to."
+        )
+        min_dist = st.number_input(
+            "Least distance", 0.0, 1.0, state.min_dist, step=0.05, help="UMAP's min_dist: small packs alike problems tightly."
+        )
+        seed = st.number_input("Seed", 0, MAX_SEED, state.seed, help="UMAP's random state.")
+        model = st.text_input(
+            "Embedding model",
+            state.model,
+            max_chars=TEXT_CHARACTERS,
+            help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}.",
+        )
+        compare_with = st.text_input(
+            "Compare with",
+            state.compare_with,
+            max_chars=TEXT_CHARACTERS,
+            help="The model whose neighbours Insights compares this one's with.",
+        )
+        if st.form_submit_button("Show this map", type="primary"):
+            with boundary():
+                named = allowed_embedding(model.strip() or State.model.default, data.home())
+                compared = allowed_embedding(compare_with.strip() or TFIDF, data.home())
+                _show(atlas, AtlasParameters(named, neighbors, min_dist, seed, compared), state)
+
+
+def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
+    """Switch to a map, building what is missing of it; a model that is not known here yet is fetched by the build.
+
+    For who may not act, nothing is built: the page then says that there is no such map yet.
+    """
+    found = data.atlas(atlas.problem_set, wanted)
+    if may_act() and (found is None or not found.complete):
+        start_build(atlas.problem_set, wanted)
+    state.model, state.compare_with = wanted.model, wanted.compare_with
+    state.neighbors, state.min_dist, state.seed = wanted.neighbors, wanted.min_dist, wanted.seed
+    st.rerun()
+
+
+def _render_preparing(model: str) -> None:
+    """The model is not ready for queries: have a job make it so."""
+    spec = PrepareSpec(model=model)
+    job = newest_with(data.store(), PREPARE.kind, spec.model_dump())
+    if job is not None and not job.active and job.status != "finished":
+        render_error("Search by meaning is not possible now.", job.reason)
+        return
+    if not may_act() and not (job is not None and job.active):
+        st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
+        return
+    if job is None or not job.active:
+        launch_job(data.store(), data.home(), PREPARE, spec, name="search by meaning")
+
+    def wait() -> None:
+        if map_data.search_is_ready(model):
+            st.rerun(scope="app")
+        st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
+
+    fragment(wait, run_every=1.0)()

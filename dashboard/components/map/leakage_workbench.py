@@ -1,0 +1,192 @@
+"""The leakage workbench: near train/test pairs, ranked and typed, kept or dropped, and the cleaned split taken further."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from analysis.atlas import Atlas
+from analysis.leakage import PAIR_KINDS, Leakage, LeakagePair, without_leaks
+from dashboard import data, finding_figures, map_data
+from dashboard.access import acts
+from dashboard.actions import judge_pairs, save_subset
+from dashboard.components.map.findings import Heading, render_finding, show_on_map
+from dashboard.components.map.subset import file_name, render_download
+from dashboard.components.shared.errors import boundary, shielded
+from dashboard.components.shared.table import render_table
+from dashboard.figures import spec
+from dashboard.state import Keys, State
+from dashboard.text import count, plain
+from training.data.problems import Split
+from training.store.curation import judged_pairs
+
+_RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}
+"""What the pairs are ranked and cut by: a field of `LeakagePair` -> its name."""
+_SHOWN = 1000
+"""Rows of the table."""
+_CLEANED = "cleaned"
+
+
+def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
+    """The finding, then the pairs above the threshold and what to do with them."""
+    heading = Heading(
+        "leakage",
+        "Does train leak into test?",
+        leakage.reading,
+        "A near copy in train can be remembered instead of solved; read the pairs before trusting a score.",
+    )
+    assert atlas.nearest_test is not None
+    is_train = (map_data.frame(atlas)["split"] == "train").to_numpy()
+    render_finding(heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.cosine_threshold)))
+    ranked, threshold = _render_choice(leakage, state)
+    verdicts = judged_pairs(data.store(), atlas.problem_set.content_hash)
+    above = [pair for pair in ranked if getattr(pair, state.leakage_rank) >= threshold]
+    _render_below(ranked[len(above) :])
+    _render_pairs(atlas, above, verdicts, state)
+    dropped = [(pair.test_id, pair.train_id) for pair in above if verdicts.get((pair.test_id, pair.train_id), True)]
+    how = f"{_RANKS[state.leakage_rank].lower()} of {threshold:.2f} and above"
+    _render_cleaned(atlas, dropped, how)
+
+
+def _render_choice(leakage: Leakage, state: State) -> tuple[Sequence[LeakagePair], float]:
+    """Rank, threshold and kinds; the pairs of these kinds, ranked, and the threshold."""
+    rank, threshold, kinds = st.columns([1, 2, 2], vertical_alignment="bottom")
+    rank.segmented_control(
+        "Rank by",
+        list(_RANKS),
+        format_func=_RANKS.__getitem__,
+        required=True,
+        **state.bind(State.leakage_rank, Keys.LEAKAGE_RANK),
+    )
+    state.cosine_threshold = max(state.cosine_threshold, leakage.floor)
+    by_cosine = state.leakage_rank == "cosine"
+    cut = threshold.slider(
+        "Threshold",
+        leakage.floor if by_cosine else 0.0,
+        1.0,
+        step=0.01,
+        help=f"Pairs are recorded from a cosine of {leakage.floor:.2f} up, or where their wording is alike.",
+        **(
+            state.bind(State.cosine_threshold, Keys.LEAKAGE_COSINE)
+            if by_cosine
+            else state.bind(State.overlap_threshold, Keys.LEAKAGE_OVERLAP)
+        ),
+    )
+    chosen = kinds.pills(
+        "Kinds",
+        list(PAIR_KINDS),
+        selection_mode="multi",
+        help=" ".join(f"{kind.capitalize()}: {meaning}" for kind, meaning in PAIR_KINDS.items()),
+        **state.bind(State.leakage_kinds, Keys.LEAKAGE_KINDS),
+    )
+    of_kinds = [pair for pair in leakage.pairs if not chosen or pair.kind in chosen]
+    return sorted(of_kinds, key=lambda pair: -getattr(pair, state.leakage_rank)), cut
+
+
+def _render_below(pairs: Sequence[LeakagePair]) -> None:
+    """A hint at grave pairs that the threshold cuts off."""
+    counts = Counter(pair.kind for pair in pairs)
+    grave = ", ".join(f"{counts[kind]:,} {kind}" for kind in PAIR_KINDS if counts[kind] and kind != "topic")
+    if grave:
+        st.caption(
+            f"Below the threshold lie pairs of graver kinds: {grave}. Choose the kind and lower the threshold to see them."
+        )
+
+
+def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[tuple[str, str], bool], state: State) -> None:
+    questions = {problem.id: problem.question for problem in atlas.problem_set.problems}
+    shown = pairs[:_SHOWN]
+    table = pd.DataFrame(
+        {
+            "verdict": [_verdict(verdicts.get((pair.test_id, pair.train_id))) for pair in shown],
+            "kind": [pair.kind for pair in shown],
+            "cosine": [pair.cosine for pair in shown],
+            "3-grams": [pair.overlap for pair in shown],
+            "test": [pair.test_id for pair in shown],
+            "test question": [questions[pair.test_id][:300] for pair in shown],
+            "train": [pair.train_id for pair in shown],
+            "train question": [questions[pair.train_id][:300] for pair in shown],
+        }
+    )
+    more = f", the first {_SHOWN:,} listed" if len(pairs) > _SHOWN else ""
+    st.markdown(f"**{count(len(pairs), 'pair')}{more}.** Choose rows to judge them, to read them side by side, or to see them.")
+    choice = render_table(
+        table,
+        key=Keys.PAIRS,
+        on_select="rerun",
+        selection_mode="multi-row",
+        hide_index=True,
+        height=320,
+        column_config={
+            "verdict": st.column_config.TextColumn(width=110, help="Pairs above the threshold are dropped unless kept."),
+            "kind": st.column_config.TextColumn(width="small"),
+            "cosine": st.column_config.NumberColumn(format="%.3f", width="small"),
+            "3-grams": st.column_config.NumberColumn(format="%.2f", width="small", help="Jaccard index of the word 3-grams."),
+            "test": st.column_config.TextColumn(width="small"),
+            "train": st.column_config.TextColumn(width="small"),
+            "test question": st.column_config.TextColumn(width="large"),
+            "train question": st.column_config.TextColumn(width="large"),
+        },
+    )
+    chosen = [shown[row] for row in choice["selection"]["rows"] if row < len(shown)]
+    _render_judging(atlas, chosen, shown, state)
+    if chosen:
+        _render_side_by_side(atlas, chosen[0])
+
+
+def _verdict(drop: bool | None) -> str:
+    return "by threshold" if drop is None else "drop" if drop else "keep"
+
+
+def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequence[LeakagePair], state: State) -> None:
+    """What can be done with the chosen pairs; without a choice all that are listed can be looked at."""
+
+    def judge(drop: bool | None) -> None:
+        judge_pairs(data.store(), atlas.problem_set.content_hash, {(pair.test_id, pair.train_id): drop for pair in chosen})
+
+    with st.container(horizontal=True):
+        for label, drop in (("Drop", True), ("Keep", False), ("By threshold", None)):
+            st.button(label, key=f"judge {label}", on_click=shielded(judge), args=(drop,), **acts(disabled=not chosen))
+        looked_at = chosen or listed
+        label = f"Show {count(len(looked_at), 'pair')} on the map"
+        if st.button(label, key="show pairs", disabled=not looked_at, help="Selects both problems of each pair."):
+            both = [problem for pair in looked_at for problem in (pair.test_id, pair.train_id)]
+            show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(looked_at), "leakage pair"))
+
+
+def _render_side_by_side(atlas: Atlas, pair: LeakagePair) -> None:
+    st.caption(f"{pair.kind.capitalize()}: {PAIR_KINDS[pair.kind]}")
+    for column, problem_id in zip(st.columns(2, gap="large"), (pair.test_id, pair.train_id), strict=True):
+        problem = atlas.problem_set.problems[map_data.row_of(atlas, problem_id) or 0]
+        with column, st.container(border=True):
+            st.markdown(f"**{plain(problem.id)}**")
+            st.text(problem.question)
+            st.caption(plain(" · ".join(f"{equation.expression} = {equation.result}" for equation in problem.equations)))
+            st.markdown(f"Gold answer  **{plain(problem.gold)}**")
+
+
+def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) -> None:
+    """What is left when the dropped pairs lose one side, and where to take it."""
+    chosen = st.segmented_control(
+        "Drop from",
+        ["train", "test"],
+        required=True,
+        default="train",
+        key=Keys.LEAKAGE_SIDE,
+        help="Which problem of a pair goes.",
+    )
+    side: Split = "test" if chosen == "test" else "train"
+    everything = atlas.problem_set.whole
+    kept = list(without_leaks(everything.problems, dropped, side))
+    lost = len(everything.problems) - len(kept)
+    sizes = " and ".join(f"{sum(problem.split == split for problem in kept):,} {split}" for split in ("train", "test"))
+    st.markdown(f"**Dropping {count(lost, f'{side} problem')} leaves {sizes}.**")
+    with st.container(horizontal=True):
+        name = f"{file_name(atlas.problem_set.name)}-{_CLEANED}"
+        render_download(kept, "jsonl", name, label="Export the cleaned data")
+        if st.button("Save as a subset", key="save cleaned", **acts(disabled=not lost)):
+            made = f"without {lost:,} {side} problems of pairs with a {how}"
+            with boundary():
+                subset = save_subset(data.store(), _CLEANED, everything, [problem.id for problem in kept], made)
+                st.toast(plain(f"Saved as {subset.reference}. Launch offers it under “Train on”."))

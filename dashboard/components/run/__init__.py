@@ -1,0 +1,1 @@
+"""What Runs renders: the list, one run as it goes on, several beside each other."""

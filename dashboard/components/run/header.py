@@ -1,0 +1,151 @@
+"""The head of a run's page: where it stands, what can be done with it, its five figures, what a person keeps with it."""
+
+import gzip
+import json
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import cache
+
+import streamlit as st
+
+from analysis.export import spreadsheet_text
+from dashboard import data, run_data
+from dashboard.access import acts
+from dashboard.actions import resume_run, stop_run
+from dashboard.addresses import LAUNCH
+from dashboard.components.run import live_head
+from dashboard.components.run.live_head import render_line
+from dashboard.components.run.marks import render_marks
+from dashboard.components.shared.browser import file_url
+from dashboard.components.shared.errors import boundary, render_error
+from dashboard.components.shared.going import Page, go_to
+from dashboard.components.shared.status import render_status
+from dashboard.state import Keys, State
+from training.artefacts import is_url
+from training.config import RunConfig
+from training.errors import HomeError
+from training.insight.rollout_pages import rollout_lines
+from training.store import Job
+
+HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
+_GZIP_LEVEL = 4
+
+
+def render_progress(run: Job, config: RunConfig) -> None:
+    """Where the run stands, in a line; it goes on by itself, and when the status is another the page is drawn again."""
+    status, progress = st.columns([1.1, 4], vertical_alignment="center")
+    with status:
+        render_status(run.status)
+    with progress:
+        render_line(run_data.head_now(run, config), live_address(run), key=Keys.RUN_LINE, on_ended=lambda: None)
+
+
+def render_figures(run: Job, config: RunConfig) -> None:
+    """What went wrong, if anything did, and the run's five figures."""
+    _render_tracker(run.tracker)
+    if run.status in ("failed", "lost"):
+        render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
+    live_head.render_figures(run_data.head_now(run, config), live_address(run), key=Keys.RUN_FIGURES, help=HEADLINE_HELP)
+
+
+def live_address(run: Job) -> str | None:
+    """Where browsers look how a run goes on; `None` for one that has ended, or where there is no room for the file."""
+    if not run.active:
+        return None
+    try:
+        return file_url(data.web_files(), run_data.live_run(run.id).follow_head())
+    except HomeError:
+        return None
+
+
+def render_actions(run: Job) -> None:
+    """What can be done with the run, in a row."""
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        _render_actions(run)
+
+
+def _render_actions(run: Job) -> None:
+    if run.active:
+        stopping = run.status == "stopping"
+        if st.button(
+            "Stop", key=Keys.STOP, **acts(disabled=stopping, help="Ends the run at its next step, with a checkpoint.")
+        ):
+            with boundary():
+                stop_run(data.store(), data.home(), run.id)
+                st.rerun()
+    elif run.status != "finished" and st.button(
+        "Resume", key=Keys.RESUME, type="primary", **acts(help="Goes on from the latest checkpoint.")
+    ):
+        with boundary():
+            resume_run(data.store(), data.home(), run.id)
+            st.rerun()
+    if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
+        State().launch_from, State().launch_changes = run.id, {}
+        go_to(Page.LAUNCH, LAUNCH)
+    with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
+        render_marks(run)
+    with st.popover("Download", icon=":material/download:"):
+        _render_downloads(run.id)
+
+
+def _render_downloads(run_id: str) -> None:
+    """Each file is made when it is asked for."""
+    files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
+        ("Curves, CSV", "scalars.csv.gz", lambda: _gzipped(scalar_lines(run_id))),
+        ("Completions, JSON lines", "rollouts.jsonl.gz", lambda: _gzipped(rollout_lines(data.store(), run_id))),
+        ("Evaluations, JSON", "evaluations.json.gz", lambda: _gzipped(evaluation_json(run_id))),
+    )
+    for label, name, make in files:
+        st.download_button(
+            label,
+            data.file_queue().making(make),
+            file_name=f"{run_id}-{name}",
+            mime="application/gzip",
+            key=f"download {name}",
+            on_click="ignore",
+            width="stretch",
+        )
+    st.caption("Compressed with gzip, which pandas reads as it is.")
+
+
+def scalar_lines(run_id: str) -> Iterator[bytes]:
+    """Every scalar as a line of CSV, a column each for step, name, value and time."""
+    yield b"step,name,value,time\n"
+    for scalar in data.store().scalars(run_id):
+        value = "" if scalar.value is None else repr(scalar.value)
+        yield f"{scalar.step},{_quoted(scalar.name)},{value},{scalar.time!r}\n".encode()
+
+
+@cache
+def _quoted(name: str) -> str:
+    """A scalar's name as a cell; there are few, and a line of each for every step."""
+    shown = spreadsheet_text(name).replace('"', '""')
+    return f'"{shown}"' if {*shown} & {*'",;\n\r'} else shown
+
+
+def evaluation_json(run_id: str) -> Iterator[bytes]:
+    """The complete evaluations, every answer with its rewards."""
+    yield json.dumps([asdict(evaluation) for evaluation in run_data.evaluations_of(run_id)], ensure_ascii=False).encode()
+
+
+def _gzipped(lines: Iterator[bytes]) -> bytes:
+    """A file of the lines; only what is compressed is ever in memory."""
+    with tempfile.TemporaryFile() as file:
+        with gzip.open(file, "wb", compresslevel=_GZIP_LEVEL) as packed:
+            packed.writelines(lines)
+        file.seek(0)
+        return file.read()
+
+
+def _render_tracker(tracker: str) -> None:
+    """Where the run is on record besides here."""
+    if tracker.startswith(("https://", "http://")):
+        st.link_button("Weights & Biases", tracker, icon=":material/open_in_new:")
+    elif is_url(tracker):
+        st.caption("Also logged for Weights & Biases, offline; `wandb sync` uploads it from a copy of this folder:")
+        st.code(tracker, language=None)
+    elif tracker:
+        st.caption("Also logged for Weights & Biases, offline. This uploads it:")
+        st.code(f"wandb sync {shlex.quote(tracker)}", language="bash")

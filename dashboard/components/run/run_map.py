@@ -1,0 +1,35 @@
+"""The flat map of a run's page, whatever colours it."""
+
+from analysis.atlas import Atlas
+from dashboard import data, map_data
+from dashboard.components.map.map_plot import Timeline, render_map
+from dashboard.components.shared.style import RUN_MAP_HEIGHT
+from dashboard.figures import Spec
+from dashboard.state import Keys, State
+
+
+def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State, timeline: Timeline | None = None) -> None:
+    """The map with its texts and cluster names; a click chooses the problem that is ringed.
+
+    Args:
+        spec: a figure of the atlas's flat layout.
+        words: the map's text alternative.
+        timeline: what colours it step by step.
+    """
+
+    def choose(row: int) -> None:
+        state.map_problem = atlas.problem_set.problems[row].id
+
+    render_map(
+        spec,
+        key=Keys.TRAINING_MAP,
+        view=f"{atlas.problem_set.content_hash} {atlas.parameters} run",
+        alt=words,
+        height=RUN_MAP_HEIGHT,
+        files=data.web_files(),
+        texts=map_data.map_texts(atlas.problem_set),
+        overlay=map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D", density=False),
+        chosen=map_data.row_of(atlas, state.map_problem),
+        on_clicked=choose,
+        timeline=timeline,
+    )

@@ -1,0 +1,159 @@
+"""A run on the map: its problems coloured by how training went up to a step, where its compute went, and its test problems."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from analysis.atlas import Atlas
+from analysis.compute import in_steps
+from analysis.outcomes import OF_TRAINING
+from dashboard import map_data, run_data
+from dashboard.components.map.map_plot import Timeline
+from dashboard.components.map.place_on_map import open_on_map, parameters_for
+from dashboard.components.run.changed_on_map import render_test_problems
+from dashboard.components.run.compute_spent import render_compute
+from dashboard.components.run.health import show_evidence
+from dashboard.components.run.run_map import render_run_map
+from dashboard.components.shared.build_progress import render_map_of
+from dashboard.components.shared.completions import render_question
+from dashboard.components.shared.style import PROBLEM_PANEL
+from dashboard.components.shared.table import render_table
+from dashboard.state import TEST_CHANGES, Keys, State
+from dashboard.text import count, percent, plain, significant
+from dashboard.training_map_figure import colouring_of
+from training.config import RunConfig
+from training.insight.health import Evidence
+from training.store import Job
+
+MAP = "Map"
+"""The tab's title."""
+_WINDOWS = (1, 5, 10, 25, 50, 100, 250, 1_000)
+_GROUPS_HEIGHT = 210
+
+
+def render_training_map(run: Job, config: RunConfig, state: State) -> None:
+    """The whole tab, as far as the run is."""
+    groups = run_data.groups_of(run.id)
+    evaluated = sum(evaluation.split == "test" for evaluation in run_data.evaluations_of(run.id)) >= 2
+    if groups.empty and not evaluated:
+        st.caption("The map takes colour with the first step.")
+        return
+    atlas = render_map_of(config.source, parameters_for(config.source, state))
+    if atlas is None:
+        return
+    _render_controls(groups, evaluated, state)
+    if state.map_colour == TEST_CHANGES:
+        render_test_problems(run, config, atlas, state)
+    else:
+        _render_training(run, config, atlas, groups, state)
+
+
+def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> None:
+    offered = [measure for measure in OF_TRAINING if groups[measure].notna().any()]
+    offered += [TEST_CHANGES] if evaluated else []
+    if state.map_colour not in offered:
+        state.map_colour = offered[0]
+    colour, window, _ = st.columns([7, 2.5, 1.5], vertical_alignment="bottom")
+    with colour:
+        st.segmented_control(
+            "Colour by",
+            offered,
+            format_func=lambda key: "Test problems" if key == TEST_CHANGES else OF_TRAINING[key].title,
+            required=True,
+            help="Of training, as far as the step below the map; or which test problems were gained and lost.",
+            **state.bind(State.map_colour, Keys.MAP_COLOUR),
+        )
+    if state.map_colour == TEST_CHANGES:
+        return
+    steps = int(groups["step"].nunique())
+    windows = sorted({0, *(size for size in _WINDOWS if size < steps), state.map_window})
+    window.selectbox(
+        "What counts",
+        windows,
+        format_func=lambda size: f"the last {count(size, 'step')}" if size else "all steps so far",
+        help="Up to the step chosen below the map.",
+        **state.bind(State.map_window, Keys.MAP_WINDOW),
+    )
+
+
+def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataFrame, state: State) -> None:
+    first, last = int(groups["step"].iloc[0]), int(groups["step"].iloc[-1])
+    until = min(max(state.map_step, first), last) if state.map_step else last
+    shown = in_steps(groups, until, state.map_window)
+    words = _described(atlas, shown, state)
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
+        spec = map_data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
+        timeline = Timeline(
+            run_data.timeline_of(run.id, atlas, state.map_colour),
+            first,
+            last,
+            state.map_step,
+            state.map_window,
+            on_stepped=partial(setattr, state, "map_step"),
+        )
+        render_run_map(atlas, spec, words, state, timeline)
+        st.caption(words)
+    with right, st.container(key=PROBLEM_PANEL, gap="small"):
+        _render_problem(config, atlas, shown, state)
+    render_compute(run, config, atlas, shown, groups, state)
+
+
+def _described(atlas: Atlas, shown: pd.DataFrame, state: State) -> str:
+    """The map in words."""
+    if shown.empty:
+        return "No problem was met in these steps."
+    about = OF_TRAINING[state.map_colour]
+    first, last = int(shown["step"].min()), int(shown["step"].max())
+    steps = f"Step {first:,}" if first == last else f"Steps {first:,} to {last:,}"
+    met = f"{shown['problem'].nunique():,} of {count(len(atlas.problem_set.problems), 'problem')} met"
+    words = f"{steps}: {met} in {count(len(shown), 'group')}"
+    if state.map_colour == "times_seen":
+        return f"{words}."
+    mean = float(shown[state.map_colour].mean())
+    return f"{words}; {about.title.lower()} {percent(mean) if about.scale == 'share' else significant(mean)} on average."
+
+
+def _render_problem(config: RunConfig, atlas: Atlas, shown: pd.DataFrame, state: State) -> None:
+    """The chosen problem with its groups, or how to choose one."""
+    row = map_data.row_of(atlas, state.map_problem)
+    if row is None:
+        st.markdown("**No problem chosen**")
+        st.caption("Click a point to read the problem and its groups. Play shows how training went from step to step.")
+        return
+    problem = atlas.problem_set.problems[row]
+    render_question(problem.id, problem)
+    _render_groups(shown[shown["problem"] == problem.id].iloc[::-1].reset_index(drop=True), state)
+    if st.button("Show in Explore", key="map to explore", icon=":material/scatter_plot:", type="tertiary"):
+        open_on_map(config.source, problem.id, state)
+
+
+def _render_groups(groups: pd.DataFrame, state: State) -> None:
+    if groups.empty:
+        st.caption("No group of these steps is about it.")
+        return
+    chosen = render_table(
+        groups.assign(taught=~groups["flat"]),
+        key=f"{Keys.PROBLEM_GROUPS} {groups['problem'][0]}",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height=min(_GROUPS_HEIGHT, 38 + 35 * len(groups)),
+        column_order=["step", "pass_rate", "mean_reward", "taught"],
+        column_config={
+            "step": st.column_config.NumberColumn(width="small", format="localized"),
+            "pass_rate": st.column_config.NumberColumn("right", width="small", format="percent"),
+            "mean_reward": st.column_config.NumberColumn("reward", width="small", format="%.3g"),
+            "taught": st.column_config.CheckboxColumn(
+                "signal", width="small", help="Whether its completions earned differently."
+            ),
+        },
+        alt=f"Groups of {plain(str(groups['problem'][0]))}, the latest first",
+    )
+    rows = chosen["selection"]["rows"]
+    if rows:
+        group = groups.iloc[rows[0]]
+        show_evidence(Evidence(int(group["step"]), int(group["group"]), None, ""), state)
+    st.caption(f"{count(len(groups), 'group')} in these steps. Choose a row to read its completions.")

@@ -1,0 +1,147 @@
+"""One run: its head, then its parts in tabs. Only the open part is drawn, anew every few seconds while the run is active."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import data
+from dashboard.addresses import RUN
+from dashboard.components.run.checkpoints import render_checkpoints
+from dashboard.components.run.completions_browser import render_completions
+from dashboard.components.run.curves import render_curves
+from dashboard.components.run.header import render_actions, render_figures, render_progress
+from dashboard.components.run.health import COMPLETIONS, render_first_finding, render_health
+from dashboard.components.run.system import render_system
+from dashboard.components.run.training_map import MAP, render_training_map
+from dashboard.components.shared.errors import boundary, fragment
+from dashboard.state import Keys, State
+from training.config import RunConfig, stored_config
+from training.presets import preset_text
+from training.store import Job, Status
+
+CURVES = "Curves"
+_TAB_POLL_S = 2.0
+_SLOW_POLL_S = 10.0
+"""Of what moves by itself meanwhile, see `dashboard.live_run`."""
+_ENDED_POLL_S = 5.0
+"""One that has ended may be gone on with from elsewhere."""
+
+Part = Callable[[Job, RunConfig, State], None]
+
+
+def render_run(run_id: str) -> None:
+    """The whole view of one run.
+
+    Raises:
+        StoreError: there is no such run.
+        ConfigError: its configuration is of another version of the program.
+    """
+    run, state = data.store().job(run_id), State()
+    stored_config(run.spec)
+    state.open_run(run_id)
+    poll_s = _SLOW_POLL_S if _moves(run) else None
+    line, actions = st.columns([5.1, 5.9], vertical_alignment="center")
+    with line:
+        _follow(run, _render_progress, poll_s or _ENDED_POLL_S)
+    with actions:
+        _follow(run, _render_actions, None)
+    _follow(run, _render_below, poll_s)
+
+
+def _moves(run: Job) -> bool:
+    """Whether anything on the page may change."""
+    return run.active or bool(data.store().active_jobs(("evaluate",)))
+
+
+def _follow(run: Job, part: Part, every: float | None) -> None:
+    """A part that is drawn again by itself."""
+    fragment(_render_part, run_every=every)(run.id, part, run.status)
+
+
+def _render_part(run_id: str, part: Part, was: Status) -> None:
+    """A part of the page as it is now, an error in its place; when the run's status is another, the whole page is drawn."""
+    state = State()
+    with boundary(tells_away=part not in (_render_progress, _render_actions)):
+        run = data.store().job(run_id)
+        if run.status != was:
+            st.rerun(scope="app")
+        part(run, stored_config(run.spec), state)
+    state.write_url(*RUN)
+
+
+def _render_progress(run: Job, config: RunConfig, state: State) -> None:
+    render_progress(run, config)
+
+
+def _render_actions(run: Job, config: RunConfig, state: State) -> None:
+    render_actions(run)
+
+
+def _render_below(run: Job, config: RunConfig, state: State) -> None:
+    """The figures and the open tab, which is drawn again by itself more often unless it moves without."""
+    render_figures(run, config)
+    title, tab = _render_tabs(state)
+    with tab:
+        if not _moves(run) or (title == CURVES and data.store().last_scalar(run.id)):
+            with boundary():
+                PARTS[title](run, config, state)
+        else:
+            _follow(run, PARTS[title], _TAB_POLL_S)
+
+
+def _render_tabs(state: State) -> tuple[str, DeltaGenerator]:
+    """The tabs, and the open one of them."""
+    if state.run_tab not in PARTS:
+        state.run_tab = ""
+    chosen = state.run_tab or next(iter(PARTS))
+    st.session_state[Keys.RUN_TABS] = chosen
+
+    def choose() -> None:
+        state.run_tab = str(st.session_state[Keys.RUN_TABS])
+
+    tabs = st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose)
+    return chosen, tabs[list(PARTS).index(chosen)]
+
+
+def _render_curves(run: Job, config: RunConfig, state: State) -> None:
+    if not data.store().last_scalar(run.id):
+        st.caption("Curves and completions appear with the first step.")
+        return
+    above = st.container()
+    render_curves(run, config, state)
+    with above:  # after the curves, since a long run takes a second to be examined
+        render_first_finding(run, state)
+
+
+def _render_health(run: Job, config: RunConfig, state: State) -> None:
+    render_health(run, state)
+
+
+def _render_checkpoints(run: Job, config: RunConfig, state: State) -> None:
+    render_checkpoints(run, config)
+
+
+def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
+    text = preset_text(config, f"The configuration of {run.id}.")
+    st.download_button(
+        "Download as a preset",
+        text,
+        file_name=f"{run.id}.toml",
+        mime="application/toml",
+        key="download preset",
+        on_click="ignore",
+    )
+    st.code(text, language="toml")
+
+
+PARTS: dict[str, Part] = {
+    CURVES: _render_curves,
+    COMPLETIONS: render_completions,
+    MAP: render_training_map,
+    "Health": _render_health,
+    "Checkpoints": _render_checkpoints,
+    "System and log": render_system,
+    "Configuration": _render_configuration,
+}
+"""Title of a tab -> what draws it."""

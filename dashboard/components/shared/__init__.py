@@ -1,0 +1,1 @@
+"""What pages of every kind render: errors, links, tables, charts, the frame around them."""

@@ -1,0 +1,220 @@
+"""The sidebar below the navigation: which problems are shown, which jobs run, and who may act.
+
+Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.access import acts, require_act
+from dashboard.components.shared.errors import boundary, fragment, render_error, unexpected
+from dashboard.components.shared.going import Page
+from dashboard.components.shared.news import tell_news
+from dashboard.components.shared.sign_in import render_sign_in
+from dashboard.sources import readable_source
+from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.text import count, duration, plain
+from training.allowed import allowed_embedding
+from training.data.problems import ProblemSet
+from training.errors import AtlasError, StoreAwayError, StoreFailedError
+from training.store import Job
+
+FOLDER = "folder"
+_CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
+_SHOWN_REJECTIONS = 200
+_QUEUED_SHOWN = 3
+"""Of the jobs that wait for their turn; how many more do is told."""
+_POLL_S = 5.0
+
+
+def render_sidebar(page: str) -> None:
+    """Source, jobs, and who may act. Takes what the address says into the session first.
+
+    Args:
+        page: the page's path in the address.
+    """
+    state = State()
+    with boundary("Reading the address"):
+        _take_address(state, page)
+    with st.sidebar:
+        with boundary("Reading the problems"):
+            _render_source(state)
+        st.divider()
+        with boundary("Looking at the home folder"):
+            _render_notices()
+        with boundary("Looking for jobs"):
+            fragment(_render_jobs, run_every=_POLL_S)()
+        with boundary("Signing in"):
+            render_sign_in()
+
+
+def _render_notices() -> None:
+    """What is unusual about the home and the store."""
+    if reason := data.home().why_unwritable():
+        st.caption(
+            plain(f"The home folder {data.home().root} cannot be written ({reason}): nothing can be launched or kept there.")
+        )
+    if data.shares_home():
+        st.caption("Another dashboard is open on this store. Runs launched in either appear in both.")
+    with boundary(tells_away=False):
+        if notice := data.store_notice():
+            st.caption(plain(notice))
+
+
+def _take_address(state: State, page: str) -> None:
+    """Read the address; what it may not name is left out, and said."""
+    before = (state.source, state.model, state.compare_with)
+    state.read_url(page)
+    if (state.source, state.model, state.compare_with) == before:
+        return
+    home, asked = data.home(), state.source
+    state.source_error = ""
+    embedding = partial(allowed_embedding, home=home)
+    named: dict[str, Callable[[str], str]] = {"source": readable_source, "model": embedding, "compare_with": embedding}
+    wanted = {name: getattr(state, name) for name in named}
+    for name in named:  # until each is allowed, whatever comes between
+        setattr(state, name, getattr(State, name).default)
+    for name, allowed in named.items():
+        try:
+            setattr(state, name, allowed(wanted[name]))
+        except AtlasError as error:
+            state.source_error = str(error)
+    if state.source != before[0]:
+        state.clear_selection()
+    st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
+    st.session_state[Keys.SOURCE_FOLDER] = "" if asked in _CHOICES else asked
+
+
+def _render_source(state: State) -> None:
+    named = state.source if state.source in _CHOICES else FOLDER
+    st.session_state.setdefault(Keys.SOURCE_CHOICE, named)
+    st.session_state.setdefault(Keys.SOURCE_FOLDER, state.source if named == FOLDER else "")
+    choice = st.selectbox(
+        "Problems",
+        list(_CHOICES),
+        format_func=_CHOICES.__getitem__,
+        key=Keys.SOURCE_CHOICE,
+        on_change=_take_choice,
+        help="Automatic takes your own folder (GRPO_ATLAS_DATA), else GSM8K if it was fetched, else the demo.",
+    )
+    if choice == FOLDER:
+        st.text_input(
+            "Path",
+            key=Keys.SOURCE_FOLDER,
+            max_chars=TEXT_CHARACTERS,
+            on_change=_take_folder,
+            placeholder="/data/my-problems",
+            **acts(
+                help='A folder with train and test as .jsonl or .parquet, or one such file; rows have "question" and "answer".'
+            ),
+        )
+    if state.source_error:
+        render_error(state.source_error)
+    try:
+        _render_problem_set(data.problem_set(state.source))
+    except AtlasError as error:
+        st.caption(plain(error.problem))
+
+
+def _render_problem_set(problems: ProblemSet) -> None:
+    st.caption(f"**{plain(problems.name)}**, {count(len(problems.problems), 'problem')}")
+    if not problems.rejected:
+        return
+    with st.expander(f"{count(len(problems.rejected), 'row')} left out", icon=":material/warning:"):
+        for rejection in problems.rejected[:_SHOWN_REJECTIONS]:
+            st.text(str(rejection))
+        if len(problems.rejected) > _SHOWN_REJECTIONS:
+            st.caption(f"and {len(problems.rejected) - _SHOWN_REJECTIONS:,} more")
+
+
+def _render_jobs() -> None:
+    """The active jobs and the news; when the store is back after it was away, the whole page is drawn again."""
+    state = State()
+    try:
+        data.reconcile_soon()
+        active = data.store().active_jobs()
+    except StoreFailedError as error:
+        state.store_away = True
+        if isinstance(error, StoreAwayError):
+            st.caption("The run store cannot be reached; jobs go on, and this page does when it is back.")
+        else:
+            st.caption(plain(f"{error.problem} {error.remedy}"))
+        return
+    if state.store_away:
+        state.store_away = False
+        st.rerun(scope="app")
+    with boundary():
+        tell_news(state)
+        _render_active_jobs(active)
+
+
+def _render_active_jobs(active: Sequence[Job]) -> None:
+    """All that are at work, then those whose turn comes next, and how many more wait.
+
+    Args:
+        active: newest first.
+    """
+    at_work = [job for job in active if job.status != "queued"]
+    queued = [job for job in reversed(active) if job.status == "queued"]
+    if not active:
+        st.caption("No job is running.")
+    for job in (*at_work, *queued[:_QUEUED_SHOWN]):
+        if job.kind == "train":
+            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
+        else:
+            st.caption(f"**{plain(job.name)}**, {job.status}")
+        if job.status != "queued":
+            st.progress(job.fraction, text=plain(job_line(job)))
+    if more := len(queued[_QUEUED_SHOWN:]):
+        st.caption(f"and {more:,} more queued")
+
+
+def job_line(job: Job) -> str:
+    """What an active job does now and how long it still takes: `embedding 3,200 of 8,792 questions, 22 s left`.
+
+    A training run has its step instead; its own page knows the time left from the seconds a step.
+    """
+    done = job.message or job.status
+    if job.kind == "train":
+        return f"step {job.done:,.0f} of {job.total:,.0f}, {done}"
+    if job.started_at is None or job.fraction <= 0.02:
+        return done
+    elapsed_s = job.heartbeat_at - job.started_at
+    left_s = elapsed_s * (1 - job.fraction) / job.fraction
+    return f"{done}, {duration(left_s)} left" if left_s >= 1 else done
+
+
+def _take_choice() -> None:
+    choice = str(st.session_state[Keys.SOURCE_CHOICE])
+    if choice != FOLDER:
+        _take(choice)
+
+
+def _take_folder() -> None:
+    path = str(st.session_state[Keys.SOURCE_FOLDER]).strip().strip("'\"")
+    if path:
+        _take(path)
+
+
+def _take(source: str) -> None:
+    """Show another source if a page may name it and it can be read; otherwise keep what is shown and say why."""
+    state = State()
+    try:
+        if source not in _CHOICES:
+            require_act()
+        source = readable_source(source)
+        if not data.needs_fetch(source):
+            data.problem_set(source)
+    except AtlasError as error:
+        state.source_error = str(error)
+        return
+    except Exception as error:  # callbacks run before the page, of which nothing would be drawn
+        state.source_error = unexpected("Reading the problems", error)
+        return
+    state.source_error = ""
+    if source != state.source:
+        state.source = source
+        state.forget_problems()

@@ -1,0 +1,46 @@
+"""The little CSS that Streamlit's theme settings cannot express."""
+
+import streamlit as st
+
+from dashboard.components.shared.chart import PRELOAD, preload_plotly
+from dashboard.components.shared.going import FRAME
+
+MAP_HEIGHT = "max(420px, 68vh)"
+"""The map leaves room for the line that says what is selected."""
+RUN_MAP_HEIGHT = "max(360px, 54vh)"
+"""A run's map leaves room for its head and its steps."""
+PROBLEM_PANEL = "problem_panel"
+NEIGHBORS = "neighbors"
+_LATE_S = 8
+"""A link that the browser follows by itself is shown when it has not done so by then."""
+EQUATIONS = "equations"
+TITLE = "title"
+
+_STYLE = f"""<style>
+.stMainBlockContainer {{ padding: 2.2rem 3rem 4rem; }}
+.st-key-{TITLE} h1 {{ padding: 0; font-size: 1.9rem; }}
+.st-key-{TITLE} {{ align-items: baseline; }}
+.st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
+[data-stale] {{ opacity: 1 !important; transition: none !important; }}
+.st-key-{PRELOAD} {{ display: none; }}
+.st-key-{FRAME} {{ position: absolute; width: auto; z-index: 1; background: var(--st-background-color); }}
+.st-key-{FRAME} a {{ visibility: hidden; animation: atlas-late 0s {_LATE_S}s forwards; }}
+@keyframes atlas-late {{ to {{ visibility: visible; }} }}
+.st-key-{NEIGHBORS} button {{ justify-content: flex-start; text-align: left; font-size: 0.9rem; padding: 0.15rem 0; }}
+.st-key-{NEIGHBORS} button * {{ text-align: left; }}
+:is(a, [role="tab"]):focus-visible {{ outline: 2px solid currentColor !important; outline-offset: -2px; }}
+[role="tab"]:focus-visible {{ box-shadow: none !important; }}
+</style>"""
+
+
+def render_style() -> None:
+    """Once a page, before anything that it applies to; also has the browser load what the charts need."""
+    st.html(_STYLE)
+    preload_plotly()
+
+
+def render_title(title: str, caption: str) -> None:
+    """The page's name, and in the same line what it is."""
+    with st.container(key=TITLE, horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.title(title, anchor=False, width="content")
+        st.caption(caption, width="stretch")
