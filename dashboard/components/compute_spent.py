@@ -15,12 +15,13 @@ from dashboard.components.plot import render_plot
 from dashboard.components.subset import saved_subset
 from dashboard.components.table import render_table
 from dashboard.state import Keys, State
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
 from training.data.problems import ProblemSet
 from training.store import Job
 from training.store.curation import matching_subset, subset_ids
+from training.text import count, percent
 
 _TABLE_HEIGHT = 260
 

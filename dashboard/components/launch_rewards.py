@@ -5,8 +5,9 @@ import streamlit as st
 from dashboard.components.launch_mark import marked, set_value
 from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
-from dashboard.text import plain, significant
+from dashboard.text import plain
 from training.rewards import REWARDS, Reward
+from training.text import significant
 
 _WIDTHS = (5, 2, 1.2, 1.4)
 
