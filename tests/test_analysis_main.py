@@ -257,9 +257,9 @@ def test_a_failing_build_leaves_its_reason_in_the_store(in_home: Home, tmp_path:
 
 def test_a_build_stops_on_request(in_home: Home, folder: Path) -> None:
     store = Store.open(in_home.store_url)
-    job, _ = store.create_job("build", "map", {"source": str(folder)})
+    job, _ = queue_job(store, in_home, BUILD, BuildSpec.of(str(folder), AtlasParameters()))
     store.request_stop(job.id)
-    assert main(["build", "--source", str(folder), "--job", job.id]) == 0
+    assert be_job([job.id]) == 0
     assert store.job(job.id).status == "stopped"
 
 
