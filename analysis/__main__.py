@@ -1,6 +1,5 @@
 """The terminal's way to atlases: build one, report what it says, export it, and remake the demo's map that ships."""
 
-import argparse
 import dataclasses
 import json
 import shlex
@@ -8,11 +7,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
+import typer
 from tqdm import tqdm
 
 from analysis.atlas import (
@@ -34,21 +34,43 @@ from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.report import report_json
 from analysis.search import prepare_encoder
+from training.command_line.parameters import AsJson
 from training.data.problems import ProblemSet, load_problems
 from training.errors import ConfigError, HomeError
 from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
-from training.options import Parser
 from training.store import Store
 from training.store.curation import matching_subset, subset_ids
-from training.terminal import check_ctrl_c, run_command
+from training.terminal import check_ctrl_c, new_program, run_program
 
 REJECTED_SHOWN = 5
 PAIRS_SHOWN = 20
 PROJECTOR = "projector"
 """The export that is a folder of files."""
 
-Number = TypeVar("Number", int, float)
+DEFAULTS = AtlasParameters()
+
+Source = Annotated[str, typer.Option(metavar="S", help="demo, hub (GSM8K), auto, or a folder or file")]
+Model = Annotated[str, typer.Option(metavar="M", help="sentence-transformers model, a Hub name or a folder, or tf-idf")]
+Neighbors = Annotated[
+    int, typer.Option(min=2, max=STORED_NEIGHBORS, metavar="K", help="nearest problems that UMAP holds each one to")
+]
+MinDist = Annotated[float, typer.Option(min=0, max=1, metavar="D", help="UMAP's least distance between points")]
+Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="UMAP's random state")]
+CompareWith = Annotated[str, typer.Option(metavar="M", help="the model whose neighbours this one's are compared with")]
+
+
+def _known_format(text: str) -> str:
+    if text not in (PROJECTOR, *FORMATS):
+        raise typer.BadParameter(f"{text!r} is none of {', '.join((PROJECTOR, *FORMATS))}")
+    return text
+
+
+def _web_address(text: str | None) -> str | None:
+    parts = urlsplit(text or "")
+    if text is not None and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+        raise typer.BadParameter(f"{text!r} is not the address of a folder, such as https://example.org/map")
+    return text
 
 
 class StageTimes:
@@ -94,127 +116,25 @@ def ship_demo(report: Callable[[Progress], None], folder: Path = DEMO_ATLAS) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for an error that is explained on stderr, 130 for Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    return run_command(options.command, options)
+    return run_program(new_program(COMMANDS, "Atlases of problem sets."), "python -m analysis", arguments)
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="python -m analysis", description="Atlases of problem sets.")
-    commands = parser.add_subparsers(required=True, metavar="build | report | export | prepare | ship")
-    source, model, layout = _source_options(), _model_options(), _layout_options()
-    facts = Parser(add_help=False)
-    facts.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-    for name, command, parents, summary in (
-        ("build", _build, [source, model, layout, facts], "compute the atlas, as far as the cache lacks it"),
-        (
-            "report",
-            _report,
-            [source, model, layout, facts],
-            "say what the atlas tells about splits, topics, difficulty, leakage",
-        ),
-        ("export", _export, [source, model, layout], "write problems as files, or the map for the Embedding Projector"),
-        ("prepare", _prepare, [model], "make a model ready for search by meaning"),
-        ("ship", _ship, [], "remake the demo's ready-made map in assets/demo-atlas (for developers)"),
-    ):
-        subparser = commands.add_parser(name, parents=parents, help=summary, description=f"{summary.capitalize()}.")
-        subparser.set_defaults(command=command)
-        if command is _report:
-            subparser.add_argument("--run", metavar="ID", help="also say how the pass rate in this run goes with the steps")
-        if command is _export:
-            subparser.add_argument(
-                "--format", choices=(PROJECTOR, *FORMATS), default=PROJECTOR, help="what to write (default: %(default)s)"
-            )
-            subparser.add_argument("--subset", metavar="S", help="only a saved subset's problems: a name, or name@version")
-            subparser.add_argument(
-                "--out", required=True, type=Path, metavar="PATH", help="the folder (projector) or file (others) to write"
-            )
-            subparser.add_argument(
-                "--served-at",
-                type=_web_address,
-                metavar="URL",
-                help="where the folder will be served, for a link that opens it at projector.tensorflow.org",
-            )
-    return parser
-
-
-def _source_options() -> Parser:
-    options = Parser(add_help=False)
-    options.add_argument(
-        "--source", default="auto", metavar="S", help="demo, hub (GSM8K), auto, or a folder or file (default: auto)"
-    )
-    return options
-
-
-def _model_options() -> Parser:
-    options = Parser(add_help=False)
-    options.add_argument(
-        "--model",
-        default=AtlasParameters.model,
-        metavar="M",
-        help="sentence-transformers model, a Hub name or a folder, or tf-idf (default: %(default)s)",
-    )
-    return options
-
-
-def _layout_options() -> Parser:
-    options = Parser(add_help=False)
-    options.add_argument(
-        "--neighbors",
-        type=_between(2, STORED_NEIGHBORS, int),
-        default=AtlasParameters.neighbors,
-        metavar="K",
-        help=f"nearest problems that UMAP holds each one to, 2 to {STORED_NEIGHBORS} (default: %(default)s)",
-    )
-    options.add_argument(
-        "--min-dist",
-        type=_between(0.0, 1.0, float),
-        default=AtlasParameters.min_dist,
-        metavar="D",
-        help="UMAP's least distance between points, 0 to 1 (default: %(default)s)",
-    )
-    options.add_argument("--seed", type=_between(0, MAX_SEED, int), default=AtlasParameters.seed, help="UMAP's random state")
-    options.add_argument(
-        "--compare-with",
-        default=AtlasParameters.compare_with,
-        metavar="M",
-        help="the model whose neighbours this one's are compared with (default: %(default)s)",
-    )
-    return options
-
-
-def _between(low: Number, high: Number, kind: Callable[[str], Number]) -> Callable[[str], Number]:
-    """What reads a number of an option and says which are possible."""
-
-    def read(text: str) -> Number:
-        try:
-            number = kind(text)
-        except ValueError:
-            number = None
-        if number is None or not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
-        return number
-
-    return read
-
-
-def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the address of a folder, such as https://example.org/map")
-    return text
-
-
-def _parameters(options: argparse.Namespace) -> AtlasParameters:
-    return AtlasParameters(options.model, options.neighbors, options.min_dist, options.seed, options.compare_with)
-
-
-def _build(options: argparse.Namespace) -> int:
+def build_map(
+    source: Source = "auto",
+    model: Model = DEFAULTS.model,
+    neighbors: Neighbors = DEFAULTS.neighbors,
+    min_dist: MinDist = DEFAULTS.min_dist,
+    seed: Seed = DEFAULTS.seed,
+    compare_with: CompareWith = DEFAULTS.compare_with,
+    as_json: AsJson = False,
+) -> int:
+    """Compute the atlas, as far as the cache lacks it."""
     home, times = Home.from_environment(), StageTimes()
-    atlas = _build_with_bar(options, home, times.note, keep=True)
+    parameters = AtlasParameters(model, neighbors, min_dist, seed, compare_with)
+    atlas = _build_with_bar(source, parameters, home, times.note, keep=True)
     if notice := stopgap_notice(atlas, home):
         print(f"warning: {notice}", file=sys.stderr)
-    print(json.dumps(_built_facts(atlas, times, home), indent=2) if options.json else _built_text(atlas, times))
+    print(json.dumps(_built_facts(atlas, times, home), indent=2) if as_json else _built_text(atlas, times))
     return 0
 
 
@@ -248,13 +168,25 @@ def _built_text(atlas: Atlas, times: StageTimes) -> str:
     return "\n".join(lines)
 
 
-def _report(options: argparse.Namespace) -> int:
+def report_findings(
+    source: Source = "auto",
+    model: Model = DEFAULTS.model,
+    neighbors: Neighbors = DEFAULTS.neighbors,
+    min_dist: MinDist = DEFAULTS.min_dist,
+    seed: Seed = DEFAULTS.seed,
+    compare_with: CompareWith = DEFAULTS.compare_with,
+    as_json: AsJson = False,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="also say how the pass rate in this run goes with the steps")
+    ] = None,
+) -> int:
+    """Say what the atlas tells about splits, topics, difficulty, leakage."""
     home = Home.from_environment()
-    atlas = _build_with_bar(options, home)
+    atlas = _build_with_bar(source, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     assert atlas.report is not None
     explained = atlas.report.explained
-    learned = _pass_rate(atlas, Store.open(home.store_url), options.run) if options.run else None
-    if options.json:
+    learned = _pass_rate(atlas, Store.open(home.store_url), run) if run else None
+    if as_json:
         facts = json.loads(report_json(atlas.report))
         for name, finding in explained.items():
             facts[name] |= {"reading": finding.reading, "map": finding.address}
@@ -263,7 +195,7 @@ def _report(options: argparse.Namespace) -> int:
     for finding in explained.values():
         print(f"{finding.reading}\n    on the map: {finding.address}")
     if learned is not None:
-        print(f"Rank correlation of steps with {learned.reading} in {options.run}.")
+        print(f"Rank correlation of steps with {learned.reading} in {run}.")
     if atlas.report.leakage is not None:
         print("\nNearest test and train problems:")
         for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:
@@ -292,29 +224,55 @@ def _pass_rate(atlas: Atlas, store: Store, run_id: str) -> Correlation:
     return found
 
 
-def _export(options: argparse.Namespace) -> int:
+def export_problems(
+    out: Annotated[Path, typer.Option(metavar="PATH", help="the folder (projector) or file (others) to write")],
+    source: Source = "auto",
+    model: Model = DEFAULTS.model,
+    neighbors: Neighbors = DEFAULTS.neighbors,
+    min_dist: MinDist = DEFAULTS.min_dist,
+    seed: Seed = DEFAULTS.seed,
+    compare_with: CompareWith = DEFAULTS.compare_with,
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join((PROJECTOR, *FORMATS)), callback=_known_format, help="what to write")
+    ] = PROJECTOR,
+    subset: Annotated[
+        str | None, typer.Option(metavar="S", help="only a saved subset's problems: a name, or name@version")
+    ] = None,
+    served_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            callback=_web_address,
+            help="where the folder will be served, for a link that opens it at projector.tensorflow.org",
+        ),
+    ] = None,
+) -> int:
+    """Write problems as files, or the map for the Embedding Projector."""
     home = Home.from_environment()
-    if options.format != PROJECTOR:
-        problem_set = load_problems(options.source, home)
-        kept = _kept_rows(problem_set, options.subset, home)
-        content = FORMATS[options.format]([problem_set.problems[row] for row in kept])
-        try:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(options.out, lambda stream: stream.write(content))
-        except OSError as error:
-            raise ExportError(
-                f"{options.out} cannot be written ({error.strerror or error}).", "Name a file that you may write to."
-            ) from error
-        print(options.out)
+    if form != PROJECTOR:
+        _export_file(source, subset, form, out, home)
         return 0
-    atlas = _build_with_bar(options, home)
-    rows = _kept_rows(atlas.problem_set, options.subset, home) if options.subset else None
-    print("\n".join(str(file) for file in export_projector(atlas, options.out, rows, address=options.served_at or "")))
-    print(TENSORBOARD_STEPS.format(folder=shlex.quote(str(options.out))))
+    atlas = _build_with_bar(source, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
+    rows = _kept_rows(atlas.problem_set, subset, home) if subset else None
+    print("\n".join(str(file) for file in export_projector(atlas, out, rows, address=served_at or "")))
+    print(TENSORBOARD_STEPS.format(folder=shlex.quote(str(out))))
     print(STANDALONE_STEPS)
-    if options.served_at:
-        print(f"With the folder at {options.served_at}, readable for other sites (CORS): {standalone_link(options.served_at)}")
+    if served_at:
+        print(f"With the folder at {served_at}, readable for other sites (CORS): {standalone_link(served_at)}")
     return 0
+
+
+def _export_file(source: str, subset: str | None, form: str, out: Path, home: Home) -> None:
+    problem_set = load_problems(source, home)
+    content = FORMATS[form]([problem_set.problems[row] for row in _kept_rows(problem_set, subset, home)])
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(out, lambda stream: stream.write(content))
+    except OSError as error:
+        raise ExportError(
+            f"{out} cannot be written ({error.strerror or error}).", "Name a file that you may write to."
+        ) from error
+    print(out)
 
 
 def _kept_rows(problem_set: ProblemSet, reference: str | None, home: Home) -> Sequence[int]:
@@ -326,13 +284,15 @@ def _kept_rows(problem_set: ProblemSet, reference: str | None, home: Home) -> Se
     return [row for row, problem in enumerate(problem_set.problems) if problem.id in kept]
 
 
-def _prepare(options: argparse.Namespace) -> int:
-    prepare_encoder(options.model, Home.from_environment())
-    print(f"{options.model} is ready for search by meaning.")
+def prepare_model(model: Model = DEFAULTS.model) -> int:
+    """Make a model ready for search by meaning."""
+    prepare_encoder(model, Home.from_environment())
+    print(f"{model} is ready for search by meaning.")
     return 0
 
 
-def _ship(options: argparse.Namespace) -> int:
+def ship_map() -> int:
+    """Remake the demo's ready-made map in assets/demo-atlas (for developers)."""
     with _Bar() as bar:
         atlas = ship_demo(bar.show)
     size_mib = sum(file.stat().st_size for file in DEMO_ATLAS.iterdir()) / 2**20
@@ -341,9 +301,14 @@ def _ship(options: argparse.Namespace) -> int:
 
 
 def _build_with_bar(
-    options: argparse.Namespace, home: Home, note: Callable[[Progress], None] = lambda progress: None, *, keep: bool = False
+    source: str,
+    parameters: AtlasParameters,
+    home: Home,
+    note: Callable[[Progress], None] = lambda progress: None,
+    *,
+    keep: bool = False,
 ) -> Atlas:
-    """The atlas that the options name.
+    """The atlas of a source.
 
     Args:
         keep: whether it is built to be kept, so that a cache that cannot be written is an error and not just told.
@@ -361,7 +326,7 @@ def _build_with_bar(
         bar.show(progress)
 
     with _Bar() as bar:
-        return build(options.source, _parameters(options), home, report, None if keep else tell_once)
+        return build(source, parameters, home, report, None if keep else tell_once)
 
 
 class _Bar:
@@ -382,6 +347,15 @@ class _Bar:
             self._bar = tqdm(total=1.0, disable=None, bar_format="{desc} |{bar}| {percentage:3.0f}% {elapsed}")
         self._bar.set_description_str(progress.message, refresh=False)
         self._bar.update(progress.fraction - self._bar.n)
+
+
+COMMANDS: Mapping[str, Callable[..., int]] = {
+    "build": build_map,
+    "report": report_findings,
+    "export": export_problems,
+    "prepare": prepare_model,
+    "ship": ship_map,
+}
 
 
 if __name__ == "__main__":

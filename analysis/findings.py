@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from analysis.clusters import Clusters
 from analysis.honesty import nearest_points, neighbor_overlap
 from training.data.problems import Problem
+from training.text import span, with_interval
 
 SEED = 42
 RESAMPLES = 1000
@@ -66,7 +67,7 @@ class Mixing:
             verdict = "the splits are mixed"
         return (
             f"Of the neighbours of test problems {self.test_share:.1%} are test, of all problems {self.base_rate:.1%}, "
-            f"and chance gives {low:.1%} to {high:.1%}: {verdict}.{self._reading_of_clusters()}"
+            f"and chance gives {span(low, high, '.1%')}: {verdict}.{self._reading_of_clusters()}"
         )
 
     def _reading_of_clusters(self) -> str:
@@ -137,8 +138,7 @@ class Correlation:
 
     @property
     def reading(self) -> str:
-        low, high = self.interval
-        return f"{self.name} {self.rho:+.2f} ({low:+.2f} to {high:+.2f})"
+        return f"{self.name} {with_interval(self.rho, *self.interval, '+.2f')}"
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,11 @@ class Difficulty:
 
     @property
     def reading(self) -> str:
-        low, high = self.interval
         amounts = ((0.1, "almost nothing"), (0.3, "a little"), (0.6, "something"), (np.inf, "much"))
         amount = next(words for limit, words in amounts if self.r_squared < limit)
         along = ", ".join(correlation.reading for correlation in self.correlations)
         return (
-            f"R-squared {self.r_squared:.3f} ({low:.3f} to {high:.3f}): position says {amount} about the number of steps."
+            f"R-squared {with_interval(self.r_squared, *self.interval)}: position says {amount} about the number of steps."
             + (f" Rank correlation of steps with {along}." if along else "")
         )
 

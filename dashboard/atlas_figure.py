@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dashboard import contours, figures, theme
 from dashboard.colourings import ByCategory, ByNumber, Colouring
 from dashboard.figures import Spec
-from dashboard.text import shorten
+from training.text import shorten
 
 Label = tuple[Sequence[float], str]
 """Where on the map (x, y and, in three dimensions, z), and the text."""

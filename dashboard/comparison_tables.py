@@ -10,6 +10,7 @@ import pandas as pd
 from dashboard.comparison_figures import Panel, RunCurve
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.store.evaluations import Evaluation
+from training.text import with_interval
 
 WINDOW_STEPS = 5
 """Steps that a final value, and a highest or lowest one, is the mean of: one step's mean is noise."""
@@ -53,8 +54,7 @@ def final_and_best(panels: Sequence[Panel]) -> pd.DataFrame:
 
 def scores_of(evaluation: Evaluation) -> Scores:
     """What an evaluation came to."""
-    problems = len({item.problem_id for item in evaluation.items})
-    return Scores(evaluation.label, evaluation.step, problems, evaluation_table(evaluation))
+    return Scores(evaluation.label, evaluation.step, evaluation.problems, evaluation_table(evaluation))
 
 
 def evaluation_rows(evaluated: Mapping[str, Sequence[Scores]]) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def shown_evaluations(rows: pd.DataFrame) -> pd.DataFrame:
     for title, _ in ARTICLE_TABLE.values():
         if title in rows:
             shown[title] = [
-                "" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+                "" if pd.isna(value) else with_interval(value, low, high)
                 for value, low, high in zip(rows[title], rows[f"{title}, low"], rows[f"{title}, high"], strict=True)
             ]
     return shown

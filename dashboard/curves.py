@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import figures, theme
-from dashboard.text import significant
 from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
 from training.rewards import REWARDS
 from training.store.scalar_series import EMPTY, Series
+from training.text import significant
 
 _EDGE_STEPS = 5
 """Steps that the first and the latest figures are averaged over: one step's mean is noise."""

@@ -8,13 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import figures, theme
-from dashboard.text import shorten
 from training.data.problems import Problem
 from training.evaluation.comparison import SampledScore, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS, extract_answer
 from training.store.evaluations import Evaluation
+from training.text import shorten, span, with_interval
 
 EVALUATION_COLOURS = (theme.QUIET, theme.TOPICS[0], theme.TOPICS[1], theme.TOPICS[3], theme.TOPICS[2], *theme.TOPICS[4:])
 """The first evaluation is what the others are compared with: grey."""
@@ -49,7 +49,7 @@ def measure_frame(tables: Mapping[str, Mapping[str, Score]], *, article: bool) -
     rows = []
     for key, (title, reward) in ARTICLE_TABLE.items():
         row: dict[str, object] = {"measure": title, "maximum": f"{REWARDS[reward].maximum:.1f}"}
-        row |= {name: _with_interval(table.get(key)) for name, table in tables.items()}
+        row |= {name: _shown(table.get(key)) for name, table in tables.items()}
         if article:
             before, after = ARTICLE_FIGURES[key]
             row |= {"article before": f"{before:.3f}", "article after": f"{after:.3f}"}
@@ -197,7 +197,7 @@ def samples_frame(sampled: Mapping[str, Sequence[SampledScore]]) -> pd.DataFrame
     titles = dict.fromkeys(score.title for scores in sampled.values() for score in scores)
     by_name = {name: {score.title: score for score in scores} for name, scores in sampled.items()}
     return pd.DataFrame(
-        [{"figure": title} | {name: _with_interval(found.get(title)) for name, found in by_name.items()} for title in titles]
+        [{"figure": title} | {name: _shown(found.get(title)) for name, found in by_name.items()} for title in titles]
     )
 
 
@@ -250,7 +250,7 @@ def _points(
         name=html.escape(title, quote=False),
         mode="markers",
         marker={"color": EVALUATION_COLOURS[number % len(EVALUATION_COLOURS)], "size": 9},
-        customdata=[[text, f"{low:.1%} to {high:.1%}"] for text, (_, low, high) in zip(texts, shares, strict=True)],
+        customdata=[[text, span(low, high, ".1%")] for text, (_, low, high) in zip(texts, shares, strict=True)],
         hovertemplate=f"%{{customdata[0]}}: %{{{along}:.1%}} (%{{customdata[1]}})<extra></extra>",
         **{along: values, across: list(places), f"error_{along}": _errors(shares, number)},
     )
@@ -281,5 +281,5 @@ def _problems(scores: Mapping[str, GroupScores], group: int | None) -> int:
     return max(by_group[group][0] if group in by_group else 0 for by_group in scores.values())
 
 
-def _with_interval(score: Score | SampledScore | None) -> str:
-    return "" if score is None else f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"
+def _shown(score: Score | SampledScore | None) -> str:
+    return "" if score is None else with_interval(score.value, score.low, score.high)

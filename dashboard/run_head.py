@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dashboard import curves
-from dashboard.text import duration, percent, significant
 from training.config import RunConfig
 from training.store import LOCAL, Job, Status
 from training.store.scalar_series import Series
+from training.text import duration, percent, significant
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import pandas as pd
 
-from dashboard.text import count, duration, shorten
 from training.rewards import REWARDS
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks
 from training.store.sessions import Session, worked_s
+from training.text import count, duration, shorten
 
 _NOTE_CHARACTERS = 80
 _REASON_CHARACTERS = 120

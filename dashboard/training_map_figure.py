@@ -19,8 +19,8 @@ from analysis.outcomes import OF_TRAINING
 from dashboard import atlas_figure, figures, theme
 from dashboard.colourings import ByCategory, ByNumber, Group
 from dashboard.figures import Spec
-from dashboard.text import percent
 from training.groups import Kind
+from training.text import percent
 
 TIMELINE_TRACE = "met"
 """`uid` of the trace whose points the browser sets."""

@@ -78,7 +78,7 @@ def test_a_run_opens_with_before_and_after_their_intervals_and_what_was_gained(r
     assert not test.exception
     table = test.main.dataframe[0].value
     assert list(table) == ["measure", "maximum", "before", "after"]
-    assert table["after"].tolist()[0] == "0.667  (0.300 to 0.903)"
+    assert table["after"].tolist()[0] == "0.667 (0.300 to 0.903)"
     said = words(test)
     assert "Hard correctness rose from 0.167 to 0.667 on 6 problems, 3 gained and 0 lost" in said
     assert test.main.dataframe[1].value["problem"].tolist() == ["test-1", "test-2", "test-3"]

@@ -46,7 +46,7 @@ def job(seq: int, job_id: str, kind: str = "train", **spec: object) -> Job:
 def test_the_table_is_the_articles_in_its_order_with_intervals() -> None:
     frame = measure_frame({"before": evaluation_table(evaluation("1000"))}, article=True)
     assert frame["measure"].tolist() == [title for title, _ in ARTICLE_TABLE.values()]
-    assert frame.iloc[0].tolist() == ["Hard correctness", "1.0", "0.250  (0.046 to 0.699)", "0.287", "0.785"]
+    assert frame.iloc[0].tolist() == ["Hard correctness", "1.0", "0.250 (0.046 to 0.699)", "0.287", "0.785"]
     assert set(ARTICLE_FIGURES) == set(ARTICLE_TABLE)
     rows = measure_rows({"before": evaluation_table(evaluation("1000"))})
     assert (rows["value"][0], rows["maximum"][2]) == (0.25, 0.5)

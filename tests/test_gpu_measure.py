@@ -9,8 +9,7 @@ from tests.gpu.measure import PLAIN, main
 
 
 def test_plain_trl_and_the_transformers_engine_are_measured_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--shape", "tiny", "--device", "cpu", "--steps", "1", "--warm-up", "1", "--engines", "transformers"]
-    main([*arguments, "--json", str(tmp_path / "measured.json")])
+    main(shape="tiny", device="cpu", steps=1, warm_up=1, engines=["transformers"], out=tmp_path / "measured.json")
     report = json.loads((tmp_path / "measured.json").read_text())
     assert [row.get("error") for row in report["measured"]] == [None, None]
     assert [row["what"] for row in report["measured"]] == [PLAIN, "transformers"]

@@ -125,7 +125,7 @@ def test_no_file_of_a_merged_model_names_a_folder_of_this_machine(runs: dict[str
     card = texts["README.md"]
     assert runs["adapter"] in card
     assert "LoRA of rank 4, merged" in card
-    assert "before, 1 test problems" in card
+    assert "before, 1 test problem" in card
     assert "hf_" not in card
 
 

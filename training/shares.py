@@ -4,6 +4,7 @@ import math
 
 from training.config import RunConfig
 from training.errors import ConfigError
+from training.text import count
 
 
 def share_of(config: RunConfig, workers: int) -> RunConfig:
@@ -26,11 +27,11 @@ def share_of(config: RunConfig, workers: int) -> RunConfig:
     common = math.gcd(passes, workers)
     left = workers // common
     if completions % left:
-        possible = [count for count in range(1, workers) if _divides(passes, completions, count)]
+        possible = [fewer for fewer in range(1, workers) if _divides(passes, completions, fewer)]
         raise ConfigError(
             f"per_device_train_batch_size x gradient_accumulation_steps = {completions} x {passes} completions a step cannot "
             f"be divided among {workers} workers.",
-            f"Use {possible[-1]} {'worker' if possible[-1] == 1 else 'workers'}, or make one of the two a multiple of {left}.",
+            f"Use {count(possible[-1], 'worker')}, or make one of the two a multiple of {left}.",
         )
     changed = {"gradient_accumulation_steps": passes // common, "per_device_train_batch_size": completions // left}
     return config.model_copy(update=changed)

@@ -1,4 +1,4 @@
-"""How the command lines end: what went wrong, with the disk too, becomes one line and a status, never a traceback."""
+"""How the command lines begin and end: options are read, and what went wrong becomes one line and a status, no traceback."""
 
 import io
 import os
@@ -8,16 +8,18 @@ import sys
 import tempfile
 import threading
 import traceback
-from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
-from training.errors import AtlasError, disk_error, one_line, shown_error
+import typer
+
+from training.errors import AtlasError, ConfigError, disk_error, one_line, shown_error
 from training.home import DASHBOARD_TOKEN
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+_HELP_COLUMNS = 120
 
 
 class _CtrlC:
@@ -37,7 +39,38 @@ def check_ctrl_c() -> None:
         raise KeyboardInterrupt
 
 
-def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
+def new_program(commands: Mapping[str, Callable[..., int]], summary: str = "") -> typer.Typer:
+    """A command line of commands by name, each a function that returns its exit status; one alone goes without its name."""
+    program = typer.Typer(help=summary, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    for name, command in commands.items():
+        program.command(name)(command)
+    return program
+
+
+def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run what a command line asks for, as `run_command` does; what it asks for wrongly is an error like any other."""
+    return run_command(lambda: _run(program, name, sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(program: typer.Typer, name: str, arguments: Sequence[str]) -> int:
+    # Not what typer calls `main`, which would take Ctrl-C and broken pipes for itself.
+    command = typer.main.get_command(program)
+    try:
+        with command.make_context(name, list(arguments), max_content_width=_HELP_COLUMNS) as context:
+            status: int = command.invoke(context)
+            return status
+    except typer.Exit as ended:  # of --help
+        return ended.exit_code
+    except typer.TyperException as error:
+        told = error.format_message()
+        names = [command.name for command in program.registered_commands]
+        asked = " ".join([name, *(word for word in arguments[:1] if len(names) > 1 and word in names)])
+        raise ConfigError(
+            told if told.endswith((".", "?")) else f"{told}.", f"`{asked} --help` shows what may be asked."
+        ) from error
+
+
+def run_command(command: Callable[[], int]) -> int:
     """Run a command and return the exit status: its own, 2 for an error explained on stderr, 130 for Ctrl-C.
 
     A reader that goes away early (`| head`) is no error. Of an error that nobody expected the traceback goes to a file. The
@@ -49,7 +82,7 @@ def run_command(command: Callable[[Namespace], int], options: Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a store may hold half a character, a terminal may know only ASCII
     try:
-        status = command(options)
+        status = command()
         sys.stdout.flush()
     except AtlasError as error:
         with suppress(OSError):  # a log on a full disk

@@ -7,7 +7,6 @@ Both end with the embeddings and a 2-D layout; ours has the exact neighbours bes
 map (clusters, 3-D, the report) is measured too.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,12 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from analysis.neighbors import nearest_neighbors
-from training.options import Parser
 
 PLAIN = """
 import importlib.util, sys, time
@@ -61,16 +61,15 @@ np.save(sys.argv[2], atlas.embeddings)
 """
 
 
-def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--pairs", type=int, default=1, help="how often both are run, in turns")
-    options = parser.parse_args()
+def main(
+    source: Annotated[str, typer.Option()], pairs: Annotated[int, typer.Option(help="how often both are run, in turns")] = 1
+) -> None:
+    """From nothing to the map of GSM8K: the plain way against `build_atlas`, each in a fresh process with empty caches."""
     plain, ours = [], []
-    for _ in range(options.pairs):
+    for _ in range(pairs):
         with tempfile.TemporaryDirectory() as scratch:
-            plain.append(_run(PLAIN, options.source, Path(scratch) / "plain.npy"))
-            ours.append(_run(OURS, options.source, Path(scratch) / "ours.npy"))
+            plain.append(_run(PLAIN, source, Path(scratch) / "plain.npy"))
+            ours.append(_run(OURS, source, Path(scratch) / "ours.npy"))
             lowest, overlap = _compare(np.load(Path(scratch) / "plain.npy"), np.load(Path(scratch) / "ours.npy"))
         stages = json.loads(ours[-1][1])
         print(f"plain: {plain[-1][0]:.1f} s (embedding and layout: {plain[-1][1].strip()})")
@@ -101,4 +100,4 @@ def _compare(plain: NDArray[np.float32], ours: NDArray[np.float32]) -> tuple[flo
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

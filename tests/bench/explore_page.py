@@ -6,18 +6,18 @@ Opening is measured twice: in a browser that has never seen the program (its cac
 All other times run inside the page, from the release of the mouse to the frame that shows the result.
 """
 
-import argparse
 import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
+import typer
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, MAP, drag_lasso, start_dashboard, stop
-from training.options import Parser
 
 POINTS = f"{MAP}?._fullData?.reduce((sum, trace) => sum + (trace.x?.length ?? 0), 0)"
 LASSO = ((0.36, 0.36), (0.56, 0.36), (0.56, 0.56), (0.36, 0.56), (0.36, 0.38))
@@ -37,21 +37,18 @@ CLOCK = """(until) => {
 }"""
 
 
-def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", required=True, type=Path)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--problems", type=int, default=8792)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    process, address = start_dashboard(options.home, options.home / "bench.log", {"GRPO_ATLAS_DATA": options.source})
+def main(
+    home: Annotated[Path, typer.Option()], source: Annotated[str, typer.Option()], problems: int = 8792, rounds: int = 5
+) -> None:
+    """How long a person waits on Explore, in Chromium on a finished map: opening, lasso, another colouring."""
+    process, address = start_dashboard(home, home / "bench.log", {"GRPO_ATLAS_DATA": source})
     seconds: dict[str, list[float]] = {name: [] for name in GOALS_S}
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
-            for _ in range(options.rounds + 1):
+            for _ in range(rounds + 1):
                 page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-                drawn = f"{POINTS} === {options.problems}"
+                drawn = f"{POINTS} === {problems}"
                 started = time.monotonic()
                 page.goto(address)
                 page.wait_for_function(f"() => {drawn}", polling=10, timeout=60_000)
@@ -100,4 +97,4 @@ def _colour(page: Page) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,7 +9,6 @@ tokens and losses are asserted, so that each pair of steps is the same work. Pri
 the clock, and of the processor time of the whole process, its writing thread included.
 """
 
-import argparse
 import contextlib
 import io
 import math
@@ -21,8 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from statistics import median, quantiles
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
@@ -35,7 +35,6 @@ from training.jobs.train.grpo import _trl_config, _trl_reward, load, make_traine
 from training.jobs.train.ranks import ALONE
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.store_callback import StoreCallback
-from training.options import Parser
 from training.presets import load_preset
 from training.rewards import REWARDS
 from training.store import Store
@@ -90,19 +89,19 @@ class Turns(TrainerCallback):
             self.work.processor_s.append(time.process_time() - self._began[1])
 
 
-def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=3, help="pairs of processes")
-    parser.add_argument("--steps", type=int, default=30, help="steps of each")
-    options = parser.parse_args()
+def main(
+    pairs: Annotated[int, typer.Option(help="pairs of processes")] = 3,
+    steps: Annotated[int, typer.Option(help="steps of each")] = 30,
+) -> None:
+    """What the ledger costs: our trainer with its store against bare TRL on the demo preset, step by step in turns."""
     print(f"machine load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     clock: list[float] = []
     processor: list[float] = []
-    for pair in range(options.pairs):
-        bare, ours = _take_turns(options.steps)
+    for pair in range(pairs):
+        bare, ours = _take_turns(steps)
         _check_same_work(bare, ours)
         # The last step saves a checkpoint.
-        measured = range(WARM_UP_STEPS, options.steps - 1)
+        measured = range(WARM_UP_STEPS, steps - 1)
         clock += [ours.clock_s[step] / bare.clock_s[step] for step in measured]
         processor += [ours.processor_s[step] / bare.processor_s[step] for step in measured]
         print(
@@ -204,4 +203,4 @@ def _train(trainer: Any, turns: Turns) -> Work:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -10,7 +10,6 @@ chart and to the line that show it; and what recording takes the writing process
 else beside has nothing to tell of the goals, so its load is printed too.
 """
 
-import argparse
 import multiprocessing as mp
 import shutil
 import tempfile
@@ -19,9 +18,11 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import numpy as np
 import psutil
+import typer
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard import curves
@@ -30,7 +31,6 @@ from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
 from training.config import RunConfig
 from training.groups import Rollout
 from training.home import Home
-from training.options import Parser
 from training.presets import load_preset
 from training.store import Progress, Store
 
@@ -58,14 +58,14 @@ WATCH = """() => {
 }"""
 
 
-def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--viewers", type=int, default=10)
-    parser.add_argument("--browsers", type=int, default=1, help="how many of the viewers are pages in Chromium")
-    parser.add_argument("--seconds", type=float, default=40.0)
-    options = parser.parse_args()
+def main(
+    viewers: int = 10,
+    browsers: Annotated[int, typer.Option(help="how many of the viewers are pages in Chromium")] = 1,
+    seconds: float = 40.0,
+) -> None:
+    """What a live run costs those who watch it: pages on a run that logs a step a second, as large as the demo's."""
     with tempfile.TemporaryDirectory() as folder:
-        bench(Path(folder), options.browsers, options.viewers - options.browsers, options.seconds)
+        bench(Path(folder), browsers, viewers - browsers, seconds)
 
 
 def bench(folder: Path, browsers: int, clients: int, seconds: float) -> None:
@@ -217,4 +217,4 @@ def record_step(store: Store, run_id: str, config: RunConfig, step: int) -> None
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -6,7 +6,6 @@ The problems are made here; their vectors too (a mixture of Gaussians), because 
 minutes on two cores and is measured elsewhere.
 """
 
-import argparse
 import json
 import os
 import re
@@ -18,8 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
@@ -30,28 +31,24 @@ from tests.bench.explore_page import POINTS
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
 from training.data.problems import load_problems
 from training.home import Home
-from training.options import Parser
 
 TOPICS = 200
 WIDTH = 384
 GOALS = {"peak memory, GiB": 6.0, "lasso, s": 2.0}
 
 
-def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", type=int, default=100_000)
-    parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.build:
+def main(problems: int = 100_000, build: Annotated[bool, typer.Option("--build", hidden=True)] = False) -> None:
+    """An atlas of 100,000 problems: its memory and time, and the map in Chromium."""
+    if build:
         _build()
         return
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "many"
         source.mkdir()
-        write_problems(source, options.problems)
+        write_problems(source, problems)
         variables = {"GRPO_ATLAS_HOME": f"{scratch}/home", "GRPO_ATLAS_DATA": str(source), "HF_HUB_OFFLINE": "1"}
         subprocess.run([sys.executable, "-m", "tests.bench.many_problems", "--build"], env=os.environ | variables, check=True)
-        shown = min(options.problems, len(map_sample(load_problems(str(source))).problems))
+        shown = min(problems, len(map_sample(load_problems(str(source))).problems))
         _look(Path(scratch) / "home", source, shown)
 
 
@@ -131,4 +128,4 @@ def _look(home: Path, source: Path, shown: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
+import typer
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, DRAG_LAYER, drag_lasso, start_dashboard, stop
-from training.options import Parser
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "screenshots"
 SETTLE_MS = 1500
@@ -83,21 +84,20 @@ def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int,
         stop(process)
 
 
-def main() -> None:
-    parser = Parser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"which of {', '.join(SHOTS)}; all when left out")
-    parser.add_argument(
-        "--home", type=Path, help="a home folder to show, left as it is but for the log; a scratch one when left out"
-    )
-    parser.add_argument("--out", type=Path, default=ASSETS)
-    parser.add_argument("--scheme", choices=tuple(SUFFIXES), default="light")
-    parser.add_argument("--width", type=int, default=1440)
-    parser.add_argument("--height", type=int, default=900)
-    options = parser.parse_args()
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"which of {', '.join(SHOTS)}; all when left out")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="a home folder to show, left as it is but for the log; a scratch one when left out")
+    ] = None,
+    out: Path = ASSETS,
+    scheme: Literal["light", "dark"] = "light",
+    width: int = 1440,
+    height: int = 900,
+) -> None:
+    """Take the pictures of the README."""
     with tempfile.TemporaryDirectory() as scratch:
-        home = (options.home or Path(scratch)).absolute()
-        take(options.names or list(SHOTS), home, options.out, scheme=options.scheme, width=options.width, height=options.height)
+        take(names or list(SHOTS), (home or Path(scratch)).absolute(), out, scheme=scheme, width=width, height=height)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -19,10 +19,9 @@ import torch
 import trl
 from transformers import TrainerCallback
 
-from training.__main__ import main
-from training.command_line import commands
 from training.data.problems import ProblemSet, load_problems
-from training.jobs.train import grpo
+from training.jobs.__main__ import main
+from training.jobs.train import grpo, job
 from training.rewards import Reward
 
 LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")
@@ -132,5 +131,5 @@ def parameters(folder: Path, step: int, rank: int) -> str:
 if __name__ == "__main__":
     from tests.cluster import worker_hooks  # by this name the workers know it
 
-    commands.load_problems = lambda source, home: worker_hooks.Hooked(load_problems(source, home), Path(sys.argv[1]))  # type: ignore[assignment,return-value]
-    sys.exit(main(["run", "--job", sys.argv[2]]))
+    job.load_problems = lambda source, home: worker_hooks.Hooked(load_problems(source, home), Path(sys.argv[1]))  # type: ignore[assignment,return-value]
+    sys.exit(main([sys.argv[2]]))

@@ -7,7 +7,6 @@ tokens it reads and whose end it hardly ever samples, so completions are of full
     python -m tests.gpu.measure --shape tiny --device cpu --steps 2 --warm-up 1
 """
 
-import argparse
 import importlib.util
 import itertools
 import json
@@ -18,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+import typer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PrinterCallback, TrainerCallback
 
 from training.config import RunConfig
@@ -30,7 +31,6 @@ from training.data.problems import load_problems
 from training.engines import engine_named
 from training.groups import Rollout
 from training.home import DEMO_MODEL
-from training.options import Parser
 from training.rewards import REWARDS
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -80,20 +80,49 @@ class StepClock(TrainerCallback):
         self.marks.append(time.perf_counter())
 
 
-def main(arguments: list[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
-    if options.device == "cuda" and not torch.cuda.is_available():
+@dataclass(frozen=True)
+class Asked:
+    """What is to be measured, and how."""
+
+    shape: str
+    device: str
+    steps: int
+    warm_up: int
+    four_bits: bool
+    vllm: bool
+
+
+def main(
+    shape: str = "llama-3.1-8b",
+    device: Literal["cuda", "cpu"] = "cuda",
+    steps: Annotated[int, typer.Option(help="steps that are measured")] = 5,
+    warm_up: Annotated[int, typer.Option(help="steps before those")] = 2,
+    engines: Annotated[
+        list[str] | None, typer.Option("--engine", help="one beside plain TRL; those that are installed if not given")
+    ] = None,
+    four_bits: Annotated[bool, typer.Option("--four-bits", help="the base model in 4 bits")] = False,
+    vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM in the same process")] = False,
+    scratch: Annotated[
+        Path | None, typer.Option(help="where 16 GB for the model are free; the temporary folder if not given")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the figures to a file too")] = None,
+    one: Annotated[str | None, typer.Option(hidden=True)] = None,
+    model: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Seconds a step, tokens a second and peak memory of GRPO, plain TRL against our engines."""
+    if device == "cuda" and not torch.cuda.is_available():
         sys.exit("There is no CUDA GPU here; --shape tiny --device cpu runs the same code without one.")
-    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-        if options.one:
-            print(json.dumps(measure(options, options.one, Path(options.model), Path(scratch))))
+    asked = Asked(shape, device, steps, warm_up, four_bits, vllm)
+    with tempfile.TemporaryDirectory(dir=scratch) as work:
+        if one and model:
+            print(json.dumps(measure(asked, one, model, Path(work))))
             return
-        model = save_model(options.shape, options.device, Path(scratch) / "model")
-        results = [_in_a_process(options, what, model) for what in _candidates(options.engines)]
-    report = {"machine": machine(options.device), "shape": options.shape, "steps": options.steps, "measured": results}
+        model = save_model(shape, device, Path(work) / "model")
+        results = [_in_a_process(asked, what, model, scratch) for what in _candidates(engines)]
+    report = {"machine": machine(device), "shape": shape, "steps": steps, "measured": results}
     _print_table(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if out:
+        out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def save_model(shape: str, device: str, folder: Path) -> Path:
@@ -112,7 +141,7 @@ def save_model(shape: str, device: str, folder: Path) -> Path:
     return folder
 
 
-def measure(options: argparse.Namespace, what: str, model: Path, scratch: Path) -> dict[str, Any]:
+def measure(asked: Asked, what: str, model: Path, scratch: Path) -> dict[str, Any]:
     """Train for some steps in this process, and tell how fast and with how much memory."""
     engine_name = "transformers" if what == PLAIN else what
     engine_named(engine_name)  # before TRL, parts of which Unsloth replaces
@@ -122,14 +151,14 @@ def measure(options: argparse.Namespace, what: str, model: Path, scratch: Path) 
         model=str(model),
         source="demo",
         engine=engine_name,
-        max_steps=options.warm_up + options.steps,
+        max_steps=asked.warm_up + asked.steps,
         save_steps=1_000_000,
-        load_in_4bit=options.four_bits,
-        use_vllm=options.vllm,
-        gradient_checkpointing=options.device == "cuda",
+        load_in_4bit=asked.four_bits,
+        use_vllm=asked.vllm,
+        gradient_checkpointing=asked.device == "cuda",
         rewards={"integer": 1.0},
         wandb=False,
-        **SETTINGS[options.shape],
+        **SETTINGS[asked.shape],
     )
     problems = load_problems("demo")
     rollouts: list[Rollout] = []
@@ -138,10 +167,10 @@ def measure(options: argparse.Namespace, what: str, model: Path, scratch: Path) 
     trainer = _plain(config, *loaded, clock, scratch) if what == PLAIN else _ours(config, *loaded, clock, scratch, rollouts)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    steps_s = [after - before for before, after in itertools.pairwise(clock.marks)][options.warm_up :]
+    steps_s = [after - before for before, after in itertools.pairwise(clock.marks)][asked.warm_up :]
     # num_tokens counts prompts too; the completions' are what generation and learning take their time for.
     lengths = [log["completions/mean_length"] for log in trainer.state.log_history if "completions/mean_length" in log]
-    tokens = mean(lengths[options.warm_up :]) * config.completions_per_step
+    tokens = mean(lengths[asked.warm_up :]) * config.completions_per_step
     if what != PLAIN:
         _check_ledger(config, rollouts)
     return {
@@ -200,14 +229,14 @@ def _candidates(engines: list[str] | None) -> list[str]:
     return [PLAIN, "transformers", *(["unsloth"] if importlib.util.find_spec("unsloth") else [])]
 
 
-def _in_a_process(options: argparse.Namespace, what: str, model: Path) -> dict[str, Any]:
+def _in_a_process(asked: Asked, what: str, model: Path, scratch: Path | None) -> dict[str, Any]:
     """Measured alone: peak memory is of a process, and Unsloth changes TRL for the whole of one."""
     command = [sys.executable, "-m", "tests.gpu.measure", "--one", what, "--model", str(model)]
-    command += ["--shape", options.shape, "--device", options.device]
-    command += ["--steps", str(options.steps), "--warm-up", str(options.warm_up)]
-    command += ["--four-bits"] * options.four_bits + ["--vllm"] * options.vllm
-    if options.scratch:
-        command += ["--scratch", str(options.scratch)]
+    command += ["--shape", asked.shape, "--device", asked.device]
+    command += ["--steps", str(asked.steps), "--warm-up", str(asked.warm_up)]
+    command += ["--four-bits"] * asked.four_bits + ["--vllm"] * asked.vllm
+    if scratch:
+        command += ["--scratch", str(scratch)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
     if done.returncode:
         return {"what": what, "error": (done.stderr.strip() or done.stdout.strip()).splitlines()[-1]}
@@ -224,21 +253,5 @@ def _print_table(report: dict[str, Any]) -> None:
             print(f"{row['what']:<14}{row['step_s']:>10.3f}{row['tokens_per_s']:>12.1f}{row['peak_memory_gib']:>12.2f}")
 
 
-def _parser() -> Parser:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=SHAPES, default="llama-3.1-8b")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--steps", type=int, default=5, help="steps that are measured")
-    parser.add_argument("--warm-up", type=int, default=2, help="steps before those")
-    parser.add_argument("--engines", nargs="+", help="beside plain TRL; those that are installed if not given")
-    parser.add_argument("--four-bits", action="store_true", help="the base model in 4 bits")
-    parser.add_argument("--vllm", action="store_true", help="generate with vLLM in the same process")
-    parser.add_argument("--scratch", type=Path, help="where 16 GB for the model are free; the temporary folder if not given")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--model", help=argparse.SUPPRESS)
-    return parser
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,6 +11,7 @@ from training.evaluation.evaluate import evaluation_table
 from training.insight.counterfactuals import Counterfactual
 from training.insight.health import MIN_STEPS, SIGNALS, Health
 from training.store.evaluations import Evaluation
+from training.text import agree, count, listed, span, with_interval
 
 _IDS_SHOWN = 10
 """Problems that a line names of a list; the facts name all."""
@@ -35,25 +36,23 @@ def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = N
 
 def evaluation_size(evaluation: Evaluation) -> str:
     """How much was evaluated: `100 test problems`, `8 test problems, 16 completions`."""
-    problems = len({item.problem_id for item in evaluation.items})
-    noun = "problem" if problems == 1 else "problems"
-    several = f", {len(evaluation.items):,} completions" if len(evaluation.items) > problems else ""
-    return f"{problems:,} {evaluation.split} {noun}{several}"
+    several = f", {len(evaluation.items):,} completions" if len(evaluation.items) > evaluation.problems else ""
+    return count(evaluation.problems, f"{evaluation.split} problem") + several
 
 
 def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> Iterator[str]:
     """The article's table; then, where there are several completions a problem, pass@k and majority@k; then by steps."""
     yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
     for score in evaluation_table(evaluation).values():
-        yield f"  {score.title:<22} {score.value:>6.3f}  {score.low:.3f} to {score.high:<8.3f} {score.maximum:>4.1f}"
+        yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {score.maximum:>4.1f}"
     for sampled in sampled_scores(evaluation):
-        yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {sampled.low:.3f} to {sampled.high:.3f}"
+        yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {span(sampled.low, sampled.high)}"
     if steps is not None:
         yield "By number of steps"
         for row in scores_by_steps(evaluation, steps):
             name = "unknown" if row.steps is None else f"{row.steps} steps"
-            figures = ", ".join(f"{s.title.lower()} {s.value:.3f} ({s.low:.3f} to {s.high:.3f})" for s in row.scores.values())
-            yield f"  {name:<10} {row.problems:>6,} {'problem ' if row.problems == 1 else 'problems'}  {figures}"
+            figures = ", ".join(f"{s.title.lower()} {with_interval(s.value, s.low, s.high)}" for s in row.scores.values())
+            yield f"  {name:<10} {row.problems:>6,} {agree(row.problems, 'problem ', 'problems')}  {figures}"
 
 
 def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:
@@ -87,13 +86,13 @@ def backend_line(found: BackendState) -> str:
     if found.kind == "unreachable":
         since = "" if found.since is None else f" Since {time.strftime('%H:%M', time.localtime(found.since))}."
         return found.reason + since
-    noun = "GPU" if found.total_gpus == 1 else "GPUs"
+    noun = agree(found.total_gpus or 0, "GPU", "GPUs")
     gpus = "" if found.free_gpus is None else f"{found.free_gpus:g} of {found.total_gpus:g} {noun} free. "
     if found.kind == "free":
         return f"{gpus}The run starts at once."
-    ahead = f"{', '.join(found.running)} {'is' if len(found.running) == 1 else 'are'} running" if found.running else ""
+    ahead = f"{', '.join(found.running)} {agree(len(found.running), 'is', 'are')} running" if found.running else ""
     number = len(found.waiting)
-    waits = f"{number:,} {'job waits' if number == 1 else 'jobs wait'}" if number else ""
+    waits = f"{number:,} {agree(number, 'job waits', 'jobs wait')}" if number else ""
     queue = " and ".join(part for part in (ahead, waits) if part)
     turn = f"{queue}; the run takes its turn after that." if queue else "The run waits until there is room."
     return f"{gpus}{found.reason + ' ' if found.reason else ''}{turn}"
@@ -118,8 +117,7 @@ def health_lines(health: Health) -> Iterator[str]:
 
 def counterfactual_lines(found: Counterfactual) -> Iterator[str]:
     """How many rollouts would have been credited otherwise."""
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in found.weights.items())
-    yield f"With {weights} and scale_rewards {found.scale_rewards}, of {found.rollouts:,} rollouts"
+    yield f"With {listed(found.weights)} and scale_rewards {found.scale_rewards}, of {found.rollouts:,} rollouts"
     yield f"  {len(found.flipped):,} would be encouraged instead of discouraged, or the reverse"
     yield f"  {len(found.silenced):,} would have no say any more, {len(found.awakened):,} would get one"
     yield f"  the mean size of an advantage would be {found.size_after:.3f}, not {found.size_before:.3f}"

@@ -11,17 +11,19 @@ GRPO itself is not done here. The run can be stopped at any time and goes on fro
 
 from __future__ import annotations
 
-import argparse
 import math
 import platform
 import random
 import shutil
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokens
@@ -31,9 +33,9 @@ from training.demo.muon import Muon
 from training.demo.stories import LIMIT
 from training.demo.word_problems import WordProblem, demo_splits, generate
 from training.home import DEMO_MODEL
-from training.options import Parser
 from training.prompts import SYSTEM_PROMPT, chat_messages
 from training.rewards import REWARDS
+from training.terminal import new_program, run_program
 
 PAD, END = "<|pad|>", "<|end|>"
 SPECIAL_TOKENS = [PAD, END, "<|system|>", "<|user|>", "<|assistant|>"]
@@ -219,12 +221,25 @@ class Run:
         print(f"going on from step {self.step} after {self.elapsed_s / 60:.1f} minutes")
 
 
-def train(run: Run, tokenizer: Tokens, recipe: Recipe, args: argparse.Namespace) -> None:
-    """Train until the budget of minutes or steps is used, saving and publishing on the way."""
+@dataclass(frozen=True)
+class Budget:
+    """How long to train."""
+
+    steps: int
+    minutes: float | None
+    """Counts instead of the steps where it is given."""
+
+    def share_used(self, run: Run) -> float:
+        """1 and more once it is used up."""
+        return run.elapsed_s / (60 * self.minutes) if self.minutes else run.step / self.steps
+
+
+def train(run: Run, tokenizer: Tokens, recipe: Recipe, budget: Budget, work: Path, out: Path) -> None:
+    """Train until the budget is used, saving to `work` and publishing to `out` on the way."""
     device = run.model.device
     last, saved_s = time.monotonic(), run.elapsed_s
     for ids, labels in batches(tokenizer, recipe, run.chunk):
-        progress = run.elapsed_s / (60 * args.minutes) if args.minutes else run.step / args.steps
+        progress = budget.share_used(run)
         if progress >= 1:
             break
         for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
@@ -243,11 +258,11 @@ def train(run: Run, tokenizer: Tokens, recipe: Recipe, args: argparse.Namespace)
             print(f"step {run.step}  {run.elapsed_s / 60:.1f} min  loss {loss.item():.4f}", flush=True)
         if run.elapsed_s - saved_s > recipe.save_every_s:
             saved_s = run.elapsed_s
-            run.save(args.work)
-            publish(run.model, tokenizer, args.out)
+            run.save(work)
+            publish(run.model, tokenizer, out)
             print_scores("quick", measure(run.model, tokenizer, demo_splits()["test"][:50], sample=False))
             last = time.monotonic()
-    run.save(args.work)
+    run.save(work)
 
 
 def publish(model: LlamaForCausalLM, tokenizer: Tokens, folder: Path) -> None:
@@ -332,25 +347,23 @@ and the completion's length in tokens.
     (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description="Train the demo model from nothing and measure it.")
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--steps", type=int, default=STEPS, help=f"how many to train ({STEPS})")
-    budget.add_argument("--minutes", type=float, help="train for so long instead, restarts not counted")
-    parser.add_argument("--out", type=Path, default=DEMO_MODEL, metavar="DIR", help="where the model goes")
-    parser.add_argument("--work", type=Path, default=Path("build/demo-model"), metavar="DIR", help="checkpoints")
-    return parser.parse_args()
-
-
-def main() -> None:
-    args, recipe = parse_arguments(), Recipe()
-    args.work.mkdir(parents=True, exist_ok=True)
-    tokenizer = load_tokenizer(recipe, args.work)
+def make_demo_model(
+    steps: Annotated[int | None, typer.Option(min=1, help="how many to train", show_default=str(STEPS))] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="train for so long instead, restarts not counted")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where the model goes")] = DEMO_MODEL,
+    work: Annotated[Path, typer.Option(metavar="DIR", help="checkpoints")] = Path("build/demo-model"),
+) -> int:
+    """Train the demo model from nothing and measure it."""
+    if minutes is not None and steps is not None:
+        raise typer.BadParameter("not allowed with --steps", param_hint="--minutes")
+    recipe = Recipe()
+    work.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(recipe, work)
     model = build_model(recipe, tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
     run = Run(model, build_optimizers(model, recipe))
-    run.restore(args.work)
-    train(run, tokenizer, recipe, args)
-    publish(model, tokenizer, args.out)
+    run.restore(work)
+    train(run, tokenizer, recipe, Budget(steps or STEPS, minutes), work, out)
+    publish(model, tokenizer, out)
     test = demo_splits()["test"]
     tables = {
         "greedy": measure(model, tokenizer, test, sample=False),
@@ -358,8 +371,14 @@ def main() -> None:
     }
     for title, scores in tables.items():
         print_scores(title, scores)
-    write_card(run, args.out, tables, len(test))
+    write_card(run, out, tables, len(test))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    return run_program(new_program({"pretrain": make_demo_model}), "python -m training.demo.pretrain", arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

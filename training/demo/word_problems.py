@@ -12,15 +12,19 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from training.demo.moves import UNITS
 from training.demo.stories import CALCULATION, THEMES, Story, T, Told, draw_story, pick, pick_weighted
 from training.demo.theme import ASIDES, NAMES, WORDS, Theme
-from training.options import Parser
+from training.terminal import new_program, run_program
 
 TRAIN_COUNT, TEST_COUNT, DEMO_SEED = 2000, 400, 20250303
 
@@ -232,14 +236,18 @@ def _draw_some(choices: Sequence[T], count: int, rng: random.Random) -> list[T]:
     return [left.pop(int(rng.random() * len(left))) for _ in range(count)]
 
 
-def main() -> None:
-    parser = Parser(description="Write the demo data set: train.jsonl and test.jsonl.")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if it is missing")
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
+def write_splits(out: Annotated[Path, typer.Option(metavar="DIR", help="folder, made if it is missing")]) -> int:
+    """Write the demo data set: train.jsonl and test.jsonl."""
+    out.mkdir(parents=True, exist_ok=True)
     for split, problems in demo_splits().items():
-        (folder / f"{split}.jsonl").write_text(to_jsonl(problems), encoding="utf-8", newline="\n")
+        (out / f"{split}.jsonl").write_text(to_jsonl(problems), encoding="utf-8", newline="\n")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    return run_program(new_program({"write": write_splits}), "python -m training.demo.word_problems", arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ from training.groups import Verifier, change_of
 from training.intervals import SEED, bootstrap_interval
 from training.rewards import extract_answer, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
+from training.text import count, span
 
 CORRECTNESS = ("hard", "soft")
 """The rows of the article's table that say whether an answer is right."""
@@ -66,8 +67,8 @@ class Comparison:
         """The numbers in one sentence."""
         if not self.problems:
             return f"{self.title} cannot be compared: no problem was scored in both evaluations."
-        left_out = f"; {_problems(self.not_compared)} could not be compared" if self.not_compared else ""
-        compared = _problems(self.problems)
+        left_out = f"; {count(self.not_compared, 'problem')} could not be compared" if self.not_compared else ""
+        compared = count(self.problems, "problem")
         both, gained, lost = (len(ids) for ids in (self.right_in_both, self.gained, self.lost))
         before, after = ((both + changed) / self.problems for changed in (lost, gained))
         if not gained + lost:
@@ -144,11 +145,7 @@ def _by_problem(evaluation: Evaluation) -> Iterable[tuple[str, list[EvaluationIt
 
 
 def _change(before: float, after: float) -> str:
-    return f"{'rose' if after > before else 'fell'} from {before:.3f} to {after:.3f}"
-
-
-def _problems(number: int) -> str:
-    return f"{number:,} problem{'' if number == 1 else 's'}"
+    return f"{'rose' if after > before else 'fell'} from {span(before, after)}"
 
 
 @dataclass(frozen=True)

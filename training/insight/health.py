@@ -18,6 +18,7 @@ from functools import cached_property
 from training.groups import Group, Kind, Rollout, Verifier, groups_of
 from training.rewards import verifier_of
 from training.store import Store
+from training.text import agree, span
 
 MIN_STEPS = 10
 """Shorter runs are not judged: the two windows that are compared would have fewer than 5 steps each."""
@@ -275,7 +276,7 @@ def silent_rewards(record: Record) -> Finding | None:
     rollouts = [rollout for step in record.steps for rollout in step]
     best = sorted(rollouts, key=lambda rollout: -math.inf if rollout.total is None else rollout.total, reverse=True)
     return Finding(
-        f"Look at what {' and '.join(silent)} ask{'s' if len(silent) == 1 else ''} for: "
+        f"Look at what {' and '.join(silent)} {agree(len(silent), 'asks', 'ask')} for: "
         f"not one of {len(rollouts):,} completions earned anything there.",
         _evidence(best, lambda rollout: f"among the best paid ({_amount(rollout.total)}), nothing from {' and '.join(silent)}"),
     )
@@ -304,7 +305,7 @@ class _Change:
     """Standard error of the difference."""
 
     def __str__(self) -> str:
-        return f"{self.before:.2f} to {self.after:.2f}"
+        return span(self.before, self.after, ".2f")
 
     @property
     def rises(self) -> bool:
@@ -348,7 +349,7 @@ def _amount(total: float | None) -> str:
 
 
 def _span(steps: Sequence[Sequence[Rollout]]) -> str:
-    return f"steps {steps[0][0].step:,} to {steps[-1][0].step:,}"
+    return f"steps {span(steps[0][0].step, steps[-1][0].step, ',')}"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,17 +1,19 @@
-"""The report's figures as SVG made here: curves over steps, and points with intervals. Every text is escaped.
+"""The report's figures as SVG: where curves over steps, and points with intervals, go. What is drawn there is in templates.
 
 Colours are CSS variables of the page, so that one file suits light and dark.
 """
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from training.evaluation.evaluate import Score
+from training.templates import template
+from training.text import span
 
 BINS = 240
 """Points of a curve; longer runs are drawn as the mean of as many equal stretches, within the band of lowest to highest."""
@@ -48,41 +50,37 @@ def thin(steps: NDArray[np.int64], values: NDArray[np.float64]) -> Thinned:
     )
 
 
-def curve_svg(title: str, thinned: Thinned, last_step: float, maximum: float | None = None) -> str:
+def curve_svg(title: str, thinned: Thinned, last_step: float, maximum: float | None = None) -> Markup:
     """One curve with its axis; a dotted line at the maximum where the value has one."""
     bottom = min(0.0, float(thinned.low.min()))
     top = max(float(thinned.high.max()), maximum or 0.0)
     top = top if top > bottom else bottom + 1.0
     top += 0.05 * (top - bottom)
 
-    def x(step: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / max(1.0, last_step)
-
-    def y(value: float) -> float:
-        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (top - value) / (top - bottom)
+    def y(value: float, down: int = 0) -> str:
+        return f"{_TOP + (_HEIGHT - _TOP - _BOTTOM) * (top - value) / (top - bottom) + down:.1f}"
 
     def path(values: NDArray[np.float64], steps: NDArray[np.float64]) -> str:
-        return " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in zip(steps, values, strict=True))
+        across = _LEFT + (_WIDTH - _LEFT - _RIGHT) * steps / max(1.0, last_step)
+        return " ".join(f"{x:.1f},{y(value)}" for x, value in zip(across, values, strict=True))
 
-    parts = [
-        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" class="grid"/>'
-        f'<text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" class="end">{tick:.3g}</text>'
-        for tick in _ticks(bottom, top)
-    ]
-    if maximum is not None:
-        parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(maximum):.1f}" y2="{y(maximum):.1f}" class="most"/>')
-    if thinned.stretch > 1:
-        band = path(thinned.high, thinned.steps) + " " + path(thinned.low[::-1], thinned.steps[::-1])
-        parts.append(f'<polygon points="{band}" class="band"/>')
-    parts.append(f'<polyline points="{path(thinned.means, thinned.steps)}" class="curve"/>')
-    for step in (0.0, last_step):
-        anchor = "end" if step else ""
-        parts.append(f'<text x="{x(step):.1f}" y="{_HEIGHT - 8}" class="{anchor}">{step:,.0f}</text>')
-    described = f"{title} by step: from {thinned.means[0]:.3g} to {thinned.means[-1]:.3g}"
-    return _svg(described, _WIDTH, _HEIGHT, parts)
+    band = path(np.append(thinned.high, thinned.low[::-1]), np.append(thinned.steps, thinned.steps[::-1]))
+    drawn = template("insight/curve.svg.j2").render(
+        described=f"{title} by step: from {span(thinned.means[0], thinned.means[-1], '.3g')}",
+        width=_WIDTH,
+        height=_HEIGHT,
+        left=_LEFT,
+        right=_WIDTH - _RIGHT,
+        ticks=[(y(tick), y(tick, 4), f"{tick:.3g}") for tick in _ticks(bottom, top)],
+        maximum=None if maximum is None else y(maximum),
+        band=band if thinned.stretch > 1 else "",
+        curve=path(thinned.means, thinned.steps),
+        last_step=f"{last_step:,.0f}",
+    )
+    return Markup(drawn)
 
 
-def intervals_svg(rows: Sequence[tuple[str, Sequence[Score | None]]], names: Sequence[str]) -> str:
+def intervals_svg(rows: Sequence[tuple[str, Sequence[Score | None]]], names: Sequence[str]) -> Markup:
     """Scores as shares of their maximum: a row a measure, a point with its 95% interval an evaluation.
 
     Args:
@@ -91,34 +89,27 @@ def intervals_svg(rows: Sequence[tuple[str, Sequence[Score | None]]], names: Seq
     """
     width, height = 560, _ROW * len(rows) * max(1, len(names)) // 2 + 40
     row_height = (height - 40) / max(1, len(rows))
+    middles = [4 + row_height * (place + 0.5) for place in range(len(rows))]
 
-    def x(share: float) -> float:
-        return _LABELS + (width - _LABELS - 16) * share
+    def x(share: float) -> str:
+        return f"{_LABELS + (width - _LABELS - 16) * share:.1f}"
 
-    parts = [
-        f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{height - 34}" class="grid"/>'
-        f'<text x="{x(tick):.1f}" y="{height - 18}" class="middle">{tick:.0%}</text>'
-        for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
-    ]
-    for place, (title, scores) in enumerate(rows):
-        middle = 4 + row_height * (place + 0.5)
-        parts.append(f'<text x="{_LABELS - 10}" y="{middle + 4:.1f}" class="end">{html.escape(title)}</text>')
+    points = []
+    for middle, (_, scores) in zip(middles, rows, strict=True):
         for number, score in enumerate(scores):
-            if score is None:
-                continue
-            y = middle + (number - (len(scores) - 1) / 2) * min(9.0, row_height / (len(scores) + 1))
-            low, value, high = (x(part / score.maximum) for part in (score.low, score.value, score.high))
-            parts.append(
-                f'<g class="e{number % 6}"><line x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                f'<circle cx="{value:.1f}" cy="{y:.1f}" r="4"/></g>'
-            )
-    return _svg("Shares of the maximum: " + ", ".join(names), width, height, parts)
-
-
-def legend_html(names: Sequence[str]) -> str:
-    """Which colour is which evaluation."""
-    marks = (f'<span class="key e{number % 6}"></span>{html.escape(name)}' for number, name in enumerate(names))
-    return f'<p class="legend">{" ".join(marks)}</p>'
+            if score is not None:
+                y = middle + (number - (len(scores) - 1) / 2) * min(9.0, row_height / (len(scores) + 1))
+                points.append((number, f"{y:.1f}", *(x(part / score.maximum) for part in (score.low, score.value, score.high))))
+    drawn = template("insight/intervals.svg.j2").render(
+        names=names,
+        width=width,
+        height=height,
+        labels=_LABELS,
+        ticks=[(x(tick), f"{tick:.0%}") for tick in (0.0, 0.25, 0.5, 0.75, 1.0)],
+        titles=[(f"{middle + 4:.1f}", title) for middle, (title, _) in zip(middles, rows, strict=True)],
+        points=points,
+    )
+    return Markup(drawn)
 
 
 def _ticks(bottom: float, top: float) -> list[float]:
@@ -127,8 +118,3 @@ def _ticks(bottom: float, top: float) -> list[float]:
     step = next(size * factor for factor in (1, 2, 5, 10) if (top - bottom) / (size * factor) <= 5)
     first = math.ceil(bottom / step)
     return [number * step for number in range(first, math.floor(top / step) + 1)]
-
-
-def _svg(described: str, width: int, height: int, parts: Sequence[str]) -> str:
-    label = html.escape(described, quote=True)
-    return f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

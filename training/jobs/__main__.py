@@ -1,26 +1,27 @@
 """The process of a job, `python -m training.jobs ID`: reads from the store what it is to do, and does it."""
 
-import argparse
 import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from training.home import Home
 from training.jobs.running import run_job
-from training.options import Parser
 from training.store import Store
 from training.store.patience import patiently
-from training.terminal import run_command
+from training.terminal import new_program, run_program
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Be the process of one job, and return the exit status."""
-    parser = Parser(prog="python -m training.jobs", description="The process of a queued job; launching it starts this.")
-    parser.add_argument("job", metavar="ID", help="the job's id")
-    return run_command(_run, parser.parse_args(arguments))
+    return run_program(new_program({"job": be_job}), "python -m training.jobs", arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
+def be_job(job: Annotated[str, typer.Argument(metavar="ID", help="the job's id")]) -> int:
+    """The process of a queued job; launching it starts this."""
     home, store = patiently(_open)
-    print(run_job(store, home, options.job).reason or "done")
+    print(run_job(store, home, job).reason or "done")
     return 0
 
 

@@ -25,6 +25,7 @@ from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.paths import parse_path
 from training.store import Store
 from training.store.evaluations import complete_evaluations
+from training.text import count
 
 Action = Literal["merge", "push", "export"]
 
@@ -158,7 +159,7 @@ def _export(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> 
             shutil.rmtree(work, ignore_errors=True)
     if not files:
         raise ModelError(f"Unsloth wrote no GGUF file of {folder}.", "Its log says why.")
-    return f"{len(files)} GGUF {'file' if len(files) == 1 else 'files'} of step {spec.step:,} in {out}"
+    return f"{count(len(files), 'GGUF file')} of step {spec.step:,} in {out}"
 
 
 _ACTIONS: dict[Action, Callable[[Store, Home, OutputSpec, JobProcess], str]] = {

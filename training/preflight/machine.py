@@ -10,7 +10,7 @@ from training.engines import install_command, missing_packages
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
 from training.preflight.subject import Finding, Subject
-from training.text import size_text
+from training.text import agree, count, size_text
 
 BIG_ON_A_CPU = 500_000_000
 """Parameters from which on a CPU is told to be slow."""
@@ -110,8 +110,8 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "error",
             missing[0],
-            f"{_settings(config, missing)} {'needs' if len(missing) == 1 else 'need'} {', '.join(packages)}, "
-            f"which {'is' if len(packages) == 1 else 'are'} not installed.",
+            f"{_settings(config, missing)} {agree(len(missing), 'needs', 'need')} {', '.join(packages)}, "
+            f"which {agree(len(packages), 'is', 'are')} not installed.",
             f"Install with {command} in the project's folder.",
             certain=True,
         )
@@ -159,7 +159,7 @@ def needs_gpu(config: RunConfig) -> Iterator[Finding]:
         yield Finding(
             "error",
             asking[0],
-            f"{_settings(config, asking)} {'needs' if len(asking) == 1 else 'need'} a GPU, and this machine shows none.",
+            f"{_settings(config, asking)} {agree(len(asking), 'needs', 'need')} a GPU, and this machine shows none.",
             "Run it on a machine with one (nvidia-smi must list it), or set "
             + " and ".join(asks[name][1] for name in asking)
             + ".",
@@ -221,12 +221,11 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
     checkpoints, records = at_once * each, WAL_BYTES + config.max_steps * _step_bytes(config)
     surely = checkpoints > free_bytes
     if surely or checkpoints + records > ROOM * free_bytes:
-        noun = "checkpoint" if at_once == 1 else "checkpoints"
         yield Finding(
             "error" if surely else "warning",
             "disk",
-            f"{at_once} {noun} of {size_text(each)} at once need {size_text(checkpoints)}, the records of its steps about "
-            f"{size_text(records)}; where runs are kept {size_text(free_bytes)} are free.",
+            f"{count(at_once, 'checkpoint')} of {size_text(each)} at once need {size_text(checkpoints)}, the records of its "
+            f"steps about {size_text(records)}; where runs are kept {size_text(free_bytes)} are free.",
             "Free some, lower save_total_limit, train an adapter, or move GRPO_ATLAS_HOME.",
             certain=surely,
         )

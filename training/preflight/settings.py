@@ -1,6 +1,6 @@
 """Checks of a run's settings against each other, its problems and its model; none looks at the machine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from training.artefacts import check_driver, check_url
 from training.credentials import has_wandb_key
@@ -8,6 +8,7 @@ from training.errors import ArtefactError, ConfigError, RewardError
 from training.preflight.subject import Finding, Subject
 from training.rewards import REWARDS, Reward
 from training.shares import share_of
+from training.text import listed
 
 MANY_EPOCHS = 10
 """Meetings with each problem from which on a run is told to watch its evaluation: a small set can be learnt by heart."""
@@ -185,7 +186,7 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "rewards",
-            f"{'A reward' if right < 0 else 'No reward'} {does} a right answer: the weights are {_listed(weights)}.",
+            f"{'A reward' if right < 0 else 'No reward'} {does} a right answer: the weights are {listed(weights)}.",
             "Give correctness, soft_correctness or value_correctness a weight above 0.",
         )
     elif form > right:
@@ -200,7 +201,7 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "rewards",
-            f"{_listed(negative)}: what earns these functions is punished.",
+            f"{listed(negative)}: what earns these functions is punished.",
             "Make the weight positive, unless that is meant.",
         )
 
@@ -213,10 +214,6 @@ def pays_for_right(reward: Reward) -> bool:
     """
     right, wrong = reward.score_all([_WELL_FORMED] * 2, ["72", "73"])
     return right != wrong
-
-
-def _listed(weights: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
 
 
 def check_sampling(subject: Subject) -> Iterator[Finding]:

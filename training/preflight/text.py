@@ -11,6 +11,7 @@ from training.preflight.calibration import Calibration
 from training.preflight.expectation import Expectation
 from training.preflight.memory import MemoryEstimate, Part
 from training.preflight.subject import Finding
+from training.text import count, rough_duration, span
 
 _WIDTH = 110
 _INDENT = " " * 11
@@ -67,16 +68,16 @@ def calibration_lines(config: RunConfig, found: Preflight, measured: Calibration
     """Estimate and measurement side by side, then what sampled groups forecast."""
     most = config.completions_per_step * config.max_completion_length // config.num_iterations
     estimate = "unknown" if found.memory is None else f"{found.memory.peak_gib:.2f} GiB"
-    split = f"{seconds(measured.generation_s)} generating, {seconds(measured.learning_s)} learning"
+    split = f"{rough_duration(measured.generation_s)} generating, {rough_duration(measured.learning_s)} learning"
     sampled = measured.forecast
     share, (low, high) = sampled.flat / sampled.groups, sampled.flat_interval
     yield f"{'Measured on ' + measured.device:<31} {'estimate':>15} {'measured':>10}"
     yield f"  {'Peak memory':<29} {estimate:>15} {measured.peak_gib:>6.2f} GiB"
     yield f"  {'Tokens a step':<29} {f'at most {most:,}':>15} {measured.tokens_a_step:>10,.0f}"
-    yield f"  {'Time a step':<29} {'':>15} {seconds(measured.step_time_s):>10}  {split}"
+    yield f"  {'Time a step':<29} {'':>15} {rough_duration(measured.step_time_s):>10}  {split}"
     yield f"Forecast from {sampled.groups} groups of the model as it is"
     yield (
-        f"  {sampled.flat} of {sampled.groups} without variance, {share:.0%} (95% interval {low:.0%} to {high:.0%}): "
+        f"  {sampled.flat} of {sampled.groups} without variance, {share:.0%} (95% interval {span(low, high, '.0%')}): "
         f"{sampled.all_right} all right, {sampled.all_wrong} all wrong"
     )
     cut = f"{sampled.cut_share:.0%} cut off at {config.max_completion_length:,}"
@@ -96,24 +97,14 @@ def expectation_lines(expected: Expectation) -> Iterator[str]:
     if expected.step_time_s is None:
         yield "  Time: no earlier run like this to go by; `preflight --calibrate` measures two steps."
         return
-    steps = f"{expected.steps:,} steps of {seconds(expected.step_time_s)}"
+    steps = f"{expected.steps:,} steps of {rough_duration(expected.step_time_s)}"
+    evaluations = count(expected.evaluations, "evaluation")
     if expected.evaluation_s is None:
-        training = seconds(expected.steps * expected.step_time_s)
-        yield f"  Time: {steps}, {training}, and {_evaluations(expected)} of unknown length"
+        training = rough_duration(expected.steps * expected.step_time_s)
+        yield f"  Time: {steps}, {training}, and {evaluations} of unknown length"
     elif expected.evaluations:
-        each = seconds(expected.evaluation_s / expected.evaluations)
-        yield f"  Time: {seconds(expected.total_s or 0)}: {steps} and {_evaluations(expected)} of {each}"
+        each = rough_duration(expected.evaluation_s / expected.evaluations)
+        yield f"  Time: {rough_duration(expected.total_s or 0)}: {steps} and {evaluations} of {each}"
     else:
-        yield f"  Time: {seconds(expected.total_s or 0)}: {steps}"
+        yield f"  Time: {rough_duration(expected.total_s or 0)}: {steps}"
     yield f"  Going by {', '.join(expected.basis)}."
-
-
-def _evaluations(expected: Expectation) -> str:
-    return f"{expected.evaluations} evaluation{'' if expected.evaluations == 1 else 's'}"
-
-
-def seconds(value_s: float) -> str:
-    """A length of time: `1.3 s`, `12 min`, `3.5 h`."""
-    if value_s < 120:
-        return f"{value_s:.1f} s" if value_s < 10 else f"{value_s:.0f} s"
-    return f"{value_s / 60:.0f} min" if value_s < 7200 else f"{value_s / 3600:.1f} h"

@@ -25,7 +25,7 @@ from training.home import Home
 from training.names import is_component
 from training.store import Job, Store, schema
 from training.store.database import shown_url
-from training.text import size_text
+from training.text import count, size_text
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ def belongings_of(store: Store, home: Home, job_id: str) -> Belongings:
     store.job(job_id)
     with store.reading() as connection:
 
-        def count(table: sa.Table) -> int:
+        def rows(table: sa.Table) -> int:
             return connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.job_id == job_id)) or 0
 
         steps = sa.select(sa.func.max(schema.scalars.c.step)).where(schema.scalars.c.job_id == job_id)
         return Belongings(
             steps=connection.scalar(steps) or 0,
-            completions=count(schema.rollouts),
-            evaluations=count(schema.evaluations),
-            checkpoints=count(schema.checkpoints),
+            completions=rows(schema.rollouts),
+            evaluations=rows(schema.evaluations),
+            checkpoints=rows(schema.checkpoints),
             size_bytes=_size_bytes(_folder(home, job_id)),
         )
 
@@ -65,7 +65,7 @@ def belongings_of(store: Store, home: Home, job_id: str) -> Belongings:
 def belongings_line(found: Belongings) -> str:
     """As people read it: `150 steps, 4,800 completions, 2 evaluations, 2 checkpoints; a folder of 26.1 MB`."""
     counts = {name: getattr(found, f"{name}s") for name in ("step", "completion", "evaluation", "checkpoint")}
-    words = ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for name, number in counts.items())
+    words = ", ".join(count(number, name) for name, number in counts.items())
     return f"{words}; a folder of {size_text(found.size_bytes)}"
 
 

@@ -39,6 +39,11 @@ class Evaluation:
     verifier: Verifier = field(default_factory=Verifier)
     """By which an answer is right: that of the run, or hard correctness where only a model was measured."""
 
+    @property
+    def problems(self) -> int:
+        """How many it asked, each once or several times."""
+        return len({item.problem_id for item in self.items})
+
 
 @dataclass(frozen=True)
 class Heading:

@@ -10,10 +10,11 @@ from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import Problem
 from training.rewards import title_of, verifier_named
 from training.store.evaluations import Evaluation
+from training.text import count
 
 _TABLE_HEIGHT = 318
 _CARDS_AT_MOST = 4

@@ -16,11 +16,12 @@ from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
 from dashboard.state import Field, Keys, State
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
 from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_group
 from training.evaluation.evaluate import evaluation_table
 from training.models.checkpoints import recorded_checkpoints
 from training.store.evaluations import Evaluation, evaluation_headings
+from training.text import count, percent
 
 _SHARED: tuple["Field[Any]", ...] = (
     State.run,
@@ -167,7 +168,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
 
 
 def _problems_note(evaluations: Mapping[str, Evaluation]) -> str:
-    sizes = {title: len({item.problem_id for item in evaluation.items}) for title, evaluation in evaluations.items()}
+    sizes = {title: evaluation.problems for title, evaluation in evaluations.items()}
     first = next(iter(evaluations.values()))
     if len(set(sizes.values())) == 1:
         problems = count(next(iter(sizes.values())), f"{first.split} problem")
@@ -207,7 +208,7 @@ def _render_pair(state: State, shown: Sequence[Measured], titles: Mapping[str, s
 
 def _render_readings(before: Evaluation, after: Evaluation) -> None:
     """The paired test in words; with several completions a problem there is no pair to test."""
-    if any(len({item.problem_id for item in found.items}) < len(found.items) for found in (before, after)):
+    if any(found.problems < len(found.items) for found in (before, after)):
         st.caption(
             "The paired test needs one completion a problem in both evaluations; with several, a problem counts as gained "
             "when a larger share of its completions is right."

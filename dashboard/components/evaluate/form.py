@@ -16,7 +16,7 @@ from dashboard.components.shared.status import render_status
 from dashboard.evaluation_catalogue import model_title
 from dashboard.sources import readable_source
 from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.allowed import allowed_model
 from training.data.problems import ProblemSet
 from training.errors import AtlasError
@@ -25,6 +25,7 @@ from training.models.checkpoints import recorded_checkpoints
 from training.prompts import SYSTEM_PROMPT
 from training.store import Job
 from training.store.evaluations import evaluation_headings
+from training.text import count
 
 _POLL_S = 1.0
 _SHOWN = 20

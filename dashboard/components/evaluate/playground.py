@@ -16,7 +16,7 @@ from dashboard.components.shared.errors import boundary, fragment, render_error,
 from dashboard.components.shared.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
 from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
-from dashboard.text import count, duration, plain, shorten
+from dashboard.text import plain
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
@@ -24,6 +24,7 @@ from training.jobs.playground import MOST_SAMPLES, Exchange, Question
 from training.machines import visible_gpus
 from training.models.checkpoints import recorded_checkpoints
 from training.rewards import REWARDS, score_completion
+from training.text import count, duration, shorten
 
 _POLL_S = 0.5
 

@@ -8,10 +8,11 @@ import streamlit as st
 from dashboard import data, theme
 from dashboard.components.shared.errors import fragment, shielded
 from dashboard.state import TEXT_CHARACTERS, Keys, State
-from dashboard.text import plain, significant
+from dashboard.text import plain
 from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
 from training.rewards.adversarial import CASES
+from training.text import significant
 
 _CASES = {case.name: case for case in CASES if len(case.completion) <= State.bench_completion.longest}
 _REFERENCE = "a reference solution"

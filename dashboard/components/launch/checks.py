@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import theme
-from dashboard.text import count, duration, percent, plain, significant
+from dashboard.text import plain
 from training.config import RunConfig
 from training.machines import Machine
 from training.preflight.expectation import Expectation
 from training.preflight.memory import MemoryEstimate
 from training.preflight.subject import Finding
+from training.text import count, duration, percent, significant
 
 _COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
 

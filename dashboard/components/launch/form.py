@@ -17,8 +17,9 @@ from dashboard.components.launch.rewards import render_rewards
 from dashboard.components.launch.subset import render_subset, subset_settings
 from dashboard.launch_changes import CHOSEN_ELSEWHERE, Base, group_of
 from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.config import SETTINGS
+from training.text import agree, count
 
 _OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
 _FIELDS_IN_A_ROW = 3
@@ -52,7 +53,7 @@ def _render_head(base: Base, state: State) -> None:
             st.caption(f"All as in {plain(base.name)}. What you change is marked.", width="stretch")
             return
         st.caption(
-            f":{MARK}[●] {count(differing, 'setting')} {'differs' if differing == 1 else 'differ'} from {plain(base.name)}.",
+            f":{MARK}[●] {count(differing, 'setting')} {agree(differing, 'differs', 'differ')} from {plain(base.name)}.",
             width="stretch",
         )
         st.button(

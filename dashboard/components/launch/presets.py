@@ -11,11 +11,12 @@ from dashboard.addresses import LAUNCH
 from dashboard.components.shared.errors import unexpected
 from dashboard.launch_changes import Base
 from dashboard.state import State
-from dashboard.text import count, plain, shorten
+from dashboard.text import plain
 from training.config import stored_config
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
+from training.text import count, shorten
 
 _CARDS_IN_A_ROW = 4
 _MODEL_CHARACTERS = 60

@@ -5,9 +5,10 @@ import streamlit as st
 from dashboard.components.launch.mark import marked, set_value
 from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
-from dashboard.text import plain, significant
+from dashboard.text import plain
 from training.config import SETTINGS
 from training.rewards import REWARDS, Reward, title_of
+from training.text import significant
 
 _WIDTHS = (5, 2, 1.2, 1.4)
 VERIFIER = "verifier"

@@ -10,10 +10,11 @@ from dashboard.components.shared.chart import render_chart
 from dashboard.launch_changes import WHOLE, Base
 from dashboard.sources import readable_source
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import ProblemSet
 from training.errors import AtlasError, SourceError
 from training.store.curation import Subset, list_subsets, subset_ids
+from training.text import count
 
 
 def subset_settings(base: Base, state: State) -> Mapping[str, str]:

@@ -9,10 +9,11 @@ from dashboard.components.launch.presets import begin_with
 from dashboard.components.shared.errors import render_error
 from dashboard.launch_changes import Base, Changes, written
 from dashboard.state import Keys, State
-from dashboard.text import plain, shorten
+from dashboard.text import plain
 from training.config import RunConfig
 from training.errors import AtlasError
 from training.presets import preset_text
+from training.text import shorten
 
 _PURPOSE_CHARACTERS = 200
 

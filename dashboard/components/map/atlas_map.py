@@ -9,7 +9,7 @@ from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
 from dashboard.filters import combine
 from dashboard.state import Keys, State
-from dashboard.text import count
+from training.text import count
 
 
 def render_atlas_map(shown: Exploration, state: State) -> None:

@@ -18,6 +18,7 @@ from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
 from training.store.job_search import jobs_with
+from training.text import span
 
 _RUNS_LOOKED_AT = 3
 """The newest runs on a source, whose pass rates are held against the steps."""
@@ -54,7 +55,7 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
                 "cluster": map_data.cluster_titles(atlas)[share.number],
                 "problems": share.size,
                 "test": share.test_share,
-                "chance": f"{share.chance[0]:.0%} to {share.chance[1]:.0%}",
+                "chance": span(*share.chance, ".0%"),
             }
             for share in mixing.outlying
         ]

@@ -17,9 +17,10 @@ from dashboard.components.shared.errors import boundary, shielded
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import Split
 from training.store.curation import judged_pairs
+from training.text import count
 
 _RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}
 """What the pairs are ranked and cut by: a field of `LeakagePair` -> its name."""

@@ -12,8 +12,8 @@ from dashboard import data, map_data, theme
 from dashboard.addresses import EXPLORE
 from dashboard.components.shared.going import Page, go_to
 from dashboard.state import State
-from dashboard.text import shorten
 from training.errors import SourceError
+from training.text import shorten
 
 _WIDTH, _HEIGHT = 150, 92
 _MARGIN = 6

@@ -11,9 +11,10 @@ from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page
 from dashboard.components.shared.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
-from dashboard.text import count, percent, plain, shorten, significant
+from dashboard.text import plain
 from training.data.problems import Problem, parse_equation
 from training.store.ledger import ProblemHistory, problem_history
+from training.text import count, percent, shorten, significant
 
 _NEAREST = 6
 _LONGEST = 20_000

@@ -15,7 +15,8 @@ from dashboard.components.shared.table import render_table
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import count_category, toggled
 from dashboard.state import Keys, State
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
+from training.text import count, percent
 
 TABLE_LIMIT = 10_000
 """Rows of the table; the page has to carry them all to the browser."""

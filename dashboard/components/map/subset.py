@@ -15,10 +15,11 @@ from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import Problem, ProblemSet
 from training.errors import AtlasError
 from training.store.curation import Subset, list_subsets, subset_ids
+from training.text import count
 
 _MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}
 _UNNAMED = "selection"

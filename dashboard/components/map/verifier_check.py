@@ -12,7 +12,7 @@ from dashboard.components.map.findings import Heading, render_finding, show_on_m
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
-from dashboard.text import count
+from training.text import count
 
 _SHOWN = 1000
 """Rows of the table."""

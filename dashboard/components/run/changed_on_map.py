@@ -11,11 +11,12 @@ from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_figures import CHANGES
 from dashboard.state import Keys, State
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
 from dashboard.training_map_figure import CHANGE, by_change
 from training.config import RunConfig
 from training.rewards import title_of
 from training.store import Job
+from training.text import count, percent
 
 _TABLE_HEIGHT = 420
 

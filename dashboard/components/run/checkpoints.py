@@ -23,7 +23,7 @@ from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation
 from training.store.job_search import jobs_with
-from training.text import size_text
+from training.text import count, size_text, with_interval
 
 _LARGEST_DOWNLOAD = 500 * 2**20
 """Bytes: a download passes through the memory of the dashboard."""
@@ -84,12 +84,11 @@ def evaluation_line(evaluation: Evaluation) -> str:
     """`100 test problems: hard correctness 0.61 (0.51 to 0.70), soft correctness 0.66 (0.56 to 0.75)`."""
     table = evaluation_table(evaluation)
     figures = [
-        f"{table[key].title.lower()} {table[key].value:.2f} ({table[key].low:.2f} to {table[key].high:.2f})"
+        f"{table[key].title.lower()} {with_interval(table[key].value, table[key].low, table[key].high, '.2f')}"
         for key in ("hard", "soft")
         if key in table
     ]
-    problems = len({item.problem_id for item in evaluation.items})
-    return f"{problems:,} {evaluation.split} problems: {', '.join(figures)}"
+    return f"{count(evaluation.problems, f'{evaluation.split} problem')}: {', '.join(figures)}"
 
 
 def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: int | None) -> None:

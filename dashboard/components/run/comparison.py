@@ -23,13 +23,14 @@ from dashboard.components.shared.table import render_table
 from dashboard.curves import Curve, run_curves
 from dashboard.figures import spec
 from dashboard.state import Keys, State
-from dashboard.text import plain, significant
+from dashboard.text import plain
 from dashboard.thinning import POINTS
 from training.config import stored_config
 from training.errors import AtlasError
 from training.store import Job
 from training.store.job_search import newest_run_ids
 from training.store.sessions import elapsed_s, sessions_of
+from training.text import significant
 
 _POLL_S = 2.0
 _OFFERED = 1000

@@ -8,13 +8,13 @@ from dashboard import data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
 from dashboard.state import Keys, State
-from dashboard.text import count
 from training.config import RunConfig
 from training.data.problems import Problem
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
 from training.rewards import REWARDS, title_of
 from training.store import Job
+from training.text import count
 
 _BROWSE = {"groups": "By step", "search": "Search"}
 _VERDICTS = {"": "All", "right": "Right", "wrong": "Wrong", "cut off": "Cut off"}

@@ -15,12 +15,13 @@ from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
 from dashboard.state import Keys, State
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
 from training.data.problems import ProblemSet
 from training.store import Job
 from training.store.curation import matching_subset, subset_ids
+from training.text import count, percent
 
 _TABLE_HEIGHT = 260
 

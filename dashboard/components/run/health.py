@@ -4,10 +4,11 @@ import streamlit as st
 
 from dashboard import run_data
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.insight.health import MIN_STEPS, SIGNALS, Evidence
 from training.insight.rollout_pages import Examination
 from training.store import Job
+from training.text import count
 
 COMPLETIONS = "Completions"
 """The tab that shows the evidence."""

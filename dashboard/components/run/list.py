@@ -16,12 +16,13 @@ from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
 from dashboard.run_rows import Waiting, found_line, queue_of, run_table
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.store import Job, Status
 from training.store.job_search import FoundRuns, find_runs
 from training.store.overview import reward_sparklines
 from training.store.run_marks import all_marks, known_tags
 from training.store.sessions import sessions_of
+from training.text import count
 
 _PAGE = 100
 """Runs on a page of the list."""

@@ -10,10 +10,11 @@ from dashboard.access import acts
 from dashboard.actions import delete_job, set_marks
 from dashboard.components.shared.errors import boundary, shielded
 from dashboard.state import Keys, State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.runs.deletion import belongings_line, belongings_of
 from training.store import Job
 from training.store.run_marks import NOTE_CHARACTERS, TAGS_AT_MOST, known_tags, marks_of
+from training.text import count
 
 
 def render_marks(run: Job) -> None:

@@ -20,11 +20,12 @@ from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.style import PROBLEM_PANEL
 from dashboard.components.shared.table import render_table
 from dashboard.state import TEST_CHANGES, Keys, State
-from dashboard.text import count, percent, plain, significant
+from dashboard.text import plain
 from dashboard.training_map_figure import colouring_of
 from training.config import RunConfig
 from training.insight.health import Evidence
 from training.store import Job
+from training.text import count, percent, significant
 
 MAP = "Map"
 """The tab's title."""

@@ -12,11 +12,12 @@ from dashboard.actions import launch_job
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.sidebar import job_line
 from dashboard.state import State
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import ProblemSet
 from training.names import as_title
 from training.store import Job
 from training.store.job_search import newest_with
+from training.text import count
 
 _POLL_S = 1.0
 _MAP_PROBLEMS_PER_S = 60

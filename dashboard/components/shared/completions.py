@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import streamlit as st
 
 from dashboard import theme
-from dashboard.text import count, plain
+from dashboard.text import plain
 from training.data.problems import Problem
 from training.groups import Rollout
 from training.rewards import REWARDS, extract_answer
+from training.text import count
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
 _WORD = re.compile(r"\s+|</?(?:reasoning|answer)>|\w+(?:[.,]\w+)*|[^\w\s]")

@@ -4,9 +4,10 @@ import streamlit as st
 
 from dashboard import data, run_data
 from dashboard.state import State, Told
-from dashboard.text import plain, shorten
+from dashboard.text import plain
 from training.errors import StoreError
 from training.store import Job, JobKind
+from training.text import shorten
 
 _LOOKED_THROUGH = 20
 """The newest jobs, beside all that are active."""

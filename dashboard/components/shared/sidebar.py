@@ -16,11 +16,12 @@ from dashboard.components.shared.news import tell_news
 from dashboard.components.shared.sign_in import render_sign_in
 from dashboard.sources import readable_source
 from dashboard.state import TEXT_CHARACTERS, Keys, State
-from dashboard.text import count, duration, plain
+from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.data.problems import ProblemSet
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.store import Job
+from training.text import count, duration
 
 FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}

@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from typing import Annotated, NoReturn, TextIO
+
+import typer
 
 from training.backends import local
 from training.engines import Message
@@ -21,9 +23,9 @@ from training.errors import AtlasError, BackendError
 from training.home import Home
 from training.jobs.playground import IDLE_S, Question
 from training.models.checkpoints import model_on_this_disk
-from training.options import Parser
 from training.prompts import chat_messages
 from training.store import LOCAL, Store
+from training.terminal import new_program, run_program
 
 _POLL_S = 1.0
 _NICENESS = 5
@@ -32,12 +34,16 @@ _NICENESS = 5
 Completions = Callable[[Sequence[list[Message]], int, float], list[tuple[str, int]]]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Load the model, answer until there is no one to ask, and return the exit status."""
-    parser = Parser(prog="python -m training.jobs.playground", description="Answer questions from standard input.")
-    parser.add_argument("--model", required=True, help='a Hub name, a folder, or "demo"')
-    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="SECONDS", help="end after this long without a question")
-    options = parser.parse_args(arguments)
+    return run_program(new_program({"playground": answer_questions}), "python -m training.jobs.playground", arguments)
+
+
+def answer_questions(
+    model: Annotated[str, typer.Option(help='a Hub name, a folder, or "demo"')],
+    idle: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="end after this long without a question")] = IDLE_S,
+) -> int:
+    """Answer questions from standard input."""
     os.nice(_NICENESS)
     replies = _own_stdout()
     lines = _lines(sys.stdin)
@@ -47,9 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         from training.engines import hugging_face
 
         with _gpu_if_there_is_one(home, store) as is_wanted:
-            model, tokenizer = hugging_face.load_model(model_on_this_disk(options.model, home))
-            _say(replies, {"ready": options.model})
-            serve(lines, replies, lambda *prompt: hugging_face.complete(model, tokenizer, *prompt), options.idle, is_wanted)
+            loaded, tokenizer = hugging_face.load_model(model_on_this_disk(model, home))
+            _say(replies, {"ready": model})
+            serve(lines, replies, lambda *prompt: hugging_face.complete(loaded, tokenizer, *prompt), idle, is_wanted)
     except AtlasError as error:
         _say(replies, {"problem": error.problem, "remedy": error.remedy})
         return 2

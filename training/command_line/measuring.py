@@ -1,23 +1,21 @@
-"""What the commands of `python -m training` do with models: measure one, score completions, merge, push and export checkpoints.
+"""Models and single completions measured: `evaluate`, `score`."""
 
-Each takes its parsed options and returns the exit status.
-"""
-
-import argparse
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from training.command_line.commands import open_here
+import typer
+
 from training.command_line.outputs import evaluation_facts, evaluation_lines
+from training.command_line.parameters import AsJson
+from training.command_line.stores import open_here
 from training.data.problems import load_problems
 from training.data.rows import BadRow, parse_json, read_lines
 from training.errors import SourceError, StoreError, shown
 from training.home import Home
-from training.jobs import output as after_run
 from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
 from training.jobs.running import run_job
 from training.paths import reason
@@ -28,12 +26,30 @@ from training.runs.launch import queue_job
 from training.store.evaluations import complete_evaluations
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Measure a model here and now: 1 if it was stopped."""
+def evaluate(
+    model: Annotated[str, typer.Option(help='a Hub name, a folder (a checkpoint, say), or "demo"')] = "demo",
+    source: Annotated[str, typer.Option(help="demo, hub, auto, or a folder or file")] = "auto",
+    split: Annotated[Literal["train", "test"], typer.Option()] = "test",
+    fraction: Annotated[float, typer.Option(min=0, max=1, help="the first share of the split, above 0")] = 1.0,
+    temperature: Annotated[float, typer.Option(min=0, max=10, help="0 takes the likeliest token")] = 0.0,
+    samples: Annotated[int, typer.Option(min=1, metavar="K", help="completions a problem, for pass@k")] = 1,
+    max_completion_length: Annotated[int, typer.Option(min=1, metavar="TOKENS")] = 200,
+    vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM, on a GPU")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Measure a model: the article's table on one split, kept in the store; a killed one goes on."""
     home, store = open_here()
-    problem_set = load_problems(options.source, home)
-    settings = ("split", "fraction", "temperature", "samples", "max_completion_length", "vllm")
-    spec = evaluation_spec(options.model, problem_set, **{name: getattr(options, name) for name in settings})
+    problem_set = load_problems(source, home)
+    spec = evaluation_spec(
+        model,
+        problem_set,
+        split=split,
+        fraction=fraction,
+        temperature=temperature,
+        samples=samples,
+        max_completion_length=max_completion_length,
+        vllm=vllm,
+    )
     problems = evaluated_problems(spec, problem_set)
     job, waits = queue_job(store, home, EVALUATE, spec, total=len(problems))
     if not waits:
@@ -48,7 +64,7 @@ def evaluate(options: argparse.Namespace) -> int:
     ended = store.job(job.id)
     took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
-    if options.json:
+    if as_json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
         print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
     else:
@@ -59,49 +75,22 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def merge_run(options: argparse.Namespace) -> int:
-    """Save a run's checkpoint as a whole model."""
-    return _make(options, "merge", out=str(options.out or ""))
-
-
-def export_run(options: argparse.Namespace) -> int:
-    """Save a run's checkpoint as a GGUF file."""
-    return _make(options, "export", out=str(options.out or ""), quantization=options.quantization)
-
-
-def push_run(options: argparse.Namespace) -> int:
-    """Push a run's checkpoint to the Hub once that is confirmed: 1 if it is not."""
-    return _make(options, "push", repository=options.repository, public=options.public)
-
-
-def _make(options: argparse.Namespace, action: after_run.Action, **settings: Any) -> int:
-    home, store = open_here()
-    spec = after_run.output_spec(store, home, options.run, action, options.checkpoint, **settings)
-    if action == "push" and not options.yes and not _confirmed(spec):
-        print("Nothing was pushed.")
-        return 1
-    job, waits = queue_job(store, home, after_run.OUTPUT, spec, name=action)
-    if not waits:
-        raise StoreError(f"{job.id} is making exactly this.", "Wait for it.")
-    print(run_job(store, home, job.id).reason)
-    return 0
-
-
-def _confirmed(spec: after_run.OutputSpec) -> bool:
-    seen = "everybody can see" if spec.public else "is private unless it is there already"
-    print(f"Step {spec.step:,} of {spec.run}, merged, goes to {spec.repository} on the Hugging Face Hub, which {seen}.")
-    if not sys.stdin.isatty():
-        print("Confirm with --yes.")
-        return False
-    return input("Push? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def score(options: argparse.Namespace) -> int:
-    """Score completions: 1 if a shipped one scores unexpectedly."""
-    if options.adversarial:
+def score(
+    jsonl: Annotated[
+        str | None, typer.Option(metavar="FILE", help='lines of {"completion", "answer"}; - is standard input')
+    ] = None,
+    adversarial: Annotated[
+        bool,
+        typer.Option("--adversarial", help="the shipped misleading completions; status 1 if one scores unexpectedly"),
+    ] = False,
+) -> int:
+    """Score completions by every reward function, unweighted."""
+    if adversarial == (jsonl is not None):
+        raise typer.BadParameter("give one of the two", param_hint="--jsonl, --adversarial")
+    if jsonl is None:
         return 0 if print_bench(check_cases()) else 1
     register_own_rewards(Home.from_environment().rewards)
-    for completion, answer in _completions(options.jsonl):
+    for completion, answer in _completions(jsonl):
         print(json.dumps({"rewards": score_completion(completion, answer)}))
     return 0
 

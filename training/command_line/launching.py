@@ -1,0 +1,112 @@
+"""Starting a run, and what can be known before: `launch`, `preflight`, `presets`, `backends`."""
+
+import json
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.backends.registry import backend_names, backend_state
+from training.command_line.outputs import backend_line
+from training.command_line.parameters import AsJson, Assignments, Backend, Preset
+from training.command_line.stores import open_here, wait_for
+from training.errors import ConfigError, shown
+from training.home import Home
+from training.names import is_name
+from training.preflight import Preflight
+from training.preflight.calibration import with_calibration
+from training.preflight.text import preflight_facts, preflight_lines
+from training.presets import load_preset, preset_description, preset_paths, preset_text
+from training.runs import launch
+from training.store import LOCAL
+
+
+def launch_run(
+    preset: Preset = "demo",
+    assignments: Assignments = None,
+    backend: Backend = LOCAL,
+    as_json: AsJson = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what `preflight` finds and start nothing")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="return when the run has ended; status 1 unless it finished")] = False,
+) -> int:
+    """Start a GRPO run as a detached process and print its run_id."""
+    if dry_run:
+        return check_run(preset, assignments, backend, as_json)
+    home, store = open_here()
+    run_id = launch.launch_run(store, home, load_preset(preset, assignments or (), home.presets), backend, _tell)
+    print(json.dumps({"run_id": run_id}) if as_json else f"run_id: {run_id}", flush=True)
+    return wait_for(store, home, run_id) if wait else 0
+
+
+def check_run(
+    preset: Preset = "demo",
+    assignments: Assignments = None,
+    backend: Backend = LOCAL,
+    as_json: AsJson = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="take two real steps and sample groups, for measurements instead of estimates"),
+    ] = False,
+) -> int:
+    """What can be known of a run before it starts; status 1 if it would fail or teach nothing."""
+    home, store = open_here()
+    config, problem_set = launch.prepare_run(store, home, load_preset(preset, assignments or (), home.presets))
+    found = launch.check_run(store, home, config, problem_set, backend)
+    measured = None
+    if calibrate and backend != LOCAL:
+        raise ConfigError(f"Calibrating measures this machine, not {backend}.", "Leave out --calibrate or --backend.")
+    if calibrate and not found.errors:
+        measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))
+        found = with_calibration(config, found, measured)
+    if as_json:
+        print(json.dumps(preflight_facts(config, found, measured), indent=2))
+    else:
+        print(*preflight_lines(config, problem_set.name, found, measured), sep="\n")
+    return 1 if found.errors else 0
+
+
+def _tell(found: Preflight) -> None:
+    """Errors that are not certain, and warnings; notes are for `preflight`."""
+    for finding in found.findings:
+        if finding.severity != "note" and not finding.certain:
+            print(f"{finding.severity}: {finding.text} {finding.remedy}", file=sys.stderr)
+
+
+def show_presets(preset: Annotated[str | None, typer.Argument(help="a preset, or a TOML file")] = None) -> int:
+    """The presets; with a name all its settings, explained, as a file to change."""
+    own = Home.from_environment().presets
+    paths = preset_paths(own)
+    if preset is not None:
+        config = load_preset(preset, own=own)
+        print(preset_text(config, preset_description(paths.get(preset) or Path(preset))), end="")
+        return 0
+    for name, path in paths.items():
+        print(f"{name if is_name(name) else shown(name)}\n{textwrap.indent(textwrap.fill(_described(path), 96), '    ')}")
+    return 0
+
+
+def _described(path: Path) -> str:
+    """What a preset says of itself, or why it cannot be used."""
+    try:
+        load_preset(str(path))
+    except ConfigError as error:
+        return f"cannot be used. {error.problem}"
+    return preset_description(path)
+
+
+def show_backends(as_json: AsJson = False) -> int:
+    """Where runs may go: each one's state, free GPUs and queue."""
+    home, store = open_here(rewards=False)
+    names = backend_names(home)
+    with ThreadPoolExecutor(len(names)) as pool:
+        states = dict(zip(names, pool.map(lambda name: backend_state(name, home, store), names), strict=True))
+    if as_json:
+        print(json.dumps([{"backend": name} | asdict(state) for name, state in states.items()], indent=2))
+        return 0
+    for name, state in states.items():
+        print(f"{name:<16} {state.kind:<11} {backend_line(state)}")
+    return 0

@@ -1,0 +1,20 @@
+"""What several commands take: each argument and option once, with its help and its range."""
+
+from typing import Annotated
+
+import typer
+
+from training.config import RunConfig
+from training.presets import preset_paths
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
+AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]
+
+Preset = Annotated[str, typer.Option(help=f"{', '.join(preset_paths())}, or a TOML file")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(RunConfig.model_fields)}"),
+]
+Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
+
+Checkpoint = Annotated[int | None, typer.Option(min=1, metavar="STEP", help="the checkpoint's step, the latest if not given")]
