@@ -30,8 +30,8 @@ _NOT_FROM_HERE = """This dashboard takes requests from its own machine only, by 
 Open http://localhost with its port. To reach it by another name or through a proxy, start it with a sign-in: see "Who may do
 what" in its README.
 """
-_OTHER_SITE = "Another site's page asks; this dashboard answers its own pages.\n"
-_NO_UPLOADS = "No page of this dashboard takes files.\n"
+_OTHER_SITE = "The request comes from a page of another site; this dashboard answers only its own.\n"
+_NO_UPLOADS = "This dashboard accepts no uploads.\n"
 _FULL = "Too many pages of this dashboard are open; close some, or try again in a moment.\n"
 _FORBIDDEN, _UNAVAILABLE = 403, 503
 _POLICY_VIOLATION, _TRY_AGAIN_LATER = 1008, 1013

@@ -384,7 +384,7 @@ def test_where_a_preset_can_run() -> None:
 
 def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
     unknown = expect(DEMO.config, 100, store)
-    assert time_line(unknown) == "Time unknown: no earlier run like this to go by."
+    assert time_line(unknown) == "Time: unknown, as no similar run has been made here yet."
     known = replace(unknown, step_time_s=2.0, evaluations=2, evaluation_s=100.0)
     assert time_line(known) == "About 3 min 40 s: 60 steps of 2 s and 2 evaluations."
     assert "of unknown length" in time_line(replace(known, evaluation_s=None))
@@ -429,7 +429,7 @@ def test_a_backend_elsewhere_is_asked_behind_the_page(home: Home, monkeypatch: p
     monkeypatch.setattr("training.backends.ray._connect", connect)
     test = open_launch(backend="a100")
     assert not test.exception
-    assert "It is being asked how it is" in words(test)
+    assert "Asking for its state" in words(test)
     assert not button(test, LAUNCH).disabled
     answer.set()
     while "Nobody answers at head" not in words(test):

@@ -85,7 +85,8 @@ def save_preset(config: RunConfig, name: str, folder: Path, description: str = "
         replace_file(path, lambda stream: stream.write(preset_text(config, line).encode()))
     except OSError as error:
         raise ConfigError(
-            f"The preset {name} cannot be saved in {folder} ({error.strerror or error}).", "Free some space or mend its rights."
+            f"The preset {name} cannot be saved in {folder} ({error.strerror or error}).",
+            "Free some space, or correct the permissions.",
         ) from error
     return path
 

@@ -15,7 +15,7 @@ atlas = render_map_source(state)
 if atlas is not None:
     report = atlas.report
     if report is None:
-        st.write("The findings are there when the map is finished.")
+        st.write("Findings appear when the map is finished.")
     else:
         if report.mixing is not None:
             render_mixing(atlas, report.mixing, state)

@@ -120,5 +120,5 @@ def _completion_row(line: bytes | BadRow, place: str) -> tuple[str, str]:
         if missing := [key for key in ("completion", "answer") if not isinstance(row.get(key), str)]:
             raise BadRow(f"{missing[0]!r} is missing or not text")
     except BadRow as bad:
-        raise SourceError(f'{place} is not {{"completion", "answer"}} ({bad}).', "Mend the line.") from bad
+        raise SourceError(f'{place} is not {{"completion", "answer"}} ({bad}).', "Correct the line.") from bad
     return row["completion"], row["answer"]

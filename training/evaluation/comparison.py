@@ -23,7 +23,7 @@ CORRECTNESS = ("hard", "soft")
 """The rows of the article's table that say whether an answer is right."""
 
 SIGNIFICANCE = 0.05
-"""A paired difference with a p-value below it is called hardly chance."""
+"""A paired difference with a p-value below it is called unlikely to be chance."""
 
 Sample = tuple[str, bool]
 """(extracted answer, whether it is right)."""
@@ -75,7 +75,7 @@ class Comparison:
             return f"{self.title} is {before:.3f} in both evaluations on {compared}, none gained or lost{left_out}."
         change = f"stayed at {before:.3f}" if gained == lost else _change(before, after)
         p_value = self.p_value
-        verdict = "hardly chance" if p_value < SIGNIFICANCE else "possibly chance"
+        verdict = "unlikely to be chance" if p_value < SIGNIFICANCE else "possibly chance"
         probability = "below 0.001" if p_value < 0.001 else f"{p_value:.2g}"
         return (
             f"{self.title} {change} on {compared}, {gained:,} gained and {lost:,} lost: {verdict}; if a gain and a loss were "

@@ -145,7 +145,7 @@ class Health:
 
 
 def examine(store: Store, job_id: str) -> Health:
-    """Check a run, be it going or over.
+    """Check a run, active or ended.
 
     Raises:
         StoreError: there is no such run.

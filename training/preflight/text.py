@@ -40,7 +40,7 @@ def preflight_lines(
     for finding in found.findings:
         yield from finding_lines(finding)
     if not found.findings:
-        yield "Nothing speaks against it."
+        yield "No problems found."
     if found.memory is not None:
         yield from memory_lines(found.memory)
     if measured is not None:

@@ -181,7 +181,7 @@ class Reward:
         """
         return [self._value(completion, gold) for completion, gold in zip(completions, golds, strict=True)]
 
-    def error(self, what: str, completion: str, remedy: str = "Mend the function, or set its weight to 0.") -> RewardError:
+    def error(self, what: str, completion: str, remedy: str = "Fix the function, or set its weight to 0.") -> RewardError:
         """The error of a function that did something with a completion: `raised ValueError: ...`."""
         return RewardError(f"The reward function {self.name} {what} on the completion {completion[:200]!r}.", remedy)
 

@@ -185,7 +185,10 @@ class RewardProcess:
                 reply = connection.receive(reward.timeout_s)
                 self._connection = connection  # what it will answer next is in step with what it will be asked
             except TimeoutError as error:
-                what, remedy = f"took longer than {reward.timeout_s:g} s", "Mend it, or give its Reward a larger timeout_s."
+                what, remedy = (
+                    f"took longer than {reward.timeout_s:g} s",
+                    "Make it faster, or give its Reward a larger timeout_s.",
+                )
                 row = connection.at_work[0]
                 self._too_long[asked[row]] = time.monotonic(), reward.error(what, completions[row], remedy)
                 raise self._too_long[asked[row]][1] from error

@@ -25,7 +25,7 @@ from pathlib import Path
 from training.errors import RewardError, shown, shown_error
 from training.rewards import BUILT_IN, Reward, is_finite
 
-REMEDY = "Mend the file that GRPO_ATLAS_REWARDS names; the README shows one."
+REMEDY = "Fix the file that GRPO_ATLAS_REWARDS names; the README shows one."
 
 PLACE_BYTES = 8
 

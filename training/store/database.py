@@ -186,7 +186,7 @@ class Database:
     def _away(self, error: BaseException) -> StoreAwayError:
         return StoreAwayError(
             f"The run store {self.where} cannot be reached ({root_cause(error)}).",
-            "Start its database or mend the network; what waits for it goes on by itself.",
+            "Start its database or restore the network; what waits for it goes on by itself.",
         )
 
 

@@ -222,7 +222,7 @@ def _render_where(source: str, pair: Mapping[str, Evaluation]) -> None:
     """Correctness by the number of steps, and by the clusters of the source's map where it is built."""
     problems = data.problems_by_id(source)
     if not problems:
-        st.caption(plain(f"The problems of {source} cannot be read any more, so nothing is said by steps or cluster."))
+        st.caption(plain(f"The problems of {source} cannot be read any more, so there is no breakdown by steps or cluster."))
         return
     st.subheader("Where", anchor=False)
     left, right = st.columns(2, gap="medium")

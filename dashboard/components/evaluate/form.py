@@ -36,7 +36,7 @@ def render_measuring(state: State) -> Sequence["Field[Any]"]:
     form, jobs = st.columns([2, 3], gap="large")
     with form:
         st.subheader("Measure a model", anchor=False)
-        st.caption("Runs in the background, in turn with training; its figures then stand in Compare beside the runs' own.")
+        st.caption("Runs in the background, queued with training; its figures then appear in Compare beside the runs' own.")
         with boundary():
             _render_form(state)
     with jobs:
@@ -133,7 +133,7 @@ def _render_jobs(was_active: bool) -> None:
         with st.container(border=True, gap="xsmall"):
             _render_job(job, model_title(str(job.spec.get("model", "")), checkpoints))
     if more := total - len(jobs):
-        st.caption(f"and {more:,} older; those that are complete stand in Compare.")
+        st.caption(f"and {more:,} older; the complete ones are in Compare.")
 
 
 def _render_job(job: Job, title: str) -> None:

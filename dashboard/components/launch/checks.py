@@ -42,7 +42,7 @@ def summary(config: RunConfig) -> str:
 def render_findings(findings: Sequence[Finding]) -> None:
     """Each with its remedy, errors first."""
     if not findings:
-        st.markdown(":green[:material/check:] Nothing speaks against it.")
+        st.markdown(":green[:material/check:] No problems found.")
     for finding in findings:
         badge = f":{_COLOURS[finding.severity]}-badge[{finding.severity}]"
         st.markdown(f"{badge} :small[{plain(finding.text)}]  \n:small[:gray[{plain(finding.remedy)}]]")
@@ -60,7 +60,7 @@ def render_expectation(expected: Expectation) -> None:
 def time_line(expected: Expectation) -> str:
     """How long the run takes, as far as earlier runs tell."""
     if expected.step_time_s is None:
-        return "Time unknown: no earlier run like this to go by."
+        return "Time: unknown, as no similar run has been made here yet."
     steps = f"{count(expected.steps, 'step')} of {significant(expected.step_time_s)} s"
     evaluations = count(expected.evaluations, "evaluation")
     if expected.total_s is None:

@@ -135,7 +135,7 @@ def _render_backend_states(chosen: str, titles: Mapping[str, str], was_away: boo
 def backend_text(found: BackendState | None) -> str:
     """How a backend is, as Markdown: a badge, and what that means for a run launched now."""
     if found is None:
-        return ":gray-badge[:material/hourglass_empty: asking] It is being asked how it is."
+        return ":gray-badge[:material/hourglass_empty: asking] Asking for its state."
     colour, icon = {
         "free": ("green", ":material/check_circle:"),
         "busy": ("orange", ":material/hourglass_top:"),

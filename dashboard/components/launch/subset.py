@@ -88,12 +88,12 @@ def _render_choice(base: Base, subsets: Mapping[str, Subset], chosen: str) -> No
 def _render_size(problems: ProblemSet, subset: Subset | None, state: State) -> None:
     train = problems.of_split("train")
     if subset is None:
-        st.caption(plain(f"{problems.name}: {count(len(train), 'train problem')}; test is left whole."))
+        st.caption(plain(f"{problems.name}: {count(len(train), 'train problem')}; the test split stays complete."))
         _render_shown_source(problems, state)
         return
     trainable = len({problem.id for problem in train}.intersection(subset_ids(data.store(), subset)))
     share = f"{trainable:,} of {count(len(train), 'train problem')}"
-    st.caption(plain(f"From {problems.name}: {subset.how}. {share}; test is left whole."))
+    st.caption(plain(f"From {problems.name}: {subset.how}. {share}; the test split stays complete."))
 
 
 def _render_shown_source(problems: ProblemSet, state: State) -> None:

@@ -66,5 +66,5 @@ def _render_save(config: RunConfig, purpose: str) -> None:
     state.launch_changes, state.launch_subset = {}, ""
     begin_with(state, preset=path.stem)
     state.launch_changes = {}
-    st.toast(plain(f"Saved as {path.stem}; it stands in the gallery now."))
+    st.toast(plain(f"Saved as {path.stem}; it is in the gallery now."))
     st.rerun()

@@ -116,7 +116,7 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if phrases:
             passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
-            hint = " Search by meaning finds what is told in other words." if state.query and not shown.passing.any() else ""
+            hint = " Search by meaning also finds other wordings." if state.query and not shown.passing.any() else ""
             st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
             st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
         if state.selected:
@@ -192,7 +192,9 @@ def _render_preparing(model: str) -> None:
         render_error("Search by meaning is not possible now.", job.reason)
         return
     if not may_act() and not (job is not None and job.active):
-        st.caption(f"The model is not ready for search by meaning yet; whoever may act has it made so. {plain(way_in())}")
+        st.caption(
+            f"The model is not prepared for search by meaning yet, and only who may act can prepare it. {plain(way_in())}"
+        )
         return
     if job is None or not job.active:
         launch_job(data.store(), data.home(), PREPARE, spec, name="search by meaning")
@@ -200,6 +202,6 @@ def _render_preparing(model: str) -> None:
     def wait() -> None:
         if map_data.search_is_ready(model):
             st.rerun(scope="app")
-        st.caption("Preparing the model for search by meaning; this happens once and takes about half a minute.")
+        st.caption("Preparing the model for search by meaning. This is done once and takes about half a minute.")
 
     fragment(wait, run_every=1.0)()

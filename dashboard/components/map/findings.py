@@ -73,7 +73,7 @@ def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
         "topics",
         "Which topics are there?",
         topics.reading,
-        "A topic by itself is trained and tested as a world of its own: look at it before you judge a score.",
+        "A topic on its own is learned and tested apart from the rest: look at it before you judge a score.",
         f"Show “{titles[topics.island.number]}” on the map",
     )
     figure = finding_figures.topics_figure(topics, titles)

@@ -91,7 +91,7 @@ def _render_below(pairs: Sequence[LeakagePair]) -> None:
     grave = ", ".join(f"{counts[kind]:,} {kind}" for kind in PAIR_KINDS if counts[kind] and kind != "topic")
     if grave:
         st.caption(
-            f"Below the threshold lie pairs of graver kinds: {grave}. Choose the kind and lower the threshold to see them."
+            f"Pairs of graver kinds lie below the threshold: {grave}. Choose the kind and lower the threshold to see them."
         )
 
 
@@ -175,7 +175,7 @@ def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) 
         required=True,
         default="train",
         key=Keys.LEAKAGE_SIDE,
-        help="Which problem of a pair goes.",
+        help="Which problem of a pair is removed.",
     )
     side: Split = "test" if chosen == "test" else "train"
     everything = atlas.problem_set.whole

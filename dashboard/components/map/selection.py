@@ -125,7 +125,7 @@ def _render_steps(shown: Exploration, state: State) -> None:
 def _render_clusters(shown: Exploration, state: State) -> None:
     atlas = shown.atlas
     if atlas.clusters is None or atlas.report is None:
-        st.caption("The clusters are there when the map is finished.")
+        st.caption("Clusters appear when the map is finished.")
         return
     if not atlas.clusters.names:
         st.caption("No clusters were found: no part of the map is denser than the rest.")
@@ -172,7 +172,7 @@ def _render_naming(atlas: Atlas, label: int, title: str) -> None:
     typical = problem_set.problems[atlas.clusters.typical[label]].id
     with st.form("name cluster", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of this cluster", title, key=f"{Keys.CLUSTER_NAME} {typical}", max_chars=60)
-        told = "The name stays, also on maps built anew; empty brings its words back."
+        told = "The name is kept when the map is rebuilt; clear it to show the cluster's words again."
         if st.form_submit_button("Rename", **acts(help=told)):
             with boundary():
                 name_cluster(data.store(), problem_set.content_hash, typical, name)

@@ -38,7 +38,7 @@ def render_take_further(shown: Exploration, state: State) -> None:
         icon=":material/rocket_launch:",
         **acts(
             disabled=trainable == 0,
-            help=f"Goes to Launch with these problems chosen; {count(trainable, 'train problem')} of them can be trained on.",
+            help=f"Opens Launch with these problems selected; {count(trainable, 'train problem')} of them can be trained on.",
         ),
     ):
         with boundary():

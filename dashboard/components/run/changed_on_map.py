@@ -92,7 +92,7 @@ def _render_table(changes: pd.DataFrame, state: State) -> None:
     )
     cosines = shown["cosine"].dropna()
     mean = f", mean cosine {cosines.mean():.2f}" if len(cosines) else ""
-    st.caption(f"{count(len(shown), 'problem')}{mean}. Choose a row to ring it on the map and read both.")
+    st.caption(f"{count(len(shown), 'problem')}{mean}. Choose a row to mark it on the map and read both.")
 
 
 def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state: State) -> None:

@@ -163,7 +163,7 @@ def _note(panels: Sequence[Panel], state: State) -> str:
         parts.append("Faint lines are the values as measured.")
     longest = max(len(curve.values) for panel in panels for curve in panel.runs.values())
     if longest > POINTS:
-        parts.append(f"Of {longest:,} points a curve shows {POINTS:,}, peaks and dips among them (MinMaxLTTB).")
+        parts.append(f"Curves show {POINTS:,} of {longest:,} points, with peaks and dips kept (MinMaxLTTB).")
     return plain(" ".join(parts))
 
 

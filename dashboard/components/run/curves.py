@@ -71,4 +71,4 @@ def _thinning_note(run_id: str, window: Window | None) -> str:
     drawn, there = curves.points_drawn(run_data.series_of(run_id, ["reward"])["reward"], window)
     if drawn == there:
         return "Every step is drawn."
-    return f"Drawn are {drawn:,} of {there:,} steps, peaks and dips among them (MinMaxLTTB); zoom in to see every step."
+    return f"Showing {drawn:,} of {there:,} steps, with peaks and dips kept (MinMaxLTTB); zoom in to see every step."

@@ -40,7 +40,11 @@ def render_keeping(runs: Sequence[Job]) -> None:
                 set_marks(data.store(), run.id, replace(marks_of(data.store(), run.id), archived=not archived))
             st.rerun()
     active = [run.id for run in runs if run.active]
-    told = f"{active[0]} is at work or queued: stop it first." if active else "Asks first, and says what goes."
+    told = (
+        f"{active[0]} is at work or queued: stop it first."
+        if active
+        else "Asks for confirmation, and lists what would be deleted."
+    )
     if st.button("Delete", key=f"{Keys.RUN_MARKS} delete", icon=":material/delete:", **acts(disabled=bool(active), help=told)):
         _render_deletion(runs)
 

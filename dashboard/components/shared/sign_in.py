@@ -51,7 +51,7 @@ def _render_account(provider: str) -> None:
         try:
             st.login(provider or None)
         except StreamlitAuthError as error:
-            render_error(str(error), "Mend [auth] in secrets.toml, or install what it needs: pip install 'streamlit[auth]'.")
+            render_error(str(error), "Correct [auth] in secrets.toml, or install what it needs: pip install 'streamlit[auth]'.")
 
 
 def _render_token() -> None:
