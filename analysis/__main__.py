@@ -67,8 +67,11 @@ def _known_format(text: str) -> str:
 
 
 def _web_address(text: str | None) -> str | None:
-    parts = urlsplit(text or "")
-    if text is not None and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+    try:
+        parts = urlsplit(text or "http://not.given")
+    except ValueError:  # such as http://[
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise typer.BadParameter(f"{text!r} is not the address of a folder, such as https://example.org/map")
     return text
 

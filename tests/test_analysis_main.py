@@ -157,8 +157,9 @@ def test_an_exported_folder_that_is_served_gets_a_link(
     served = ["--served-at", "https://example.org/map"]
     assert main(["export", "--source", "demo", "--out", str(tmp_path / "out"), *served]) == 0
     assert "?config=https%3A%2F%2Fexample.org%2Fmap%2Fprojector_config.json" in capsys.readouterr().out
-    for wrong in (["--served-at", "example.org/map"], ["--format", "xml"]):
+    for wrong in (["--served-at", "example.org/map"], ["--served-at", "http://["], ["--format", "xml"]):
         assert main(["export", "--source", "demo", "--out", str(tmp_path / "out"), *wrong]) == 2
+        assert f"{wrong[1]!r} is n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
