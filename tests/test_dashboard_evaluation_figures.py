@@ -19,6 +19,7 @@ from dashboard.evaluation_figures import (
 from training.data.problems import parse_problem
 from training.evaluation.comparison import sampled_scores, scores_by_group
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
+from training.groups import Verifier
 from training.store import Job
 from training.store.evaluations import Evaluation, EvaluationItem, Heading
 
@@ -108,7 +109,7 @@ def test_pass_at_k_rises_over_doublings() -> None:
 
 def test_what_became_of_each_problem() -> None:
     problem = parse_problem({"question": "How many?", "answer": "x\n#### 1"}, "test-0", "test")
-    frame = changes_frame(evaluation("0110"), evaluation("1010"), "correctness", {"test-0": problem})
+    frame = changes_frame(evaluation("0110"), evaluation("1010"), Verifier(), {"test-0": problem})
     assert dict(zip(frame["problem"], frame["change"], strict=True)) == {
         "test-0": "gained",
         "test-1": "lost",
@@ -119,7 +120,7 @@ def test_what_became_of_each_problem() -> None:
 
 
 def test_of_several_completions_the_share_right_decides() -> None:
-    frame = changes_frame(evaluation("10001000", samples=4), evaluation("11000100", samples=4), "correctness", {})
+    frame = changes_frame(evaluation("10001000", samples=4), evaluation("11000100", samples=4), Verifier(), {})
     assert frame["change"].tolist() == ["gained", "mixed"]
     assert frame["right after"].tolist() == [0.5, 0.25]
 

@@ -103,8 +103,8 @@ def test_odd_words_find_nothing_and_break_nothing(text: str, store: Store) -> No
 def test_active_jobs_are_found_however_many_came_after(store: Store, home: Home) -> None:
     alive = {"heartbeat_at": 4999.0, "ended_at": None, "started_at": 1.0}
     states: dict[int, dict[str, Any]] = {
-        1: alive | {"status": "running"},
-        2: alive | {"status": "queued"},
+        1: alive | {"status": "running", "accelerator": True},
+        2: alive | {"status": "queued", "accelerator": True},
         3: alive | {"status": "running", "kind": "output", "spec": {"run": "demo-9"}},
         4: alive | {"status": "running", "backend": "cluster"},
     }
