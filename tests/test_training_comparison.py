@@ -120,8 +120,8 @@ def test_three_answers_to_one_problem_are_no_pair_even_if_the_first_has_no_score
             "0" * 20,
             "1" * 20,
             "Hard correctness rose from 0.000 to 1.000 on 20 problems, 20 gained and 0 lost: unlikely to be chance; if a "
-            "gain and a loss were equally likely, a split at least this uneven would have probability below 0.001 (exact McNemar "
-            "test).",
+            "gain and a loss were equally likely, a split at least this uneven would have probability below 0.001 (exact "
+            "McNemar test).",
         ),
         ("1", "1", "Hard correctness is 1.000 in both evaluations on 1 problem, none gained or lost."),
         ("", "1", "Hard correctness cannot be compared: no problem was scored in both evaluations."),
