@@ -19,10 +19,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.app_testing import run_app
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+from tests.dashboard.test_frame import PAGES, RAISED, has_frame, raising
 from tests.hostile import BAD_LINES, BAD_SETTINGS, NO_FILES, NO_PATHS
 from tests.many_runs import add_runs
-from tests.test_dashboard_frame import PAGES, RAISED, has_frame, raising
-from tests.test_training_names import HOSTILE, ODD_IDS, plant
+from tests.training.test_names import HOSTILE, ODD_IDS, plant
 from training.__main__ import main
 from training.home import Home
 from training.store import Store

@@ -11,7 +11,9 @@ from tests.tiny_runs import rewarding_length, run_to_the_end, tiny
 from training.config import RunConfig
 from training.engines import engine_named, hugging_face
 from training.home import Home
-from training.jobs.output import merged_folder, open_output, output_spec, produce
+from training.jobs.output import OUTPUT, merged_folder, output_spec
+from training.jobs.running import run_job
+from training.runs.launch import queue_job
 from training.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
@@ -50,6 +52,6 @@ def test_a_run_is_complete_on_a_gpu(name: str, store: Store, home: Home) -> None
     assert {"gpu/0/memory_gib", "gpu/0/power_w", "gpu/0/temperature_c"} <= logged or torch.cuda.device_count() > 1
     assert [checkpoint.step for checkpoint in store.checkpoints(job.id)] == [2]
     spec = output_spec(store, home, job.id, "merge")
-    produce(store, home, open_output(store, spec), spec)
+    run_job(store, home, queue_job(store, home, OUTPUT, spec)[0].id)
     model, _ = hugging_face.load_model(str(merged_folder(home, job.id, 2)))
     assert model.device.type == "cuda"

@@ -119,7 +119,7 @@ def test_no_file_of_a_merged_model_names_a_folder_of_this_machine(runs: dict[str
     made(store, home, spec)
     folder = merged_folder(home, runs["adapter"], 1)
     texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix != ".safetensors"}
-    here = (str(home.root), str(Path(__file__).resolve().parents[1]), str(Path.home()))
+    here = (str(home.root), str(Path(__file__).resolve().parents[2]), str(Path.home()))
     assert [name for name, text in texts.items() for place in here if len(place) > 5 and place in text] == []
     assert load_file(next(folder.glob("*.safetensors")))
     card = texts["README.md"]

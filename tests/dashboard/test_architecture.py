@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.state import Field, Keys, State
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("training", "analysis", "dashboard")
 """Each may import itself and those before it."""
 ROOMS = {

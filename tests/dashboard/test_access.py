@@ -27,7 +27,7 @@ from training.store import Store
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-secret-of-some-length"
 EVERYWHERE = "0.0.0.0"
 SEEN_BY_ALL = {"All runs", "Duplicate", "Choose", "Any", "Clear filters", "Show me", "Whole run", "Sign in", "Sign out"}

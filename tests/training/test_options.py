@@ -9,7 +9,7 @@ import pytest
 from analysis.__main__ import main as analysis
 from training.__main__ import main as training
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from analysis.atlas import MAP_LIMIT
 from dashboard.components.map.map_plot import bits_of, rows_of
 from dashboard.state import Field, State
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIELDS = {field.url: name for name, field in vars(State).items() if isinstance(field, Field) and field.url}
 
 

@@ -14,7 +14,7 @@ from training.home import Home
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
 PAGES = ("explore", "insights", "launch", "runs", "evaluate")
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 RAISED: tuple[Exception, ...] = (
     RecursionError("deep"),

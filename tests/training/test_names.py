@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.own_kinds.kinds import CODE, CodeSpec
-from tests.test_training_checkpoints import save
+from tests.training.test_checkpoints import save
 from training.__main__ import main
 from training.artefacts import MANIFEST, Artefacts, fetch, remove_copies
 from training.backends import local
