@@ -25,7 +25,7 @@ from training.errors import (
 )
 from training.home import Home
 from training.jobs.job_process import JobProcess, StopRequested, _beat, job_process
-from training.processes import identify
+from training.processes import identify, state_of
 from training.runs.launch import launch_job, resume_run
 from training.store import HEARTBEAT_S, Job, Store, schema
 
@@ -301,9 +301,11 @@ def test_a_job_whose_process_is_gone_is_lost_at_once_though_its_number_was_given
 
 
 def test_the_process_of_a_submitted_job_is_known_before_it_comes_up(store: Store, home: Home) -> None:
-    job_id = launch_job(store, home, CODE, CodeSpec(code="input()"))
-    assert store.job(job_id).process
-    assert (store.job(job_id).worker, store.requeue(wait_for(store, job_id, "lost").id).process) == ("", "")
+    job_id = launch_job(store, home, CODE, CodeSpec(code="import time; time.sleep(3600)"))
+    process = store.job(job_id).process
+    assert (state_of(process), store.job(job_id).worker) == ("alive", "")
+    os.kill(int(process.split("|")[2]), signal.SIGKILL)
+    assert store.requeue(wait_for(store, job_id, "lost").id).process == ""
 
 
 def test_a_library_that_exits_fails_the_job_with_a_reason(store: Store) -> None:
