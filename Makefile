@@ -44,7 +44,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	@if command -v npx >/dev/null; then npx --yes $(BIOME) check dashboard; else echo 'JavaScript is left out: there is no npm.'; fi
+	@if npx --yes $(BIOME) --version >/dev/null 2>&1; then npx --yes $(BIOME) check dashboard; else echo 'JavaScript is left out: npm is not here, or cannot fetch biome.'; fi
 
 # torch comes first and alone: pip then finds the CPU build, and nothing later replaces it.
 $(VENV)/.run: pyproject.toml constraints.txt

@@ -20,7 +20,14 @@ def add_runs(store: Store, runs: int, changes: Changes = nothing, *, steps: int 
         changes: number -> what is otherwise in the row of that run.
     """
     spec = load_preset("demo").model_dump(mode="json")
-    finished = {"kind": "train", "name": "demo", "backend": "local", "status": "finished", "reason": "done"}
+    finished = {
+        "kind": "train",
+        "name": "demo",
+        "backend": "local",
+        "status": "finished",
+        "reason": "done",
+        "accelerator": False,
+    }
     rows = []
     for number in range(1, runs + 1):
         at = 1000.0 + number

@@ -97,4 +97,5 @@ def test_what_its_question_raises_is_not_kept() -> None:
 
 def test_identities_are_of_types_that_nothing_derives_from() -> None:
     """Streamlit would not find what derives from them."""
-    assert [kind for kind in HASH_FUNCS if not isinstance(kind, str) and kind.__subclasses__()] == []
+    derived = [found for kind in HASH_FUNCS if not isinstance(kind, str) for found in kind.__subclasses__()]
+    assert [found for found in derived if not found.__module__.startswith("tests.")] == []

@@ -196,7 +196,7 @@ def test_a_pattern_that_cannot_be_read_is_explained_and_filters_nothing(open_app
 @pytest.mark.usefixtures("with_map")
 def test_search_by_meaning_waits_politely_for_its_model(open_app: Open) -> None:
     open_app()
-    job, _ = data.store().create_job("build", "search by meaning", {"prepare": "all-MiniLM-L6-v2"})
+    job, _ = data.store().create_job("prepare", "search by meaning", {"model": "all-MiniLM-L6-v2"})
     test = open_app(q="fruit", search="meaning")
     assert not test.exception
     assert "Preparing the model for search by meaning" in words(test)

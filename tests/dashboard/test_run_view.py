@@ -53,7 +53,7 @@ def record_run(store: Store, steps: int = STEPS, *, flat: bool = False) -> str:
         means = {reward_scalar(name): value for name, value in rollouts[0].rewards.items()}
         scalars = means | {"reward": 2.0 + step / 10, "reward_std": 1.0, "step_time": 3.0, "entropy": 1.0}
         store.record(job.id, rollouts=rollouts, scalars=[(step, scalars)])
-        store.progress(job.id, step, 100, "training")
+        store.progress(job.id, step, 100, "training", "training")
     return job.id
 
 

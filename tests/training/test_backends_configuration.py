@@ -63,7 +63,7 @@ def test_the_file_can_lie_elsewhere(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ('[local]\nkind = "ray"\n', "always there"),
-        ('[here]\nkind = "local"\n', "always there"),
+        ('[here]\nkind = "local"\n', 'kind must be "ray"'),
         ('[a]\nkind = "slurm"\n', 'kind must be "ray"'),
         ('[a]\nkind = "ray"\n', "address is missing"),
         (f"[a]\n{RAY}gpu = 1\n", "there is no key gpu"),

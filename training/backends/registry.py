@@ -107,9 +107,9 @@ def _parse(name: str, table: object, file: Path) -> tuple[BackendType[Any], Base
         raise ConfigError(f"{file} configures {LOCAL!r}, which is always there.", "Take the table out, or rename it.")
     if not _NAME.fullmatch(name) or not isinstance(table, dict):
         raise ConfigError(f"{file}: {shown(name)} is no backend.", "Begin each with a line such as [a100].")
-    kind = table.get("kind")
+    kind, known = table.get("kind"), " or ".join(f'"{name}"' for name in TYPES)
     if not isinstance(kind, str) or kind not in TYPES:
-        raise ConfigError(f"Backend {name!r}: kind must be {' or '.join(map(repr, TYPES))}.", remedy)
+        raise ConfigError(f"Backend {name!r}: kind must be {known}.", remedy)
     try:
         return TYPES[kind], TYPES[kind].config.model_validate(table)
     except ValidationError as error:

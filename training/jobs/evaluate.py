@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.data.problems import Problem, ProblemSet, load_problems
 from training.engines import Complete
-from training.errors import ConfigError, ModelError, SourceError
+from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
@@ -24,7 +24,6 @@ from training.store.evaluations import (
 from training.store.job_search import newest_with
 
 _WEIGHTS = ("*.safetensors", "*.bin")
-_CONFIGS = ("config.json", "adapter_config.json")
 
 
 class EvaluationSpec(BaseModel):
@@ -77,11 +76,9 @@ def weights_stamp(model: str) -> str:
     """When a model's weights last changed; empty for one that is not on this disk.
 
     Raises:
-        ModelError: there is no such folder or no model in it, and the Hub could have no such name.
+        ModelError: there is no such folder, and the Hub could have no such name.
     """
     folder = model_folder(model)
-    if folder is not None and not any((folder / name).is_file() for name in _CONFIGS):
-        raise ModelError(f"{folder} holds no model.", "Name a folder that a model or a checkpoint was saved into.")
     changed = [file.stat().st_mtime_ns for pattern in _WEIGHTS for file in folder.glob(pattern)] if folder else []
     return str(max(changed, default=""))
 
