@@ -214,7 +214,7 @@ def test_checkpoints_stand_with_their_evaluations_and_say_when_they_are_gone(run
     assert not test.exception
     said = words(test)
     assert "its folder is not there any more" in said
-    assert "1 test problems: hard correctness 1.00" in said
+    assert "1 test problem: hard correctness 1.00" in said
     assert [button.label for button in test.button].count("Evaluate") == 1
 
 
