@@ -25,11 +25,12 @@ from analysis.atlas import (
     Stage,
     build_atlas,
     stage_keys,
+    stopgap_notice,
 )
 from analysis.cache import Cache
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
-from analysis.jobs import build, stopgap_notice
+from analysis.jobs import build
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.report import report_json
@@ -135,7 +136,7 @@ def build_map(
     home, times = Home.from_environment(), StageTimes()
     parameters = AtlasParameters(model, neighbors, min_dist, seed, compare_with)
     atlas = _build_with_bar(source, parameters, home, times.note, keep=True)
-    if notice := stopgap_notice(atlas, home):
+    if notice := stopgap_notice(atlas.problem_set, parameters, Cache.from_home(home)):
         print(f"warning: {notice}", file=sys.stderr)
     print(json.dumps(_built_facts(atlas, times, home), indent=2) if as_json else _built_text(atlas, times))
     return 0

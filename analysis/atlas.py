@@ -214,6 +214,15 @@ def stage_keys(problem_set: ProblemSet, parameters: AtlasParameters) -> Mapping[
     }
 
 
+def stopgap_notice(problem_set: ProblemSet, parameters: AtlasParameters, cache: Cache) -> str:
+    """What to know of where a map is kept, in words; mostly nothing. See `Cache.stopgap_notice`.
+
+    Raises:
+        ModelError: the embedding model is unknown on this machine.
+    """
+    return cache.stopgap_notice(stage_keys(problem_set, parameters).values())
+
+
 def _comparison_identity(parameters: AtlasParameters) -> str:
     """The other model's identity; its name where it is not on this machine, as nothing was compared with it then."""
     try:

@@ -82,7 +82,7 @@ def spent_by_cluster(groups: pd.DataFrame, clusters: Mapping[str, int]) -> pd.Da
 def with_signal(groups: pd.DataFrame, trainable: Iterable[str]) -> tuple[list[str], int]:
     """The problems that training can still learn from: the latest group was mixed, or there was none.
 
-    Where the run does not reward correctness, a group counts as mixed when its rewards differ.
+    A group of which nothing was judged counts as mixed when its rewards differ.
 
     Args:
         groups: rows of `group_frame`, in training order.

@@ -6,7 +6,7 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
-from analysis.atlas import Atlas, AtlasParameters, Progress, build_atlas, map_sample, stage_keys
+from analysis.atlas import Atlas, AtlasParameters, Progress, build_atlas, map_sample, stopgap_notice
 from analysis.cache import Cache
 from analysis.embed import embed, encoders_folder
 from analysis.search import prepare_encoder
@@ -67,11 +67,6 @@ def build(
     return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder, unkept)
 
 
-def stopgap_notice(atlas: Atlas, home: Home) -> str:
-    """What to say where a map could not be kept whole; empty where it was."""
-    return Cache.from_home(home).stopgap_notice(stage_keys(atlas.problem_set, atlas.parameters).values()) or ""
-
-
 def _build(process: JobProcess, home: Home, spec: BuildSpec) -> None:
     def tell(progress: Progress) -> None:
         check_ctrl_c()
@@ -82,7 +77,7 @@ def _build(process: JobProcess, home: Home, spec: BuildSpec) -> None:
     process.progress(0.0, 1.0, "loading the problems")
     atlas = build(spec.source, spec.parameters, home, tell)
     process.reason = f"{len(atlas.problem_set.problems):,} problems of {atlas.problem_set.name} are mapped"
-    if notice := stopgap_notice(atlas, home):
+    if notice := stopgap_notice(atlas.problem_set, atlas.parameters, Cache.from_home(home)):
         print(f"warning: {notice}", flush=True)
 
 

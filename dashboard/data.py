@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys
+from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys, stopgap_notice
 from analysis.cache import Cache
 from analysis.outcomes import job_outcomes
 from analysis.search_pool import SearchPool
@@ -220,12 +220,8 @@ def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
 
 
 def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
-    """What to know of where a map is kept, in words; mostly nothing.
-
-    Raises:
-        ModelError: the embedding model is unknown on this machine.
-    """
-    return Cache.from_home(home()).stopgap_notice(stage_keys(problems, parameters).values())
+    """`analysis.atlas.stopgap_notice` of this home."""
+    return stopgap_notice(problems, parameters, Cache.from_home(home()))
 
 
 @cached(_RUNS, by=lambda job_id: (store().last_scalar(job_id), last_evaluation(store(), job_id)))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from training.rewards import REWARDS
+from training.rewards import highest_total
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks
@@ -85,7 +85,7 @@ def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
 
 
 def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Session]) -> dict[str, object]:
-    maximum = _maximum_reward(run)
+    maximum = highest_total(run.spec.get("rewards") or {})
     return {
         "run": run.id,
         "status": [run.status],
@@ -100,9 +100,3 @@ def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Sess
         "model": str(run.spec.get("model", "")),
         "how it stands": shorten(run.reason or run.message, _REASON_CHARACTERS),
     }
-
-
-def _maximum_reward(run: Job) -> float:
-    """The highest total of a run, whose reward functions need not all be known to this program."""
-    weights = run.spec.get("rewards") or {}
-    return float(sum(weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and name in REWARDS))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from training.errors import ConfigError, shown
 from training.names import NAME_RULE, is_name
 from training.prompts import SYSTEM_PROMPT
-from training.rewards import ARTICLE_REWARDS, DEFAULT_VERIFIER, REWARDS
+from training.rewards import ARTICLE_REWARDS, DEFAULT_VERIFIER, REWARDS, highest_total
 
 _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
@@ -306,7 +306,7 @@ class RunConfig(BaseModel):
     @property
     def maximum_reward(self) -> float:
         """The highest total a completion can reach."""
-        return sum(weight * REWARDS[name].maximum for name, weight in self.reward_weights.items() if weight > 0)
+        return highest_total(self.reward_weights)
 
 
 @dataclass(frozen=True)

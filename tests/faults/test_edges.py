@@ -44,7 +44,7 @@ OF_A_RUN: Mapping[str, list[str]] = {
     "export": [],
     "push": ["--repository", "a/b", "--yes"],
 }
-HUB_NAME = re.compile(r"[\w.-]{1,96}", re.ASCII)
+HUB_NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]{1,96}", re.ASCII)
 """What the Hub could have is asked for, by a job that fails; so is a folder that is there and holds no model."""
 PATHS: Mapping[str, list[str]] = {
     "launch --set": ["source={}", "model={}", "subset={}"],

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations, product
 from math import isclose
 
@@ -21,8 +22,10 @@ from training.evaluation.comparison import (
     scores_by_steps,
 )
 from training.intervals import wilson_interval
+from training.rewards import verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
+VALUE = verifier_named("value_correctness")
 Figure = Callable[[dict[str, list[Sample]], int], SampledScore]
 
 
@@ -79,6 +82,17 @@ def test_hard_and_soft_are_compared_each_by_its_reward() -> None:
     after = evaluation(item("a", 1.0, 1.0), item("b", 0.0, 1.0))
     found = compare_evaluations(before, after)
     assert {key: comparison.gained for key, comparison in found.items()} == {"hard": ("a",), "soft": ("b",)}
+
+
+def test_what_the_runs_own_verifier_says_is_compared_first_and_by_its_maximum() -> None:
+    before, after = (
+        replace(evaluation(replace(item("test-0", 0.0), rewards={"value_correctness": value})), verifier=VALUE)
+        for value in (0.5, 1.0)
+    )
+    compared = compare_evaluations(before, after)
+    assert list(compared) == ["value_correctness", "hard", "soft"]
+    assert compared["value_correctness"].gained == ("test-0",)
+    assert (compared["hard"].problems, compared["hard"].unscored) == (0, ("test-0",))
 
 
 def test_what_cannot_be_compared_is_named_and_counted() -> None:

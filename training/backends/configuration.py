@@ -7,7 +7,6 @@ the process that submits a run, at that moment.
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
@@ -20,9 +19,6 @@ from training.home import DASHBOARD_TOKEN
 OWN_VARIABLES = "GRPO_ATLAS_"
 """How the variables begin that a backend sets itself."""
 
-EXAMPLE = Path(__file__).with_name("example.toml")
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")

@@ -56,7 +56,7 @@ def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = N
 
 
 def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:
-    """Hard and soft correctness before against after; empty while there are not both."""
+    """`compare_run` with its readings; empty while there are not both evaluations."""
     return {
         key: {"reading": found.reading, "p_value": found.p_value, "problems": found.problems} | asdict(found)
         for key, found in compare_run(evaluations).items()

@@ -15,7 +15,7 @@ from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.groups import Verifier, change_of
 from training.intervals import SEED, bootstrap_interval
-from training.rewards import extract_answer, verifier_named
+from training.rewards import extract_answer, title_of, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import count, span
 
@@ -83,9 +83,17 @@ class Comparison:
         )
 
 
+def correctness_measures(verifier: Verifier) -> dict[str, Verifier]:
+    """Key -> by what an answer counts as right: the article's hard and soft correctness, and before them the verifier itself
+    under its own name where it is neither.
+    """
+    article = {key: verifier_named(ARTICLE_TABLE[key][1]) for key in CORRECTNESS}
+    return article if verifier in article.values() else {verifier.name: verifier} | article
+
+
 def compare_evaluations(before: Evaluation, after: Evaluation) -> dict[str, Comparison]:
-    """Hard and soft correctness of two evaluations, paired by problem; keys as in the article's table."""
-    return {key: _compare(*ARTICLE_TABLE[key], before, after) for key in CORRECTNESS}
+    """Two evaluations paired by problem, by each of the `correctness_measures` of the later one's verifier."""
+    return {key: _compare(measure, before, after) for key, measure in correctness_measures(after.verifier).items()}
 
 
 def compare_run(evaluations: Iterable[Evaluation]) -> dict[str, Comparison]:
@@ -114,13 +122,13 @@ def pass_rates(evaluation: Evaluation, verifier: Verifier) -> dict[str, float | 
     return {problem_id: verifier.pass_rate(item.rewards for item in items) for problem_id, items in _by_problem(evaluation)}
 
 
-def _compare(title: str, reward: str, before: Evaluation, after: Evaluation) -> Comparison:
-    was, now = (_paired(evaluation, verifier_named(reward)) for evaluation in (before, after))
+def _compare(measure: Verifier, before: Evaluation, after: Evaluation) -> Comparison:
+    was, now = (_paired(evaluation, measure) for evaluation in (before, after))
     found: dict[str, list[str]] = {name: [] for name in Comparison.__dataclass_fields__ if name != "title"}
     for problem_id, rate in was.items():
         found[_place(rate, now[problem_id]) if problem_id in now else "only_before"].append(problem_id)
     found["only_after"] = [problem_id for problem_id in now if problem_id not in was]
-    return Comparison(title, **{name: tuple(ids) for name, ids in found.items()})
+    return Comparison(title_of(measure.name), **{name: tuple(ids) for name, ids in found.items()})
 
 
 def _place(before: float | None, after: float | None) -> str:

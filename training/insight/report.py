@@ -11,7 +11,7 @@ from typing import Any
 from training.config import SETTINGS, RunConfig, stored_config
 from training.data.problems import Problem, load_problems
 from training.errors import AtlasError, ConfigError
-from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_steps
+from training.evaluation.comparison import compare_evaluations, correctness_measures, sampled_scores, scores_by_steps
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
 from training.home import Home
 from training.insight.health import MIN_STEPS, SIGNALS
@@ -114,7 +114,9 @@ def _changes(evaluations: Sequence[Evaluation], problems: Mapping[str, Problem])
         ]
         for row in scores_by_steps(before, steps)
     ]
-    return {"compared": compare_evaluations(before, after), "problems": problems, "by_steps": by_steps}
+    compared = compare_evaluations(before, after)
+    judged = next(compared[key] for key, measure in correctness_measures(after.verifier).items() if measure == after.verifier)
+    return {"compared": compared, "judged": judged, "problems": problems, "by_steps": by_steps}
 
 
 def _rewards_line(rewards: Mapping[str, float | None]) -> str:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +79,6 @@ def prompt_lengths(files: ModelFiles, questions: Sequence[str], system_prompt: s
         return [round(len(question + system_prompt) / CHARACTERS_A_TOKEN) for question in questions], False
     tokenizer = _tokenizer(files.tokenizer_file, files.tokenizer_file.stat().st_mtime_ns)
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(rendered, add_special_tokens=False)], True
-
-
-def safetensors_parameters(folder: Path) -> int | None:
-    """The numbers in a folder's safetensors files, from their headers; `None` where there is no such file.
-
-    Source: the safetensors format, 8 bytes with the header's length and then the header as JSON.
-    """
-    files = sorted(folder.glob("*.safetensors"))
-    return sum(_header_parameters(file) for file in files) if files else None
-
-
-def _header_parameters(file: Path) -> int:
-    return sum(prod(tensor["shape"]) for tensor in _tensors(file)[0])
 
 
 def _tensors(file: Path) -> tuple[list[dict[str, Any]], int]:

@@ -245,6 +245,11 @@ def title_of(name: str) -> str:
     return REWARDS[name].title if name in REWARDS else name
 
 
+def highest_total(weights: Mapping[str, float]) -> float:
+    """The highest total that a completion can reach; functions that are not known here add nothing."""
+    return float(sum(weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and name in REWARDS))
+
+
 def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:
     """Every registered reward of one completion, by name, unweighted; without gold, `None` for those that need it."""
     return score_completions([completion], [gold])[0]

@@ -12,15 +12,14 @@ from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
 from dashboard.text import plain
 from training.data.problems import Problem
-from training.rewards import title_of, verifier_named
+from training.evaluation.comparison import CORRECTNESS, correctness_measures
+from training.rewards import title_of
 from training.store.evaluations import Evaluation
 from training.text import count
 
 _TABLE_HEIGHT = 318
 _CARDS_AT_MOST = 4
 """Completions of one problem that are shown of each evaluation."""
-_MEASURES = {"hard": "correctness", "soft": "soft_correctness"}
-"""What people call a measure -> its reward function."""
 
 Titled = tuple[str, Evaluation]
 
@@ -33,8 +32,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         before: title and evaluation, as `after`.
     """
     problems = data.problems_by_id(base.source)
-    judge = after[1].verifier.name
-    measures = _MEASURES if judge in _MEASURES.values() else {judge: judge} | _MEASURES
+    measures = correctness_measures(after[1].verifier)
     if state.change_measure not in measures:
         state.change_measure = next(iter(measures))
     measure_column, kind_column = st.columns([1, 3], vertical_alignment="bottom")
@@ -42,11 +40,11 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         measure = st.segmented_control(
             "Correctness",
             list(measures),
-            format_func=lambda key: key.capitalize() if key in _MEASURES else title_of(key),
+            format_func=lambda key: key.capitalize() if key in CORRECTNESS else title_of(key),
             required=True,
             **state.bind(State.change_measure, Keys.CHANGE_MEASURE),
         )
-    frame = changes_frame(before[1], after[1], verifier_named(measures[str(measure)]), problems)
+    frame = changes_frame(before[1], after[1], measures[str(measure)], problems)
     sizes = frame["change"].value_counts()
     kinds = [kind for kind in CHANGES if kind in sizes or kind in ("gained", "lost")]
     if state.change_kind not in kinds:
@@ -61,7 +59,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         )
     shown = frame[frame["change"] == kind].reset_index(drop=True)
     if shown.empty:
-        st.caption(plain(f"No problem was {kind} by {title_of(measures[str(measure)]).lower()}."))
+        st.caption(plain(f"No problem was {kind} by {title_of(measures[str(measure)].name).lower()}."))
         return
     table, cards = st.columns([2, 3], gap="medium")
     with table:

@@ -7,7 +7,7 @@ from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
 from dashboard.text import plain
 from training.config import SETTINGS
-from training.rewards import REWARDS, Reward, title_of
+from training.rewards import REWARDS, Reward, highest_total, title_of
 from training.text import significant
 
 _WIDTHS = (5, 2, 1.2, 1.4)
@@ -19,11 +19,11 @@ def render_rewards(base: Base, state: State) -> None:
     st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
     for column, title in zip(st.columns(_WIDTHS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True):
         column.caption(title)
-    highest = 0.0
     with st.container(gap="xsmall"):
         for reward in REWARDS.values():
-            highest += max(0.0, _render_row(base, state, reward))
+            _render_row(base, state, reward)
     total, verifier = st.columns(2, vertical_alignment="center")
+    highest = highest_total(base.values(state.launch_changes)["rewards"])
     total.markdown(f"The highest total is **{significant(highest)}**.")
     with verifier:
         _render_verifier(base, state)
@@ -44,8 +44,7 @@ def _render_verifier(base: Base, state: State) -> None:
     )
 
 
-def _render_row(base: Base, state: State, reward: Reward) -> float:
-    """What the function can add."""
+def _render_row(base: Base, state: State, reward: Reward) -> None:
     setting = f"{REWARDS_TABLE}{reward.name}"
     key = f"weight {reward.name}"
     weight = float(state.launch_changes.get(setting, base.value(setting)))
@@ -65,4 +64,3 @@ def _render_row(base: Base, state: State, reward: Reward) -> float:
     )
     maximum.text(f"{reward.maximum:g}")
     adds.text(significant(weight * reward.maximum) if weight else "–")
-    return weight * reward.maximum

@@ -19,6 +19,7 @@ from dashboard.text import plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
 from training.data.problems import ProblemSet
+from training.rewards import title_of
 from training.store import Job
 from training.store.curation import matching_subset, subset_ids
 from training.text import count, percent
@@ -36,14 +37,14 @@ def render_compute(run: Job, config: RunConfig, atlas: Atlas, shown: pd.DataFram
     st.markdown("**Where the compute went**")
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        _render_bar(shown)
+        _render_bar(shown, config.verifier)
         with boundary():
             _render_train(run, config, groups, state)
     with right:
         _render_clusters(atlas, shown)
 
 
-def _render_bar(shown: pd.DataFrame) -> None:
+def _render_bar(shown: pd.DataFrame, verifier: str) -> None:
     parts = spent(shown)
     total = sum(part.tokens for part in parts)
     wasted = sum(part.tokens for part in parts if part.flat) / max(1, total)
@@ -51,8 +52,8 @@ def _render_bar(shown: pd.DataFrame) -> None:
     render_chart(figures.spec(spent_figure(parts)), key=Keys.SPENT, alt=f"Tokens by kind of group: {words}", height="150px")
     st.caption(
         f"{count(total, 'token')} in {count(len(shown), 'group')} of these steps. {percent(wasted)} went into groups whose "
-        "completions all earned the same: they have no advantage in them and taught nothing. Right and wrong are by hard "
-        "correctness."
+        "completions all earned the same: they have no advantage in them and taught nothing. Right and wrong are by "
+        f"{plain(title_of(verifier).lower())}."
     )
 
 
