@@ -115,9 +115,14 @@ def sign_in(given: str) -> None:
 
 
 def sign_out() -> None:
-    """Look on again."""
-    State().has_token = False
-    if _has_logged_in():
+    """Look on again; an account is left by the page, see `leave_account`."""
+    state = State()
+    state.has_token, state.signs_out = False, True
+
+
+def leave_account() -> None:
+    """Send who signs out to the provider. Called in each run: the one that comes next takes away what was not sent yet."""
+    if State().signs_out and _has_logged_in():
         st.logout()
 
 

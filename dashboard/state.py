@@ -299,6 +299,8 @@ class State:
 
     has_token: Field[bool] = Field(False)
     """Whether the person has given the right token; never in the address."""
+    signs_out: Field[bool] = Field(False)
+    """Whether the person is leaving their account, which ends the session."""
     token_wrong: Field[int] = Field(0)
     token_wrong_at: Field[float] = Field(0.0)
     """How often in a row they have not, and when last (on the monotonic clock, in seconds)."""

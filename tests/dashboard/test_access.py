@@ -227,22 +227,29 @@ def test_accounts_may_act_if_they_are_listed(
     assert access.may_act() is acts
 
 
-def test_a_sign_in_with_accounts_is_offered_by_provider(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def script() -> None:
-        from dashboard.components.shared.sign_in import render_sign_in
+def sign_in_page() -> None:
+    from dashboard.components.shared.sign_in import render_sign_in
 
-        render_sign_in()
+    render_sign_in()
 
-    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
+
+def test_a_sign_in_with_accounts_is_offered_by_provider(public: None) -> None:
+    test = AppTest.from_function(sign_in_page, default_timeout=TIMEOUT_S)
     test.user = {"is_logged_in": False}
     test.secrets["auth"] = {"redirect_uri": "http://x/oauth2callback", "cookie_secret": "c", "acme": {"client_id": "1"}}
     assert [button.label for button in test.run().button] == ["Sign in with acme"]
 
 
-def sign_in_page() -> None:
-    from dashboard.components.shared.sign_in import render_sign_in
-
-    render_sign_in()
+def test_an_account_is_left_even_if_a_later_run_overtakes_the_first(public: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[bool] = []
+    monkeypatch.setattr(st, "logout", lambda: left.append(True))
+    test = AppTest.from_function(sign_in_page, default_timeout=TIMEOUT_S)
+    test.user = {"is_logged_in": True, "email": "ada@example.org"}
+    test.run()
+    assert not left
+    button(test, "Sign out").click().run()
+    test.run()  # the browser never heard of the one before
+    assert len(left) == 2
 
 
 def try_token(test: AppTest, given: str) -> str:

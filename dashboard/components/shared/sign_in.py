@@ -6,6 +6,7 @@ from streamlit.errors import StreamlitAuthError
 from dashboard.access import (
     account_providers,
     has_accounts,
+    leave_account,
     sign_in,
     sign_in_required,
     sign_out,
@@ -23,6 +24,7 @@ def render_sign_in() -> None:
     """Who may act in this session, and the way to."""
     if not sign_in_required():
         return
+    leave_account()
     name = signed_in_as()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if name is not None:
