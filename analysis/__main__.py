@@ -35,8 +35,11 @@ from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.report import report_json
 from analysis.search import prepare_encoder
+from analysis.sources_command import manage_sources, show_problems
 from training.command_line.parameters import AsJson
-from training.data.problems import ProblemSet, load_problems
+from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.errors import ConfigError, HomeError
 from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
@@ -44,14 +47,12 @@ from training.store import Store
 from training.store.curation import matching_subset, subset_ids
 from training.terminal import check_ctrl_c, new_program, run_program
 
-REJECTED_SHOWN = 5
 PAIRS_SHOWN = 20
 PROJECTOR = "projector"
 """The export that is a folder of files."""
 
 DEFAULTS = AtlasParameters()
 
-Source = Annotated[str, typer.Option(metavar="S", help="demo, hub (GSM8K), auto, or a folder or file")]
 Model = Annotated[str, typer.Option(metavar="M", help="sentence-transformers model, a Hub name or a folder, or tf-idf")]
 Neighbors = Annotated[
     int, typer.Option(min=2, max=STORED_NEIGHBORS, metavar="K", help="nearest problems that UMAP holds each one to")
@@ -124,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_map(
-    source: Source = "auto",
+    source: SourceLine = "auto",
+    columns: MappedColumns = None,
     model: Model = DEFAULTS.model,
     neighbors: Neighbors = DEFAULTS.neighbors,
     min_dist: MinDist = DEFAULTS.min_dist,
@@ -135,7 +137,7 @@ def build_map(
     """Compute the atlas, as far as the cache lacks it."""
     home, times = Home.from_environment(), StageTimes()
     parameters = AtlasParameters(model, neighbors, min_dist, seed, compare_with)
-    atlas = _build_with_bar(source, parameters, home, times.note, keep=True)
+    atlas = _build_with_bar(mapped(source, columns, home), parameters, home, times.note, keep=True)
     if notice := stopgap_notice(atlas.problem_set, parameters, Cache.from_home(home)):
         print(f"warning: {notice}", file=sys.stderr)
     print(json.dumps(_built_facts(atlas, times, home), indent=2) if as_json else _built_text(atlas, times))
@@ -162,10 +164,6 @@ def _built_text(atlas: Atlas, times: StageTimes) -> str:
     counts = ", ".join(f"{len(problem_set.of_split(split)):,} {split}" for split in ("train", "test"))
     lines = [problem_set.notice] if problem_set.notice else []
     lines.append(f"{problem_set.name}: {len(problem_set.problems):,} problems ({counts}), model {atlas.parameters.model}")
-    if problem_set.rejected:
-        lines.append(f"{len(problem_set.rejected):,} rows rejected:")
-        lines += [f"  {rejection}" for rejection in problem_set.rejected[:REJECTED_SHOWN]]
-        lines += ["  ..."] if len(problem_set.rejected) > REJECTED_SHOWN else []
     for stage in STAGES:
         seconds = times.seconds.get(stage)
         lines.append(f"  {stage:<12} " + ("from the cache" if seconds is None else f"{seconds:,.1f} s"))
@@ -173,7 +171,8 @@ def _built_text(atlas: Atlas, times: StageTimes) -> str:
 
 
 def report_findings(
-    source: Source = "auto",
+    source: SourceLine = "auto",
+    columns: MappedColumns = None,
     model: Model = DEFAULTS.model,
     neighbors: Neighbors = DEFAULTS.neighbors,
     min_dist: MinDist = DEFAULTS.min_dist,
@@ -186,7 +185,8 @@ def report_findings(
 ) -> int:
     """Say what the atlas tells about splits, topics, difficulty, leakage."""
     home = Home.from_environment()
-    atlas = _build_with_bar(source, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
+    line = mapped(source, columns, home)
+    atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     assert atlas.report is not None
     explained = atlas.report.explained
     learned = _pass_rate(atlas, Store.open(home.store_url), run) if run else None
@@ -230,7 +230,8 @@ def _pass_rate(atlas: Atlas, store: Store, run_id: str) -> Correlation:
 
 def export_problems(
     out: Annotated[Path, typer.Option(metavar="PATH", help="the folder (projector) or file (others) to write")],
-    source: Source = "auto",
+    source: SourceLine = "auto",
+    columns: MappedColumns = None,
     model: Model = DEFAULTS.model,
     neighbors: Neighbors = DEFAULTS.neighbors,
     min_dist: MinDist = DEFAULTS.min_dist,
@@ -253,10 +254,11 @@ def export_problems(
 ) -> int:
     """Write problems as files, or the map for the Embedding Projector."""
     home = Home.from_environment()
+    line = mapped(source, columns, home)
     if form != PROJECTOR:
-        _export_file(source, subset, form, out, home)
+        _export_file(line, subset, form, out, home)
         return 0
-    atlas = _build_with_bar(source, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
+    atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     rows = _kept_rows(atlas.problem_set, subset, home) if subset else None
     print("\n".join(str(file) for file in export_projector(atlas, out, rows, address=served_at or "")))
     print(TENSORBOARD_STEPS.format(folder=shlex.quote(str(out))))
@@ -268,6 +270,7 @@ def export_problems(
 
 def _export_file(source: str, subset: str | None, form: str, out: Path, home: Home) -> None:
     problem_set = load_problems(source, home)
+    warn_of_left_out(problem_set)
     content = FORMATS[form]([problem_set.problems[row] for row in _kept_rows(problem_set, subset, home)])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -330,7 +333,9 @@ def _build_with_bar(
         bar.show(progress)
 
     with _Bar() as bar:
-        return build(source, parameters, home, report, None if keep else tell_once)
+        atlas = build(source, parameters, home, report, None if keep else tell_once)
+    warn_of_left_out(atlas.problem_set.whole)
+    return atlas
 
 
 class _Bar:
@@ -354,6 +359,8 @@ class _Bar:
 
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
+    "problems": show_problems,
+    "sources": manage_sources,
     "build": build_map,
     "report": report_findings,
     "export": export_problems,

@@ -21,7 +21,7 @@ from analysis.layout_process import WORTH_IT, layout_process
 from analysis.leakage import nearest_test
 from analysis.neighbors import Neighbors, nearest_neighbors
 from analysis.report import Report, make_report, pack_report, unpack_report
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import HomeError, ModelError
 
 Stage = Literal["embeddings", "neighbors", "pca", "nearest_test", "layout", "clusters", "layout_3d", "report"]

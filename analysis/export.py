@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from analysis.frame import problem_frame
-from training.data.problems import Problem
+from training.data.problem import Problem
 
 _FORMULA = tuple("=+-@＝＋－＠")
 """What a cell that is calculated begins with, white space aside; some programs take the wide forms too."""
@@ -22,7 +22,7 @@ _NEGATIVE = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def jsonl(problems: Sequence[Problem]) -> bytes:
-    """One object a line: question, answer, split, id. `load_problems` reads it back."""
+    """One object a line: question, answer, gold, split, id and what travels along. `load_problems` reads it back."""
     rows = (
         {"question": problem.question, "answer": problem.answer, "split": problem.split, "id": problem.id}
         for problem in problems

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.clusters import Clusters
 from analysis.honesty import nearest_points, neighbor_overlap
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.text import span, with_interval
 
 SEED = 42

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.atlas import Atlas
 from analysis.clusters import Clusters
-from training.data.problems import Problem
+from training.data.problem import Problem
 
 _OPERATORS = {"+": "+", "-": "−", "*": "×", "x": "×", "×": "×", "/": "÷", "÷": "÷"}
 UNCLUSTERED = "unclustered"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.neighbors import block_rows, nearest_among
-from training.data.problems import Problem, Split
+from training.data.problem import Problem, Split
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -14,7 +14,7 @@ from analysis import findings, leakage, verifier
 from analysis.cache import Arrays
 from analysis.clusters import Clusters
 from analysis.neighbors import Neighbors
-from training.data.problems import Problem
+from training.data.problem import Problem
 
 NEIGHBORS = 15
 """K of every figure here."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from training.data.problems import Equation, Problem
+from training.data.problem import Equation, Problem
 from training.rewards import BUILT_IN, REWARDS
 
 Verdict = Literal["exact", "rounded", "wrong", "unreadable"]

@@ -13,7 +13,7 @@ import streamlit as st
 from analysis.atlas import Atlas
 from dashboard.colourings import ByCategory, ByNumber
 from dashboard.live_run import View
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.store import Job, Store
 
 HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {

@@ -21,14 +21,16 @@ from training.backends.registry import backend_named
 from training.backends.registry import backend_state as backend_state_now
 from training.backends.watching import Watch
 from training.config import RunConfig
-from training.data import hub
-from training.data.problems import Problem, ProblemSet, load_problems
+from training.data import problems as source_files
+from training.data.files import candidates
+from training.data.problem import Problem, ProblemSet
+from training.data.problems import load_problems
+from training.data.sources import NAMED_SOURCES_FILE
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
 from training.home import Home
 from training.jobs.playground import Playground
 from training.locks import FileLock
 from training.machines import Machine
-from training.paths import parse_path
 from training.preflight import Preflight
 from training.rewards.own import register_own_rewards
 from training.runs.deletion import open_store, unknown_runs
@@ -132,17 +134,15 @@ def shares_home() -> bool:
 
 
 def needs_fetch(source: str) -> bool:
-    """Whether the source is GSM8K from the Hub and has not been fetched yet."""
-    return source == "hub" and hub.snapshot(home().cache) is None
+    """Whether the source lies on the Hub and has not been fetched yet."""
+    return source_files.needs_fetch(source, home())
 
 
 def _stamp(source: str) -> Stamp:
     """Name, size and time of the files a source would be read from; a change makes the cached problems stale."""
-    place = _place(source)
-    if place is None:
-        return ()
-    files = [place] if place.is_file() else sorted([*place.glob("t*.*"), *place.glob("main/t*.*")])
-    return tuple((str(file), *_size_and_time(file)) for file in files)
+    place = source_files.source_place(source, home())
+    files = [] if place is None else sorted(candidates(place))
+    return tuple((str(file), *_size_and_time(file)) for file in (home().root / NAMED_SOURCES_FILE, *files))
 
 
 def _size_and_time(file: Path) -> tuple[int, int]:
@@ -151,14 +151,6 @@ def _size_and_time(file: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (status.st_size, status.st_mtime_ns)
-
-
-def _place(source: str) -> Path | None:
-    if source == "demo":
-        return None
-    if source == "auto" and home().data is not None:
-        return home().data
-    return hub.snapshot(home().cache) if source in ("auto", "hub") else parse_path(source, SourceError)
 
 
 @cached(_MAPS, by=_stamp, spinner="Reading the problems")

@@ -21,7 +21,7 @@ ADDRESS_CHARACTERS = 4_000
 _GREATEST = 2**53 - 1
 """Beyond it a browser cannot tell whole numbers apart."""
 
-CHOSEN_ELSEWHERE = ("preset", "subset", "rewards")
+CHOSEN_ELSEWHERE = ("preset", "content_hash", "subset", "rewards")
 """Settings that the form does not ask for under their own name."""
 
 Changes = Mapping[str, Any]

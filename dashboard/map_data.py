@@ -17,7 +17,7 @@ from dashboard import atlas_figure, data, figures, training_map_figure
 from dashboard.access import may_act
 from dashboard.caching import cached
 from dashboard.colourings import ByNumber, Colouring
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.store import curation
 
 _MAPS = 4

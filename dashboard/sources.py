@@ -4,7 +4,8 @@ from pathlib import Path
 
 from dashboard import data
 from dashboard.access import may_act, way_in
-from training.allowed import NAMED_SOURCES, allowed_source
+from training.allowed import allowed_source
+from training.data.sources import BUILT_IN
 from training.errors import SourceError
 from training.store.job_search import jobs_with
 
@@ -18,7 +19,7 @@ def readable_source(source: str) -> str:
     found, opened = allowed_source(source, data.home()), data.opened_sources()
     if may_act():
         opened.add(found)
-    if found in NAMED_SOURCES or Path(found) == data.home().data or found in opened or _was_worked_with(found):
+    if found in BUILT_IN or Path(found) == data.home().data or found in opened or _was_worked_with(found):
         return found
     raise SourceError(f"Nobody has worked with the problems in {source!r} yet, and you are looking on.", way_in())
 

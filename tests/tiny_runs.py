@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from training.config import RunConfig
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
 from training.jobs.job_process import job_process

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from training.artefacts import is_url
+from training.data.sources import named_sources, parse_source
 from training.errors import AtlasError, ModelError, SourceError, shown
 from training.home import Home
 from training.paths import is_folder, parse_path
@@ -21,7 +22,6 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.AS
 _EMBEDDING_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 """Those of sentence-transformers need no owner."""
 
-NAMED_SOURCES = ("auto", "demo", "hub")
 _REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it (several are separated by a colon)."
 
 
@@ -50,18 +50,18 @@ def allowed_model(name: str, store: Store, home: Home) -> str:
 
 
 def allowed_source(source: str, home: Home) -> str:
-    """The source as it may be read: auto, demo, hub, or an absolute path, links followed.
+    """The source as it may be read: its line, with an absolute path, links followed. A named one may be read wherever it lies.
 
     Raises:
-        SourceError: a page may not name it.
+        SourceError: a page may not name it, or it is none.
     """
     source = source.strip()
-    if source in NAMED_SOURCES:
-        return source
-    path = _resolve(source, SourceError)
-    if not source or not _lies_in(path, home):
+    parsed = parse_source(source, home)
+    if parsed.path is None or source in named_sources(home):
+        return str(parsed)
+    if not source or not _lies_in(parsed.path, home):
         raise SourceError(f"A page may not read problems from {shown(source)}.", _REMEDY)
-    return str(path)
+    return str(parsed)
 
 
 def allowed_embedding(name: str, home: Home) -> str:

@@ -18,6 +18,7 @@ from training.errors import ConfigError, shown
 from training.names import NAME_RULE, is_name
 from training.prompts import SYSTEM_PROMPT
 from training.rewards import ARTICLE_REWARDS, DEFAULT_VERIFIER, REWARDS, highest_total
+from training.rewards.forms import TAGS, form_named
 
 _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
@@ -29,6 +30,10 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 """All seven linear layers of a Llama-like block, on which the article puts its adapters."""
 
 
+RECORDED = "Record"
+"""The group of what a launch writes down and nobody chooses."""
+
+
 def _field(group: str, description: str, default: Any, *, unit: str = "", **limits: Any) -> Any:
     return Field(default, description=description, json_schema_extra={"group": group, "unit": unit}, **limits)
 
@@ -38,20 +43,32 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    preset: str = _field("Preset", "The preset that this configuration started from.", "")
+    preset: str = _field(RECORDED, "The preset that this configuration started from.", "")
+    content_hash: str = _field(RECORDED, "SHA-256 of the problems that the run was launched on, whatever lies there since.", "")
     model: str = _field(
         "Model and data",
         'A Hub name, a local folder, or "demo" for the demo model that ships with the program.',
         ...,
         min_length=1,
     )
-    source: str = _field("Model and data", "The problems: demo, hub (GSM8K), auto, or a folder or file.", "auto", min_length=1)
+    source: str = _field(
+        "Model and data",
+        "The problems: demo, hub (GSM8K), hub:owner/name, auto, a named source, or a folder or file.",
+        "auto",
+        min_length=1,
+    )
     subset: str = _field(
         "Model and data",
         "A saved subset to train on, name@version; empty for the whole train split. The test split stays whole.",
         "",
     )
     system_prompt: str = _field("Prompt", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
+    answer_form: str = _field(
+        "Prompt",
+        "How the prompt asks the answer to be marked, and where rewards look for it: tags, boxed, hashes, or "
+        "/a regular expression/ whose group is the answer.",
+        TAGS.name,
+    )
 
     engine: EngineName = _field(
         "Engine and precision",
@@ -184,7 +201,7 @@ class RunConfig(BaseModel):
 
     evaluation_problems: int = _field(
         "Evaluation",
-        "Test problems to evaluate, the first of the split; 0 evaluates nothing.",
+        "Test problems to evaluate, a sample that is the same in every run; 0 evaluates nothing.",
         0,
         unit="problems",
         ge=0,
@@ -233,6 +250,15 @@ class RunConfig(BaseModel):
         if "\0" in text:
             raise ValueError("holds a null character, which neither a path nor a prompt may")
         return text
+
+    @field_validator("answer_form")
+    @classmethod
+    def _known_form(cls, name: str) -> str:
+        try:
+            form_named(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return name
 
     @field_validator("rewards")
     @classmethod
@@ -340,6 +366,9 @@ def _setting(name: str) -> Setting:
 
 
 SETTINGS: dict[str, Setting] = {name: _setting(name) for name in RunConfig.model_fields}
+
+CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
+"""The settings that a person chooses."""
 
 
 def parse_config(values: dict[str, Any]) -> RunConfig:

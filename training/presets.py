@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from training.config import SETTINGS, RunConfig, parse_config
+from training.config import CHOSEN, SETTINGS, RunConfig, parse_config
 from training.errors import ConfigError, one_line, shown
 from training.files import replace_file
 from training.names import NAME_RULE, is_name
@@ -98,7 +98,7 @@ def preset_text(config: RunConfig, description: str = "") -> str:
 
 def _preset_lines(config: RunConfig, description: str) -> Iterator[str]:
     yield from _comment(description)
-    for group, settings in itertools.groupby(list(SETTINGS.values())[1:], key=lambda setting: setting.group):
+    for group, settings in itertools.groupby(map(SETTINGS.__getitem__, CHOSEN), key=lambda setting: setting.group):
         yield from ("", f"# {group}")
         for setting in settings:
             bounds = f"one of {', '.join(setting.choices)}" if setting.choices else setting.limits

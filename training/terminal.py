@@ -20,6 +20,8 @@ from training.home import DASHBOARD_TOKEN
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 _HELP_COLUMNS = 120
+_OF_SEVERAL = "--columns"
+"""The option that takes several values after one another."""
 
 
 class _CtrlC:
@@ -55,6 +57,7 @@ def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None
 def _run(program: typer.Typer, name: str, arguments: Sequence[str]) -> int:
     # Not what typer calls `main`, which would take Ctrl-C and broken pipes for itself.
     command = typer.main.get_command(program)
+    arguments = _repeated(arguments, _OF_SEVERAL)
     try:
         with command.make_context(name, list(arguments), max_content_width=_HELP_COLUMNS) as context:
             status: int = command.invoke(context)
@@ -68,6 +71,19 @@ def _run(program: typer.Typer, name: str, arguments: Sequence[str]) -> int:
         raise ConfigError(
             told if told.endswith((".", "?")) else f"{told}.", f"`{asked} --help` shows what may be asked."
         ) from error
+
+
+def _repeated(arguments: Sequence[str], option: str) -> list[str]:
+    """`--option a=1 b=2` as `--option a=1 --option b=2`, which is what typer knows."""
+    written: list[str] = []
+    follows = False
+    for argument in arguments:
+        follows = follows and "=" in argument and not argument.startswith("-")
+        if follows and written[-1:] != [option]:
+            written.append(option)
+        written.append(argument)
+        follows = follows or argument == option
+    return written
 
 
 def run_command(command: Callable[[], int]) -> int:

@@ -1,6 +1,6 @@
 """Numbers and words written out for people, the same in terminal, page, report and model card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def shorten(text: str, width: int) -> str:
@@ -27,6 +27,11 @@ def span(low: float, high: float, form: str = ".3f") -> str:
 def with_interval(value: float, low: float, high: float, form: str = ".3f") -> str:
     """`0.612 (0.512 to 0.702)`."""
     return f"{value:{form}} ({span(low, high, form)})"
+
+
+def words_listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def listed(weights: Mapping[str, float]) -> str:

@@ -22,7 +22,9 @@ from analysis.atlas import (
 )
 from analysis.cache import Cache
 from tests.fakes import FakeEmbedder
-from training.data.problems import ProblemSet, load_problems, parse_problem
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 from training.errors import HomeError, ModelError
 from training.home import Home
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.export import FORMATS, csv_text, spreadsheet_text
-from training.data.problems import load_problems, parse_problem
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 
 STRANGE = 'Tab\there, "quoted", line\nbreak, <b>markup</b>, =1+1, ünïcödé 日本 \u2028 \U0001f600?'
 

@@ -23,7 +23,9 @@ from analysis.findings import (
     steps_and_pass_rate,
 )
 from analysis.neighbors import nearest_neighbors
-from training.data.problems import Problem, load_problems, parse_problem
+from training.data.problem import Problem
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 from training.home import Home
 
 HALVES = Clusters(

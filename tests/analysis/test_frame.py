@@ -10,7 +10,9 @@ from analysis.cache import Cache
 from analysis.clusters import Clusters
 from analysis.frame import atlas_frame, cluster_frame, cluster_titles, problem_frame
 from tests.fakes import FakeEmbedder
-from training.data.problems import ProblemSet, load_problems, parse_problem
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 
 
 def problem(question: str, answer: str) -> object:

@@ -10,7 +10,9 @@ from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.embed import unit_rows
 from analysis.leakage import Leakage, LeakagePair, find_leakage, find_names, nearest_test, without_leaks, words
-from training.data.problems import Problem, load_problems, parse_problem
+from training.data.problem import Problem
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 from training.home import Home
 
 EIGHT_HATS = "Every day Ann buys 3 red hats and 5 blue hats. How many hats does Ann have after 1 day?"

@@ -22,7 +22,8 @@ from analysis.clusters import Clusters
 from analysis.embed import unit_rows
 from analysis.neighbors import nearest_neighbors
 from analysis.projector import ExportError, export_projector, projector_files, projector_zip, standalone_link
-from training.data.problems import ProblemSet, parse_problem
+from training.data.problem import ProblemSet
+from training.data.reader import parse_problem
 
 QUESTIONS = [
     "Plain?",

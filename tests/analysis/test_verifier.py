@@ -16,7 +16,9 @@ from analysis.verifier import (
     check_problems,
     format_value,
 )
-from training.data.problems import Equation, Problem, load_problems, parse_problem
+from training.data.problem import Equation, Problem
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 from training.rewards import REWARDS
 
 

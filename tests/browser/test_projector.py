@@ -38,7 +38,8 @@ from analysis.projector import (
 )
 from tests.browser.conftest import stop
 from tests.ports import free_port
-from training.data.problems import ProblemSet, parse_problem
+from training.data.problem import ProblemSet
+from training.data.reader import parse_problem
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,8 @@ import torch
 import trl
 from transformers import TrainerCallback
 
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.jobs.__main__ import main
 from training.jobs.train import grpo, job
 from training.rewards import Reward

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 
 from dashboard.caching import HASH_FUNCS, cached
-from training.data.problems import Problem, ProblemSet
+from training.data.problem import Problem, ProblemSet
 
 
 @pytest.fixture(autouse=True)

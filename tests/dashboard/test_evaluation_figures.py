@@ -16,7 +16,7 @@ from dashboard.evaluation_figures import (
     samples_figure,
     samples_frame,
 )
-from training.data.problems import parse_problem
+from training.data.reader import parse_problem
 from training.evaluation.comparison import sampled_scores, scores_by_group
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
 from training.groups import Verifier

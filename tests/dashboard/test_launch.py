@@ -74,7 +74,7 @@ def linked(changes: dict[str, Any], **address: str) -> AppTest:
 def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     test = open_launch()
     assert not test.exception
-    elsewhere = {"preset", "subset", "rewards"}
+    elsewhere = {"preset", "content_hash", "subset", "rewards"}
     assert all(setting(test, name).help for name in RunConfig.model_fields if name not in elsewhere)
     assert {f"weight {name}" for name in REWARDS} <= {widget.key for widget in test.number_input}
     length = setting(test, "max_completion_length")

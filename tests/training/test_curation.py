@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.errors import ConfigError
 from training.home import Home
 from training.presets import load_preset

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from training.backends.local import LocalBackend
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.engines import Message
 from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import BATCH_SIZE

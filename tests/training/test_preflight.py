@@ -11,7 +11,8 @@ import pytest
 
 from tests.fakes import full_demo_run
 from training.__main__ import main
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.errors import ConfigError
 from training.home import Home
 from training.machines import Gpu, Machine, parse_gpus, visible_gpus

@@ -12,7 +12,8 @@ import pytest
 from tests.fakes import record_evaluation
 from tests.tiny_runs import rewarding_length, tiny
 from training.config import RunConfig
-from training.data.problems import ProblemSet, load_problems
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.errors import CheckpointError
 from training.groups import Rollout
 from training.home import Home

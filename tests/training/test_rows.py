@@ -23,7 +23,8 @@ from tests.hostile import (
 from training.__main__ import main
 from training.allowed import allowed_embedding, allowed_model, allowed_source
 from training.data import rows
-from training.data.problems import load_problems, parse_problem
+from training.data.problems import load_problems
+from training.data.reader import parse_problem
 from training.errors import AtlasError, HomeError, SourceError
 from training.home import Home
 from training.preflight.model_files import find_model
@@ -108,7 +109,7 @@ def test_a_parquet_file_that_is_cut_off_is_a_source_that_cannot_be_read(tmp_path
 
 def test_parquet_without_the_columns_rejects_every_row(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", pa.table({"prompt": ["a", "b"]}))
-    with pytest.raises(SourceError, match=r"2 rows rejected.*'question' is missing"):
+    with pytest.raises(SourceError, match="no columns that are known: 'prompt'"):
         load_problems(str(tmp_path))
 
 
@@ -190,7 +191,7 @@ def test_gold_answers_and_equations_of_any_size_are_checked_and_scored() -> None
     assert score_completion(f"<answer>{DIGITS}</answer>", problems[0].gold)["value_correctness"] == 1.0
 
 
-@pytest.mark.parametrize("split", [b"[" * 60 + b"]" * 60, b"{}", b"NaN", b"1e999", b'"dev"', b"null"])
+@pytest.mark.parametrize("split", [b"[" * 60 + b"]" * 60, b"{}", b"NaN", b"1e999", b'"extra"', b"null"])
 def test_a_split_of_any_kind_is_rejected(split: bytes, tmp_path: Path) -> None:
     (tmp_path / "all.jsonl").write_bytes(GOOD_LINE + b"\n" + GOOD_LINE[:-1] + b', "split": ' + split + b"}")
     problem_set = load_problems(str(tmp_path / "all.jsonl"))

@@ -11,9 +11,12 @@ import typer
 
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.command_line.parameters import AsJson
+from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.command_line.stores import open_here
+from training.data.bad_row import BadRow
 from training.data.problems import load_problems
-from training.data.rows import BadRow, parse_json, read_lines
+from training.data.rows import parse_json, read_lines
+from training.data.sample import stated
 from training.errors import SourceError, StoreError, shown
 from training.home import Home
 from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
@@ -28,9 +31,10 @@ from training.store.evaluations import complete_evaluations
 
 def evaluate(
     model: Annotated[str, typer.Option(help='a Hub name, a folder (a checkpoint, say), or "demo"')] = "demo",
-    source: Annotated[str, typer.Option(help="demo, hub, auto, or a folder or file")] = "auto",
+    source: SourceLine = "auto",
+    columns: MappedColumns = None,
     split: Annotated[Literal["train", "test"], typer.Option()] = "test",
-    fraction: Annotated[float, typer.Option(min=0, max=1, help="the first share of the split, above 0")] = 1.0,
+    fraction: Annotated[float, typer.Option(min=0, max=1, help="a share of the split, above 0: a seeded sample")] = 1.0,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 takes the likeliest token")] = 0.0,
     samples: Annotated[int, typer.Option(min=1, metavar="K", help="completions a problem, for pass@k")] = 1,
     max_completion_length: Annotated[int, typer.Option(min=1, metavar="TOKENS")] = 200,
@@ -39,7 +43,8 @@ def evaluate(
 ) -> int:
     """Measure a model: the article's table on one split, kept in the store; a killed one goes on."""
     home, store = open_here()
-    problem_set = load_problems(source, home)
+    problem_set = load_problems(mapped(source, columns, home), home)
+    warn_of_left_out(problem_set)
     spec = evaluation_spec(
         model,
         problem_set,
@@ -69,7 +74,8 @@ def evaluate(
         print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
     else:
         tokens = sum(item.tokens for item in evaluation.items)
-        print(f"{spec.model} on {len(problems):,} {spec.split} problems of {problem_set.name}, kept as {job.id}")
+        chosen = stated(problem_set.of_split(spec.split), len(problems), spec.split)
+        print(f"{spec.model} on {chosen} of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
         print(*evaluation_lines(evaluation, steps), sep="\n")
     return 0

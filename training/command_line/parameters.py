@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from training.config import RunConfig
+from training.config import CHOSEN
 from training.presets import preset_paths
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
@@ -13,7 +13,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]
 Preset = Annotated[str, typer.Option(help=f"{', '.join(preset_paths())}, or a TOML file")]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(RunConfig.model_fields)}"),
+    typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(CHOSEN)}"),
 ]
 Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
 

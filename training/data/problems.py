@@ -1,144 +1,36 @@
-"""Problems and where they come from: the demo, GSM8K on the Hub, or a folder or file of the same shape.
+"""Where problems come from: a file or folder of any known layout or with a mapping, the Hub, the demo.
 
-Rows are parsed here once, at the edge; everything after works on `Problem`. A bad row is reported and skipped, never
-hidden. How problems are embedded, shown or trained on is for others.
+Rows are parsed here once, at the edge; everything after works on `Problem`. A row that cannot be read is rejected with its
+reason, never hidden. How problems are embedded, shown or trained on is for others.
 """
 
-import hashlib
-import json
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
 
 from training.data import hub
-from training.data.rows import BadRow, data_files, read_rows
+from training.data.bad_row import BadRow
+from training.data.files import Chosen, SplitFile, chosen_files
+from training.data.hold_out import held_out
+from training.data.layouts import says
+from training.data.problem import Problem, ProblemSet, Rejection
+from training.data.reader import RowReader, layout_of
+from training.data.rows import read_rows
+from training.data.sources import BUILT_IN, Source, parse_source
 from training.errors import SourceError, shown
 from training.home import DEMO_DATA, Home
-from training.paths import parse_path
-
-Split = Literal["train", "test"]
-SPLITS: tuple[Split, ...] = ("train", "test")
-
-_COLUMNS = ("question", "answer", "split")
-"""What is read of a row; whatever else a file holds cannot spoil it."""
-
-_EQUATION = re.compile(r"<<([^<>]*)>>")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One calculator annotation, `<<48/2=24>>`."""
-
-    expression: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem with its reference solution."""
-
-    id: str
-    """`<split>-<row>`, rows counted from 0 within the split as in the source, rejected ones included."""
-    split: Split
-    question: str
-    answer: str
-    """The reference solution as written, `####` line included."""
-    steps: tuple[str, ...]
-    """The solution's lines before `####`, blank ones left out."""
-    equations: tuple[Equation, ...]
-    gold: str
-    """The text after the last `####` without commas and `$`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A row that could not be read."""
-
-    file: str
-    line: int
-    """Counted from 1; the row number where the file has no lines."""
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class ProblemSet:
-    """All problems of one source, train first, with what was rejected."""
-
-    name: str
-    source: str
-    """What loads the same set again: "demo", "hub" or a path."""
-    problems: tuple[Problem, ...]
-    rejected: tuple[Rejection, ...] = ()
-    notice: str | None = None
-    """What a person should know about how `auto` chose, if anything."""
-    sampled_from: "ProblemSet | None" = None
-    """The set that this one is a sample of, if it is one."""
-
-    @property
-    def whole(self) -> "ProblemSet":
-        """What is trained on, and what subsets are taken from: the set itself, or the one that it is a sample of."""
-        return self.sampled_from or self
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 of ids, questions and answers; equal content has an equal hash wherever it lies."""
-        digest = hashlib.sha256()
-        for problem in self.problems:
-            digest.update(json.dumps([problem.id, problem.question, problem.answer]).encode())
-        return digest.hexdigest()
-
-    def of_split(self, split: Split) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.split == split)
-
-
-def parse_problem(row: object, problem_id: str, split: Split) -> Problem:
-    """Turn a row with `question` and `answer` into a problem.
-
-    Raises:
-        BadRow: a key is missing or not text, there is no `####`, or what follows it is not a number.
-    """
-    if not isinstance(row, dict):
-        raise BadRow("the row is not an object")
-    question, answer = (_text(row, key) for key in ("question", "answer"))
-    solution, mark, after = answer.rpartition("####")
-    if not mark:
-        raise BadRow("the answer has no ####")
-    gold = after.strip().replace(",", "").replace("$", "")
-    if not _NUMBER.fullmatch(gold):
-        raise BadRow(f"the gold answer {_shorten(after.strip())!r} is not a number")
-    return Problem(
-        id=problem_id,
-        split=split,
-        question=question,
-        answer=answer,
-        steps=tuple(line.strip() for line in solution.splitlines() if line.strip()),
-        equations=tuple(parse_equation(text) for text in _EQUATION.findall(solution)),
-        gold=gold,
-    )
-
-
-def parse_equation(text: str) -> Equation:
-    """The equation in an annotation, given what stands between `<<` and `>>`."""
-    expression, mark, result = text.rpartition("=")
-    return Equation(expression.strip(), result.strip()) if mark else Equation(text.strip(), "")
 
 
 def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) -> ProblemSet:
-    """Load "demo", "hub" (GSM8K), "auto", or a folder or file with `train`/`test` as JSONL or Parquet.
+    """Load a source: "demo", "hub" (GSM8K), "auto", a named one, or a line as `training.data.sources` describes it.
 
     "auto" takes the folder in `GRPO_ATLAS_DATA` if it is set, else the Hub if it answers within seconds, else the demo,
     and says in `notice` when and why it is the demo.
 
     Args:
         source: what to load.
-        home: where the Hub's data is kept; read from the environment when left out.
+        home: where the Hub's data and named sources are kept; read from the environment when left out.
         fetch: whether the Hub may be asked; without it only what was fetched before is read.
 
     Raises:
@@ -146,94 +38,155 @@ def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) 
     """
     if source == "demo":
         return load_folder(DEMO_DATA, name="Demo", source="demo")
-    if source == "hub":
-        return _load_hub(home or Home.from_environment(), fetch)
+    home = home or Home.from_environment()
     if source == "auto":
-        return _load_auto(home or Home.from_environment(), fetch)
-    path = parse_path(source, SourceError, follow=True)
+        return _load_auto(home, fetch)
+    parsed = parse_source(source, home)
+    if parsed.location in BUILT_IN and str(parsed) != source:
+        raise SourceError(f"{parsed.location} takes no options.", "Name a folder, a file or hub:owner/name with them.")
+    if source == "hub":
+        return _load_hub(hub.GSM8K, Source("hub"), home, fetch)
+    if parsed.hub_name is not None:
+        return _load_hub(_hub_data(parsed), parsed, home, fetch)
+    path = parsed.path
+    assert path is not None
     if not path.exists():
         raise SourceError(
             f"There is no source {shown(source)}.",
-            "Use demo, hub, auto, or the path of a folder or file with train/test as JSONL or Parquet.",
+            "Use demo, hub, hub:owner/name, auto, a named source, or the path of a folder or file.",
         )
-    return load_folder(path, name=path.name, source=str(path))
+    name = source if source != str(parsed) and "/" not in source else path.name
+    return load_folder(path, name=name, source=str(parsed), spec=parsed)
 
 
-def load_folder(path: Path, *, name: str, source: str) -> ProblemSet:
-    """Read a folder holding `train*.jsonl`/`test*.parquet` and the like, or one such file.
-
-    A file whose name starts with neither split takes each row's `split` key, "train" when it has none.
+def source_place(source: str, home: Home) -> Path | None:
+    """The file or folder that a source is read from; `None` for the demo, and for what has not been fetched from the Hub.
 
     Raises:
-        SourceError: no such file, one that cannot be read, or no usable row.
+        SourceError: as `parse_source`.
     """
-    files = data_files(path, SPLITS) if path.is_dir() else [path]
-    rows = ((file.name, line, row) for file in files for line, row in read_rows(file, _COLUMNS))
-    return _collect(rows, name=name, source=source)
+    if source == "auto" and home.data is not None:
+        return home.data
+    if source in ("auto", "hub"):
+        return hub.snapshot(hub.GSM8K, home.cache)
+    parsed = parse_source(source, home)
+    return hub.snapshot(_hub_data(parsed), home.cache) if parsed.hub_name is not None else parsed.path
 
 
-def _collect(rows: Iterable[tuple[str, int, object]], *, name: str, source: str) -> ProblemSet:
-    """Parse `(file, line, row or BadRow)` into a set; ids count rows within each split."""
+def needs_fetch(source: str, home: Home) -> bool:
+    """Whether a source lies on the Hub and has not been fetched yet."""
+    return (source == "hub" or parse_source(source, home).hub_name is not None) and source_place(source, home) is None
+
+
+def load_folder(path: Path, *, name: str, source: str, spec: Source | None = None) -> ProblemSet:
+    """Read a file, or a folder of any form that `chosen_files` knows.
+
+    A file whose name says no split takes each row's `split` column, "train" when it has none.
+
+    Args:
+        path: where it lies.
+        name: what people call it.
+        source: the line that stands for it.
+        spec: how it is to be read where that is not as everybody does.
+
+    Raises:
+        SourceError: no such file, one that cannot be read, rows that nothing says how to read, or no usable row.
+    """
+    spec = spec or Source(source)
+    chosen = chosen_files(path, spec.splits)
+    layout = layout_of(chosen.files[0].path, spec.columns)
+    problem_set = _collect(chosen, RowReader(layout, spec.splits), name=name, source=source)
+    if not spec.hold_out.size:
+        return problem_set
+    return replace(problem_set, problems=_ordered(held_out(problem_set.problems, spec.hold_out)))
+
+
+def _collect(chosen: Chosen, reader: RowReader, *, name: str, source: str) -> ProblemSet:
+    """Parse the rows of the files into a set; ids count rows within each split."""
     problems: list[Problem] = []
     rejected: list[Rejection] = []
-    counts: dict[Split, int] = {"train": 0, "test": 0}
-    for file, line, row in rows:
+    counts: Counter[str] = Counter()
+    ids: set[str] = set()
+    tests = _measured_on(chosen, reader)
+    for file, line, named, row in _rows(chosen.files, reader):
+        split = ""
         try:
-            split = _split_of(file, row)
+            said = reader.split(named, row)
+            split = "train" if said == "train" else "test"
+            if split == "test" and named is None and said != tests:
+                raise BadRow(f"it is of the split {said}, and {tests} is what is measured on")
             index = counts[split]
             counts[split] += 1
             if isinstance(row, BadRow):
                 raise row
-            problems.append(parse_problem(row, f"{split}-{index}", split))
-        except BadRow as reason:
-            rejected.append(Rejection(file, line, str(reason)))
+            problem_id = reader.id(row, f"{split}-{index}")
+            if problem_id in ids:
+                raise BadRow("another row has the same id", repr(problem_id))
+            problems.append(reader.problem(row, problem_id, "train" if split == "train" else "test"))
+            ids.add(problem_id)
+        except BadRow as bad:
+            rejected.append(Rejection(file, line, bad.reason, split, bad.detail))
     if not problems:
         first = f" The first reason: {rejected[0]}." if rejected else ""
         raise SourceError(
             f"{source} holds no usable problem ({len(rejected):,} rows rejected).{first}",
-            'Each row needs "question" and "answer", the answer ending in "#### <number>".',
+            "Look at how its rows are read (`python -m analysis problems --source ...`), and map its columns (--columns).",
         )
-    ordered = sorted(problems, key=lambda problem: problem.split != "train")
-    return ProblemSet(name=name, source=source, problems=tuple(ordered), rejected=tuple(rejected))
+    return ProblemSet(
+        name=name,
+        source=source,
+        problems=_ordered(problems),
+        rejected=tuple(rejected),
+        layout=reader.layout.name,
+        read_as=says(reader.layout.name, reader.columns),
+        columns=reader.columns,
+        left_out=chosen.left_out,
+    )
 
 
-def _split_of(file: str, row: object) -> Split:
-    for split in SPLITS:
-        if file.startswith(split):
-            return split
-    named = row.get("split", "train") if isinstance(row, dict) else "train"
-    if named not in SPLITS:
-        raise BadRow(f"the split {_shorten(str(named))!r} is neither train nor test")
-    return cast(Split, named)
+def _rows(files: Sequence[SplitFile], reader: RowReader) -> Iterator[tuple[str, int, str | None, object]]:
+    """(file, line, the split that its name says, row) of all files."""
+    for file in files:
+        for line, row in read_rows(file.path, reader.columns.roots()):
+            yield file.path.name, line, file.split, row
 
 
-def _text(row: dict[object, object], key: str) -> str:
-    if key not in row:
-        raise BadRow(f"the key {key!r} is missing")
-    value = row[key]
-    if not isinstance(value, str):
-        raise BadRow(f"{key!r} is not text")
-    if not value.strip():
-        raise BadRow(f"{key!r} is empty")
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON may hold half a character
+def _measured_on(chosen: Chosen, reader: RowReader) -> str:
+    """Which of the test splits that rows name is measured on: the first of `TEST` that there is."""
+    if all(file.split is not None for file in chosen.files):
+        return ""
+    column = reader.columns.split or "split"
+    named = {
+        reader.splits.split(row.get(column))
+        for file in chosen.files
+        if file.split is None
+        for _, row in read_rows(file.path, (column,))
+        if isinstance(row, dict)
+    }
+    return next((name for name in reader.splits.tests if name in named), "")
 
 
-def _shorten(text: str, width: int = 40) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.split != "train"))
 
 
-def _load_hub(home: Home, fetch: bool) -> ProblemSet:
-    folder = hub.fetch(home.cache) if fetch else hub.snapshot(home.cache)
+def _hub_data(source: Source) -> hub.HubData:
+    return hub.HubData(source.hub_name or "", source.config, source.revision)
+
+
+def _load_hub(data: hub.HubData, spec: Source, home: Home, fetch: bool) -> ProblemSet:
+    folder = hub.fetch(data, home.cache) if fetch else hub.snapshot(data, home.cache)
+    name = "GSM8K" if data == hub.GSM8K else data.name
     if folder is None:
-        raise SourceError("GSM8K has not been fetched from the Hub yet.", "Build its map, which fetches it.")
-    return load_folder(folder, name="GSM8K", source="hub")
+        raise SourceError(f"{name} has not been fetched from the Hub yet.", "Build its map, which fetches it.")
+    return load_folder(folder, name=name, source=str(spec), spec=spec)
 
 
 def _load_auto(home: Home, fetch: bool) -> ProblemSet:
     if home.data is not None:
         return load_problems(str(home.data), home)
     try:
-        return _load_hub(home, fetch)
+        return load_problems("hub", home, fetch=fetch)
     except SourceError as error:
         notice = f"This is the generated demo data set. {error}"
         return replace(load_problems("demo", home), notice=notice)

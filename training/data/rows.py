@@ -1,16 +1,24 @@
-"""Rows of files that others wrote, JSON Lines or Parquet: each is read, or there is a reason why it is not.
+"""Rows of files that others wrote, in any of the usual formats: each is read, or there is a reason why it is not.
 
 Whatever a parser raises becomes a `BadRow` where it concerns one row and a `SourceError` where it concerns the file, so that
 nothing behind this module meets a parser's exception. What a row means is for others.
 """
 
+import csv
+import io
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from training.data.bad_row import BadRow
 from training.errors import SourceError, shown
-from training.paths import is_folder, open_file, reason
+from training.paths import open_file, reason
 
 LINE_BYTES = 16 * 2**20
 """A longer line is not read into memory but rejected."""
@@ -18,56 +26,92 @@ LINE_BYTES = 16 * 2**20
 MOST_LEVELS = 100
 """How deeply a row may be nested. A bound of our own: Python's depends on where it is asked."""
 
+JSON_BYTES = 2**30
+"""A larger file of JSON that is not JSON Lines is not read: it would be in memory twice."""
+
+SHORT_CELL_BYTES = 256
+"""Columns of a Parquet file whose cells take more on average are read only if they are asked for."""
+
 _BATCH_ROWS = 1024
+_FIRST_ROWS = 100
+"""Rows whose keys are the columns of a file that does not name them."""
+_NAME_CHARACTERS = 60
+_NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d\s*")
 
 Rows = Iterator[tuple[int, object]]
 """(line counted from 1, or the row's number where a file has no lines; the row, or the `BadRow` that says why not)."""
 
 
-class BadRow(ValueError):
-    """Why a single row is rejected."""
+def kind_of(file: Path) -> str | None:
+    """The format of a file by the end of its name, without that of its compression; `None` where it is none of ours."""
+    name = file.name.casefold()
+    for ending in _COMPRESSIONS:
+        name = name.removesuffix(ending)
+    return next((suffix for suffix in _FORMATS if name.endswith(suffix)), None)
 
 
-def data_files(folder: Path, beginnings: Sequence[str]) -> list[Path]:
-    """The files of a folder whose names begin so, in that order; a Hub snapshot's `main/` counts as the folder.
+def column_names(file: Path) -> tuple[str, ...]:
+    """The names of a file's columns, and of the fields inside them as `column.field`; of JSON those of the first rows.
 
     Raises:
-        SourceError: it cannot be looked into, or has none.
+        SourceError: as `read_rows`.
     """
-    for place in filter(is_folder, (folder, folder / "main")):
-        try:
-            known = sorted(path for path in place.iterdir() if path.suffix in _READERS)
-        except OSError as error:
-            raise SourceError(f"{place} cannot be read ({reason(error)}).", "Check its permissions.") from error
-        if files := [path for beginning in beginnings for path in known if path.name.startswith(beginning)]:
-            return files
-    raise SourceError(
-        f"{folder} has no {' or '.join(beginnings)} file.", f"Put {beginnings[0]}.jsonl and the like (or .parquet) into it."
-    )
+    kind = _FORMATS.get(kind_of(file) or "")
+    if kind is not None and kind.names is not None:
+        with _parsing(file), _opened(file) as stream:
+            return tuple(kind.names(stream))
+    rows = [row for _, row in islice(read_rows(file, None), _FIRST_ROWS) if isinstance(row, dict)]
+    return tuple(dict.fromkeys(name for row in rows for name in _names(row)))
 
 
-def read_rows(file: Path, columns: Sequence[str]) -> Rows:
+def read_rows(file: Path, columns: Sequence[str] | None) -> Rows:
     """The rows of a file as they come.
 
     Args:
-        columns: all that is wanted of a row. Others are not read where the format lets them be passed over.
+        columns: all that is wanted of a row, `None` for everything. Of others a format that lets them be passed over reads
+            only what is short: it may colour a map.
 
     Raises:
         SourceError: the file is of another kind, is not there, is no file, or cannot be read on.
     """
-    read = _READERS.get(file.suffix)
-    if read is None:
-        raise SourceError(f"{shown(str(file))} is neither .jsonl nor .parquet.", "Convert it to JSON Lines or Parquet.")
+    kind = _FORMATS.get(kind_of(file) or "")
+    if kind is None:
+        raise SourceError(
+            f"{shown(str(file))} is no file of rows.",
+            f"Its name has to end in {', '.join(SUFFIXES)}, with .gz or .zst or without.",
+        )
+    with _parsing(file), _opened(file) as stream:
+        yield from kind.rows(stream, columns)
+
+
+@contextmanager
+def _parsing(file: Path) -> Iterator[None]:
+    """Turn whatever opening and parsing a file raises into a `SourceError`."""
     try:
-        with open_file(file) as stream:
-            yield from read(stream, columns)
+        yield
+    except SourceError:
+        raise
     except OSError as error:
         raise SourceError(f"{file} cannot be read ({reason(error)}).", "Check the path and its permissions.") from error
     except Exception as error:  # each parser has exceptions of its own
-        kind = file.suffix.removeprefix(".").capitalize()
+        kind = (kind_of(file) or "").removeprefix(".").capitalize()
         raise SourceError(
             f"{file} is not a readable {kind} file ({reason(error)}).", "Write it again, for example with pandas."
         ) from error
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """A file's bytes, decompressed."""
+    compression = next((name for ending, name in _COMPRESSIONS.items() if file.name.casefold().endswith(ending)), None)
+    with open_file(file) as stream:
+        if compression is None:
+            yield stream
+            return
+        import pyarrow as pa
+
+        with pa.CompressedInputStream(pa.PythonFile(stream, "r"), compression) as decompressed:
+            yield io.BufferedReader(decompressed)
 
 
 def read_lines(stream: BinaryIO) -> Iterator[bytes | BadRow]:
@@ -118,33 +162,167 @@ def _inside(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _jsonl_rows(stream: BinaryIO, columns: Sequence[str]) -> Rows:
+def _jsonl_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
     for number, line in enumerate(read_lines(stream), start=1):
         if isinstance(line, BadRow):
             yield number, line
         elif line.strip():
             try:
-                yield number, parse_json(line)
+                rows = _table_in(parse_json(line))
             except BadRow as bad:
-                yield number, bad
+                rows = [bad]
+            yield from ((number, row) for row in rows)
 
 
-def _parquet_rows(stream: BinaryIO, columns: Sequence[str]) -> Rows:
+def _json_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
+    """An array of objects, alone or as the one array of an object, pandas' columns, or JSON Lines under another name."""
+    content = stream.read(JSON_BYTES + 1)
+    if len(content) > JSON_BYTES:
+        raise OSError(f"it is larger than {JSON_BYTES // 2**20:,} MiB; write it as JSON Lines")
+    try:
+        value = parse_json(content)
+    except BadRow:
+        yield from _jsonl_rows(io.BytesIO(content), columns)
+        return
+    yield from enumerate(_table_of(value), start=1)
+
+
+def _table_in(value: object) -> Sequence[object]:
+    """The rows in one line: the row that it is, or those of an array of objects."""
+    return value if isinstance(value, list) and _is_table(value) else [value]
+
+
+def _table_of(value: object) -> Sequence[object]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        tables: list[list[object]] = [inner for inner in value.values() if _is_table(inner)]
+        if len(tables) == 1:
+            return tables[0]
+        if value and all(isinstance(cells, dict) for cells in value.values()):  # df.to_json()
+            names = list(dict.fromkeys(place for cells in value.values() for place in cells))
+            return [{name: cells.get(place) for name, cells in value.items()} for place in names]
+        if value and all(isinstance(cells, list) for cells in value.values()):  # df.to_dict("list")
+            return [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+    return [value]
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _delimited(separator: str) -> Callable[[BinaryIO, Sequence[str] | None], Rows]:
+    def rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
+        csv.field_size_limit(LINE_BYTES)  # Python's own would end the file at a cell of 128 KiB
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        header = next(reader, None)
+        if header is None:
+            return
+        if not _is_header(header):
+            names = ["question", "answer"] if len(header) == 2 else [f"column {place}" for place in range(1, len(header) + 1)]
+            yield reader.line_num, dict(zip(names, header, strict=True))
+            header = names
+        while (cells := next(reader, None)) is not None:
+            if cells:
+                yield reader.line_num, _record(header, cells)
+
+    return rows
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a table's first line names its columns: short words, each another, none of them a number."""
+    short = all(cell and len(cell) <= _NAME_CHARACTERS and not cell.strip().endswith((".", "?")) for cell in cells)
+    return short and len(set(cells)) == len(cells) and not any(_NUMBER.fullmatch(cell) for cell in cells)
+
+
+def _record(header: Sequence[str], cells: Sequence[str]) -> object:
+    if len(cells) != len(header):
+        return BadRow("the line has another number of cells than the first", f"{len(cells)} instead of {len(header)}")
+    return dict(zip(header, cells, strict=True))
+
+
+def _parquet_names(stream: BinaryIO) -> Iterator[str]:
+    import pyarrow.parquet as pq
+
+    return _schema_names(pq.ParquetFile(stream).schema_arrow)
+
+
+def _parquet_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(stream)
-    present = [name for name in columns if name in file.schema_arrow.names]
+    names = file.schema_arrow.names
+    wanted = names if columns is None else {*columns, *_short_columns(file)}
+    present = [name for name in names if name in wanted]
     if not present:
         yield from ((number, {}) for number in range(1, file.metadata.num_rows + 1))
         return
+    yield from _batches(file.iter_batches(batch_size=_BATCH_ROWS, columns=present), columns)
+
+
+def _short_columns(file: Any) -> frozenset[str]:
+    """The columns whose cells are single values, or lists of words, and short, as the file's own summary says."""
+    import pyarrow.types as types
+
+    def is_plain(kind: Any) -> bool:
+        tests = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
+        return any(test(kind) for test in tests) or (types.is_list(kind) and types.is_string(kind.value_type))
+
+    plain = {field.name for field in file.schema_arrow if is_plain(field.type)}
+    meta = file.metadata
+    sizes: Counter[str] = Counter()
+    for group in map(meta.row_group, range(meta.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            sizes[column.path_in_schema.split(".", 1)[0]] += column.total_uncompressed_size
+    return frozenset(name for name, size in sizes.items() if name in plain and size <= SHORT_CELL_BYTES * max(1, meta.num_rows))
+
+
+def _arrow_names(stream: BinaryIO) -> Iterator[str]:
+    return _schema_names(_arrow_reader(stream).schema)
+
+
+def _arrow_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
+    yield from _batches(iter(_arrow_reader(stream)), columns)
+
+
+def _arrow_reader(stream: BinaryIO) -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(stream)
+
+
+def _schema_names(schema: Any) -> Iterator[str]:
+    """The names of columns, and of the fields of those that are structures; `.user` of those that are conversations."""
+    import pyarrow.types as types
+
+    for field in schema:
+        yield field.name
+        if types.is_struct(field.type):
+            yield from (f"{field.name}.{inner.name}" for inner in field.type)
+        elif types.is_list(field.type) and types.is_struct(field.type.value_type):
+            yield f"{field.name}.user"
+
+
+def _names(row: Mapping[str, Any]) -> Iterator[str]:
+    """As `_schema_names`, of a row of JSON."""
+    for name, value in row.items():
+        yield name
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value)
+        elif _is_table(value):
+            yield f"{name}.user"
+
+
+def _batches(batches: Iterator[Any], columns: Sequence[str] | None) -> Rows:
     number = 0
-    for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=present):
-        for row in _batch_rows(batch):
+    for batch in batches:
+        for row in _batch_rows(batch, columns):
             number += 1
             yield number, row
 
 
-def _batch_rows(batch: Any) -> Iterator[object]:
+def _batch_rows(batch: Any, columns: Sequence[str] | None) -> Iterator[object]:
     """A batch's rows as dictionaries; one by one where a value somewhere cannot be turned into one of Python's."""
     try:
         yield from batch.to_pylist()
@@ -152,11 +330,38 @@ def _batch_rows(batch: Any) -> Iterator[object]:
     except Exception:  # pyarrow, pandas and Python's dates each have their own
         single = [batch.slice(place, 1) for place in range(batch.num_rows)]
     for row in single:
+        yield _single_row(row, columns)
+
+
+def _single_row(row: Any, columns: Sequence[str] | None) -> object:
+    """The one row of a batch; a value that cannot be had spoils it only if its column was asked for."""
+    cells = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
         try:
-            yield row.to_pylist()[0]
+            cells[name] = column.to_pylist()[0]
         except Exception as error:
-            yield BadRow(f"the row cannot be read ({reason(error)})")
+            if columns is None or name in columns:
+                return BadRow("the row cannot be read", reason(error))
+    return cells
 
 
-_READERS: Mapping[str, Callable[[BinaryIO, Sequence[str]], Rows]] = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
-"""By the end of a file's name."""
+@dataclass(frozen=True)
+class _Format:
+    rows: Callable[[BinaryIO, Sequence[str] | None], Rows]
+    names: Callable[[BinaryIO], Iterator[str]] | None = None
+    """The names of its columns, where it says them before its rows."""
+
+
+_FORMATS: Mapping[str, _Format] = {
+    ".jsonl": _Format(_jsonl_rows),
+    ".parquet": _Format(_parquet_rows, _parquet_names),
+    ".json": _Format(_json_rows),
+    ".csv": _Format(_delimited(",")),
+    ".tsv": _Format(_delimited("\t")),
+    ".arrow": _Format(_arrow_rows, _arrow_names),
+}
+"""By the end of a file's name; where a split is there in several, the first counts."""
+
+SUFFIXES = tuple(_FORMATS)
+
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}

@@ -11,11 +11,13 @@ from math import comb
 
 import numpy as np
 
+from training.data.gold import parse_number
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.groups import Verifier, change_of
 from training.intervals import SEED, bootstrap_interval
-from training.rewards import extract_answer, title_of, verifier_named
+from training.rewards import title_of, verifier_named
+from training.rewards.forms import marked_answer
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import count, span
 
@@ -175,8 +177,14 @@ def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {}
     for item in evaluation.items:
         if (right := evaluation.verifier.is_right(item.rewards)) is not None:
-            samples.setdefault(item.problem_id, []).append((extract_answer(item.completion), right))
+            samples.setdefault(item.problem_id, []).append((_vote(item.completion), right))
     return samples
+
+
+def _vote(completion: str) -> str:
+    """The answer as it counts in a majority: numbers of one value, however they are written, are one answer."""
+    answer = marked_answer(completion)
+    return parse_number(answer) or answer
 
 
 def sampled_scores(evaluation: Evaluation) -> list[SampledScore]:

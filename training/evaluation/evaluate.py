@@ -3,19 +3,23 @@
 What generates the completions is handed in (`training.engines`), so this needs no torch and a page can make the table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.engines import Complete
+from training.errors import RewardError
 from training.intervals import bootstrap_interval, wilson_interval
 from training.prompts import chat_messages
 from training.rewards import REWARDS, score_completions
+from training.rewards.forms import TAGS, AnswerForm
+from training.rewards.rows import reward_row
 from training.store.evaluations import Evaluation, EvaluationItem
 
 BATCH_SIZE = 64
+_MOST_TOLD = 5
 
 ARTICLE_TABLE: dict[str, tuple[str, str]] = {
     "hard": ("Hard correctness", "correctness"),
@@ -87,6 +91,8 @@ def evaluate_model(
     temperature: float,
     report: Callable[[int], None],
     samples: int = 1,
+    form: AnswerForm = TAGS,
+    required: Collection[str] = (),
     done: Sequence[EvaluationItem] = (),
     keep: Callable[[list[EvaluationItem]], None] = lambda items: None,
 ) -> list[EvaluationItem]:
@@ -97,15 +103,31 @@ def evaluate_model(
         temperature: 0 takes the likeliest token at each place.
         report: called with the number of completions finished; may raise to give up.
         samples: completions a problem.
+        form: how the answer is marked.
+        required: reward functions that end the evaluation if they fail; what others fail on has no value, which is said once.
         done: the first of these items, measured earlier; they are not measured again.
         keep: called with each batch that was measured.
     """
     asked = [problem for problem in problems for _ in range(samples)]
     items = list(done)
+    told: set[str] = set()
+
+    def tell_once(error: RewardError) -> None:
+        if error.problem not in told and len(told) < _MOST_TOLD:
+            print(f"warning: {error}", flush=True)
+        told.add(error.problem)
+
     for batch in _batches(asked[len(items) :], BATCH_SIZE):
         prompts = [chat_messages(problem.question, system_prompt) for problem in batch]
         completions = complete(prompts, max_completion_length, temperature)
-        scores = score_completions([text for text, _ in completions], [problem.gold for problem in batch])
+        scores = score_completions(
+            [text for text, _ in completions],
+            [problem.gold for problem in batch],
+            [reward_row(problem, system_prompt) for problem in batch],
+            form=form,
+            required=required,
+            failed=tell_once,
+        )
         measured = [
             EvaluationItem(problem.id, text, score, tokens)
             for problem, (text, tokens), score in zip(batch, completions, scores, strict=True)

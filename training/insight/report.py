@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from training.config import SETTINGS, RunConfig, stored_config
-from training.data.problems import Problem, load_problems
+from training.data.problem import Problem
+from training.data.problems import load_problems
 from training.errors import AtlasError, ConfigError
 from training.evaluation.comparison import compare_evaluations, correctness_measures, sampled_scores, scores_by_steps
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
@@ -158,7 +159,7 @@ def _settings(config: RunConfig, home: Home) -> Iterator[tuple[str, str, str, st
         base = {}
     for name, value in config.model_dump().items():
         usual = base.get(name, value)
-        changed = "" if usual == value or name in ("preset", "source") else f"the preset has {_value(usual)}"
+        changed = "" if usual == value or name in ("preset", "content_hash", "source") else f"the preset has {_value(usual)}"
         yield SETTINGS[name].group, name, _value(value), changed
 
 

@@ -18,7 +18,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from training.config import RunConfig
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.groups import Rollout
 from training.preflight.calibration import Calibration, forecast
 from training.preflight.memory import GIB

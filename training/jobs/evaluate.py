@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from training.data.problems import Problem, ProblemSet, load_problems
+from training.data.problem import Problem, ProblemSet
+from training.data.problems import load_problems
+from training.data.sample import sample
 from training.engines import Complete
 from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import evaluate_model
@@ -15,6 +17,7 @@ from training.jobs.kinds import JobType
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
 from training.prompts import SYSTEM_PROMPT
+from training.rewards.forms import TAGS, form_named
 from training.store import Job, Store
 from training.store.evaluations import (
     add_items,
@@ -33,9 +36,11 @@ class EvaluationSpec(BaseModel):
 
     model: str
     source: str
+    content_hash: str = ""
+    """Of the source's problems: others measure something else."""
     split: Literal["train", "test"]
     fraction: float = Field(gt=0, le=1)
-    """The first share of the split."""
+    """The share of the split, a seeded sample."""
     temperature: float = Field(ge=0, le=10)
     """0 takes the likeliest token."""
     samples: int = Field(ge=1, le=10_000)
@@ -44,6 +49,8 @@ class EvaluationSpec(BaseModel):
     """In tokens."""
     system_prompt: str = SYSTEM_PROMPT
     """The turn before every question; a checkpoint is asked as its run was."""
+    answer_form: str = TAGS.name
+    """How the answer is marked; a checkpoint's as its run's."""
     vllm: bool = False
     """Generate with vLLM."""
     weights: str = ""
@@ -57,7 +64,12 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
         ConfigError: a setting is out of range, or several samples at temperature 0 would all be the same.
         ModelError: as of `weights_stamp`.
     """
-    values = {"model": model, "source": problem_set.source, "weights": weights_stamp(model)} | settings
+    values = {
+        "model": model,
+        "source": problem_set.source,
+        "content_hash": problem_set.content_hash,
+        "weights": weights_stamp(model),
+    } | settings
     try:
         spec = EvaluationSpec.model_validate(values)
     except ValidationError as error:
@@ -87,12 +99,13 @@ def evaluated_problems(spec: EvaluationSpec, problem_set: ProblemSet) -> tuple[P
     """The problems that a spec asks for.
 
     Raises:
-        SourceError: the split is empty.
+        SourceError: the split is empty, or the problems are others than those that the spec is about.
     """
+    problem_set.require_content(spec.content_hash)
     problems = problem_set.of_split(spec.split)
     if not problems:
         raise SourceError(f"{problem_set.name} has no {spec.split} problems.", "Choose the other split or another source.")
-    return problems[: max(1, round(len(problems) * spec.fraction))]
+    return sample(problems, max(1, round(len(problems) * spec.fraction)))
 
 
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:
@@ -120,6 +133,7 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
         system_prompt=spec.system_prompt,
         max_completion_length=spec.max_completion_length,
         temperature=spec.temperature,
+        form=form_named(spec.answer_form),
         report=partial(_report, process, spec.samples, len(problems)),
         samples=spec.samples,
         done=evaluation.done,

@@ -12,7 +12,8 @@ from itertools import accumulate
 from math import inf
 
 from training.config import RunConfig
-from training.data.problems import Problem, ProblemSet
+from training.data.problem import Problem, ProblemSet
+from training.data.sample import sample
 from training.errors import ModelError
 from training.machines import Machine
 from training.preflight import machine as against_machine
@@ -104,7 +105,7 @@ def _model(config: RunConfig, ask_hub: bool) -> tuple[ModelFiles | None, ModelEr
 
 
 def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
-    asked = (*train, *test[: config.evaluation_problems])
+    asked = (*train, *sample(test, config.evaluation_problems))
     by_length = sorted(asked, key=lambda problem: len(problem.question), reverse=True)
     longest = _countable(by_length[:LONGEST_COUNTED], config.system_prompt)
     shortest = _countable(by_length[: len(longest) - 1 : -1][:SHORTEST_COUNTED], config.system_prompt)

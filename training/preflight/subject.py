@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from training.config import RunConfig
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.errors import ModelError
 from training.machines import Machine
 from training.preflight.architecture import Architecture

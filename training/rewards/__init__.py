@@ -2,21 +2,25 @@
 
 The six of `ARTICLE_REWARDS` are those of the article "LLM Reinforcement Learning with GRPO" and the Unsloth notebook that
 it builds on, quirks included; a variant that closes a hole of theirs stands beside them under its own name.
-A reward function takes one completion and the problem's gold answer and returns a number, or `None` where it cannot be
-computed. Every one takes time in proportion to the text. Weights belong to the run configuration; the values here are
-unweighted. A person's own functions join the registry through `training.rewards.own`, which computes them elsewhere.
+A reward function takes one completion and the problem's gold answer, and where it looks for an answer the form in which it is
+asked for; it returns a number, or `None` where it cannot be computed. Every one takes time in proportion to the text. Weights
+belong to the run configuration; the values here are unweighted. A person's own functions, and the symbolic verifier, are
+computed in processes of their own, see `training.rewards.own`.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from training.data.answers import after_hashes, last_box
+from training.data.gold import parse_number
 from training.errors import RewardError, shown, shown_error
 from training.groups import Verifier
+from training.rewards.forms import TAGS, AnswerForm
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
 
@@ -34,77 +38,86 @@ _NUMBER = re.compile(
     r"(?![.,]?\d|\^|[eE][-+]?\d|[²³¹⁰-⁹¼-¾⅐-⅞])",  # not a part of something longer whose value is another
     re.ASCII,
 )
-_BOXED = "\\boxed{"
+_THOUSANDS = re.compile(r"(?<![\d.,\w])\d{1,3}(?:(?:,\\!|\{,\}|\\[,;! ]| )\d{3})+(?![\d.,]*\d)", re.ASCII)
+"""Thousands as LaTeX and other countries part them."""
 
 
-def extract_answer(completion: str) -> str:
+def extract_answer(completion: str, form: AnswerForm = TAGS) -> str:
     """The text after the last `<answer>`, up to the next `</answer>`, stripped; the whole text when there are no tags.
 
-    Source: `extract_xml_answer` of the notebook, which the article quotes. A lone `</answer>` ends the whole text.
+    Source: `extract_xml_answer` of the notebook, which the article quotes. A lone `</answer>` ends the whole text. In another
+    form, what that form marks.
     """
-    return completion.split("<answer>")[-1].split("</answer>")[0].strip()
+    return form.answer(completion)
 
 
-def extract_number(completion: str) -> str:
+def extract_number(completion: str, form: AnswerForm = TAGS) -> str:
     """The first number of the extracted answer without `$`, `%` and commas; "0" when there is none.
 
     Source: `extract_final_answer` of the article. Signs and decimals are left out: -8 is read as 8, and 2.5 as 2.
     """
-    match = _FIRST_NUMBER.search(extract_answer(completion))
+    match = _FIRST_NUMBER.search(form.answer(completion))
     return match.group(1).replace(",", "") if match else "0"
 
 
-def correctness(completion: str, gold: str) -> float:
+def correctness(completion: str, gold: str, form: AnswerForm = TAGS) -> float:
     """Hard correctness: 1.0 if the extracted answer is exactly the gold answer.
 
     Source: `correctness_reward_func` of the notebook; the article lowers it from 2.0. Text is compared: "16,320" and
     "$72" are not 16320 and 72.
     """
-    return 1.0 if extract_answer(completion) == gold else 0.0
+    return 1.0 if form.answer(completion) == gold else 0.0
 
 
-def soft_correctness(completion: str, gold: str) -> float:
+def soft_correctness(completion: str, gold: str, form: AnswerForm = TAGS) -> float:
     """1.0 if the first number in the extracted answer is the gold answer: "$27", "96%" and "72 units" count.
 
     Source: `soft_correctness_reward_func`, which the article adds. Holes: a negative or decimal gold answer is never
     reached, "-72" and "72.9" earn it for 72, and an answer without a number earns it for 0.
     """
-    return 1.0 if extract_number(completion) == gold else 0.0
+    return 1.0 if extract_number(completion, form) == gold else 0.0
 
 
-def integer(completion: str, gold: str) -> float:
+def integer(completion: str, gold: str, form: AnswerForm = TAGS) -> float:
     """0.5 if the extracted answer consists of digits only.
 
     Source: `int_reward_func` of the notebook, which the article takes over. It is Python's `isdigit`: no sign and no
     comma, but digits of any script, and "²".
     """
-    return 0.5 if extract_answer(completion).isdigit() else 0.0
+    return 0.5 if form.answer(completion).isdigit() else 0.0
 
 
-def strict_format(completion: str, gold: str) -> float:
+def strict_format(completion: str, gold: str, form: AnswerForm = TAGS) -> float:
     """0.5 for the exact layout, one line break around each part.
 
     Source: `strict_format_reward_func` of the notebook; the article adds re.DOTALL and trailing newlines. With
-    re.DOTALL a part may be empty or hold tags itself.
+    re.DOTALL a part may be empty or hold tags itself. In another form than the tags: an answer is marked and ends the text.
     """
+    if form is not TAGS:
+        return 0.5 if form.has_block(completion) and _ends_with_answer(completion, form) else 0.0
     return 0.5 if _STRICT_FORMAT.match(completion) else 0.0
 
 
-def soft_format(completion: str, gold: str) -> float:
+def soft_format(completion: str, gold: str, form: AnswerForm = TAGS) -> float:
     """0.5 if the text starts with a reasoning block followed by an answer block, whatever the line breaks.
 
-    Source: `soft_format_reward_func` of the notebook; the article adds re.DOTALL. What follows is not looked at.
+    Source: `soft_format_reward_func` of the notebook; the article adds re.DOTALL. What follows is not looked at. In another
+    form than the tags: an answer is marked.
     """
+    if form is not TAGS:
+        return 0.5 if form.has_block(completion) else 0.0
     return 0.5 if _SOFT_FORMAT.match(completion) else 0.0
 
 
-def xml_count(completion: str, gold: str) -> float:
+def xml_count(completion: str, gold: str, form: AnswerForm = TAGS) -> float | None:
     """0.125 for each of the four tags that stands exactly once with its line break, minus 0.001 a character of tail.
 
     Source: `xmlcount_reward_func` of the notebook, which the article takes over. The tail is penalised twice, after
     `\\n</answer>\\n` and after `\\n</answer>`. Without any `\\n</answer>\\n` the first penalty takes the whole text, so a
-    completion that ends in `\\n</answer>` pays for its length. There is no lower bound.
+    completion that ends in `\\n</answer>` pays for its length. There is no lower bound. `None` in another form than the tags.
     """
+    if form is not TAGS:
+        return None
     score = 0.0
     if completion.count("<reasoning>\n") == 1:
         score += 0.125
@@ -119,23 +132,37 @@ def xml_count(completion: str, gold: str) -> float:
     return score
 
 
-def value_correctness(completion: str, gold: str) -> float | None:
+def value_correctness(completion: str, gold: str, form: AnswerForm = TAGS) -> float | None:
     """1.0 if the answer's value equals the gold answer's: "16,320", "-$8", "72.00" and "\\boxed{72} units" count.
 
     Source: this project's variant of hard correctness; the article has none. Where the extracted answer holds
-    `\\boxed{...}`, the inside of the last one is read. Units, `$` and `%` are passed over, so 96% is 96; a minus counts
-    directly before its number. Several numbers earn it only if each has the gold answer's value, so guesses in a row
-    earn nothing. Nothing is calculated: "48/2", "1e5" and "2½" have no value here. Values are compared exactly as
-    decimals, whatever their length. `None` where the gold answer does not hold exactly one number.
+    `\\boxed{...}`, the inside of the last one is read; where no answer is marked, what follows the last `####`. Units, `$`
+    and `%` are passed over, so 96% is 96; a minus counts directly before its number. Several numbers earn it only if each
+    has the gold answer's value, so guesses in a row earn nothing. Nothing is calculated: "48/2", "1e5" and "2½" have no
+    value here. Values are compared exactly as decimals, whatever their length. `None` where the gold answer is more, or
+    less, than one number.
     """
-    expected = list(islice(_values(gold), 2))
-    if len(expected) != 1:
+    number = parse_number(gold)
+    if number is None or "/" in number:
         return None
-    answer = extract_answer(completion)
-    if _BOXED in answer:
-        answer = answer.split(_BOXED)[-1].rsplit("}", 1)[0]
-    values = _values(answer)
-    return 1.0 if next(values, None) == expected[0] and all(value == expected[0] for value in values) else 0.0
+    expected = Decimal(number)
+    answer = form.answer(completion)
+    boxed = last_box(answer)
+    if boxed is not None:
+        answer = boxed
+    elif not form.has_block(completion):
+        answer = after_hashes(answer) or answer
+    values = _values(_THOUSANDS.sub(_without_marks, answer))
+    return 1.0 if next(values, None) == expected and all(value == expected for value in values) else 0.0
+
+
+def _without_marks(match: re.Match[str]) -> str:
+    return re.sub(r"[^0-9]", "", match[0])
+
+
+def _ends_with_answer(completion: str, form: AnswerForm) -> bool:
+    """Whether nothing but punctuation follows the answer that a completion marks."""
+    return completion.rpartition(form.answer(completion))[2].strip(" \n$.}])*\\") == ""
 
 
 def _values(text: str) -> Iterator[Decimal]:
@@ -143,6 +170,10 @@ def _values(text: str) -> Iterator[Decimal]:
     for match in _NUMBER.finditer(text):
         minus, digits = match.groups()
         yield Decimal(f"{'-' if minus else ''}{digits.replace(',', '')}")
+
+
+Row = Mapping[str, Any]
+"""What a reward may know of a problem besides its gold answer: question, solution, prompt, and columns that travel along."""
 
 
 @dataclass(frozen=True)
@@ -153,48 +184,95 @@ class Reward:
     title: str
     maximum: float
     """The highest value the function can return, unweighted."""
-    function: Callable[[str, str], float | None]
-    """(completion, gold) -> value, or `None` where it cannot be computed."""
+    function: Callable[..., Any]
+    """(completion, gold) -> value, or `None` where it cannot be computed. A person's own may also take (completion, problem),
+    or lists as TRL gives them: (prompts, completions, **columns) -> list; and may be `async`."""
     needs_gold: bool = True
     """Whether the value depends on the gold answer; one that only looks at the completion can do without."""
     timeout_s: float = 10.0
     """How long a function of a person's own may take for one completion; those that ship with the program need no limit."""
+    reads_form: bool = False
+    """Whether the function takes the answer's form as a third argument, as those that ship do."""
+    on_request: bool = False
+    """Whether it is computed only for those who train on it, judge by it, or have gold answers that are no numbers."""
 
     @property
     def description(self) -> str:
         """The function's own first sentence, shown as help."""
         return str(getattr(self.function, "__doc__", None) or "").strip().split("\n")[0]
 
-    def score(self, completion: str, gold: str) -> float | None:
+    def score(self, completion: str, gold: str, form: AnswerForm = TAGS) -> float | None:
         """The function's value for a completion.
 
         Raises:
             RewardError: as `score_all`.
         """
-        return self.score_all([completion], [gold])[0]
+        return self.score_all([completion], [gold], form=form)[0]
 
-    def score_all(self, completions: Sequence[str], golds: Sequence[str]) -> list[float | None]:
+    def score_all(
+        self, completions: Sequence[str], golds: Sequence[str], rows: Sequence[Row] | None = None, form: AnswerForm = TAGS
+    ) -> list[float | None]:
         """The function's value for each completion; a crash never becomes a score.
+
+        Args:
+            rows: the problem of each completion, for functions that look at more than the gold answer.
+            form: how answers are marked.
 
         Raises:
             RewardError: the function raised, or returned what is no finite number up to its maximum.
         """
-        return [self._value(completion, gold) for completion, gold in zip(completions, golds, strict=True)]
+        return [self._value(completion, gold, form) for completion, gold in zip(completions, golds, strict=True)]
 
     def error(self, what: str, completion: str, remedy: str = "Fix the function, or set its weight to 0.") -> RewardError:
         """The error of a function that did something with a completion: `raised ValueError: ...`."""
         return RewardError(f"The reward function {self.name} {what} on the completion {completion[:200]!r}.", remedy)
 
-    def _value(self, completion: str, gold: str) -> float | None:
+    def _value(self, completion: str, gold: str, form: AnswerForm) -> float | None:
         try:
-            value = self.function(completion, gold)
+            value = self.function(completion, gold, form) if self.reads_form else self.function(completion, gold)
         except Exception as error:
             raise self.error(f"raised {shown_error(error)}", completion) from error
+        return self.checked(value, completion)
+
+    def checked(self, value: object, completion: str) -> float | None:
+        """What the function returned, as a number.
+
+        Raises:
+            RewardError: it is no finite number up to the function's maximum.
+        """
         if value is None:
             return None
-        if not is_finite(value) or value > self.maximum:
+        number = as_number(value)
+        if number is None or number > self.maximum:
             raise self.error(f"returned {shown(value)}, which is no number up to its maximum {self.maximum:g},", completion)
-        return float(value)
+        return number
+
+
+class SymbolicReward(Reward):
+    """The symbolic verifier, `training.rewards.symbolic`, computed in a process of its own."""
+
+    def score_all(
+        self, completions: Sequence[str], golds: Sequence[str], rows: Sequence[Row] | None = None, form: AnswerForm = TAGS
+    ) -> list[float | None]:
+        """As the base says; `None` where a text takes too long."""
+        from training.rewards.own import judge_symbolically  # which stands on this module
+
+        return judge_symbolically(self, completions, golds, form)
+
+
+def symbolic_correctness(completion: str, gold: str, form: AnswerForm = TAGS) -> float | None:
+    r"""1.0 if the answer means what the gold answer means: \frac{1}{2} and 0.5, (1,2) and \left(1,2\right), 10{,}000 and 10000.
+
+    Source: math-verify, see `training.rewards.symbolic`.
+    """
+    return SYMBOLIC_REWARD.score(completion, gold, form)
+
+
+def as_number(value: object) -> float | None:
+    """A finite number, numpy's and torch's included, as a float; `None` for anything else."""
+    if getattr(value, "ndim", None) == 0 and callable(item := getattr(value, "item", None)):
+        value = item()
+    return float(value) if isinstance(value, int | float) and is_finite(value) else None
 
 
 def is_finite(value: object) -> bool:
@@ -205,16 +283,21 @@ def is_finite(value: object) -> bool:
         return False
 
 
+SYMBOLIC = Path(__file__).with_name("symbolic.py")
+"""The file that the symbolic verifier's process runs."""
+SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=20.0, on_request=True)
+
 REWARDS: dict[str, Reward] = {
     reward.name: reward
     for reward in (
-        Reward("correctness", "Hard correctness", 1.0, correctness),
-        Reward("soft_correctness", "Soft correctness", 1.0, soft_correctness),
-        Reward("integer", "Integer", 0.5, integer, needs_gold=False),
-        Reward("strict_format", "Strict format", 0.5, strict_format, needs_gold=False),
-        Reward("soft_format", "Soft format", 0.5, soft_format, needs_gold=False),
-        Reward("xml_count", "XML tag count", 0.5, xml_count, needs_gold=False),
-        Reward("value_correctness", "Value correctness", 1.0, value_correctness),
+        Reward("correctness", "Hard correctness", 1.0, correctness, reads_form=True),
+        Reward("soft_correctness", "Soft correctness", 1.0, soft_correctness, reads_form=True),
+        Reward("integer", "Integer", 0.5, integer, needs_gold=False, reads_form=True),
+        Reward("strict_format", "Strict format", 0.5, strict_format, needs_gold=False, reads_form=True),
+        Reward("soft_format", "Soft format", 0.5, soft_format, needs_gold=False, reads_form=True),
+        Reward("xml_count", "XML tag count", 0.5, xml_count, needs_gold=False, reads_form=True),
+        Reward("value_correctness", "Value correctness", 1.0, value_correctness, reads_form=True),
+        SYMBOLIC_REWARD,
     )
 }
 
@@ -250,22 +333,50 @@ def highest_total(weights: Mapping[str, float]) -> float:
     return float(sum(weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and name in REWARDS))
 
 
-def score_completion(completion: str, gold: str | None) -> dict[str, float | None]:
+def score_completion(completion: str, gold: str | None, form: AnswerForm = TAGS) -> dict[str, float | None]:
     """Every registered reward of one completion, by name, unweighted; without gold, `None` for those that need it."""
-    return score_completions([completion], [gold])[0]
+    return score_completions([completion], [gold], form=form)[0]
 
 
-def score_completions(completions: Sequence[str], golds: Sequence[str | None]) -> list[dict[str, float | None]]:
+def score_completions(
+    completions: Sequence[str],
+    golds: Sequence[str | None],
+    rows: Sequence[Row] | None = None,
+    *,
+    form: AnswerForm = TAGS,
+    required: Collection[str] | None = None,
+    failed: Callable[[RewardError], None] = lambda error: None,
+) -> list[dict[str, float | None]]:
     """`score_completion` of each.
 
+    Args:
+        rows: as of `Reward.score_all`.
+        required: the functions that must not fail, `None` for all: what another gives is `None` where it fails.
+        failed: told of each that did.
+
     Raises:
-        RewardError: as `Reward.score_all`.
+        RewardError: as `Reward.score_all`, of one that is required.
     """
     scores: list[dict[str, float | None]] = [{} for _ in completions]
+    asked = () if required is None else required
+    unclear = any(gold and parse_number(gold) is None for gold in golds)
     for name, reward in REWARDS.items():
-        rows = [row for row, gold in enumerate(golds) if gold is not None or not reward.needs_gold]
-        values = reward.score_all([completions[row] for row in rows], [golds[row] or "" for row in rows])
-        found = dict(zip(rows, values, strict=True))
+        if reward.on_request and not unclear and name not in asked:
+            continue
+        judged = [row for row, gold in enumerate(golds) if gold is not None or not reward.needs_gold]
+        try:
+            values = reward.score_all(
+                [completions[row] for row in judged],
+                [golds[row] or "" for row in judged],
+                [rows[row] for row in judged] if rows is not None else None,
+                form,
+            )
+        except RewardError as error:
+            if required is None or name in required:
+                raise
+            failed(error)
+            values = [None] * len(judged)
+        found = dict(zip(judged, values, strict=True))
         for row, score in enumerate(scores):
             score[name] = found.get(row)
     return scores

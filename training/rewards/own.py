@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from io import BufferedReader
 from mmap import mmap
 from pathlib import Path
@@ -26,7 +27,8 @@ from typing import IO, Any, cast
 from training.errors import RewardError
 from training.home import inherited_environment
 from training.paths import open_file, reason
-from training.rewards import REWARDS, Reward
+from training.rewards import REWARDS, SYMBOLIC, Reward, Row
+from training.rewards.forms import TAGS, AnswerForm
 from training.rewards.process import PLACE_BYTES, REMEDY
 
 LOAD_TIMEOUT_S = 120.0
@@ -63,14 +65,18 @@ class OwnReward(Reward):
     """A person's function, as every process but its own has it."""
 
     process: "RewardProcess" = field(kw_only=True, repr=False, compare=False)
+    batch: bool = False
+    """Whether it takes all completions at once; its time limit then is that of all."""
 
-    def score_all(self, completions: Sequence[str], golds: Sequence[str]) -> list[float | None]:
+    def score_all(
+        self, completions: Sequence[str], golds: Sequence[str], rows: Sequence[Row] | None = None, form: AnswerForm = TAGS
+    ) -> list[float | None]:
         """As the base says.
 
         Raises:
             RewardError: also where the function takes longer than `timeout_s` for one completion, or its process ends.
         """
-        return self.process.score_all(self, completions, golds)
+        return self.process.score_all(self, completions, golds, rows, form)
 
 
 class _Elsewhere:
@@ -85,6 +91,32 @@ class _Elsewhere:
 
 def _reward(process: "RewardProcess", description: str, **fields: Any) -> OwnReward:
     return OwnReward(function=_Elsewhere(description), process=process, **fields)
+
+
+def judge_symbolically(
+    reward: Reward, completions: Sequence[str], golds: Sequence[str], form: AnswerForm
+) -> list[float | None]:
+    """The symbolic verifier's value for each completion, from a process that starts with the first that it judges.
+
+    `None` for what ends that process or takes too long, so that one answer that sympy chokes on ends nothing.
+    """
+    process = _symbolic_process()
+    elsewhere = OwnReward(
+        reward.name, reward.title, reward.maximum, reward.function, timeout_s=reward.timeout_s, process=process
+    )
+    try:
+        return process.score_all(elsewhere, completions, golds, None, form)
+    except RewardError:
+        if len(completions) == 1:
+            return [None]
+        half = len(completions) // 2
+        first = judge_symbolically(reward, completions[:half], golds[:half], form)
+        return first + judge_symbolically(reward, completions[half:], golds[half:], form)
+
+
+@cache
+def _symbolic_process() -> "RewardProcess":
+    return RewardProcess(SYMBOLIC)
 
 
 @dataclass(frozen=True)
@@ -172,7 +204,14 @@ class RewardProcess:
             self._connection, facts = self._start()
             return facts
 
-    def score_all(self, reward: Reward, completions: Sequence[str], golds: Sequence[str]) -> list[float | None]:
+    def score_all(
+        self,
+        reward: "OwnReward",
+        completions: Sequence[str],
+        golds: Sequence[str],
+        rows: Sequence[Row] | None = None,
+        form: AnswerForm = TAGS,
+    ) -> list[float | None]:
         """`OwnReward.score_all`."""
         if not completions:
             return []
@@ -181,8 +220,10 @@ class RewardProcess:
             self._raise_again(asked)
             connection, self._connection = self._connection or self._start()[0], None
             try:
-                connection.send({"name": reward.name, "rows": [row for _, *row in asked]})
-                reply = connection.receive(reward.timeout_s)
+                problems = rows if rows is not None else [None] * len(asked)
+                sent = [(completion, gold, row) for (_, completion, gold), row in zip(asked, problems, strict=True)]
+                connection.send({"name": reward.name, "form": form.name, "rows": sent})
+                reply = connection.receive(reward.timeout_s * (len(asked) if reward.batch else 1))
                 self._connection = connection  # what it will answer next is in step with what it will be asked
             except TimeoutError as error:
                 what, remedy = (

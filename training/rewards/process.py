@@ -4,7 +4,8 @@ They may do anything: never return, keep the interpreter to themselves, exit, cr
 own they can be timed and ended, which `training.rewards.own` does. Torch-free, so that it starts at once.
 
 Lines of JSON go over a socket that is inherited as LINE. First `{"rewards"}`, what the file holds, goes out, or
-`{"problem", "remedy"}`; then for each `{"name", "rows"}`, rows of completion and gold, `{"values"}` or `{"problem", "remedy"}`.
+`{"problem", "remedy"}`; then for each `{"name", "form", "rows"}`, rows of completion, gold and problem, `{"values"}` or
+`{"problem", "remedy"}`.
 Which row is at work stands in the 8 bytes of memory that are inherited as PLACE. The process ends when the other end of the
 pipe closes that is inherited as LIFE. What the functions print goes to standard error.
 """
@@ -17,13 +18,15 @@ import runpy
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 
 from training.errors import RewardError, shown, shown_error
-from training.rewards import BUILT_IN, Reward, is_finite
+from training.rewards import BUILT_IN, SYMBOLIC, Reward, is_finite
+from training.rewards.calling import takes, values
 
 REMEDY = "Fix the file that GRPO_ATLAS_REWARDS names; the README shows one."
 
@@ -40,6 +43,8 @@ _NEEDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "maximum": ("a maximum above 0", lambda value: _is_number(value, float("inf"))),
     "function": ("a function", callable),
     "needs_gold": ("True or False as needs_gold", lambda value: isinstance(value, bool)),
+    "reads_form": ("True or False as reads_form", lambda value: isinstance(value, bool)),
+    "on_request": ("True or False as on_request", lambda value: isinstance(value, bool)),
     "timeout_s": ("a timeout_s above 0 and up to a day", lambda value: _is_number(value, _LONGEST_TIMEOUT_S)),
 }
 """Field of a reward -> what it must be, in words and as a test."""
@@ -65,7 +70,7 @@ def main(path: Path, line: int, place: int, life: int) -> None:
         try:
             if asked["name"] not in rewards:
                 raise RewardError(f"{path} holds no reward {asked['name']!r} any more.", REMEDY)
-            say(values=_values(rewards[asked["name"]], asked["rows"], at_work))
+            say(values=values(rewards[asked["name"]], asked["rows"], asked["form"], partial(at_work.__setitem__, 0)))
         except RewardError as error:
             say(problem=error.problem, remedy=error.remedy)
 
@@ -87,9 +92,13 @@ def load_rewards(path: Path) -> dict[str, Reward]:
             value = getattr(reward, field)
             if not is_met(value):
                 raise RewardError(f"{path}: the reward {shown(reward.name)} needs {needed}, not {shown(value)}.", REMEDY)
+        try:
+            takes(reward.function)
+        except (TypeError, ValueError) as error:
+            raise RewardError(f"{path}: the function of {reward.name} cannot be called: {error}.", REMEDY) from error
     names = [reward.name for reward in found]
     for name in names:
-        if name in BUILT_IN or names.count(name) > 1:
+        if (name in BUILT_IN and path != SYMBOLIC) or names.count(name) > 1:
             raise RewardError(f"{path} names a reward {name!r}, which there is already.", "Give it another name.")
     return {reward.name: reward for reward in found}
 
@@ -99,20 +108,8 @@ def _is_number(value: object, most: float) -> bool:
 
 
 def _facts(reward: Reward) -> dict[str, object]:
-    return {field: getattr(reward, field) for field in _NEEDS if field != "function"} | {"description": reward.description}
-
-
-def _values(reward: Reward, rows: Sequence[tuple[str, str]], at_work: memoryview) -> list[float | None]:
-    values = []
-    try:
-        for row, (completion, gold) in enumerate(rows):
-            at_work[0] = row
-            values.append(reward.score(completion, gold))
-    except RewardError:
-        raise
-    except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
-        raise reward.error(f"raised {shown_error(error)}", completion) from error
-    return values
+    facts = {field: getattr(reward, field) for field in _NEEDS if field != "function"}
+    return facts | {"description": reward.description, "batch": takes(reward.function) == "batch"}
 
 
 def _end_with(life: int) -> None:

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from training.backends import Backend, local
 from training.backends.registry import backend_named
-from training.config import RunConfig
-from training.data.problems import ProblemSet, load_problems
+from training.config import RunConfig, stored_config
+from training.data.problem import ProblemSet
+from training.data.problems import load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
 from training.home import Home
 from training.jobs.calibrate import calibrate
@@ -83,7 +84,7 @@ def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tupl
     Raises:
         SubsetError: the run's subset is not there or belongs to other data.
     """
-    exactly = {"source": problem_set.source}
+    exactly = {"source": problem_set.source, "content_hash": problem_set.content_hash}
     if config.subset:
         exactly["subset"] = find_subset(store, config.subset).reference
         problem_set = restrict(problem_set, store, exactly["subset"])
@@ -161,6 +162,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
     Raises:
         ConfigError: it is not a training run.
         CheckpointError: the checkpoint is not there or not complete.
+        SourceError: its problems cannot be read, or are others now.
         StoreError: the run is active or finished.
         BackendError: the run counts as lost, but its process is alive.
     """
@@ -174,6 +176,8 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         )
     if job.backend == LOCAL:
         home.require_writable()
+        config = stored_config(job.spec)
+        load_problems(config.source, home).require_content(config.content_hash)
         checkpoint_to_resume(store, job_id, step, home.job_folder(job_id))
     job = store.requeue(job_id)
     if step is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import AtlasError, shown
 from training.store import Store
 from training.store.schema import cluster_names, pair_verdicts, subsets

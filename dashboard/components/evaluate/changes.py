@@ -11,7 +11,7 @@ from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
 from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.evaluation.comparison import CORRECTNESS, correctness_measures
 from training.rewards import title_of
 from training.store.evaluations import Evaluation

@@ -18,7 +18,7 @@ from dashboard.sources import readable_source
 from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_model
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints

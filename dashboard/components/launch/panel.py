@@ -31,7 +31,7 @@ from training.backends import BackendState
 from training.backends.registry import backend_named, backend_names
 from training.command_line.outputs import backend_line
 from training.config import RunConfig, parse_config
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.preflight import Preflight
 from training.runs.launch import narrow_run

@@ -11,7 +11,7 @@ from dashboard.launch_changes import WHOLE, Base
 from dashboard.sources import readable_source
 from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import AtlasError, SourceError
 from training.store.curation import Subset, list_subsets, subset_ids
 from training.text import count

@@ -18,7 +18,7 @@ from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
 from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.data.problems import Split
+from training.data.problem import Split
 from training.store.curation import judged_pairs
 from training.text import count
 

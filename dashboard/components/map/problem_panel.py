@@ -12,7 +12,8 @@ from dashboard.components.shared.going import Page
 from dashboard.components.shared.style import EQUATIONS, NEIGHBORS
 from dashboard.state import State
 from dashboard.text import plain
-from training.data.problems import Problem, parse_equation
+from training.data.problem import Problem
+from training.data.reader import parse_equation
 from training.store.ledger import ProblemHistory, problem_history
 from training.text import count, percent, shorten, significant
 

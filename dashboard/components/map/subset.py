@@ -16,7 +16,7 @@ from dashboard.components.shared.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.state import Keys, State
 from dashboard.text import plain
-from training.data.problems import Problem, ProblemSet
+from training.data.problem import Problem, ProblemSet
 from training.errors import AtlasError
 from training.store.curation import Subset, list_subsets, subset_ids
 from training.text import count

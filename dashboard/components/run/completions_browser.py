@@ -9,7 +9,7 @@ from dashboard.components.map.place_on_map import render_place
 from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
 from dashboard.state import Keys, State
 from training.config import RunConfig
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
 from training.rewards import REWARDS, title_of

@@ -18,7 +18,7 @@ from dashboard.state import Keys, State
 from dashboard.text import plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.rewards import title_of
 from training.store import Job
 from training.store.curation import matching_subset, subset_ids

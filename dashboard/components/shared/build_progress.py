@@ -13,7 +13,7 @@ from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.sidebar import job_line
 from dashboard.state import State
 from dashboard.text import plain
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.names import as_title
 from training.store import Job
 from training.store.job_search import newest_with

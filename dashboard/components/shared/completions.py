@@ -9,9 +9,10 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.text import plain
-from training.data.problems import Problem
+from training.data.problem import Problem
 from training.groups import Rollout
-from training.rewards import REWARDS, extract_answer
+from training.rewards import REWARDS
+from training.rewards.forms import marked_answer
 from training.text import count
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
@@ -128,7 +129,7 @@ def completion_card(
         marked: whether the card stands out.
         best: the completion to show the differences to.
     """
-    answer = extract_answer(completion)
+    answer = marked_answer(completion)
     shown = answer if len(answer) <= 60 else answer[:59] + "…"
     verdict = "" if gold is None else "equals gold" if answer == gold else f"gold {gold}"
     cut = ", cut off" if cut_off else ""

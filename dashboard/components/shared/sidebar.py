@@ -18,7 +18,7 @@ from dashboard.sources import readable_source
 from dashboard.state import TEXT_CHARACTERS, Keys, State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.store import Job
 from training.text import count, duration

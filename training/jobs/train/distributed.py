@@ -21,7 +21,7 @@ from typing import Any
 from training.backends.configuration import OWN_VARIABLES
 from training.backends.entry import EXPECTED, take_private
 from training.config import RunConfig
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.engines import engine_named
 from training.errors import AtlasError, BackendError, ConfigError, StoreFailedError, WorkerError
 from training.home import Home, inherited_environment

@@ -5,7 +5,7 @@ Reads top to bottom: `train` is the story; below it the parts that TRL calls. Th
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +15,7 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from training.config import RunConfig
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
 from training.jobs.job_process import JobProcess, StopRequested
 from training.jobs.train.gpu_metrics import GpuCallback
@@ -28,7 +28,8 @@ from training.jobs.train.store_callback import StoreCallback
 from training.jobs.train.training_data import TrainingData, training_data
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
-from training.rewards import REWARDS, Reward
+from training.rewards import REWARDS, Reward, Row
+from training.rewards.forms import AnswerForm, form_named
 from training.shares import share_of
 
 
@@ -142,6 +143,7 @@ def make_trainer(
 ) -> Any:
     """The engine's GRPOTrainer with the run's rewards; every step's rollouts go to `record`, checkpoints to `folder`."""
     carrier, *others = config.reward_weights
+    form = form_named(config.answer_form)
     trainer_class, config_class = engine.trainer_classes()
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
     trainer = ledger_trainer_class(trainer_class)(
@@ -151,8 +153,8 @@ def make_trainer(
         args=_trl_config(config, config_class, data.max_length, folder),
         train_dataset=data.rows,
         reward_funcs=[
-            _trl_reward(REWARDS[carrier], _carry(config, ends)),
-            *(_trl_reward(REWARDS[name]) for name in others),
+            _trl_reward(REWARDS[carrier], data.problems, form, _carry(config, data.problems, ends)),
+            *(_trl_reward(REWARDS[name], data.problems, form) for name in others),
         ],
         callbacks=list(callbacks),
         record=record,
@@ -216,24 +218,27 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
     return trl_config
 
 
-def _trl_reward(reward: Reward, carry: Callable[..., None] | None = None) -> Callable[..., list[float | None]]:
+def _trl_reward(
+    reward: Reward, problems: Mapping[str, Row], form: AnswerForm, carry: Callable[..., None] | None = None
+) -> Callable[..., list[float | None]]:
     """A registry entry as TRL calls it: lists of conversational completions in, a list of numbers out."""
 
-    def score(completions: list[Any], gold: list[str], **columns: Any) -> list[float | None]:
+    def score(completions: list[Any], gold: list[str], problem_id: list[str], **columns: Any) -> list[float | None]:
         texts = [completion[0]["content"] for completion in completions]
         if carry is not None:
-            carry(texts, gold, **columns)
-        return reward.score_all(texts, gold)
+            carry(texts, gold, problem_id, **columns)
+        return reward.score_all(texts, gold, [problems[name] for name in problem_id], form)
 
     score.__name__ = reward.name
     return score
 
 
-def _carry(config: RunConfig, ends: Sequence[int]) -> Callable[..., None]:
+def _carry(config: RunConfig, problems: Mapping[str, Row], ends: Sequence[int]) -> Callable[..., None]:
     """Hands each row's problem id, token count and finish reason to TRL's log, where the ledger reads them.
 
     The verifier's values too, and their mean under the name that TRL gives a reward, where the run is not trained on it.
     """
+    form = form_named(config.answer_form)
     judge = None if config.verifier in config.reward_weights else REWARDS[config.verifier]
 
     def carry(
@@ -254,7 +259,7 @@ def _carry(config: RunConfig, ends: Sequence[int]) -> Callable[..., None]:
         for column, rows in zip(CARRIED, values, strict=True):
             log_extra(column, rows)
         if judge is not None:
-            verified = judge.score_all(completions, gold)
+            verified = judge.score_all(completions, gold, [problems[name] for name in problem_id], form)
             log_extra(VERIFIED, verified)
             if known := [value for value in verified if value is not None]:
                 log_metric(f"rewards/{judge.name}/mean", fmean(known))

@@ -22,6 +22,7 @@ def run(process: JobProcess, home: Home, config: RunConfig) -> None:
         process.begin()
         process.progress(process.job.done, process.job.total, "starting")
         problem_set = load_problems(config.source, home)
+        problem_set.require_content(config.content_hash)
         if config.subset:
             problem_set = restrict(problem_set, process.store, config.subset)
         folder = home.job_folder(process.job.id)

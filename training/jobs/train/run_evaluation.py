@@ -14,19 +14,21 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.config import RunConfig
-from training.data.problems import ProblemSet
+from training.data.problem import ProblemSet
+from training.data.sample import sample
 from training.engines import Complete, Engine, Message
 from training.evaluation.evaluate import evaluate_model
 from training.jobs.job_process import JobProcess, StopRequested
+from training.rewards.forms import form_named
 from training.store.evaluations import add_items, complete_evaluation, complete_evaluations, open_evaluation
 
 
 class RunEvaluator:
-    """Evaluates the model of one run, as it is at the moment, on the first problems of the test split."""
+    """Evaluates the model of one run, as it is at the moment, on a sample of the test split."""
 
     def __init__(self, config: RunConfig, problem_set: ProblemSet, process: JobProcess, complete: Complete) -> None:
         self._config = config
-        self._problems = problem_set.of_split("test")[: config.evaluation_problems]
+        self._problems = sample(problem_set.of_split("test"), config.evaluation_problems)
         self._process = process
         self._complete = complete
 
@@ -57,6 +59,8 @@ class RunEvaluator:
                 system_prompt=config.system_prompt,
                 max_completion_length=config.max_completion_length,
                 temperature=config.evaluation_temperature,
+                form=form_named(config.answer_form),
+                required={*config.reward_weights, config.verifier},
                 report=report,
                 samples=config.evaluation_samples,
                 done=evaluation.done,

@@ -1,15 +1,18 @@
 """What a run trains on: the prompts of the train split as TRL takes them, without those that are too long."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
 from training.config import RunConfig
-from training.data.problems import Problem, ProblemSet
+from training.data.problem import Problem, ProblemSet
+from training.data.sample import sample
 from training.errors import ConfigError, SourceError
 from training.prompts import chat_messages
+from training.rewards import Row
+from training.rewards.rows import reward_row
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class TrainingData:
 
     rows: datasets.Dataset
     """Columns prompt (a conversation), problem_id, gold; in the order of the split."""
+    problems: Mapping[str, Row]
+    """Problem id -> what a reward may know of it."""
     left_out: int
     """Problems whose prompt is longer than `max_prompt_length`."""
     max_length: int
@@ -42,7 +47,7 @@ def training_data(config: RunConfig, problem_set: ProblemSet, tokenizer: Any) ->
             f"max_prompt_length = {limit:,} leaves no problem to train on: the shortest prompt has {min(lengths):,} tokens.",
             "Raise it, or set it to 0 to leave none out.",
         )
-    evaluated = problem_set.of_split("test")[: config.evaluation_problems]
+    evaluated = sample(problem_set.of_split("test"), config.evaluation_problems)
     longest = max(
         max(length for length in lengths if length <= limit),
         *_prompt_lengths(evaluated, config.system_prompt, tokenizer),
@@ -59,6 +64,7 @@ def training_data(config: RunConfig, problem_set: ProblemSet, tokenizer: Any) ->
                 for problem in kept
             ]
         ),
+        problems={problem.id: reward_row(problem, config.system_prompt) for problem in kept},
         left_out=len(problems) - len(kept),
         max_length=longest + config.max_completion_length,
     )

@@ -1,0 +1,73 @@
+"""The form in which a model is asked to answer: where its answer stands, and whether it kept to the form."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from training.data.answers import after_hashes, by_pattern, last_box
+from training.errors import ConfigError, shown
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """One way to mark the answer in a completion."""
+
+    name: str
+    asks: str
+    """What a system prompt says of it."""
+    find: Callable[[str], str | None]
+    """The answer's text, `None` where the completion marks none."""
+
+    def answer(self, completion: str) -> str:
+        """What is taken for the answer: what is marked, stripped; the whole text where nothing is."""
+        found = self.find(completion)
+        return completion.strip() if found is None else found.strip()
+
+    def has_block(self, completion: str) -> bool:
+        """Whether the completion marks an answer at all."""
+        return self.find(completion) is not None
+
+
+def _tagged(completion: str) -> str | None:
+    """The text after the last `<answer>`, up to the next `</answer>`; a lone `</answer>` ends the whole text."""
+    if "<answer>" not in completion and "</answer>" not in completion:
+        return None
+    return completion.split("<answer>")[-1].split("</answer>")[0]
+
+
+TAGS = AnswerForm("tags", "the answer between <answer> and </answer>", _tagged)
+"""The article's."""
+
+FORMS: Mapping[str, AnswerForm] = {
+    form.name: form
+    for form in (
+        TAGS,
+        AnswerForm("boxed", r"the final answer in \boxed{}", last_box),
+        AnswerForm("hashes", "the final answer after ####, on a line of its own", after_hashes),
+    )
+}
+
+
+def marked_answer(completion: str) -> str:
+    """What a completion marks as its answer, in whichever of the forms; all of it where it marks none."""
+    form = next((form for form in FORMS.values() if form.has_block(completion)), TAGS)
+    return form.answer(completion)
+
+
+def form_named(name: str) -> AnswerForm:
+    """A form by its name, or `/a regular expression/` whose first group is the answer.
+
+    Raises:
+        ConfigError: there is no such form, or it is no regular expression.
+    """
+    if name in FORMS:
+        return FORMS[name]
+    if len(name) > 2 and name.startswith("/") and name.endswith("/"):
+        try:
+            return AnswerForm(name, f"the answer so that {name} finds it", by_pattern(name[1:-1]))
+        except re.error as error:
+            raise ConfigError(f"answer_form = {shown(name)} is no regular expression ({error}).", "Correct it.") from None
+    raise ConfigError(
+        f"answer_form = {shown(name)} is not known.",
+        f"Use {', '.join(FORMS)}, or /a regular expression/ whose group is the answer.",
+    )
