@@ -19,6 +19,7 @@ EXPLORE: Fields = (
     State.split,
     State.steps,
     State.clusters,
+    State.where,
     State.subset,
     State.query,
     State.query_mode,

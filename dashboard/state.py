@@ -66,6 +66,7 @@ class Keys(StrEnum):
     FILTER_SPLIT = "filter_split"
     FILTER_STEPS = "filter_steps"
     FILTER_CLUSTERS = "filter_clusters"
+    FILTER_WHERE = "filter_where"
     FILTER_SUBSET = "filter_subset"
     TABLE = "table"
     STEPS_CHART = "steps_chart"
@@ -313,7 +314,7 @@ class State:
     """These five are `AtlasParameters`."""
 
     colour: Field[str] = Field("split", url="colour")
-    """A key of `figures.COLOURINGS`, or `<outcome>:<run>`."""
+    """A key of `colourings.COLOURINGS`, `column:<name>` for a column of the data, or `<outcome>:<run>`."""
     view: Field[str] = Field("2-D", url="view", parse=_one_of(*get_args(View)))
     """An `analysis.atlas.View`."""
     density: Field[bool] = Field(False, url="density", parse=lambda text: text == "True")
@@ -325,10 +326,11 @@ class State:
     split: Field[str] = Field("", url="split", parse=_one_of("train", "test"))
     steps: Field[tuple[str, ...]] = Field((), url="steps", parse=_texts, write=_joined)
     clusters: Field[tuple[int, ...]] = Field((), url="cluster", parse=_numbers, write=_joined)
+    where: Field[tuple[str, ...]] = Field((), url="where", parse=_texts, write=_joined)
     subset: Field[str] = Field("", url="subset")
     query: Field[str] = Field("", url="q")
     query_mode: Field[str] = Field("words", url="search", parse=_one_of(*MODES))
-    """These six are `Filters`."""
+    """These seven are `Filters`."""
 
     selected: Field[tuple[int, ...]] = Field(())
     """Rows of the problems selected on the map."""
@@ -449,7 +451,7 @@ class State:
     @property
     def filters(self) -> Filters:
         """Which problems are in question."""
-        return Filters(self.split, self.steps, self.clusters, self.subset, self.query, self.query_mode)
+        return Filters(self.split, self.steps, self.clusters, self.subset, self.query, self.query_mode, self.where)
 
     @property
     def run_filter(self) -> RunFilter:
@@ -533,7 +535,7 @@ class State:
 
     def clear_filters(self) -> None:
         """All problems are in question again."""
-        self.split, self.steps, self.clusters, self.subset, self.query = "", (), (), "", ""
+        self.split, self.steps, self.clusters, self.where, self.subset, self.query = "", (), (), (), "", ""
 
     def clear_selection(self) -> None:
         """Nothing is selected on the map."""

@@ -20,6 +20,8 @@ from training.text import count, percent, shorten, significant
 _NEAREST = 6
 _LONGEST = 20_000
 """Characters of a text that are shown; a question may have a million."""
+_COLUMNS_WIDTH = 500
+"""Characters of what the data says besides."""
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _DOUBT = "✗"
 _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
@@ -53,6 +55,8 @@ def _render_nothing_chosen(state: State) -> None:
 def _render_problem(problem: Problem) -> None:
     facts = [problem.split, count(len(problem.steps), "step"), count(len(problem.equations), "equation")]
     st.markdown(f"**{plain(problem.id)}** · {' · '.join(facts)}")
+    if problem.columns:
+        st.caption(plain(shorten(" · ".join(f"{name}: {value}" for name, value in problem.columns.items()), _COLUMNS_WIDTH)))
     _render_text(problem.question)
     st.markdown("**Reference solution**")
     for number, step in enumerate(problem.steps, start=1):
@@ -63,7 +67,8 @@ def _render_problem(problem: Problem) -> None:
                 with st.container(key=f"{EQUATIONS}_{number}", gap="xxsmall"):
                     for check in checks:
                         st.caption(_checked(check))
-    st.markdown(f"Gold answer  **{plain(problem.gold)}**")
+    gold = f"**{plain(problem.gold)}**" if problem.gold else "none, a reward decides"
+    st.markdown(f"Gold answer  {gold}")
     for failure in check_problem(problem):
         st.caption(f"{_DOUBT}  {plain(failure.detail)}")
 
