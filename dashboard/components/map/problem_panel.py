@@ -1,11 +1,12 @@
 """One problem in full: question, solution with each equation checked, gold answer, nearest problems, history in runs."""
 
 import re
+from collections.abc import Sequence
 
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.verifier import EquationCheck, check_equation, check_problem
+from analysis.verifier import EquationCheck, VerifierFailure, check_equation, check_problem
 from dashboard import data, map_data
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page
@@ -34,7 +35,7 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
     if row is None:
         _render_nothing_chosen(state)
         return
-    _render_problem(problems[row])
+    _render_problem(problems[row], _failures(atlas, problems[row]))
     st.markdown("**Nearest problems**")
     nearest = zip(atlas.neighbors.indices[row, :_NEAREST], atlas.neighbors.similarities[row, :_NEAREST], strict=True)
     with st.container(key=NEIGHBORS, gap="xsmall"):
@@ -52,7 +53,7 @@ def _render_nothing_chosen(state: State) -> None:
     st.caption("Click a point on the map, or a row of the table below it, to read the problem here.")
 
 
-def _render_problem(problem: Problem) -> None:
+def _render_problem(problem: Problem, failures: Sequence[VerifierFailure]) -> None:
     facts = [problem.split, count(len(problem.steps), "step"), count(len(problem.equations), "equation")]
     st.markdown(f"**{plain(problem.id)}** · {' · '.join(facts)}")
     if problem.columns:
@@ -69,8 +70,15 @@ def _render_problem(problem: Problem) -> None:
                         st.caption(_checked(check))
     gold = f"**{plain(problem.gold)}**" if problem.gold else "none, a reward decides"
     st.markdown(f"Gold answer  {gold}")
-    for failure in check_problem(problem):
+    for failure in failures:
         st.caption(f"{_DOUBT}  {plain(failure.detail)}")
+
+
+def _failures(atlas: Atlas, problem: Problem) -> Sequence[VerifierFailure]:
+    """What the report says against a problem; before there is one, what can be said of the problem by itself."""
+    if atlas.report is None:
+        return check_problem(problem)
+    return [failure for failure in atlas.report.verifier.failures if failure.problem_id == problem.id]
 
 
 def _render_text(text: str) -> None:
