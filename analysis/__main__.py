@@ -33,9 +33,11 @@ from analysis.findings import Correlation, steps_and_pass_rate
 from analysis.jobs import build
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
+from analysis.repeats import REPEAT_KINDS
 from analysis.report import report_json
 from analysis.search import prepare_encoder
 from analysis.sources_command import manage_sources, show_problems
+from analysis.subset_command import save_without_repeats
 from training.command_line.parameters import AsJson
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.data.problem import ProblemSet
@@ -200,6 +202,10 @@ def report_findings(
         print(f"{finding.reading}\n    on the map: {finding.address}")
     if learned is not None:
         print(f"Rank correlation of steps with {learned.reading} in {run}.")
+    if atlas.report.duplicates.pairs:
+        print("\nProblems that repeat an earlier one of their split:")
+        for repeat in atlas.report.duplicates.pairs[:PAIRS_SHOWN]:
+            print(f"  {REPEAT_KINDS[repeat.kind]:<32} {repeat.problem_id:<10} {repeat.original_id}")
     if atlas.report.leakage is not None:
         print("\nNearest test and train problems:")
         for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:
@@ -364,6 +370,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "build": build_map,
     "report": report_findings,
     "export": export_problems,
+    "subset": save_without_repeats,
     "prepare": prepare_model,
     "ship": ship_map,
 }

@@ -79,6 +79,8 @@ class Keys(StrEnum):
     LEAKAGE_KINDS = "leakage_kinds_choice"
     LEAKAGE_RANK = "leakage_rank_choice"
     LEAKAGE_SIDE = "leakage_side"
+    DUPLICATES = "duplicates"
+    DUPLICATE_KINDS = "duplicate_kinds"
     FAILURE_KINDS = "failure_kinds"
     FAILURES = "failures"
     EXPORT = "export"

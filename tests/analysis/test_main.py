@@ -21,7 +21,7 @@ from training.home import Home
 from training.jobs.__main__ import main as be_job
 from training.runs.launch import queue_job
 from training.store import Store
-from training.store.curation import save_subset
+from training.store.curation import find_subset, save_subset, subset_ids
 from training.terminal import check_ctrl_c, run_command
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
@@ -65,9 +65,28 @@ def test_report_prints_findings_as_text_and_as_json(in_home: Home, capsys: pytes
     assert "R-squared" in text
     assert main(["report", "--source", "demo", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"mixing", "topics", "difficulty", "leakage", "verifier", "honesty"}
+    assert set(found) == {"mixing", "topics", "difficulty", "leakage", "duplicates", "verifier", "honesty"}
     assert found["leakage"]["tests"] == 400
     assert all(finding["reading"] and finding["map"].startswith("/") for finding in found.values())
+
+
+def test_problems_without_repeats_are_saved_as_a_subset(
+    in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"question": f"What is {n % 3} + 1?", "answer": f"#### {n % 3 + 1}", "split": "train"} for n in range(9)]
+    rows += [{"question": "What is 7 + 1 = ?", "answer": "#### 8", "split": "test"}]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["subset", "once", "--source", str(source)]) == 0
+    assert capsys.readouterr().out == "once@1: 3 train, 1 test, without 6 problems that repeat another word for word\n"
+    assert main(["subset", "once", "--source", str(source), "--drop-duplicates", "template"]) == 0
+    assert "once@2: 1 train, 1 test" in capsys.readouterr().out
+    store = Store.open(in_home.store_url)
+    assert subset_ids(store, find_subset(store, "once@1")) == ("train-0", "train-1", "train-2", "test-0")
+    assert main(["subset", "once", "--source", "demo"]) == 2
+    assert "No problem of Demo repeats another" in capsys.readouterr().err
+    assert main(["subset", "once", "--source", "demo", "--drop-duplicates", "near"]) == 2
+    assert "none of question, template" in capsys.readouterr().err
 
 
 def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:

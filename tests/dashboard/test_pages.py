@@ -380,6 +380,7 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
         "Which topics are there?",
         "Does position tell difficulty?",
         "Does train leak into test?",
+        "Does a split repeat itself?",
         "Do the reference solutions hold?",
         "Is the map honest?",
     ]
@@ -390,6 +391,7 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
         "R-squared",
         "10 verbatim",
         "equations are exact",
+        "train problems repeat an earlier one",
     ):
         assert sentence in said
 
@@ -405,6 +407,17 @@ def test_near_copies_are_dropped_from_train_unless_kept(open_app: Open) -> None:
     next(button for button in test.button if button.label == "Save as a subset").click().run()
     (subset,) = curation.list_subsets(data.store())
     assert (subset.name, subset.size) == ("cleaned", 41)
+
+
+@pytest.mark.usefixtures("with_map")
+def test_repeats_are_dropped_from_the_data_as_a_subset(open_app: Open) -> None:
+    test = open_app("insights")
+    [drop] = [pills for pills in test.get("button_group") if pills.label == "Drop problems that repeat another"]
+    assert drop.options == ["but for the numbers"]
+    assert "leaves 3 train and 3 test" in words(test)
+    next(button for button in test.button if button.key == "save distinct").click().run()
+    (subset,) = curation.list_subsets(data.store())
+    assert (subset.name, subset.size) == ("distinct", 6)
 
 
 def test_insights_offers_to_build_a_missing_map(open_app: Open) -> None:
