@@ -7,7 +7,7 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import changing, launching, looking, making, measuring
+from training.command_line import changing, launching, looking, making, measuring, scoring
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "delete": changing.delete_run,
     "resume": changing.resume_run,
     "evaluate": measuring.evaluate,
-    "score": measuring.score,
+    "score": scoring.score,
     "merge": making.merge_run,
     "push": making.push_run,
     "export": making.export_run,

@@ -6,6 +6,7 @@ import typer
 
 from training.config import CHOSEN
 from training.presets import preset_paths
+from training.rewards.forms import FORMS
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]
@@ -16,5 +17,14 @@ Assignments = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(CHOSEN)}"),
 ]
 Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
+
+AnswerFormName = Annotated[
+    str,
+    typer.Option(
+        "--answer-form",
+        metavar="FORM",
+        help=f"how answers are marked: {', '.join(FORMS)}, or /a regular expression/ whose group is the answer",
+    ),
+]
 
 Checkpoint = Annotated[int | None, typer.Option(min=1, metavar="STEP", help="the checkpoint's step, the latest if not given")]

@@ -17,7 +17,7 @@ from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.groups import Verifier, change_of
 from training.intervals import SEED, bootstrap_interval
 from training.rewards import title_of, verifier_named
-from training.rewards.forms import marked_answer
+from training.rewards.forms import marked_answer, marks_answer
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import count, span
 
@@ -179,6 +179,11 @@ def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
         if (right := evaluation.verifier.is_right(item.rewards)) is not None:
             samples.setdefault(item.problem_id, []).append((_vote(item.completion), right))
     return samples
+
+
+def without_answer(evaluation: Evaluation) -> int:
+    """How many completions mark no answer in any of the known forms: they are wrong for another reason than the others."""
+    return sum(not marks_answer(item.completion) for item in evaluation.items)
 
 
 def _vote(completion: str) -> str:

@@ -12,12 +12,13 @@ from itertools import accumulate
 from math import inf
 
 from training.config import RunConfig
+from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
 from training.errors import ModelError
 from training.machines import Machine
+from training.preflight import data, settings
 from training.preflight import machine as against_machine
-from training.preflight import settings
 from training.preflight.architecture import parse_architecture, published_architecture
 from training.preflight.expectation import Expectation, expect
 from training.preflight.memory import MemoryEstimate, estimate_memory, smallest_gpu
@@ -85,6 +86,7 @@ def preflight(
         memory=None,
         expectation=expect(config, len(train), store),
         workers=workers,
+        left_out=left_out(problem_set),
         artefacts=artefacts,
     )
     subject = replace(subject, memory=_memory(subject))
@@ -137,6 +139,8 @@ def _memory(subject: Subject) -> MemoryEstimate | None:
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_sizes,
+    data.check_rows,
+    data.check_repeats,
     settings.check_workers,
     against_machine.check_model,
     against_machine.check_elsewhere,
@@ -144,7 +148,11 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_together,
     against_machine.check_packages,
     against_machine.check_device,
+    settings.check_template,
     settings.check_lengths,
+    data.check_room,
+    data.check_golds,
+    data.check_own_rewards,
     settings.check_rewards,
     settings.check_sampling,
     settings.check_learning_rate,

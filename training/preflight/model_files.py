@@ -237,6 +237,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     raise ModelError(f"{path} cannot be read ({reason}).", "Save or fetch the model again.")
 
 
+def _refuse(message: str) -> None:
+    """What templates call for turns that they do not take."""
+    import jinja2
+
+    raise jinja2.TemplateError(message)
+
+
 def _rendered(files: ModelFiles, questions: Sequence[str], system_prompt: str) -> list[str] | None:
     """The prompts as transformers writes them; `None` where that needs more than the template.
 
@@ -246,6 +253,7 @@ def _rendered(files: ModelFiles, questions: Sequence[str], system_prompt: str) -
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda _format: "01 Jan 2026"  # any day: only its length counts
     tokens = _special_tokens(files)
     try:
@@ -256,6 +264,20 @@ def _rendered(files: ModelFiles, questions: Sequence[str], system_prompt: str) -
         ]
     except (jinja2.TemplateError, TypeError, ValueError):
         return None
+
+
+def text_lengths(files: ModelFiles, texts: Sequence[str]) -> list[int] | None:
+    """Tokens of each text; `None` without a tokenizer.json."""
+    if files.tokenizer_file is None:
+        return None
+    tokenizer = _tokenizer(files.tokenizer_file, files.tokenizer_file.stat().st_mtime_ns)
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def refuses_system_turn(files: ModelFiles) -> bool:
+    """Whether the chat template takes a question alone and ends with an error where a system turn stands before it."""
+    alone, with_system = (_rendered(files, ["How many?"], prompt) for prompt in ("", "Answer."))
+    return alone is not None and with_system is None
 
 
 def _special_tokens(files: ModelFiles) -> dict[str, str]:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from training.artefacts import check_driver, check_url
 from training.credentials import has_wandb_key
 from training.errors import ArtefactError, ConfigError, RewardError
+from training.preflight.data import well_formed
+from training.preflight.model_files import refuses_system_turn
 from training.preflight.subject import Finding, Subject
 from training.rewards import REWARDS, Reward
+from training.rewards.forms import TAGS, AnswerForm, form_named
 from training.shares import share_of
 from training.text import listed
 
@@ -18,8 +21,6 @@ LOW_TEMPERATURE = 0.3
 
 HIGH_FULL_RATE = 1e-4
 """Learning rate of full fine-tuning; on the demo model 5e-5 taught, 2e-4 raised the reward while the answers got worse."""
-
-_WELL_FORMED = "<reasoning>\n48 + 24 = 72\n</reasoning>\n<answer>\n72\n</answer>\n"
 
 
 def check_sizes(subject: Subject) -> Iterator[Finding]:
@@ -122,6 +123,18 @@ def check_together(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def check_template(subject: Subject) -> Iterator[Finding]:
+    """Whether the model's chat template takes the system turn."""
+    if subject.model is not None and subject.config.system_prompt and refuses_system_turn(subject.model):
+        yield Finding(
+            "error",
+            "system_prompt",
+            "The model's chat template takes no system turn, and the run has a system prompt.",
+            "Set system_prompt to empty, and say in the questions how to answer; or use another model.",
+            certain=True,
+        )
+
+
 def check_lengths(subject: Subject) -> Iterator[Finding]:
     """Prompts and completions against the positions that the model was made for."""
     config, prompts = subject.config, subject.prompts
@@ -174,12 +187,11 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
     for name, weight in weights.items():
         most = weight * REWARDS[name].maximum
         try:
-            if pays_for_right(REWARDS[name]):
+            if pays_for_right(REWARDS[name], form_named(subject.config.answer_form)):
                 right += most
             elif weight > 0:
                 form += most
-        except RewardError as error:
-            yield Finding("error", "rewards", error.problem, error.remedy)
+        except RewardError:  # told by check_own_rewards
             right += most  # nobody knows what it pays for
     if right <= 0:
         does = "punishes" if right < 0 else "pays for"
@@ -206,13 +218,13 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def pays_for_right(reward: Reward) -> bool:
+def pays_for_right(reward: Reward, form: AnswerForm = TAGS) -> bool:
     """Whether a function tells a right answer from a wrong one of the same form.
 
     Raises:
         RewardError: it fails on them.
     """
-    right, wrong = reward.score_all([_WELL_FORMED] * 2, ["72", "73"])
+    right, wrong = reward.score_all([well_formed(form, "72")] * 2, ["72", "73"], form=form)
     return right != wrong
 
 

@@ -68,6 +68,8 @@ class Subject:
     expectation: Expectation
     workers: int = 1
     """Processes that the run would have."""
+    left_out: str = ""
+    """What of the source was not read, in words; empty where everything was."""
     artefacts: str = ""
     """The URL that its checkpoints would be uploaded to; empty for none."""
 

@@ -54,6 +54,11 @@ def marked_answer(completion: str) -> str:
     return form.answer(completion)
 
 
+def marks_answer(completion: str) -> bool:
+    """Whether a completion marks an answer in any of the forms."""
+    return any(form.has_block(completion) for form in FORMS.values())
+
+
 def form_named(name: str) -> AnswerForm:
     """A form by its name, or `/a regular expression/` whose first group is the answer.
 

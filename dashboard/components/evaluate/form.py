@@ -23,6 +23,7 @@ from training.errors import AtlasError
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.checkpoints import recorded_checkpoints
 from training.prompts import SYSTEM_PROMPT
+from training.rewards.forms import TAGS
 from training.store import Job
 from training.store.evaluations import evaluation_headings
 from training.text import count
@@ -61,7 +62,7 @@ def _render_form(state: State) -> None:
     left, right = st.columns(2)
     split = left.selectbox("Split", ("test", "train"), key=f"{key} split")
     share = right.number_input(
-        "Share of the split, %", 1.0, 100.0, 100.0, 5.0, format="%g", help="The first part of the split.", key=f"{key} share"
+        "Share of the split, %", 1.0, 100.0, 100.0, 5.0, format="%g", help="A seeded sample of it.", key=f"{key} share"
     )
     temperature = left.number_input(
         "Temperature",
@@ -94,8 +95,15 @@ def _render_form(state: State) -> None:
             height=180,
             key=f"{key} prompt",
         )
+        form = st.text_input(
+            "Answer form",
+            str(usual.get("answer_form", TAGS.name)),
+            max_chars=TEXT_CHARACTERS,
+            help="How the prompt asks the answer to be marked: tags, boxed, hashes, or /a regular expression/.",
+            key=f"{key} form",
+        )
     settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
-    settings |= {"max_completion_length": length, "system_prompt": prompt}
+    settings |= {"max_completion_length": length, "system_prompt": prompt, "answer_form": form}
     with boundary():
         # What a run was allowed to read, measuring its checkpoint may read too.
         known = source == usual.get("source")

@@ -1,0 +1,155 @@
+"""Checks of a run's problems: rows that were left out, repeats, gold answers that nothing can judge, rewards on real rows."""
+
+from collections.abc import Iterator
+
+from training.data.duplicates import repeats
+from training.data.gold import parse_number
+from training.data.problem import Problem
+from training.errors import RewardError
+from training.preflight.model_files import text_lengths
+from training.preflight.subject import Finding, Subject
+from training.rewards import BUILT_IN, REWARDS
+from training.rewards.forms import AnswerForm, form_named
+from training.rewards.rows import reward_row
+from training.text import agree, count, percent
+
+MANY_REPEATS = 0.01
+"""Share of the train problems from which on repeats are worth a word."""
+
+_TRIED_ROWS = 4
+_COUNTED_SOLUTIONS = 200
+
+_SAMPLES = {
+    "tags": "<reasoning>\n48 + 24 = 72\n</reasoning>\n<answer>\n{answer}\n</answer>\n",
+    "boxed": "48 + 24 = 72, so the answer is $\\boxed{{{answer}}}$.",
+    "hashes": "48 + 24 = 72\n#### {answer}",
+}
+"""Form of answer -> a completion that keeps to it."""
+
+
+def well_formed(form: AnswerForm, answer: str) -> str:
+    """A completion that gives an answer as the form asks; the answer alone for a form of one's own."""
+    return _SAMPLES[form.name].format(answer=answer) if form.name in _SAMPLES else answer
+
+
+def check_rows(subject: Subject) -> Iterator[Finding]:
+    """Rows and files of the source that are not used."""
+    if subject.left_out:
+        yield Finding(
+            "warning",
+            "source",
+            subject.left_out,
+            "Look at how the source is read (`python -m analysis problems --source ...`); correct the rows or the mapping.",
+        )
+
+
+def check_repeats(subject: Subject) -> Iterator[Finding]:
+    """Problems that stand in the train split more than once."""
+    again = len(repeats(subject.train))
+    if again > MANY_REPEATS * len(subject.train):
+        yield Finding(
+            "warning",
+            "source",
+            f"{again:,} of {len(subject.train):,} train problems ({percent(again / len(subject.train))}) "
+            f"{agree(again, 'repeats', 'repeat')} another word for word, so {len(subject.train) - again:,} are different.",
+            "Save a subset without them (Insights, duplicates) and train on that.",
+        )
+
+
+def check_golds(subject: Subject) -> Iterator[Finding]:
+    """Gold answers against the functions that are to judge them."""
+    config = subject.config
+    judges = {*config.reward_weights, config.verifier}
+    other = sum(problem.gold_kind not in ("number", "none") for problem in subject.train)
+    if other and "value_correctness" in judges:
+        yield Finding(
+            "warning",
+            "verifier" if config.verifier == "value_correctness" else "rewards",
+            f"{other:,} of {len(subject.train):,} train problems have a gold answer that is no number: value_correctness "
+            "cannot judge it.",
+            "Judge by math, which reads fractions, sets and expressions.",
+        )
+    elif other and "math" not in judges:
+        yield Finding(
+            "note",
+            "verifier",
+            f"{other:,} of {len(subject.train):,} train problems have a gold answer that is no number; "
+            f"{config.verifier} compares texts.",
+            "Set verifier=math to have equal expressions count, however they are written.",
+        )
+    unreachable = sum(_is_signed_or_decimal(problem.gold) for problem in subject.train)
+    blind = [name for name in ("soft_correctness", "integer") if name in config.reward_weights]
+    if unreachable and blind:
+        yield Finding(
+            "note",
+            "rewards",
+            f"{count(unreachable, 'train problem')} {agree(unreachable, 'has', 'have')} a negative or decimal gold answer, "
+            f"for which {' and '.join(blind)} can never be earned.",
+            "Use value_correctness instead, or leave these problems out.",
+        )
+    without = sum(problem.gold_kind == "none" for problem in subject.train)
+    needing = [name for name in judges if REWARDS[name].needs_gold and name in BUILT_IN]
+    if without and needing:
+        yield Finding(
+            "error",
+            "verifier",
+            f"{without:,} of {len(subject.train):,} train problems have no gold answer, and {', '.join(sorted(needing))} "
+            f"{agree(len(needing), 'needs', 'need')} one.",
+            "Judge and reward by a function of your own that decides without (GRPO_ATLAS_REWARDS).",
+        )
+
+
+def check_room(subject: Subject) -> Iterator[Finding]:
+    """Whether an answer in the form that is asked for fits into a completion, and how many reference solutions do."""
+    config, form = subject.config, form_named(subject.config.answer_form)
+    solved = [problem for problem in subject.train if problem.steps][:_COUNTED_SOLUTIONS]
+    shown = [well_formed(form, "0"), *(_solution(form, problem) for problem in solved)]
+    lengths = text_lengths(subject.model, shown) if subject.model is not None else None
+    if not lengths:
+        return
+    empty, *needed = lengths
+    if config.max_completion_length < empty:
+        yield Finding(
+            "error",
+            "max_completion_length",
+            f"max_completion_length = {config.max_completion_length:,} cannot hold an answer in the form that is asked for, "
+            f"which takes {empty:,} tokens.",
+            f"Set it to {4 * empty:,} or more.",
+        )
+        return
+    longer = sum(length > config.max_completion_length for length in needed)
+    if longer * 10 > len(needed):
+        yield Finding(
+            "note",
+            "max_completion_length",
+            f"{percent(longer / len(needed))} of the reference solutions have more than the "
+            f"{config.max_completion_length:,} tokens of max_completion_length.",
+            f"The longest has {max(needed):,}; what is cut off is seldom right.",
+        )
+
+
+def _solution(form: AnswerForm, problem: Problem) -> str:
+    """A reference solution as the form asks for it."""
+    reasoning = "\n".join(problem.steps)
+    return well_formed(form, problem.gold).replace("48 + 24 = 72", reasoning, 1)
+
+
+def check_own_rewards(subject: Subject) -> Iterator[Finding]:
+    """A person's own functions, each tried on some of the run's problems: what fails here would end the run."""
+    config, form = subject.config, form_named(subject.config.answer_form)
+    problems = subject.train[:_TRIED_ROWS]
+    for name in dict.fromkeys((*config.reward_weights, config.verifier)):
+        if name in BUILT_IN or name not in REWARDS or not problems:
+            continue
+        completions = [text for p in problems for text in (well_formed(form, p.gold), p.answer, "I do not know.")]
+        asked = [problem for problem in problems for _ in range(3)]
+        rows = [reward_row(problem, config.system_prompt) for problem in asked]
+        try:
+            REWARDS[name].score_all(completions, [problem.gold for problem in asked], rows, form)
+        except RewardError as error:
+            yield Finding("error", "rewards", error.problem, error.remedy, certain=True)
+
+
+def _is_signed_or_decimal(gold: str) -> bool:
+    number = parse_number(gold)
+    return number is not None and not number.isdigit()
