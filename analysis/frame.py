@@ -23,6 +23,7 @@ OWN_COLUMNS = frozenset((*_COUNTED, "cluster", "nearest_test", "kept", MATCH))
 """What a table of problems means by these names; a column of the data that is called so is left out of it."""
 MOST_CATEGORIES = 50
 
+_NUMERAL = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?", re.ASCII)
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -115,10 +116,19 @@ def _travelling(problems: Sequence[Problem]) -> dict[str, "pd.Series[Any]"]:
 def _column(values: Collection[Value | None]) -> "pd.Series[Any]":
     """Numbers where all that are there are numbers that a float holds, else texts."""
     present = [value for value in values if value is not None]
+    if present and all(
+        isinstance(value, str) and _NUMERAL.fullmatch(value) for value in present
+    ):  # as a table of texts has them
+        values = [None if value is None else _number(str(value)) for value in values]
+        present = [value for value in values if value is not None]
     if all(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53 for value in present):
         whole = len(present) == len(values) and all(isinstance(value, int) for value in present)
         return pd.Series([math.nan if value is None else value for value in values], dtype="int64" if whole else "float64")
     return pd.Series(["" if value is None else _text(value) for value in values], dtype=object)
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def _text(value: Value) -> str:

@@ -339,7 +339,7 @@ def _missed_rewards(problem: Problem) -> list[str]:
     reasoning = "\n".join(problem.steps)
     completion = f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{problem.gold}\n</answer>\n"
     missed = []
-    for reward in (REWARDS[name] for name in BUILT_IN if not REWARDS[name].on_request):
+    for reward in (REWARDS[name] for name in BUILT_IN if REWARDS[name].when == "always"):
         value = reward.score(completion, problem.gold)
         if value is None:
             missed.append(f"{reward.title} cannot be computed")
