@@ -157,6 +157,19 @@ def build_atlas(
     return _assemble(problem_set, parameters, build.arrays)
 
 
+def embed_problems(
+    problem_set: ProblemSet,
+    parameters: AtlasParameters,
+    cache: Cache,
+    tell: Callable[[Progress], None],
+    embedder: embed.Embedder = embed.embed,
+    unkept: Callable[[HomeError], None] | None = None,
+) -> NDArray[np.float32]:
+    """(N, D) float32, rows of unit length: the first stage of `build_atlas` alone, with the same arguments and errors."""
+    embed.fetch_model(parameters.model)
+    return _Build(problem_set, parameters, cache, tell, embedder, unkept).embeddings
+
+
 def open_atlas(problem_set: ProblemSet, parameters: AtlasParameters, cache: Cache) -> Atlas | None:
     """Read an atlas from the cache, as far as it is built; `None` before there is anything to show.
 

@@ -101,12 +101,14 @@ def find_repeats(problems: Sequence[Problem], neighbors: Neighbors | None = None
     return found
 
 
-def describe_repeats(problems: Sequence[Problem], found: Mapping[str, Repeat], left_out: int) -> Duplicates:
-    """What `find_repeats` found, counted.
+def describe_repeats(problems: Sequence[Problem], found: Mapping[str, Repeat], left_out: int) -> Duplicates | None:
+    """What `find_repeats` found, counted; `None` for a single problem.
 
     Args:
         left_out: as `distinct` says.
     """
+    if len(problems) < 2:
+        return None
     counts: dict[RepeatKind, dict[Split, int]] = {kind: dict.fromkeys(SPLITS, 0) for kind in REPEAT_KINDS}
     for repeat in found.values():
         counts[repeat.kind][repeat.split] += 1

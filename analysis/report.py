@@ -37,7 +37,7 @@ class Report:
     topics: findings.Topics | None
     difficulty: findings.Difficulty | None
     leakage: leakage.Leakage | None
-    duplicates: repeats.Duplicates
+    duplicates: repeats.Duplicates | None
     verifier: verifier.VerifierReport
     honesty: findings.Honesty | None
 
@@ -47,12 +47,13 @@ class Report:
         island = self.topics.island.number if self.topics else 0
         gravity = list(verifier.FAILURE_KINDS)
         gravest = min(self.verifier.failures, key=lambda failure: gravity.index(failure.kind), default=None)
+        repeated = self.duplicates.pairs if self.duplicates else ()
         addresses = {
             "mixing": "/?colour=split",
             "topics": f"/?colour=cluster&cluster={island}",
             "difficulty": "/?colour=steps",
             "leakage": "/?colour=nearest_test",
-            "duplicates": f"/?problem={repeated[0].problem_id}" if (repeated := self.duplicates.pairs) else "/",
+            "duplicates": f"/?problem={repeated[0].problem_id}" if repeated else "/",
             "verifier": f"/?problem={gravest.problem_id}" if gravest else "/",
             "honesty": "/?colour=kept",
         }

@@ -26,7 +26,8 @@ if atlas is not None:
             render_difficulty(atlas, report.difficulty, state)
         if report.leakage is not None:
             render_leakage(atlas, report.leakage, state)
-        render_duplicates(atlas, report.duplicates, state)
+        if report.duplicates is not None:
+            render_duplicates(atlas, report.duplicates, state)
         render_verifier(atlas, report.verifier, state)
         if report.honesty is not None:
             render_honesty(atlas, report.honesty, state)

@@ -89,6 +89,23 @@ def test_problems_without_repeats_are_saved_as_a_subset(
     assert "none of question, template" in capsys.readouterr().err
 
 
+def test_report_looks_for_the_problems_of_another_source(
+    in_home: Home, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "exam.jsonl"
+    other.write_text(ROW % (3, 3) + ROW % (900, 900) + '{"question": "How old is Ann?", "answer": "#### 2"}\n')
+    report = ["report", "--source", str(folder), "--model", "tf-idf", "--against", str(other)]
+    assert main([*report, "--json"]) == 0
+    against = json.loads(capsys.readouterr().out)["against"]
+    assert (against["others"], against["problems"], against["counts"]) == (3, 8, {"question": 1, "template": 1})
+    assert against["matches"][0] == {"other_id": "train-0", "problem_id": "train-3", "kind": "question"}
+    assert against["near"]["highest"] == pytest.approx(1.0, abs=1e-5)
+    assert main(report) == 0
+    assert against["reading"] in capsys.readouterr().out
+    assert main([*report[:-1], str(tmp_path / "gone")]) == 2
+    assert "There is no source" in capsys.readouterr().err
+
+
 def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store.open(in_home.store_url)
     run = store.create_job("train", "demo", {"source": "demo"})[0].id

@@ -49,6 +49,7 @@ def test_a_problem_repeats_the_first_of_its_split_in_the_first_way_that_fits() -
     }
     assert set(find_repeats(PROBLEMS)) == {"train-2", "train-3"}
     duplicates = describe_repeats(PROBLEMS, found, 0)
+    assert duplicates is not None
     assert duplicates.problems == {"train": 5, "test": 3}
     assert duplicates.counts == {kind: {"train": 1, "test": 0} for kind in ("question", "template", "near")}
     assert duplicates.reading.startswith(
@@ -89,6 +90,7 @@ def test_copies_do_not_make_position_tell_difficulty() -> None:
     found = report_of(problems, embeddings)
     assert found.difficulty is not None
     assert found.mixing is not None
+    assert found.duplicates is not None
     indices = nearest_neighbors(embeddings, 15).indices
     steps = np.array([len(problem.steps) for problem in problems])
     with_copies = reports.findings.measure_difficulty(steps, indices, {})
@@ -104,6 +106,7 @@ def test_copies_do_not_make_position_tell_difficulty() -> None:
 def test_a_single_copy_changes_nothing() -> None:
     problems, embeddings = copied(1)
     found = report_of(problems, embeddings)
+    assert found.duplicates is not None
     assert found.duplicates.counts["question"]["train"] == 1
     assert found.duplicates.left_out == 0
     assert found.difficulty is not None
@@ -117,6 +120,7 @@ def test_a_problem_a_hundred_times_has_no_neighbours_of_its_own() -> None:
     assert (basis.rows.tolist(), basis.indices.shape, basis.left_out) == ([0], (1, 0), 99)
     found = report_of(problems, embeddings)
     assert (found.mixing, found.difficulty) == (None, None)
+    assert found.duplicates is not None
     assert found.duplicates.reading.startswith("99 of 100 train problems repeat an earlier one: 99 word for word.")
 
 
@@ -124,6 +128,8 @@ def test_the_first_pairs_are_kept_and_all_are_counted(monkeypatch: pytest.Monkey
     monkeypatch.setattr("analysis.repeats.MAX_PAIRS", 3)
     problems = [replace(problem(row, f"Number {row}?"), question=f"Number {row}?") for row in range(10)]
     duplicates = describe_repeats(problems, find_repeats(problems), 9)
+    assert duplicates is not None
+    assert describe_repeats(problems[:1], {}, 0) is None
     assert [pair.problem_id for pair in duplicates.pairs] == ["train-1", "train-2", "train-3"]
     assert duplicates.counts["template"]["train"] == 9
 
@@ -132,6 +138,7 @@ def test_gsm8k_repeats_nothing_word_for_word(gsm8k_home: Home) -> None:
     atlas = open_atlas(load_problems("auto", gsm8k_home), AtlasParameters(), Cache.from_home(gsm8k_home))
     assert atlas is not None
     assert atlas.report is not None
+    assert atlas.report.duplicates is not None
     counts = atlas.report.duplicates.counts
     assert counts["question"] == {"train": 0, "test": 0}
     assert counts["template"] == {"train": 1, "test": 0}
