@@ -32,6 +32,7 @@ from analysis.cache import Cache
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
 from analysis.jobs import build, look_for
+from analysis.language import model_notice
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.repeats import REPEAT_KINDS
@@ -357,6 +358,8 @@ def _build_with_bar(
 
     atlas = _with_bar(make)
     warn_of_left_out(atlas.problem_set.whole)
+    if notice := model_notice([problem.question for problem in atlas.problem_set.problems], parameters.model):
+        print(f"warning: {notice}", file=sys.stderr)
     return atlas
 
 

@@ -214,7 +214,7 @@ def stage_keys(problem_set: ProblemSet, parameters: AtlasParameters) -> Mapping[
     neighbors = cache_key("neighbors", version=2, embeddings=embeddings, count=STORED_NEIGHBORS)
     settings = {"neighbors": parameters.neighbors, "min_dist": parameters.min_dist, "seed": parameters.seed}
     flat = cache_key("layout", version=2, graph=neighbors, **settings)
-    found_clusters = cache_key("clusters", version=2, layout=flat)
+    found_clusters = cache_key("clusters", version=3, layout=flat)
     return {
         "embeddings": embeddings,
         "neighbors": neighbors,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.language import ENGLISH, language_of
 from analysis.neighbors import block_rows, nearest_among
 from training.data.duplicates import same_words
 from training.data.problem import Problem, Split
@@ -99,7 +100,8 @@ def find_leakage(
     tests, trains = np.flatnonzero(is_test), np.flatnonzero(~is_test)
     if not len(tests) or not len(trains):
         return None
-    names = find_names(problem.question for problem in problems)
+    questions = [problem.question for problem in problems]
+    names = find_names(questions) if language_of(questions) == ENGLISH else frozenset()
     profiles = [_profile(problem, names) for problem in problems]
     wording = _Shingles([profile.words for profile in profiles], tests, trains)
     template = _Shingles([profile.masked for profile in profiles], tests, trains)
@@ -151,7 +153,7 @@ def words(text: str) -> list[str]:
 
 
 def find_names(texts: Iterable[str]) -> frozenset[str]:
-    """Words that mostly have a capital inside sentences: names, and days and months; empty for scripts without case."""
+    """Words that mostly have a capital inside sentences: in English names, days and months; none in scripts without case."""
     capital: Counter[str] = Counter()
     small: Counter[str] = Counter()
     for text in texts:
