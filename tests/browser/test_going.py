@@ -67,15 +67,16 @@ def test_a_link_from_one_run_to_another_is_in_the_address_and_goes_back_in_one_s
 ) -> None:
     store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url)
     ended, _ = ended_run(store)
-    other = store.create_job("train", "demo", load_preset("demo").model_dump(mode="json"), total=100)[0].id
+    config = load_preset("demo").model_dump(mode="json")
+    other = store.create_job("train", "demo", config, total=100, backend="a cluster")[0].id  # waits for as long as one looks
     runs = f"{start_app(tmp_path)}/runs"
     for before in (runs, f"{runs}?run={ended}&tab=Configuration"):
         page.goto(before)
         page.get_by_role("link", name=f"{other}, queued").click()
         after = f"{runs}?run={other}" + ("&tab=Configuration" if "tab" in before else "")
         expect(page).to_have_url(after)
-        page.get_by_role("tab", name="System").click()
-        expect(page).to_have_url(f"{runs}?run={other}&tab=System")
+        page.get_by_role("tab", name="Health").click()
+        expect(page).to_have_url(f"{runs}?run={other}&tab=Health")
         page.go_back()
         expect(page).to_have_url(after)
         page.go_back()
