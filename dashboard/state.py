@@ -12,25 +12,9 @@ from functools import cache
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import memory
 from dashboard.fields import AnyField, Field, Group
-from dashboard.memory import (
-    Asking,
-    Bench,
-    Compared,
-    Completions,
-    Evaluated,
-    Filtering,
-    Launch,
-    MapLook,
-    MapParameters,
-    RunList,
-    RunMap,
-    Search,
-    Selection,
-    ShownRun,
-    SignIn,
-    Workbench,
-)
+from dashboard.memory import Completions, RunMap, ShownRun
 
 RUNS_PAGE = "runs"
 """Path of the page that a link to a run leads to."""
@@ -113,22 +97,22 @@ class State(Group):
     """What the session has been told of jobs, `None` before it was told anything."""
     address: Field[Address] = Field(Address())
 
-    sign_in = SignIn()
-    parameters = MapParameters()
-    look = MapLook()
-    filters = Filtering()
-    selection = Selection()
-    workbench = Workbench()
-    run_list = RunList()
-    compared = Compared()
-    shown = ShownRun()
-    run_map = RunMap()
-    completions = Completions()
-    search = Search()
-    launch = Launch()
-    evaluated = Evaluated()
-    asking = Asking()
-    bench = Bench()
+    sign_in = memory.SignIn()
+    parameters = memory.MapParameters()
+    look = memory.MapLook()
+    filters = memory.Filtering()
+    selection = memory.Selection()
+    workbench = memory.Workbench()
+    run_list = memory.RunList()
+    compared = memory.Compared()
+    shown = memory.ShownRun()
+    run_map = memory.RunMap()
+    completions = memory.Completions()
+    search = memory.Search()
+    launch = memory.Launch()
+    evaluated = memory.Evaluated()
+    asking = memory.Asking()
+    bench = memory.Bench()
 
     @property
     def page(self) -> str:
@@ -145,15 +129,15 @@ class State(Group):
         Args:
             page: which page the address is of.
         """
-        address, memory = st.query_params.to_dict(), self.address
+        address, known = st.query_params.to_dict(), self.address
         goes_back = _goes_back()
-        if page == memory.page and (address == memory.shown or (address in memory.replaced and not goes_back)):
+        if page == known.page and (address == known.shown or (address in known.replaced and not goes_back)):
             return
         if goes_back:
-            for name in memory.fields.get(page, frozenset()) - address.keys():
+            for name in known.fields.get(page, frozenset()) - address.keys():
                 url_fields()[name].reset()
-        self._take(address, is_link=memory.page is not None and not goes_back)
-        self.address = memory.opened(page, address)
+        self._take(address, is_link=known.page is not None and not goes_back)
+        self.address = known.opened(page, address)
 
     def _take(self, address: Mapping[str, str], *, is_link: bool) -> None:
         """Set the fields that an address names; a value that is longer than the field may be makes no sense."""

@@ -50,9 +50,7 @@ def _render_question(state: State) -> None:
     st.text_area("Question", height=130, **Asking.question.bind_text())
     gold, temperature = st.columns(2)
     gold.text_input(
-        "Gold answer",
-        help="Optional; without it, rewards that compare with gold are left out.",
-        **Asking.gold.bind_text(),
+        "Gold answer", help="Optional; without it, rewards that compare with gold are left out.", **Asking.gold.bind_text()
     )
     temperature.number_input(
         "Temperature",

@@ -53,16 +53,9 @@ def _render_bench(weights: Mapping[str, float]) -> None:
     with text:
         _render_example(state)
         st.text_area(
-            "Completion",
-            height=210,
-            help="What the model would write, tags included.",
-            **Bench.completion.bind_text(),
+            "Completion", height=210, help="What the model would write, tags included.", **Bench.completion.bind_text()
         )
-        st.text_input(
-            "Gold answer",
-            help="What the problem's answer has after ####.",
-            **Bench.gold.bind_text(),
-        )
+        st.text_input("Gold answer", help="What the problem's answer has after ####.", **Bench.gold.bind_text())
     with scores:
         st.html(_STYLE + bench_html(state.bench.completion, state.bench.gold.strip(), weights))
         example = _CASES.get(st.session_state[Keys.BENCH_EXAMPLE])

@@ -111,12 +111,7 @@ def _render_backend(state: State) -> bool:
         titles = {LOCAL: backend_named(LOCAL, data.home()).title}
     if state.launch.backend not in titles:
         state.launch.backend = Launch.backend.default
-    st.selectbox(
-        "Where to run",
-        list(titles),
-        format_func=titles.__getitem__,
-        **Launch.backend.bind(),
-    )
+    st.selectbox("Where to run", list(titles), format_func=titles.__getitem__, **Launch.backend.bind())
     chosen = state.launch.backend
     is_away = _is_away(data.backend_state(chosen))
     fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)

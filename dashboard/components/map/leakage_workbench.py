@@ -55,13 +55,7 @@ def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
 def _render_choice(leakage: Leakage, state: State) -> tuple[Sequence[LeakagePair], float]:
     """Rank, threshold and kinds; the pairs of these kinds, ranked, and the threshold."""
     rank, threshold, kinds = st.columns([1, 2, 2], vertical_alignment="bottom")
-    rank.segmented_control(
-        "Rank by",
-        list(_RANKS),
-        format_func=_RANKS.__getitem__,
-        required=True,
-        **Workbench.rank.bind(),
-    )
+    rank.segmented_control("Rank by", list(_RANKS), format_func=_RANKS.__getitem__, required=True, **Workbench.rank.bind())
     state.workbench.cosine = max(state.workbench.cosine, leakage.floor)
     by_cosine = state.workbench.rank == "cosine"
     cut = threshold.slider(

@@ -55,13 +55,13 @@ def render_comparison(state: State) -> None:
         state.compared.runs = state.compared.runs[: run_data.COMPARED]
     runs = [known[run_id] for run_id in state.compared.runs]
     newest = newest_run_ids(store, _OFFERED)
-    _render_choice(list(dict.fromkeys((*newest, *state.compared.runs))), state)
+    _render_choice(list(dict.fromkeys((*newest, *state.compared.runs))))
     if (total := store.count_jobs("train")) > len(newest):
         st.caption(f"The newest {len(newest):,} of {total:,} runs are offered; older ones are found in the list of runs.")
     catalogue = _catalogue(runs)
     if not runs:
         return
-    _render_controls(catalogue, state)
+    _render_controls(catalogue)
     chosen = [catalogue[key] for key in state.compared.curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
     fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
@@ -69,17 +69,11 @@ def render_comparison(state: State) -> None:
     _render_evaluations(runs)
 
 
-def _render_choice(run_ids: Sequence[str], state: State) -> None:
-    st.multiselect(
-        "Runs",
-        run_ids,
-        placeholder="Choose two or more",
-        max_selections=run_data.COMPARED,
-        **Compared.runs.bind(),
-    )
+def _render_choice(run_ids: Sequence[str]) -> None:
+    st.multiselect("Runs", run_ids, placeholder="Choose two or more", max_selections=run_data.COMPARED, **Compared.runs.bind())
 
 
-def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
+def _render_controls(catalogue: dict[str, Curve]) -> None:
     curves, smoothing, axis = st.columns([5, 3, 2], vertical_alignment="top")
     curves.multiselect(
         "Curves",

@@ -35,13 +35,7 @@ def render_completions(run: Job, config: RunConfig, state: State) -> None:
         return
     browse, controls = st.columns([2, 9], vertical_alignment="bottom")
     with browse:
-        st.segmented_control(
-            "Show",
-            list(_BROWSE),
-            format_func=_BROWSE.__getitem__,
-            required=True,
-            **Completions.browse.bind(),
-        )
+        st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
     problems = data.problems_by_id(config.source)
     with controls:
         if state.completions.browse == "search":
@@ -158,17 +152,10 @@ def _render_search_controls(config: RunConfig, state: State) -> None:
         **Search.verdict.bind(),
     )
     reward.selectbox(
-        "Reward",
-        ["", *names],
-        format_func=lambda name: REWARDS[name].title if name else "Any",
-        **Search.reward.bind(),
+        "Reward", ["", *names], format_func=lambda name: REWARDS[name].title if name else "Any", **Search.reward.bind()
     )
     level.selectbox(
-        "which earned",
-        list(_LEVELS),
-        format_func=_LEVELS.__getitem__,
-        disabled=not state.search.reward,
-        **Search.level.bind(),
+        "which earned", list(_LEVELS), format_func=_LEVELS.__getitem__, disabled=not state.search.reward, **Search.level.bind()
     )
     order.selectbox("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, **Search.order.bind())
 

@@ -66,10 +66,7 @@ def render_list(state: State) -> None:
 def _render_filters(state: State) -> None:
     search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
     search.text_input(
-        "Search",
-        placeholder="Run, preset, model, tag or note",
-        icon=":material/search:",
-        **RunList.search.bind_text(),
+        "Search", placeholder="Run, preset, model, tag or note", icon=":material/search:", **RunList.search.bind_text()
     )
     statuses.multiselect("Status", list(get_args(Status)), placeholder="All", **RunList.statuses.bind())
     found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
