@@ -162,7 +162,8 @@ def _without_marks(match: re.Match[str]) -> str:
 
 def _ends_with_answer(completion: str, form: AnswerForm) -> bool:
     """Whether nothing but punctuation follows the answer that a completion marks."""
-    return completion.rpartition(form.answer(completion))[2].strip(" \n$.}])*\\") == ""
+    answer = form.answer(completion)
+    return bool(answer) and completion.rpartition(answer)[2].strip(" \n$.}])*\\") == ""
 
 
 def _values(text: str) -> Iterator[Decimal]:
@@ -285,7 +286,7 @@ def is_finite(value: object) -> bool:
 
 SYMBOLIC = Path(__file__).with_name("symbolic.py")
 """The file that the symbolic verifier's process runs."""
-SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=20.0, on_request=True)
+SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=10.0, on_request=True)
 
 REWARDS: dict[str, Reward] = {
     reward.name: reward
