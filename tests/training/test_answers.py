@@ -108,9 +108,7 @@ def test_a_pattern_gives_its_first_group_or_all_of_it_where_it_is_found_last() -
 
 
 @pytest.mark.parametrize("find", [last_box, after_hashes, after_words, last_number])
-@pytest.mark.parametrize(
-    "piece", ["\\boxed{", "\\boxed ", "\\boxed{}", "{", "}", "####", "answer is ", "9,", "1 ", "1/", "$"]
-)
+@pytest.mark.parametrize("piece", ["\\boxed{", "\\boxed ", "\\boxed{}", "{", "}", "####", "answer is ", "9,", "1 ", "1/", "$"])
 def test_time_grows_with_the_text_and_not_faster(find: Callable[[str], str | None], piece: str) -> None:
     started = time.process_time()
     find(piece * (200_000 // len(piece)))
