@@ -163,7 +163,13 @@ def _without_marks(match: re.Match[str]) -> str:
 def _ends_with_answer(completion: str, form: AnswerForm) -> bool:
     """Whether nothing but punctuation follows the answer that a completion marks."""
     answer = form.answer(completion)
-    return bool(answer) and completion.rpartition(answer)[2].strip(" \n$.}])*\\") == ""
+    if not answer:
+        return False
+    before, _, after = completion.rpartition(answer)
+    if after.strip(" \n$.}])*\\"):
+        return False
+    alone = before.rpartition(answer)[2] + answer + after  # the same words may stand once more behind the mark
+    return form.has_block(alone)
 
 
 def _values(text: str) -> Iterator[Decimal]:

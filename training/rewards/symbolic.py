@@ -26,7 +26,7 @@ LIMIT_S = 5
 _MOST_CHARACTERS = 1_000
 """A longer answer is no answer."""
 
-_LETTER = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-Z])\)?\}?[.:]?", re.ASCII)
+_LETTER = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-Z])\)?[.:]?\}?[.:]?", re.ASCII)
 
 
 def symbolic_correctness(completion: str, gold: str, form: AnswerForm) -> float | None:
