@@ -181,10 +181,10 @@ def _readable_set(source: str) -> ProblemSet | None:
 
 
 @cached(_MAPS, by=_readable_set)
-def problems_by_id(source: str) -> Mapping[str, Problem]:
-    """The problems of a run's source by id, none when the source cannot be read any more."""
+def problems_by_id(source: str, content_hash: str = "") -> Mapping[str, Problem]:
+    """The problems of a source by id, none when it cannot be read any more or holds others than those of the hash."""
     found = _readable_set(source)
-    return {problem.id: problem for problem in found.problems} if found else {}
+    return {problem.id: problem for problem in found.problems} if found and found.has_content(content_hash) else {}
 
 
 def built_stages(problems: ProblemSet, parameters: AtlasParameters) -> tuple[Stage, ...]:

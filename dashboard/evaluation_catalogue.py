@@ -23,10 +23,18 @@ class Measured:
     """The run whose model was measured; the job itself where that was no run's."""
     source: str
     """The problems' source; evaluations of other sources have nothing to compare."""
+    content_hash: str
+    """Of the problems; empty for what was measured before hashes were kept."""
     settings: str
     """How completions were drawn, so that a difference in that is not taken for one in skill."""
     is_run: bool
     """Whether a run made it, and no job that measures a model alone."""
+
+    def has_problems_of(self, other: "Measured") -> bool:
+        """Whether both are of the same problems."""
+        return self.source == other.source and (
+            self.content_hash == other.content_hash or not (self.content_hash and other.content_hash)
+        )
 
     @property
     def id(self) -> str:
@@ -72,12 +80,12 @@ def _order(job: Job) -> tuple[bool, int]:
 
 
 def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, int]]) -> Measured:
-    source = str(job.spec.get("source", ""))
+    problems = str(job.spec.get("source", "")), str(job.spec.get("content_hash", ""))
     if job.kind != "evaluate":
-        return Measured(heading, f"{job.id} {_label(heading)}", job.id, source, _settings(job.spec, "evaluation_"), True)
+        return Measured(heading, f"{job.id} {_label(heading)}", job.id, *problems, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, source, _settings(job.spec, ""), False)
+    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, *problems, _settings(job.spec, ""), False)
 
 
 def _label(heading: Heading) -> str:

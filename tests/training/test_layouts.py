@@ -11,6 +11,8 @@ from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.errors import SourceError
 from training.home import Home
+from training.rewards import REWARDS
+from training.rewards.rows import reward_row
 
 QUESTION = "Ria has 4 jars with 6 shells each. How many shells?"
 SOLUTION = "There are 4 * 6 = 24 shells."
@@ -94,10 +96,12 @@ def test_a_layout_is_recognised_and_gives_question_and_gold(name: str, tmp_path:
     problem_set = load(tmp_path, [(ROWS | BY_NAMES)[name]])
     (problem,) = problem_set.problems
     assert problem_set.layout == name
-    expected = (QUESTION, "24", "number")
     if name == "Countdown":
-        expected = ("Make 24 from the numbers [4, 6, 1], each used once at most.", "", "none")
-    assert (problem.question, problem.gold, problem.gold_kind) == expected
+        assert "24" in problem.question
+        assert "[4, 6, 1]" in problem.question
+        assert (problem.gold, problem.gold_kind) == ("", "none")
+    else:
+        assert (problem.question, problem.gold, problem.gold_kind) == (QUESTION, "24", "number")
     assert problem_set.read_as.startswith(f"{name}: question from")
 
 
@@ -135,6 +139,16 @@ def test_short_columns_travel_along_and_long_ones_do_not(tmp_path: Path) -> None
         load(tmp_path, [row | {"edge": "x" * 200, "long": "x" * 201, "inner": {"a": 1}, "null": None}]).problems[0].columns
     )
     assert columns == {"domain": "Algebra; Sums", "rate": 0.5, "easy": True, "edge": "x" * 200}
+
+
+def test_the_numbers_of_which_a_question_is_made_travel_along_for_rewards(tmp_path: Path) -> None:
+    (problem,) = load(tmp_path, [ROWS["Countdown"]]).problems
+    assert problem.columns == {"target": 24, "nums": (4, 6, 1)}
+    scores = [
+        REWARDS["countdown"].score_all([f"<answer>{answer}</answer>"], [""], [reward_row(problem, "")])
+        for answer in ("4 * 6 * 1", "4 * 6")
+    ]
+    assert scores == [[1.0], [0.0]]
 
 
 def test_columns_that_say_nothing_are_an_error_that_names_them(tmp_path: Path) -> None:

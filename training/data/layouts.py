@@ -51,6 +51,8 @@ _DAPO_WRAPPING = (
 _PROBLEM = {"question": "problem", "solution": "solution"}
 _QUESTION = {"question": "question", "solution": "answer"}
 
+_COUNTDOWN = "Using +, -, *, / and each of the numbers {nums} exactly once, write an expression that equals {target}."
+
 LAYOUTS: tuple[Layout, ...] = (
     _layout(
         "GSM8K as verl keeps it",
@@ -80,7 +82,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _latex("NuminaMath-TIR", "problem solution messages", **_PROBLEM, found="box"),
     _latex("Big-Math", "problem answer domain", question="problem", gold="answer"),
     _latex("MetaMathQA", "query response type", question="query", solution="response", found="words"),
-    _layout("Countdown", "target nums", question="Make {target} from the numbers {nums}, each used once at most.", gold="none"),
+    _layout("Countdown", "target nums", question=_COUNTDOWN, gold="none"),
     _layout("conversations with a solution", "messages solution", question="messages.user", solution="solution"),
     _layout("conversations (ChatML)", "messages", question="messages.user", solution="messages.assistant"),
     _layout("conversations (ShareGPT)", "conversations", question="conversations.user", solution="conversations.assistant"),

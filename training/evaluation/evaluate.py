@@ -15,7 +15,7 @@ from training.intervals import bootstrap_interval, wilson_interval
 from training.prompts import chat_messages
 from training.rewards import REWARDS, score_completions
 from training.rewards.forms import TAGS, AnswerForm
-from training.rewards.rows import reward_row
+from training.rewards.rows import reward_row, with_tokens
 from training.store.evaluations import Evaluation, EvaluationItem
 
 BATCH_SIZE = 64
@@ -123,7 +123,10 @@ def evaluate_model(
         scores = score_completions(
             [text for text, _ in completions],
             [problem.gold for problem in batch],
-            [reward_row(problem, system_prompt) for problem in batch],
+            [
+                with_tokens(reward_row(problem, system_prompt), tokens, max_completion_length)
+                for problem, (_, tokens) in zip(batch, completions, strict=True)
+            ],
             form=form,
             required=required,
             failed=tell_once,

@@ -14,12 +14,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from training.data.answers import after_hashes, last_box
 from training.data.gold import parse_number
 from training.errors import RewardError, shown, shown_error
 from training.groups import Verifier
+from training.rewards import shaping
 from training.rewards.forms import TAGS, AnswerForm
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
@@ -183,6 +184,9 @@ Row = Mapping[str, Any]
 """What a reward may know of a problem besides its gold answer: question, solution, prompt, and columns that travel along."""
 
 
+When = Literal["always", "expressions", "asked"]
+
+
 @dataclass(frozen=True)
 class Reward:
     """One entry of the registry."""
@@ -200,8 +204,11 @@ class Reward:
     """How long a function of a person's own may take for one completion; those that ship with the program need no limit."""
     reads_form: bool = False
     """Whether the function takes the answer's form as a third argument, as those that ship do."""
-    on_request: bool = False
-    """Whether it is computed only for those who train on it, judge by it, or have gold answers that are no numbers."""
+    reads_row: bool = False
+    """Whether it takes the problem's row as a fourth argument."""
+    when: When = "always"
+    """Whether evaluations and benches compute it for everybody, only for gold answers that are no numbers, or only for those
+    who train on it or judge by it."""
 
     @property
     def description(self) -> str:
@@ -228,15 +235,17 @@ class Reward:
         Raises:
             RewardError: the function raised, or returned what is no finite number up to its maximum.
         """
-        return [self._value(completion, gold, form) for completion, gold in zip(completions, golds, strict=True)]
+        known = rows if rows is not None else [{}] * len(completions)
+        return [self._value(*asked, form) for asked in zip(completions, golds, known, strict=True)]
 
     def error(self, what: str, completion: str, remedy: str = "Fix the function, or set its weight to 0.") -> RewardError:
         """The error of a function that did something with a completion: `raised ValueError: ...`."""
         return RewardError(f"The reward function {self.name} {what} on the completion {completion[:200]!r}.", remedy)
 
-    def _value(self, completion: str, gold: str, form: AnswerForm) -> float | None:
+    def _value(self, completion: str, gold: str, row: Row, form: AnswerForm) -> float | None:
+        more = (*((form,) if self.reads_form else ()), *((row,) if self.reads_row else ()))
         try:
-            value = self.function(completion, gold, form) if self.reads_form else self.function(completion, gold)
+            value = self.function(completion, gold, *more)
         except Exception as error:
             raise self.error(f"raised {shown_error(error)}", completion) from error
         return self.checked(value, completion)
@@ -290,9 +299,19 @@ def is_finite(value: object) -> bool:
         return False
 
 
+def cosine_length(completion: str, gold: str, form: AnswerForm, row: Row) -> float | None:
+    """More for a short right answer than for a long one, less for a short wrong one: see `shaping.cosine_length`."""
+    by_value = value_correctness(completion, gold, form)
+    return shaping.cosine_length(correctness(completion, gold, form) if by_value is None else by_value, row)
+
+
+def _shaping(name: str, title: str, function: Callable[..., Any], *, needs_gold: bool = False) -> Reward:
+    return Reward(name, title, 1.0, function, needs_gold, reads_form=True, reads_row=True, when="asked")
+
+
 SYMBOLIC = Path(__file__).with_name("symbolic.py")
 """The file that the symbolic verifier's process runs."""
-SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=10.0, on_request=True)
+SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=10.0, when="expressions")
 
 REWARDS: dict[str, Reward] = {
     reward.name: reward
@@ -305,6 +324,10 @@ REWARDS: dict[str, Reward] = {
         Reward("xml_count", "XML tag count", 0.5, xml_count, needs_gold=False, reads_form=True),
         Reward("value_correctness", "Value correctness", 1.0, value_correctness, reads_form=True),
         SYMBOLIC_REWARD,
+        _shaping("soft_overlong", "Soft overlong", shaping.soft_overlong),
+        _shaping("no_repetition", "No repetition", shaping.no_repetition),
+        _shaping("cosine_length", "Cosine length", cosine_length, needs_gold=True),
+        _shaping("countdown", "Countdown", shaping.countdown),
     )
 }
 
@@ -368,7 +391,7 @@ def score_completions(
     asked = () if required is None else required
     unclear = any(gold and parse_number(gold) is None for gold in golds)
     for name, reward in REWARDS.items():
-        if reward.on_request and not unclear and name not in asked:
+        if reward.when != "always" and name not in asked and not (reward.when == "expressions" and unclear):
             continue
         judged = [row for row, gold in enumerate(golds) if gold is not None or not reward.needs_gold]
         try:

@@ -6,9 +6,9 @@ article's and the reason says so; the definitions themselves are in `training.re
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from training.rewards import score_completion
+from training.rewards import Row, score_completions
 
 _MEGABYTE = 1_000_000
 _TOLERANCE = 1e-9
@@ -37,6 +37,8 @@ class AdversarialCase:
     expected: Mapping[str, float | None]
     """Reward function -> its score."""
     why: str
+    row: Row = field(default_factory=dict)
+    """What the reward may know of the problem besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,13 @@ class CaseResult:
 
 def _case(name: str, completion: str, gold: str, scores: tuple[float | None, ...], why: str) -> AdversarialCase:
     return AdversarialCase(name, completion, gold, dict(zip(_SHORT_NAMES, scores, strict=True)), why)
+
+
+def _only(
+    name: str, completion: str, expected: Mapping[str, float | None], why: str, gold: str = "", **row: object
+) -> AdversarialCase:
+    """A case of rewards that are computed only where they are asked for."""
+    return AdversarialCase(name, completion, gold, expected, why, row)
 
 
 def _layout(answer: str, reasoning: str = "48 + 24 = 72") -> str:
@@ -445,12 +454,78 @@ CASES: tuple[AdversarialCase, ...] = (
         (0.0, 1.0, 0.0, 0.5, 0.5, 0.5, 0.0),
         "By value, every number must be right; the last one is not.",
     ),
+    # Rewards for those who ask for them
+    _only(
+        "an expression that means the same",
+        _layout("\\boxed{0.5}"),
+        {"math": 1.0},
+        "Symbolically a half is a half, however it is written.",
+        "\\frac{1}{2}",
+    ),
+    _only(
+        "a part of the expression",
+        _layout("2"),
+        {"math": 0.0},
+        "The root of 2 is not 2.",
+        "\\sqrt{2}",
+    ),
+    _only(
+        "both signs where one is right",
+        _layout("3, -3"),
+        {"math": 0.0},
+        "Two answers are not the one.",
+        "3",
+    ),
+    _only(
+        "the target itself instead of an expression",
+        _layout("98"),
+        {"countdown": 0.0},
+        "The numbers that were given have to be used.",
+        target=98,
+        nums=[44, 19, 35],
+    ),
+    _only(
+        "a number used twice and one left out",
+        _layout("81 * 1"),
+        {"countdown": 0.0},
+        "Each of 1, 81, 1, 1 has to stand there once.",
+        target=81,
+        nums=[1, 81, 1, 1],
+    ),
+    _only(
+        "code instead of arithmetic",
+        _layout("__import__('os').getpid() * 0 + 98"),
+        {"countdown": 0.0},
+        "Nothing is run: only numbers, the four operations and brackets are read.",
+        target=98,
+        nums=[98, 0],
+    ),
+    _only(
+        "the same sentence again and again",
+        "I add the numbers. " * 20,
+        {"no_repetition": 4 / 78},
+        "Of 78 runs of three words four are different.",
+    ),
+    _only(
+        "one word fewer than the longest",
+        _layout("72"),
+        {"soft_overlong": 0.05, "cosine_length": 0.5 + 0.25 * (1 + math.cos(0.99 * math.pi))},
+        "Being right does not save what is nearly cut off from the punishment of length.",
+        "72",
+        completion_tokens=99,
+        max_completion_length=100,
+    ),
 )
 
 
 def check_cases(cases: Sequence[AdversarialCase] = CASES) -> tuple[CaseResult, ...]:
     """Score every case by every registered reward."""
-    return tuple(CaseResult(case, score_completion(case.completion, case.gold)) for case in cases)
+    return tuple(CaseResult(case, _scores(case)) for case in cases)
+
+
+def _scores(case: AdversarialCase) -> Mapping[str, float | None]:
+    """Every reward that is computed for everybody, and those that the case is about."""
+    return score_completions([case.completion], [case.gold], [case.row], required=tuple(case.expected))[0]
 
 
 def print_bench(results: Sequence[CaseResult]) -> bool:
@@ -465,6 +540,8 @@ def print_bench(results: Sequence[CaseResult]) -> bool:
         scores = " ".join(f"{_written(result.scores.get(name)):>{_COLUMN}}" for name in _SHORT_NAMES)
         print(f"{result.case.name:{width}} {scores}")
         print(f"    {result.case.why}")
+        for name in sorted(result.case.expected.keys() - _SHORT_NAMES.keys()):
+            print(f"    {name}: {_written(result.scores.get(name))}")
         for name in result.wrong:
             print(f"    WRONG: {name} is {_written(result.scores.get(name))}, expected {_written(result.case.expected[name])}.")
     failed = sum(bool(result.wrong) for result in results)

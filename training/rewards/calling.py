@@ -30,7 +30,7 @@ def takes(function: Callable[..., Any]) -> Takes:
     required = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     many = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(required) > 3 or (len(positional) < 2 and not many):
+    if len(required) > 4 or (len(positional) < 2 and not many):
         raise TypeError("it takes neither (completion, gold), nor (completion, problem), nor (prompts, completions, **columns)")
     return "problem" if len(names) > 1 and names[1] == "problem" else "gold"
 
@@ -54,7 +54,7 @@ def values(
         at(place)
         try:
             second: object = {**(problem or {}), "gold": gold} if kind == "problem" else gold
-            more = (form_named(form),) if reward.reads_form else ()
+            more = (*((form_named(form),) if reward.reads_form else ()), *((problem or {},) if reward.reads_row else ()))
             value = _awaited(reward.function(completion, second, *more))
         except BaseException as error:  # a function that calls sys.exit() must not end this process without a word
             raise reward.error(f"raised {shown_error(error)}", completion) from error

@@ -23,9 +23,10 @@ from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from pathlib import Path
+from typing import get_args
 
 from training.errors import RewardError, shown, shown_error
-from training.rewards import BUILT_IN, SYMBOLIC, Reward, is_finite
+from training.rewards import BUILT_IN, SYMBOLIC, Reward, When, is_finite
 from training.rewards.calling import takes, values
 
 REMEDY = "Fix the file that GRPO_ATLAS_REWARDS names; the README shows one."
@@ -44,7 +45,8 @@ _NEEDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "function": ("a function", callable),
     "needs_gold": ("True or False as needs_gold", lambda value: isinstance(value, bool)),
     "reads_form": ("True or False as reads_form", lambda value: isinstance(value, bool)),
-    "on_request": ("True or False as on_request", lambda value: isinstance(value, bool)),
+    "reads_row": ("True or False as reads_row", lambda value: isinstance(value, bool)),
+    "when": ("one of always, expressions and asked as when", lambda value: value in get_args(When)),
     "timeout_s": ("a timeout_s above 0 and up to a day", lambda value: _is_number(value, _LONGEST_TIMEOUT_S)),
 }
 """Field of a reward -> what it must be, in words and as a test."""

@@ -5,6 +5,11 @@ from training.prompts import chat_messages
 from training.rewards import Row
 
 
+def with_tokens(row: Row, tokens: int, longest: int) -> Row:
+    """A row with the completion's length and the longest that there may be, in tokens."""
+    return {**row, "completion_tokens": tokens, "max_completion_length": longest}
+
+
 def reward_row(problem: Problem, system_prompt: str) -> Row:
     """Prompt, question, solution, id, split and the columns that travel along; names of ours win over theirs."""
     return {

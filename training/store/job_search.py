@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from training.store import Store
-from training.store.records import ACTIVE, Job, JobKind
+from training.store.records import ACTIVE, Job, JobKind, is_on
 from training.store.run_marks import all_marks
 from training.store.schema import Name, jobs, run_marks
 
@@ -71,6 +71,11 @@ def jobs_with(store: Store, kinds: tuple[JobKind, ...], **spec: str) -> Iterator
         yield from found
         if len(found) < _BATCH:
             return
+
+
+def jobs_on(store: Store, kinds: tuple[JobKind, ...], source: str, content_hash: str) -> Iterator[Job]:
+    """The jobs on the problems that a source holds now, newest first; those on what it held before are left out."""
+    return (job for job in jobs_with(store, kinds, source=source) if is_on(job.spec, content_hash))
 
 
 def newest_with(store: Store, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from training.groups import Verifier
 from training.rewards import verifier_of
 from training.store import Store
+from training.store.records import is_on
 from training.store.schema import evaluation_items, evaluations, jobs, rollouts
 
 Rewards = Mapping[str, float | None]
@@ -89,13 +90,18 @@ def has_rollout(store: Store, sequence: int) -> bool:
         return connection.scalar(sa.select(rollouts.c.seq).where(rollouts.c.seq == sequence)) is not None
 
 
-def problem_history(store: Store, source: str, problem_id: str) -> list[ProblemHistory]:
-    """What runs on this source did with a problem, the newest run first; runs that never met it are left out."""
+def problem_history(store: Store, source: str, problem_id: str, content_hash: str = "") -> list[ProblemHistory]:
+    """What runs on this source did with a problem, the newest run first; runs that never met it are left out.
+
+    Args:
+        content_hash: of the problems that the source holds now: runs on others are left out, as ids name rows.
+    """
     with store.reading() as connection:
         trained = _by_job(connection.execute(_trained(problem_id)))
         evaluated = _by_job(connection.execute(_evaluated(problem_id)))
         known = sa.select(jobs.c.id, jobs.c.spec).where(jobs.c.id.in_({*trained, *evaluated})).order_by(jobs.c.seq.desc())
-        found = [(row.id, row.spec) for row in connection.execute(known) if row.spec.get("source") == source]
+        specs = ((row.id, row.spec) for row in connection.execute(known))
+        found = [(job, spec) for job, spec in specs if spec.get("source") == source and is_on(spec, content_hash)]
     return [_history(job_id, verifier_of(spec), trained.get(job_id, []), evaluated.get(job_id, [])) for job_id, spec in found]
 
 

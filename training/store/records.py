@@ -1,5 +1,6 @@
 """What the store holds: jobs and what they leave behind, as plain values. `training.store` hands them out and takes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,3 +107,8 @@ class Checkpoint:
     step: int
     path: str
     created_at: float
+
+
+def is_on(spec: Mapping[str, Any], content_hash: str) -> bool:
+    """Whether a job's problems are those of a content hash; what was recorded before hashes were kept is taken to be."""
+    return not content_hash or spec.get("content_hash", "") in ("", content_hash)

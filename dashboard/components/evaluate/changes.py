@@ -31,7 +31,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
         base: names the problems' source.
         before: title and evaluation, as `after`.
     """
-    problems = data.problems_by_id(base.source)
+    problems = data.problems_by_id(base.source, base.content_hash)
     measures = correctness_measures(after[1].verifier)
     if state.change_measure not in measures:
         state.change_measure = next(iter(measures))

@@ -66,7 +66,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
         pair = evaluations
         if any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
             st.caption("The second evaluation follows when training is done.")
-    _render_where(shown[0].source, pair)
+    _render_where(shown[0], pair)
     _render_samples(evaluations)
     return _SHARED
 
@@ -100,8 +100,8 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
         format_func=lambda job: job if job in runs else titles[job],
     )
     _take(state, job_id, runs)
-    source = next(measured.source for measured in entries if measured.heading.job_id == job_id)
-    offered = {measured.id: measured for measured in entries if measured.source == source}
+    first = next(measured for measured in entries if measured.heading.job_id == job_id)
+    offered = {measured.id: measured for measured in entries if measured.has_problems_of(first)}
     asked = tuple(found for found in state.evaluations if found in offered)[: data.EVALUATIONS]
     state.evaluations = asked or default_ids(entries, job_id)
     with several:
@@ -218,9 +218,10 @@ def _render_readings(before: Evaluation, after: Evaluation) -> None:
         st.markdown(plain(comparison.reading))
 
 
-def _render_where(source: str, pair: Mapping[str, Evaluation]) -> None:
+def _render_where(measured: Measured, pair: Mapping[str, Evaluation]) -> None:
     """Correctness by the number of steps, and by the clusters of the source's map where it is built."""
-    problems = data.problems_by_id(source)
+    source = measured.source
+    problems = data.problems_by_id(source, measured.content_hash)
     if not problems:
         st.caption(plain(f"The problems of {source} cannot be read any more, so there is no breakdown by steps or cluster."))
         return

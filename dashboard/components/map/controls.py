@@ -21,7 +21,7 @@ from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store import Store
 from training.store.curation import Subset, list_subsets
-from training.store.job_search import jobs_with, newest_with
+from training.store.job_search import jobs_on, newest_with
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -66,7 +66,9 @@ def colour_title(key: str) -> str:
 
 
 def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
-    runs = islice(jobs_with(store, ("train", "evaluate"), source=atlas.problem_set.source), _RUNS_OFFERED)
+    runs = islice(
+        jobs_on(store, ("train", "evaluate"), atlas.problem_set.source, atlas.problem_set.whole.content_hash), _RUNS_OFFERED
+    )
     return [f"{column}:{job.id}" for job in runs for column in data.outcomes(job.id)]
 
 

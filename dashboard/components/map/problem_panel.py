@@ -39,7 +39,9 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
         for neighbor, similarity in nearest:
             _render_neighbor(problems[int(neighbor)], float(similarity), state)
     with boundary(tells_away=False):
-        _render_history(problem_history(data.store(), atlas.problem_set.source, problems[row].id))
+        _render_history(
+            problem_history(data.store(), atlas.problem_set.source, problems[row].id, atlas.problem_set.whole.content_hash)
+        )
 
 
 def _render_nothing_chosen(state: State) -> None:

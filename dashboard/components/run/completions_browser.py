@@ -40,7 +40,7 @@ def render_completions(run: Job, config: RunConfig, state: State) -> None:
             required=True,
             **state.bind(State.browse, Keys.BROWSE),
         )
-    problems = data.problems_by_id(config.source)
+    problems = data.problems_by_id(config.source, config.content_hash)
     with controls:
         if state.browse == "search":
             _render_search_controls(config, state)

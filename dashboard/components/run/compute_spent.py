@@ -92,6 +92,9 @@ def _render_clusters(atlas: Atlas, shown: pd.DataFrame) -> None:
 
 def _render_train(run: Job, config: RunConfig, groups: pd.DataFrame, state: State) -> None:
     problems = data.problem_set(config.source)
+    if not problems.has_content(config.content_hash):
+        st.caption("The source holds other problems now than this run trained on; there is nothing to choose from them.")
+        return
     chosen, unseen = with_signal(groups, _trainable(config, problems))
     if st.button(
         "Train on what still has signal",

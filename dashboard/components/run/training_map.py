@@ -43,6 +43,9 @@ def render_training_map(run: Job, config: RunConfig, state: State) -> None:
     atlas = render_map_of(config.source, parameters_for(config.source, state))
     if atlas is None:
         return
+    if not atlas.problem_set.whole.has_content(config.content_hash):
+        st.caption("The source holds other problems now than this run trained on, so their map would show it in wrong places.")
+        return
     _render_controls(groups, evaluated, state)
     if state.map_colour == TEST_CHANGES:
         render_test_problems(run, config, atlas, state)

@@ -29,7 +29,8 @@ from training.jobs.train.training_data import TrainingData, training_data
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
 from training.rewards import REWARDS, Reward, Row
-from training.rewards.forms import AnswerForm, form_named
+from training.rewards.forms import form_named
+from training.rewards.rows import with_tokens
 from training.shares import share_of
 
 
@@ -143,7 +144,6 @@ def make_trainer(
 ) -> Any:
     """The engine's GRPOTrainer with the run's rewards; every step's rollouts go to `record`, checkpoints to `folder`."""
     carrier, *others = config.reward_weights
-    form = form_named(config.answer_form)
     trainer_class, config_class = engine.trainer_classes()
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
     trainer = ledger_trainer_class(trainer_class)(
@@ -153,8 +153,8 @@ def make_trainer(
         args=_trl_config(config, config_class, data.max_length, folder),
         train_dataset=data.rows,
         reward_funcs=[
-            _trl_reward(REWARDS[carrier], data.problems, form, _carry(config, data.problems, ends)),
-            *(_trl_reward(REWARDS[name], data.problems, form) for name in others),
+            _trl_reward(REWARDS[carrier], config, data.problems, _carry(config, data.problems, ends)),
+            *(_trl_reward(REWARDS[name], config, data.problems) for name in others),
         ],
         callbacks=list(callbacks),
         record=record,
@@ -219,18 +219,32 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
 
 
 def _trl_reward(
-    reward: Reward, problems: Mapping[str, Row], form: AnswerForm, carry: Callable[..., None] | None = None
+    reward: Reward, config: RunConfig, problems: Mapping[str, Row], carry: Callable[..., None] | None = None
 ) -> Callable[..., list[float | None]]:
     """A registry entry as TRL calls it: lists of conversational completions in, a list of numbers out."""
 
-    def score(completions: list[Any], gold: list[str], problem_id: list[str], **columns: Any) -> list[float | None]:
+    form = form_named(config.answer_form)
+
+    def score(
+        completions: list[Any], gold: list[str], problem_id: list[str], completion_ids: list[list[int]], **columns: Any
+    ) -> list[float | None]:
         texts = [completion[0]["content"] for completion in completions]
         if carry is not None:
-            carry(texts, gold, problem_id, **columns)
-        return reward.score_all(texts, gold, [problems[name] for name in problem_id], form)
+            carry(texts, gold, problem_id, completion_ids, **columns)
+        return reward.score_all(texts, gold, _rows(config, problems, problem_id, completion_ids), form)
 
     score.__name__ = reward.name
     return score
+
+
+def _rows(
+    config: RunConfig, problems: Mapping[str, Row], ids: Sequence[str], completion_ids: Sequence[Sequence[int]]
+) -> list[Row]:
+    """What rewards may know of each completion's problem and length."""
+    return [
+        with_tokens(problems[problem_id], len(tokens), config.max_completion_length)
+        for problem_id, tokens in zip(ids, completion_ids, strict=True)
+    ]
 
 
 def _carry(config: RunConfig, problems: Mapping[str, Row], ends: Sequence[int]) -> Callable[..., None]:
@@ -259,7 +273,7 @@ def _carry(config: RunConfig, problems: Mapping[str, Row], ends: Sequence[int]) 
         for column, rows in zip(CARRIED, values, strict=True):
             log_extra(column, rows)
         if judge is not None:
-            verified = judge.score_all(completions, gold, [problems[name] for name in problem_id], form)
+            verified = judge.score_all(completions, gold, _rows(config, problems, problem_id, completion_ids), form)
             log_extra(VERIFIED, verified)
             if known := [value for value in verified if value is not None]:
                 log_metric(f"rewards/{judge.name}/mean", fmean(known))
