@@ -31,6 +31,7 @@ def rows_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "question": f"{('Ann', 'Trains', 'Pens')[n % 3]} has {n} <b>apples</b> at $5 and eats $2. How many?",
+            "level": f"Level {n % 3}",
             "answer": "She counts.\n" * (n % 3) + f"{n}-2=<<{n}-2={n - 2}>>{n - 2}\n#### {n - 2}",
         }
         for n in range(3, 43)
@@ -154,7 +155,7 @@ def test_a_neighbor_is_one_click_away(open_app: Open) -> None:
 @pytest.mark.usefixtures("with_map")
 def test_a_selection_is_kept_when_the_colours_change(open_app: Open) -> None:
     test = open_app()
-    test.session_state["selected"] = (0, 1, 40)
+    test.session_state["selection_rows"] = (0, 1, 40)
     test.run()
     assert "3 selected, 33% test" in words(test)
     pick(test, "Colour by", "steps")
@@ -166,7 +167,7 @@ def test_a_selection_is_kept_when_the_colours_change(open_app: Open) -> None:
 def test_filters_and_selection_narrow_each_other(open_app: Open) -> None:
     test = open_app(split="train")
     assert "40 found, 0% test" in words(test)
-    test.session_state["selected"] = (0, 1, 40)
+    test.session_state["selection_rows"] = (0, 1, 40)
     test.run()
     assert problems_in_table(test) == ["train-0", "train-1"]
     next(button for button in test.button if button.label == "Clear filters").click().run()
@@ -369,6 +370,22 @@ def test_a_home_that_cannot_be_written_is_said_instead_of_everything_else(
     test = open_app()
     assert not test.exception
     assert "Set GRPO_ATLAS_HOME to a folder that you may write to" in words(test)
+
+
+@pytest.mark.usefixtures("with_map")
+def test_columns_of_the_data_colour_filter_and_stand_beside_the_problem(open_app: Open) -> None:
+    test = open_app(colour="column:level", where="level:Level 1,level:Level 2", problem="train-2")
+    assert not test.exception
+    assert "Only level Level 1 or Level 2: " in words(test)
+    assert "level: Level 2" in words(test)
+    [colour] = [box for box in test.selectbox if box.label == "Colour by"]
+    assert (colour.value, colour.options[-1]) == ("column:level", "level")
+    [columns] = [box for box in test.multiselect if box.label == "Columns of the data"]
+    assert columns.options == ["level: Level 0", "level: Level 1", "level: Level 2"]
+    columns.set_value(["level:Level 0"]).run()
+    assert (test.query_params["colour"], test.query_params["where"]) == (["column:level"], ["level:Level 0"])
+    assert "level" in test.dataframe[0].value.columns
+    assert set(test.dataframe[0].value["level"]) == {"Level 0"}
 
 
 @pytest.mark.usefixtures("with_map")

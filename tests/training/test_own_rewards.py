@@ -11,13 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fakes import full_demo_run
 from tests.hostile import NO_FILES
+from training.data.problems import load_problems
 from training.errors import RewardError
 from training.home import Home
+from training.preflight import preflight
 from training.preflight.settings import pays_for_right
 from training.presets import load_preset
 from training.rewards import BUILT_IN, REWARDS, score_completion, score_completions
 from training.rewards.own import OwnReward, register_own_rewards
+from training.store import Store
 
 FILE = """
 from training.rewards import Reward
@@ -263,3 +267,120 @@ def test_what_is_no_file_holds_no_rewards_and_nobody_waits_for_it(name: str, tmp
     NO_FILES[name](tmp_path / "rewards.py")
     with pytest.raises(RewardError, match=r"rewards\.py"):
         register_own_rewards(tmp_path / "rewards.py")
+
+
+FORMS = """
+import numpy as np
+from training.rewards import Reward
+
+def trl(prompts, completions, answer, level=None, **kwargs):
+    return [2.0 if c[0]["content"] == a and p[-1]["role"] == "user" else float(len(kwargs["nums"][0])) / 10
+            for p, c, a in zip(prompts, completions, answer)]
+
+def narrow(completions, ground_truth):
+    return np.array([float(c[-1]["content"] == g) for c, g in zip(completions, ground_truth)])
+
+async def waits(completions, **kwargs):
+    return [None if "?" in c[0]["content"] else 1 for c in completions]
+
+def looks(completion, problem):
+    return {"easy": 0.5, "hard": 1.0}[problem["level"]] if problem["gold"] == completion else 0
+
+async def waits_alone(completion, gold):
+    return 1.0
+
+def numpy_float(completion, gold): return np.float32(0.5)
+def numpy_bool(completion, gold): return np.bool_(completion == gold)
+def numpy_int(completion, gold): return np.int64(1)
+def numpy_cell(completion, gold): return np.array(0.25)
+
+def one_list(completion, gold): return [1.0]
+def too_few(completions, **kwargs): return [1.0]
+def no_list(completions, **kwargs): return 1.0
+def too_much(completions, **kwargs): return [3.0 for _ in completions]
+def not_finite(completion, gold): return np.float64("nan")
+def raises(completions, **kwargs): return [kwargs["missing"]]
+
+REWARDS = [Reward(f.__name__, f.__name__, 2.0, f) for f in
+           (trl, narrow, waits, looks, waits_alone, numpy_float, numpy_bool, numpy_int, numpy_cell,
+            one_list, too_few, no_list, too_much, not_finite, raises)]
+"""
+COMPLETIONS, GOLDS = ["5", "6?"], ["5", "7"]
+PROBLEMS = [
+    {"prompt": [{"role": "user", "content": "2 + 3?"}], "level": level, "nums": [2, 3], **more}
+    for level, more in (("easy", {}), ("hard", {"alone": 1}))
+]
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> None:
+    register_own_rewards(file_with(tmp_path, FORMS))
+
+
+@pytest.mark.usefixtures("forms")
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("trl", [2.0, 0.2]),
+        ("narrow", [1.0, 0.0]),
+        ("waits", [1.0, None]),
+        ("looks", [0.5, 0.0]),
+        ("waits_alone", [1.0, 1.0]),
+        ("numpy_float", [0.5, 0.5]),
+        ("numpy_bool", [1.0, 0.0]),
+        ("numpy_int", [1.0, 1.0]),
+        ("numpy_cell", [0.25, 0.25]),
+    ],
+)
+def test_functions_are_called_in_the_form_that_they_have(name: str, values: list[float | None]) -> None:
+    assert REWARDS[name].score_all(COMPLETIONS, GOLDS, PROBLEMS) == values
+
+
+@pytest.mark.usefixtures("forms")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("one_list", "returned "),
+        ("too_few", "returned 1 values for 2 completions"),
+        ("no_list", "instead of a list of numbers"),
+        ("too_much", "no number up to its maximum 2"),
+        ("not_finite", "no number up to its maximum 2"),
+        ("raises", "raised KeyError"),
+    ],
+)
+def test_what_is_not_one_number_for_each_completion_is_an_error(name: str, what: str) -> None:
+    with pytest.raises(RewardError, match=what):
+        REWARDS[name].score_all(COMPLETIONS, GOLDS, PROBLEMS)
+
+
+@pytest.mark.parametrize("signature", ["completion", "", "*, completion, gold", "a, b, c, d, e"])
+def test_a_function_of_no_known_form_is_refused_when_the_file_is_read(signature: str, tmp_path: Path) -> None:
+    with pytest.raises(RewardError, match="cannot be called"):
+        register_own_rewards(file_with(tmp_path, FILE.replace("completion, gold", signature)))
+
+
+@pytest.mark.usefixtures("forms")
+def test_a_function_that_nothing_weighs_ends_no_evaluation_and_is_told() -> None:
+    told: list[RewardError] = []
+    found = score_completions(COMPLETIONS, GOLDS, PROBLEMS, required=("correctness",), failed=told.append)
+    assert [scores["too_few"] for scores in found] == [None, None]
+    assert [scores["looks"] for scores in found] == [0.5, 0.0]
+    assert len(told) == 6
+    with pytest.raises(RewardError, match="too_few"):
+        score_completions(COMPLETIONS, GOLDS, PROBLEMS, required=("too_few",))
+    assert score_completions(COMPLETIONS, GOLDS, PROBLEMS, required=())[0]["correctness"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [("return float(completion)", "raised ValueError"), ("return misspelt", "raised NameError"), ("return 7", "returned 7")],
+)
+def test_a_weighted_function_that_fails_on_real_rows_is_refused_before_the_launch(
+    body: str, says: str, tmp_path: Path, store: Store
+) -> None:
+    register_own_rewards(file_with(tmp_path, FILE.replace("return 0.5 if len(completion.split()) <= 20 else 0.0", body)))
+    demo = load_problems("demo")
+    weighed = preflight(full_demo_run(rewards={"correctness": 1.0, "brief": 1.0}), demo, store, None).findings
+    assert [says in finding.text for finding in weighed if finding.certain] == [True]
+    without = preflight(full_demo_run(), demo, store, None).findings
+    assert not [finding for finding in without if finding.certain]

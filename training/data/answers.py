@@ -8,6 +8,9 @@ from training.data.gold import parse_number
 HASHES = "####"
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])")
+_BARE_WORD = re.compile(r"\s*([^\s${}.,]+(?:[.,][^\s${}.,]+)*)")
+_BRACE = re.compile(r"\s*\{")
+_ESCAPED_OR_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _THE_ANSWER = re.compile(r"(?:the|final) (?:final )?answer is:?\s*|^answer:\s*", re.IGNORECASE | re.MULTILINE)
 _NUMBERS = re.compile(r"(?<![\w.,])[-−+]?[$€£]?\d+(?:(?:,\\!|\{,\}|\\[,;! ]|[,.'’/]| (?=\d{3}(?!\d)))\d+)*%?(?![\d]|[.,]\d|\w)")
 
@@ -21,13 +24,14 @@ def after_hashes(text: str) -> str | None:
 
 def last_box(text: str) -> str | None:
     r"""What stands in the last `\boxed{...}` or `\fbox{...}`, up to its own brace; `\boxed 7` holds 7."""
-    for box in reversed(list(_BOX.finditer(text))):
-        rest = text[box.end() :].lstrip()
-        if not rest.startswith("{"):
-            if word := re.match(r"[^\s${}.,]+", rest):
-                return word[0]
-        elif (end := _closing_brace(rest)) is not None:
-            return rest[1:end].strip()
+    boxes = list(_BOX.finditer(text))
+    closing = _closing_braces(text) if boxes else {}
+    for box in reversed(boxes):
+        if word := _BARE_WORD.match(text, box.end()):
+            return word[1]
+        start = _BRACE.match(text, box.end())
+        if start is not None and (end := closing.get(start.end() - 1)) is not None:
+            return text[start.end() : end].strip()
     return None
 
 
@@ -42,8 +46,8 @@ def after_words(text: str) -> str | None:
 
 def last_number(text: str) -> str | None:
     """The last number in a text, as it is written."""
-    numbers = [found for found in _NUMBERS.findall(text) if parse_number(found) is not None]
-    return numbers[-1] if numbers else None
+    numbers = reversed(_NUMBERS.findall(text))
+    return next((found for found in numbers if parse_number(found) is not None), None)
 
 
 def by_pattern(pattern: str) -> Callable[[str], str | None]:
@@ -70,11 +74,13 @@ PLACES: Mapping[str, tuple[Callable[[str], str | None], str, str]] = {
 """Name -> how an answer is found, in words, and why it is not."""
 
 
-def _closing_brace(text: str) -> int | None:
-    """The place of the brace that closes the one at the start of a text; escaped ones do not count."""
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", text, re.DOTALL):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0 and match[0] == "}":
-            return match.start()
-    return None
+def _closing_braces(text: str) -> Mapping[int, int]:
+    """The place of each brace that is closed -> that of the one which closes it; escaped ones do not count."""
+    opened: list[int] = []
+    closing = {}
+    for match in _ESCAPED_OR_BRACE.finditer(text):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            closing[opened.pop()] = match.start()
+    return closing

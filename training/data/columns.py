@@ -73,6 +73,10 @@ class Columns:
         paths = [path for text in texts if text for path in (_PLACE.findall(text) or [text])]
         return tuple(dict.fromkeys(name for path in paths for name in (path, path.split(".", 1)[0])))
 
+    def in_question(self) -> tuple[str, ...]:
+        """The columns of which the question is made, where it is made of several."""
+        return tuple(_PLACE.findall(self.question))
+
 
 COLUMN_NAMES = tuple(field.name for field in fields(Columns))
 

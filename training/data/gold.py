@@ -25,10 +25,11 @@ _OTHER_MARKS = {ord("٫"): ".", ord("٬"): ",", ord("．"): ".", ord("，"): ","
 """Marks that stand in numbers of other scripts -> those of ASCII."""
 
 _LATEX_THOUSANDS = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;:! ])(?=\d{3}(?!\d))")
+_LATEX_SPACES = re.compile(r"(?<=\d)\\[,;: ](?=\d{3}(?!\d))")
 _UNIT = re.compile(r"\s*\([^\W\d][^()\d]*\)$")
 _CURRENCY = re.compile(r"^([-+]?)\\?[$€£¥₹]\s?(?=[-+.\d])|\s?\\?[$€£¥₹]$")
-_GROUPED = re.compile(r"([-+]?)(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d{1,3}(?:['’]\d{3})+|\d+)?(\.\d*)?", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"([-+]?)(\d{1,3}(?:[. ]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
+_GROUPED = re.compile(r"([-+]?) ?(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d{1,3}(?:['’]\d{3})+|\d+)?(\.\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"([-+]?) ?(\d{1,3}(?:[. ]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
 _FRACTION = re.compile(r"([-+]?\d+) ?/ ?(\d+)", re.ASCII)
 _SCIENTIFIC = re.compile(r"[-+]?\d+(?:\.\d+)?[eE][-+]?\d{1,2}", re.ASCII)
 _UNCLEAR = re.compile(r"[-+]?[\d.,'’ ]*\d[.,'’ \d]*", re.ASCII)
@@ -65,7 +66,10 @@ def parse_gold(value: object, *, latex: bool = False, decimal_comma: bool = Fals
     Raises:
         BadRow: there is none, or it may be one number as well as another.
     """
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
     text = _text(value)
+    decimal_comma = decimal_comma and isinstance(value, str)  # a number's own comma is a point
     if text.casefold() in _ABSENT:
         raise BadRow("there is no gold answer")
     if (number := parse_number(text, decimal_comma=decimal_comma)) is not None:
@@ -87,7 +91,7 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> str | None:
 
     `72.0` and `18.` are 72 and 18; a currency sign, `%` and a unit in brackets are passed over; `1/2` stays as it is.
     """
-    plain = _unwrapped(text)
+    plain = _unwrapped(text, decimal_comma)
     if plain is None:
         return None
     if fraction := _FRACTION.fullmatch(plain):
@@ -130,8 +134,6 @@ def _text(value: object) -> str:
             return format(Decimal(repr(value)), "f") if math.isfinite(value) else ""
         case str():
             return value.strip()
-        case [single]:
-            return _text(single)
         case Decimal():
             return format(value, "f")
     raise BadRow("the gold answer is neither text nor a number", type(value).__name__)
@@ -144,13 +146,13 @@ def _digits(value: int) -> str:
         raise BadRow("the gold answer has too many digits") from None
 
 
-def _unwrapped(text: str) -> str | None:
+def _unwrapped(text: str, decimal_comma: bool) -> str | None:
     """A number's own characters, in ASCII; `None` where digits of two scripts are mixed."""
     plain = _without_envelope(text.strip()).translate(_MINUS | _SPACES | _OTHER_MARKS)
     if len(_scripts(plain)) > 1:
         return None
     plain = "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in plain)
-    plain = _LATEX_THOUSANDS.sub(",", plain)
+    plain = _LATEX_SPACES.sub(" ", plain.replace("{,}", ",")) if decimal_comma else _LATEX_THOUSANDS.sub(",", plain)
     plain = _UNIT.sub("", plain)
     plain = re.sub(r"\s?\\?%$", "", plain).strip()
     return _CURRENCY.sub(r"\1", plain).strip()

@@ -16,7 +16,7 @@ from training.errors import SourceError
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
-Value = str | int | float | bool
+Value = str | int | float | bool | tuple[int | float, ...]
 """What a column holds that travels along."""
 
 

@@ -37,15 +37,13 @@ def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) 
         SourceError: the source is unknown, cannot be read, or holds no usable problem.
     """
     if source == "demo":
-        return load_folder(DEMO_DATA, name="Demo", source="demo")
+        return _load_demo()
     home = home or Home.from_environment()
-    if source == "auto":
-        return _load_auto(home, fetch)
     parsed = parse_source(source, home)
-    if parsed.location in BUILT_IN and str(parsed) != source:
-        raise SourceError(f"{parsed.location} takes no options.", "Name a folder, a file or hub:owner/name with them.")
-    if source == "hub":
-        return _load_hub(hub.GSM8K, Source("hub"), home, fetch)
+    if parsed.location in BUILT_IN:
+        if parsed.options():
+            raise SourceError(f"{parsed.location} takes no options.", "Name a folder, a file or hub:owner/name with them.")
+        return _load_built_in(parsed.location, home, fetch)
     if parsed.hub_name is not None:
         return _load_hub(_hub_data(parsed), parsed, home, fetch)
     path = parsed.path
@@ -57,6 +55,16 @@ def load_problems(source: str, home: Home | None = None, *, fetch: bool = True) 
         )
     name = source if source != str(parsed) and "/" not in source else path.name
     return load_folder(path, name=name, source=str(parsed), spec=parsed)
+
+
+def _load_built_in(name: str, home: Home, fetch: bool) -> ProblemSet:
+    if name == "demo":
+        return _load_demo()
+    return _load_auto(home, fetch) if name == "auto" else _load_hub(hub.GSM8K, Source("hub"), home, fetch)
+
+
+def _load_demo() -> ProblemSet:
+    return load_folder(DEMO_DATA, name="Demo", source="demo")
 
 
 def source_place(source: str, home: Home) -> Path | None:

@@ -20,8 +20,10 @@ from training.errors import SourceError, shown
 _EQUATION = re.compile(r"<<([^<>]*)>>")
 
 _TRAVELLING_CHARACTERS = 200
+_TRAVELLING_NUMBERS = 24
 _MOST_TRAVELLING = 24
-"""Of the columns that nothing is read from: as long as a cell may be, and how many there may be."""
+"""Of the columns that nothing is read from: as long as a cell and a list of numbers may be, and how many there may be. The
+numbers of which a question is made are among them: a reward may have to look at them."""
 _PROBED_ROWS = 200
 """The first rows, which show how answers are written."""
 
@@ -37,6 +39,7 @@ class RowReader:
         self.steps = SPLITTERS[layout.columns.steps or "lines"]
         self.cut = re.compile(layout.columns.cut) if layout.columns.cut else None
         self.used = frozenset(layout.columns.roots())
+        self.in_question = frozenset(layout.columns.in_question())
 
     def problem(self, row: object, problem_id: str, split: Split) -> Problem:
         """
@@ -111,12 +114,11 @@ class RowReader:
     def _travelling(self, row: Mapping[str, Any]) -> Mapping[str, Value]:
         kept: dict[str, Value] = {}
         for name, value in row.items():
-            if name in self.used or len(kept) == _MOST_TRAVELLING:
+            is_read = name in self.used and (name not in self.in_question or isinstance(value, str))
+            if is_read or len(kept) == _MOST_TRAVELLING:
                 continue
-            if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-                value = "; ".join(value)
-            if isinstance(value, bool | int | float) or (isinstance(value, str) and 0 < len(value) <= _TRAVELLING_CHARACTERS):
-                kept[str(name)] = value
+            if (light := _light(value)) is not None:
+                kept[str(name)] = light
         return kept
 
 
@@ -175,6 +177,21 @@ def _with_steps(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> Layout:
         return layout
     solutions = [str(row_value) for row in rows if (row_value := _cell_or_none(row, columns.solution)) is not None]
     return replace(layout, columns=replace(columns, steps=kind_of_steps(solutions)))
+
+
+def _light(value: object) -> Value | None:
+    """A cell that travels along, `None` for one that is empty or too much."""
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        value = "; ".join(value)
+    if isinstance(value, str):
+        return value if 0 < len(value) <= _TRAVELLING_CHARACTERS else None
+    if isinstance(value, list) and 0 < len(value) <= _TRAVELLING_NUMBERS and all(map(_is_number, value)):
+        return tuple(value)
+    return value if isinstance(value, bool | int | float) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cell_or_none(row: Mapping[str, Any], place: str) -> Any:

@@ -267,12 +267,12 @@ def _parquet_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
 
 
 def _short_columns(file: Any) -> frozenset[str]:
-    """The columns whose cells are single values, or lists of words, and short, as the file's own summary says."""
+    """The columns whose cells are single values, or lists of words or numbers, and short, as the file's own summary says."""
     import pyarrow.types as types
 
     def is_plain(kind: Any) -> bool:
         tests = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
-        return any(test(kind) for test in tests) or (types.is_list(kind) and types.is_string(kind.value_type))
+        return any(test(kind) for test in tests) or (types.is_list(kind) and any(test(kind.value_type) for test in tests[:-1]))
 
     plain = {field.name for field in file.schema_arrow if is_plain(field.type)}
     meta = file.metadata

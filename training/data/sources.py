@@ -4,11 +4,12 @@
 ones are kept in `sources.toml` of the home folder. Reading a source is for `training.data.problems`.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import tomli_w
 
@@ -29,6 +30,7 @@ GROUPINGS = ("question", "template")
 
 OPTIONS = (*COLUMN_NAMES, "train", "test", "config", "revision", "hold_out", "seed", "together")
 """What may stand after the `?`."""
+_FIRST_OPTION = re.compile(rf"\?(?=(?:{'|'.join(OPTIONS)})=)")
 _MOST_CHARACTERS = 8_000
 
 
@@ -104,7 +106,8 @@ def parse_source(text: str, home: Home) -> Source:
     location, said = _parted(text)
     if location not in BUILT_IN and not location.startswith(HUB):
         location = str(parse_path(location.replace("%3F", "?"), SourceError, follow=True))
-    return _source(location, dict(parse_qsl(said, keep_blank_values=True)))
+    pairs = (pair.partition("=") for pair in said.split("&") if pair)
+    return _source(location, {unquote(name): unquote(value) for name, _, value in pairs})
 
 
 def with_options(source: Source, pairs: Sequence[str]) -> Source:
@@ -184,7 +187,9 @@ def write_sources(home: Home, sources: Mapping[str, str]) -> None:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Location and options; a file whose name has a question mark is one if it is there."""
+    """Location and options, whose values may have question marks; a file whose name has one is one if it is there."""
+    if first := _FIRST_OPTION.search(text):
+        return text[: first.start()], text[first.end() :]
     location, mark, said = text.rpartition("?")
     if not mark or ("=" not in said and Path(text).exists()):
         return text, ""

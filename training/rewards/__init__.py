@@ -163,7 +163,14 @@ def _without_marks(match: re.Match[str]) -> str:
 
 def _ends_with_answer(completion: str, form: AnswerForm) -> bool:
     """Whether nothing but punctuation follows the answer that a completion marks."""
-    return completion.rpartition(form.answer(completion))[2].strip(" \n$.}])*\\") == ""
+    answer = form.answer(completion)
+    if not answer:
+        return False
+    before, _, after = completion.rpartition(answer)
+    if after.strip(" \n$.}])*\\"):
+        return False
+    alone = before.rpartition(answer)[2] + answer + after  # the same words may stand once more behind the mark
+    return form.has_block(alone)
 
 
 def _values(text: str) -> Iterator[Decimal]:
@@ -304,7 +311,7 @@ def _shaping(name: str, title: str, function: Callable[..., Any], *, needs_gold:
 
 SYMBOLIC = Path(__file__).with_name("symbolic.py")
 """The file that the symbolic verifier's process runs."""
-SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=20.0, when="expressions")
+SYMBOLIC_REWARD = SymbolicReward("math", "Symbolic correctness", 1.0, symbolic_correctness, timeout_s=10.0, when="expressions")
 
 REWARDS: dict[str, Reward] = {
     reward.name: reward

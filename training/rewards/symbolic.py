@@ -26,7 +26,7 @@ LIMIT_S = 5
 _MOST_CHARACTERS = 1_000
 """A longer answer is no answer."""
 
-_LETTER = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-Z])\)?\}?[.:]?", re.ASCII)
+_LETTER = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-Z])\)?[.:]?\}?[.:]?", re.ASCII)
 
 
 def symbolic_correctness(completion: str, gold: str, form: AnswerForm) -> float | None:
@@ -51,8 +51,12 @@ def symbolic_correctness(completion: str, gold: str, form: AnswerForm) -> float 
                 return None
             is_same = kind == "text" and _words(answer) == _words(gold)
             return 1.0 if is_same or verify(meant, _parse(answer), timeout_seconds=None) else 0.0
-    except TimeoutError:
+    except _TimeUp:
         return None
+
+
+class _TimeUp(BaseException):
+    """No `Exception`, as math-verify passes over those and would find an answer wrong that it could not read in time."""
 
 
 @lru_cache(maxsize=4096)
@@ -71,7 +75,7 @@ def _words(text: str) -> str:
 @contextmanager
 def _limited() -> Iterator[None]:
     def end(*_: object) -> None:
-        raise TimeoutError
+        raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, end)
     signal.alarm(LIMIT_S)

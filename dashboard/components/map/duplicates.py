@@ -13,7 +13,8 @@ from dashboard.components.map.subset import file_name, render_download
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import SPLITS
 from training.text import count
