@@ -59,7 +59,8 @@ class Duplicates:
     def reading(self) -> str:
         said = [words for split, total in self.problems.items() if (words := self._of_split(split, total))]
         if not said:
-            return f"No problem of a split repeats another, {', '.join(REPEAT_KINDS.values())}."
+            *kinds, last = REPEAT_KINDS.values()
+            return f"No problem repeats an earlier one of its split, {', '.join(kinds)}, or {last}."
         left_out = (
             " Whether splits are mixed and position tells difficulty is measured without those word for word; topics and the "
             "map's honesty are of all problems, and the neighbours of a copy are its copies."

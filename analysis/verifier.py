@@ -119,7 +119,8 @@ class VerifierReport:
         """Solutions that miss something; of golds that are no numbers, those that the symbolic verifier cannot judge by."""
         if not self.checked.get("symbolic"):
             return f"{self.counts['reward']:,}{self._of('rewards')} solutions miss part of a reward"
-        parts = [f"{self.uncompared:,}{self._of('symbolic')} that are no plain numbers cannot be compared by math-verify"]
+        expressions = f"{self.uncompared:,}{self._of('symbolic')} gold answers that are no plain numbers"
+        parts = [f"{expressions} cannot be compared by math-verify"]
         if self.checked["rewards"]:
             missing = self.counts["reward"] - self.uncompared
             parts.append(f"{missing:,}{self._of('rewards')} solutions with a number miss part of a reward")
@@ -281,8 +282,10 @@ def _failures(
     ending = f"The gold answer is {_shorten(problem.gold)}"
     if problem.equations:
         ending += f"; the last equation gives {_shorten(problem.equations[-1].result)}"
-    elif annotated and HASHES in problem.answer:
+    elif HASHES in problem.answer:
         ending += "; there is no equation"
+    else:
+        ending += ", which stands nowhere in the solution"
     if not checks and annotated and HASHES in problem.answer:
         yield VerifierFailure(problem.id, "no_equations", "No line of the solution has an annotated equation.")
     if "gold" in made and not _stands_in_solution(problem):

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.atlas import Atlas
-from analysis.frame import MATCH
+from analysis.frame import MATCH, further_columns
 from analysis.outcomes import outcome
 from analysis.search_pool import SearchError
 from dashboard import data, filters, map_data
@@ -65,6 +65,8 @@ def explore(atlas: Atlas, state: State) -> Exploration:
     titles = map_data.cluster_titles(atlas)
     if titles:  # before clusters are built, what a link asks for waits
         state.filters.clusters = tuple(label for label in state.filters.clusters if label in titles)
+    of_data = further_columns(map_data.frame(atlas))
+    state.filters.where = tuple(asked for asked in state.filters.where if filters.column_and_value(asked)[0] in of_data)
     frame, colouring = _coloured(map_data.frame(atlas), titles, state)
     found, cosines, problem = _search(atlas, state)
     if cosines is not None:

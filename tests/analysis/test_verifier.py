@@ -243,10 +243,12 @@ def test_gold_answers_of_any_kind_are_looked_for_and_compared_by_what_they_mean(
     rows = [{"problem": f"Question {n}?", "solution": text, "answer": gold} for n, (text, gold) in enumerate(BOXED)]
     report = check_problems(from_rows(tmp_path, *rows, {**rows[0], "problem": "Other?", "answer": "\\sqrt{5}"}))
     assert report.checked == {"equations": 0, "gold": 7, "rewards": 1, "symbolic": 6}
-    assert [(failure.problem_id, failure.kind) for failure in report.failures] == [("train-6", "gold_absent")]
+    [absent] = report.failures
+    assert (absent.problem_id, absent.kind) == ("train-6", "gold_absent")
+    assert absent.detail == r"The gold answer is \sqrt{5}, which stands nowhere in the solution."
     assert report.reading == (
         "No solution has an equation to recompute; 1 gold answers stand nowhere in the steps and 0 of 1 solutions with a "
-        "number miss part of a reward, 0 of 6 that are no plain numbers cannot be compared by math-verify."
+        "number miss part of a reward, 0 of 6 gold answers that are no plain numbers cannot be compared by math-verify."
     )
 
 

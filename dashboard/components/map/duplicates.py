@@ -29,16 +29,19 @@ def render_duplicates(atlas: Atlas, duplicates: Duplicates, state: State) -> Non
         "Does a split repeat itself?",
         duplicates.reading,
         "Copies are trained on more often than they should, and make intervals and other findings look surer than they are.",
-        "Show the repeats on the map" if duplicates.pairs else "",
+        "Show the repeats on the map",
     )
+    if not duplicates.pairs:
+        st.subheader(heading.title, anchor=False, divider="gray")
+        st.markdown(plain(heading.reading))
+        return
     splits = [split for split in SPLITS if duplicates.problems[split]]
     bars = {f"{split}, {words}": duplicates.counts[kind][split] for split in splits for kind, words in REPEAT_KINDS.items()}
     if render_finding(heading, spec(finding_figures.failures_figure(bars))):
         both = [problem for pair in duplicates.pairs for problem in (pair.problem_id, pair.original_id)]
         show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(duplicates.pairs), "repeat"))
-    if duplicates.pairs:
-        _render_pairs(atlas, duplicates)
-        _render_distinct(atlas)
+    _render_pairs(atlas, duplicates)
+    _render_distinct(atlas)
 
 
 def _render_pairs(atlas: Atlas, duplicates: Duplicates) -> None:
