@@ -75,7 +75,7 @@ def signed_in_as() -> str | None:
         # An address that the provider has not verified may be anybody's.
         if email in users() and str(st.user.get("email_verified", True)).casefold() != "false":
             return email
-    return "a token" if State().has_token and takes_token() else None
+    return "a token" if State().sign_in.has_token and takes_token() else None
 
 
 def signed_out() -> bool:
@@ -101,28 +101,28 @@ def sign_in(given: str) -> None:
         AccessError: it does not, or has been wrong too often; then even the right one has to wait.
     """
     state = State()
-    wait_s = state.token_wrong_at + wait_s_after(state.token_wrong) - time.monotonic()
+    wait_s = state.sign_in.wrong_at + wait_s_after(state.sign_in.wrong) - time.monotonic()
     if wait_s > 0:
         raise AccessError("There were too many wrong tries.", f"Try again in {math.ceil(wait_s)} s.")
     asked = _asked()
     address = household(asked.remote_ip if asked is not None else None)
-    _wait_for_turn(address, state.token_wrong)
+    _wait_for_turn(address, state.sign_in.wrong)
     if not (takes_token() and hmac.compare_digest(given.strip().encode(), token().encode())):
         data.sign_in_tries().count_wrong(address)
-        state.token_wrong, state.token_wrong_at = state.token_wrong + 1, time.monotonic()
+        state.sign_in.wrong, state.sign_in.wrong_at = state.sign_in.wrong + 1, time.monotonic()
         raise AccessError("This is not the token.", "Ask who started the dashboard for it.")
-    state.has_token, state.token_wrong = True, 0
+    state.sign_in.has_token, state.sign_in.wrong = True, 0
 
 
 def sign_out() -> None:
     """Look on again; an account is left by the page, see `leave_account`."""
     state = State()
-    state.has_token, state.signs_out = False, True
+    state.sign_in.has_token, state.sign_in.signs_out = False, True
 
 
 def leave_account() -> None:
     """Send who signs out to the provider. Called in each run: the one that comes next takes away what was not sent yet."""
-    if State().signs_out and _has_logged_in():
+    if State().sign_in.signs_out and _has_logged_in():
         st.logout()
 
 

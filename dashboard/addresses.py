@@ -1,50 +1,35 @@
-"""What the addresses say of pages that other pages lead to: their own page writes these fields, and so does who leads there."""
+"""What the pages' addresses say: each page writes these fields, and so does who leads to it from another one."""
 
-from typing import Any
-
-from dashboard.state import Field, State
-
-Fields = tuple["Field[Any]", ...]
-
-EXPLORE: Fields = (
-    State.source,
-    State.model,
-    State.neighbors,
-    State.min_dist,
-    State.seed,
-    State.colour,
-    State.view,
-    State.density,
-    State.labels,
-    State.split,
-    State.steps,
-    State.clusters,
-    State.subset,
-    State.query,
-    State.query_mode,
-    State.problem,
+from dashboard.fields import AnyField
+from dashboard.memory import (
+    Compared,
+    Completions,
+    Evaluated,
+    Filtering,
+    Launch,
+    MapLook,
+    MapParameters,
+    RunList,
+    RunMap,
+    Search,
+    Selection,
+    ShownRun,
+    Workbench,
 )
-LAUNCH: Fields = (State.preset, State.launch_from, State.launch_changes, State.launch_subset, State.launch_backend)
-RUN: Fields = (
-    State.run,
-    State.run_tab,
-    State.smoothing,
-    State.curve_window,
-    State.map_colour,
-    State.map_step,
-    State.map_window,
-    State.map_problem,
-    State.change_kind,
-    State.browse,
-    State.at_step,
-    State.at_group,
-    State.at_completion,
-    State.differences,
-    State.rollout_text,
-    State.rollout_verdict,
-    State.rollout_reward,
-    State.rollout_level,
-    State.rollout_order,
-)
+from dashboard.state import State
+
+Fields = tuple[AnyField, ...]
+
+_LAYOUT: Fields = (MapParameters.model, MapParameters.neighbors, MapParameters.min_dist, MapParameters.seed)
+
+EXPLORE: Fields = (State.source, *_LAYOUT, *MapLook.shared(), *Filtering.shared(), Selection.problem)
+INSIGHTS: Fields = (State.source, *MapParameters.shared(), *Workbench.shared())
+LAUNCH: Fields = tuple(Launch.shared())
+RUN_LIST: Fields = tuple(RunList.shared())
+RUN: Fields = (*ShownRun.shared(), *RunMap.shared(), Evaluated.change, *Completions.shared(), *Search.shared())
 """Of one run."""
-MEASURING: Fields = (State.evaluate_part,)
+COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, Compared.axis)
+"""Of several runs."""
+MEASURING: Fields = (Evaluated.part,)
+EVALUATIONS: Fields = (ShownRun.run, *(field for field in Evaluated.shared() if field is not Evaluated.part))
+"""Of evaluations that are compared, besides the part of the page."""

@@ -12,6 +12,7 @@ from analysis.outcomes import outcome
 from analysis.search_pool import SearchError
 from dashboard import data, filters, map_data
 from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
+from dashboard.memory import MapLook
 from dashboard.state import State
 from training.errors import StoreFailedError
 from training.store.curation import SubsetError, matching_subset, subset_ids
@@ -64,27 +65,27 @@ def explore(atlas: Atlas, state: State) -> Exploration:
     """Apply the session's filters, search, selection and colouring to a map."""
     titles = map_data.cluster_titles(atlas)
     if titles:  # before clusters are built, what a link asks for waits
-        state.clusters = tuple(label for label in state.clusters if label in titles)
+        state.filters.clusters = tuple(label for label in state.filters.clusters if label in titles)
     frame, colouring = _coloured(map_data.frame(atlas), titles, state)
     found, cosines, problem = _search(atlas, state)
     if cosines is not None:
         frame = frame.assign(**{MATCH: cosines})
     subset = None
-    if state.subset:
+    if state.filters.subset:
         try:
-            subset = subset_ids(data.store(), matching_subset(data.store(), state.subset, atlas.problem_set.whole))
+            subset = subset_ids(data.store(), matching_subset(data.store(), state.filters.subset, atlas.problem_set.whole))
         except (SubsetError, StoreFailedError) as error:
             problem = str(error)
     selected = None
-    if state.selected:
+    if state.selection.rows:
         selected = np.zeros(len(frame), bool)
-        selected[[row for row in state.selected if row < len(frame)]] = True
+        selected[[row for row in state.selection.rows if row < len(frame)]] = True
     return Exploration(
         atlas=atlas,
         frame=frame,
         colouring=colouring,
         titles=titles,
-        passing=filters.mask(frame, state.filters, subset=subset, found=found),
+        passing=filters.mask(frame, state.filters.value, subset=subset, found=found),
         selected=selected,
         problem=problem,
     )
@@ -92,32 +93,33 @@ def explore(atlas: Atlas, state: State) -> Exploration:
 
 def described(shown: Exploration, state: State) -> str:
     """How the current problems were chosen, in words."""
-    return "; ".join([*state.filters.described(shown.titles), *state.picked]) or "all problems"
+    return "; ".join([*state.filters.value.described(shown.titles), *state.selection.picked]) or "all problems"
 
 
 def _coloured(frame: pd.DataFrame, titles: Mapping[int, str], state: State) -> tuple[pd.DataFrame, Colouring]:
     """The frame with the column that the session's colouring needs; by split where it cannot be had."""
-    column, _, job_id = state.colour.partition(":")
+    column, _, job_id = state.look.colour.partition(":")
     if job_id and column in (outcomes := data.readable(lambda _: data.outcomes(job_id), pd.DataFrame())):
         values = outcomes[column].reindex(frame["id"]).to_numpy()
         about = outcome(column)
         return frame.assign(**{column: values}), ByNumber(f"{about.title} in {job_id}", column, scale=about.scale)
     offered = available(frame, COLOURINGS)
-    if state.colour not in offered:
-        state.colour = State.colour.default
-    if state.colour == "cluster":
+    if state.look.colour not in offered:
+        state.look.colour = MapLook.colour.default
+    if state.look.colour == "cluster":
         return frame, by_cluster(titles)
-    return frame, offered[state.colour]
+    return frame, offered[state.look.colour]
 
 
 def _search(atlas: Atlas, state: State) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None, str]:
     """(which rows the query finds, their cosines if it was read by meaning, why it could not be read)."""
-    if not state.query.strip():
+    query, mode = state.filters.query, state.filters.mode
+    if not query.strip():
         return None, None, ""
     try:
-        if state.query_mode != filters.MEANING:
-            return map_data.text_matches(atlas, state.query, "regex" if state.query_mode == "regex" else "words"), None, ""
-        cosines = map_data.meaning_matches(atlas, state.query)
+        if mode != filters.MEANING:
+            return map_data.text_matches(atlas, query, "regex" if mode == "regex" else "words"), None, ""
+        cosines = map_data.meaning_matches(atlas, query)
     except SearchError as error:
         return None, None, str(error)
     if cosines is None:

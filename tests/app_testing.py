@@ -27,7 +27,7 @@ def words(test: AppTest) -> str:
 
 def follow(test: AppTest) -> AppTest:
     """Open the page that the browser is told to open, by the link that stands in the page for it."""
-    going = test.session_state["going"]
+    going = test.session_state["state_going"]
     address = dict(going.address)
     assert address in [dict(parse_qsl(link.proto.query_string)) for link in test.main.get("page_link")]
     for name in test.query_params.keys() - address.keys():
@@ -35,6 +35,6 @@ def follow(test: AppTest) -> AppTest:
     test.query_params.update(address)
     arrived = test.switch_page(going.page).run()
     assert not arrived.exception
-    assert arrived.session_state["going"] is None
+    assert arrived.session_state["state_going"] is None
     assert arrived.query_params == address  # else going back takes two steps
     return arrived

@@ -6,7 +6,8 @@ from dashboard.components.evaluate.comparison import render_comparison
 from dashboard.components.evaluate.form import render_measuring
 from dashboard.components.evaluate.playground import render_playground
 from dashboard.components.shared.style import render_title
-from dashboard.state import Keys, State
+from dashboard.memory import Evaluated
+from dashboard.state import State
 
 PARTS = {
     "compare": ("Compare", render_comparison),
@@ -22,7 +23,7 @@ part = st.segmented_control(
     required=True,
     format_func=lambda key: PARTS[key][0],
     label_visibility="collapsed",
-    **state.bind(State.evaluate_part, Keys.EVALUATE_PART),
+    **Evaluated.part.bind(),
 )
 shown = PARTS[str(part)][1](state)
-state.write_url(State.evaluate_part, *shown)
+state.write_url(Evaluated.part, *shown)

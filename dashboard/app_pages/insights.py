@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.addresses import INSIGHTS
 from dashboard.components.map.findings import render_difficulty, render_honesty, render_mixing, render_topics
 from dashboard.components.map.leakage_workbench import render_leakage
 from dashboard.components.map.verifier_check import render_verifier
@@ -28,15 +29,4 @@ if atlas is not None:
         render_verifier(atlas, report.verifier, state)
         if report.honesty is not None:
             render_honesty(atlas, report.honesty, state)
-state.write_url(
-    State.source,
-    State.model,
-    State.compare_with,
-    State.neighbors,
-    State.min_dist,
-    State.seed,
-    State.leakage_rank,
-    State.cosine_threshold,
-    State.overlap_threshold,
-    State.leakage_kinds,
-)
+state.write_url(*INSIGHTS)

@@ -18,7 +18,7 @@ with boundary():
     render_gallery(state)
 with boundary():
     base = find_base(state)
-    state.launch_changes = base.valid(state.launch_changes)
+    state.launch.changes = base.valid(state.launch.changes)
     form, panel = st.columns([2, 1], gap="large")
     with form:
         render_form(base, state)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.addresses import RUN
+from dashboard.addresses import COMPARED, RUN, RUN_LIST
 from dashboard.components.run.comparison import render_comparison
 from dashboard.components.run.list import render_list
 from dashboard.components.run.view import render_run
@@ -22,22 +22,22 @@ def render_heading(caption: str) -> None:
 
 def leave() -> None:
     """Back to the list."""
-    state.run, state.compared_runs = "", ()
+    state.shown.run, state.compared.runs = "", ()
 
 
 state = State()
-if state.run:
-    render_heading(plain(state.run))
+if state.shown.run:
+    render_heading(plain(state.shown.run))
     with boundary():
-        render_run(state.run)
+        render_run(state.shown.run)
     state.write_url(*RUN)
-elif state.compared_runs:
+elif state.compared.runs:
     render_heading("The same figures of several runs, side by side.")
     with boundary():
         render_comparison(state)
-    state.write_url(State.compared_runs, State.compared_curves, State.smoothing, State.curve_axis)
+    state.write_url(*COMPARED)
 else:
     render_title("Runs", "Every training run, the newest first.")
     with boundary():
         render_list(state)
-    state.write_url(State.run_search, State.run_statuses, State.run_tags, State.run_archived, State.run_page)
+    state.write_url(*RUN_LIST)

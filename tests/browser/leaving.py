@@ -28,7 +28,7 @@ TELL_OF_WHITE = """() => {
 }"""
 TABS = ["[role=tab]:nth-of-type(4)", "[role=tab]:nth-of-type(7)"]
 """Two tabs of a run's page that take no time to draw."""
-LASSOS = [".st-key-combine_choice [role=radio]:nth-of-type(1)", ".st-key-combine_choice [role=radio]:nth-of-type(2)"]
+LASSOS = [f".st-key-selection_combine_choice [role=radio]:nth-of-type({place})" for place in (1, 2)]
 """What a lasso does: two choices beside the map."""
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import DRAG_LAYER, drag_lasso
 from tests.browser.leaving import LASSOS, TABS, Watched, ended_run, expect_duplicate
 from training.home import Home
+from training.presets import load_preset
 from training.store import Store
 
 pytestmark = pytest.mark.browser
@@ -59,6 +60,28 @@ def test_a_selection_leads_to_launch_and_back(app: str, page: Page) -> None:
         page.go_back()
         expect(page).to_have_url(f"{app}/?q=how")
         expect(line).to_have_text(selected)
+
+
+def test_a_link_from_one_run_to_another_is_in_the_address_and_goes_back_in_one_step(
+    start_app: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url)
+    ended, _ = ended_run(store)
+    config = load_preset("demo").model_dump(mode="json")
+    other = store.create_job("train", "demo", config, total=100, backend="a cluster")[0].id  # waits for as long as one looks
+    runs = f"{start_app(tmp_path)}/runs"
+    for before in (runs, f"{runs}?run={ended}&tab=Configuration"):
+        page.goto(before)
+        page.get_by_role("link", name=f"{other}, queued").click()
+        after = f"{runs}?run={other}" + ("&tab=Configuration" if "tab" in before else "")
+        expect(page).to_have_url(after)
+        page.get_by_role("tab", name="Health").click()
+        expect(page).to_have_url(f"{runs}?run={other}&tab=Health")
+        page.go_back()
+        expect(page).to_have_url(after)
+        page.go_back()
+        expect(page).to_have_url(before)
+        expect(page.get_by_text(ended if "tab" in before else "Every training run, the newest first.").first).to_be_visible()
 
 
 def test_a_link_in_the_sidebar_is_followed_while_one_goes_on_clicking(

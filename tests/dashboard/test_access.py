@@ -11,10 +11,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import access, actions, sign_in_setup, state
+from dashboard import access, actions, sign_in_setup
 from dashboard.access import AccessError
 from dashboard.components.shared.news import ending_line
 from dashboard.launch_changes import write_changes
+from dashboard.memory import MapParameters, SignIn
 from tests.app_testing import APP, TIMEOUT_S, words
 from tests.fakes import full_demo_run
 from training.allowed import allowed_embedding
@@ -117,7 +118,7 @@ def test_without_a_sign_in_a_session_acts_only_from_a_page_of_this_machine(
 def test_a_session_that_signed_in_acts_by_whatever_name_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRPO_ATLAS_TOKEN", TOKEN)
     connected(monkeypatch, {"Host": "atlas.example", "X-Forwarded-For": "203.0.113.9"})
-    monkeypatch.setattr(state.State, "has_token", True)
+    monkeypatch.setattr(SignIn, "has_token", True)
     assert access.may_act()
 
 
@@ -266,7 +267,7 @@ def test_who_is_wrong_too_often_waits_and_nobody_else_does(public: None, monkeyp
         assert "This is not the token" in try_token(guesser, "wrong")
     assert "Try again in" in try_token(guesser, TOKEN)  # even the right one
     assert "Signed in with a token" in try_token(person, TOKEN)
-    guesser.session_state["token_wrong_at"] -= 31
+    guesser.session_state["signin_wrong_at"] -= 31
     assert "Signed in with a token" in try_token(guesser, TOKEN)
 
 
@@ -285,13 +286,14 @@ def test_an_address_may_not_name_any_folder_and_nothing_else_is_lost(tmp_path: P
     test = open_page("launch", source=str(tmp_path), model="/etc", set=write_changes({"max_steps": 7}))
     assert not test.exception
     assert "GRPO_ATLAS_FOLDERS" in words(test)
-    assert (test.session_state["source"], test.session_state["model"]) == ("auto", state.State.model.default)
+    assert test.session_state["state_source"] == "auto"
+    assert test.session_state["mapparameters_model"] == MapParameters.model.default
     path = next(field for field in test.sidebar.text_input if field.label == "Path")
     assert path.value == str(tmp_path)
     path.input("/etc/passwd").run()
     assert "A page may not read problems from '/etc/passwd'" in words(test)
     assert test.session_state["launch_changes"] == {"max_steps": 7}
-    assert test.session_state["source"] == "auto"
+    assert test.session_state["state_source"] == "auto"
 
 
 def source_page() -> None:
@@ -379,63 +381,3 @@ def test_what_a_running_run_shows_is_told_once_and_not_where_it_stands_already(s
     looking = AppTest.from_function(news_page, default_timeout=TIMEOUT_S)
     looking.session_state["page"], looking.query_params["run"] = "runs", run.id
     assert not looking.run().toast
-
-
-@pytest.fixture
-def addressed() -> AppTest:
-    """A page that shows a run, its tab and a smoothing, as the runs page shares them."""
-
-    def script() -> None:
-        import streamlit as st
-
-        from dashboard.state import State
-
-        state = State()
-        state.read_url(st.session_state.get("page", "runs"))
-        if st.button("Health"):
-            state.run_tab = "Health"
-        if st.button("Back to the list"):
-            state.run = ""
-        st.text(f"{state.run}|{state.run_tab}|{state.smoothing}|{state.at_step}")
-        state.write_url(State.run, State.run_tab, State.smoothing, State.at_step)
-
-    test = AppTest.from_function(script, default_timeout=TIMEOUT_S)
-    test.query_params["run"], test.query_params["smooth"] = "demo-1", "0.5"
-    return test.run()
-
-
-def shown(test: AppTest) -> str:
-    return str(test.text[0].value)
-
-
-def visit(test: AppTest, **address: str) -> str:
-    for name in list(test.query_params):
-        del test.query_params[name]
-    test.query_params.update(address)
-    return shown(test.run())
-
-
-def test_a_link_within_the_session_wins_over_what_was_chosen_before(addressed: AppTest) -> None:
-    button(addressed, "Health").click().run()
-    assert shown(addressed) == "demo-1|Health|0.5|0"
-    assert visit(addressed, run="demo-3", step="7", smooth="nonsense") == "demo-3|Health|0.5|7"
-    assert visit(addressed, run="demo-4") == "demo-4|Health|0.5|0"  # another run begins at its latest step
-    addressed.session_state["page"] = "insights"
-    assert visit(addressed) == "demo-4|Health|0.5|0"  # the navigation names nothing, and nothing is lost
-
-
-def test_a_request_that_left_before_the_new_address_came_undoes_nothing(
-    addressed: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    button(addressed, "Health").click().run()
-    button(addressed, "Back to the list").click().run()
-    assert shown(addressed) == "|Health|0.5|0"
-    assert visit(addressed, run="demo-1", smooth="0.5") == "|Health|0.5|0"
-    monkeypatch.setattr(state, "_UNDER_WAY_S", 0.0)  # later on, the same address is a link that was followed
-    assert visit(addressed, run="demo-1", smooth="0.5") == "demo-1|Health|0.5|0"
-
-
-def test_going_back_brings_back_what_the_address_left_out(addressed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    button(addressed, "Health").click().run()
-    monkeypatch.setattr(state, "get_script_run_ctx", lambda: SimpleNamespace(is_history_navigation=True))
-    assert visit(addressed, run="demo-1") == "demo-1||0.0|0"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.state import Field, Keys, State
+from dashboard.fields import Group
+from dashboard.keys import Keys
+from dashboard.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("training", "analysis", "dashboard")
@@ -171,8 +173,14 @@ def test_the_entry_script_is_short() -> None:
 
 
 def test_no_widget_shares_its_name_with_what_is_remembered() -> None:
-    fields = {name for name, value in vars(State).items() if isinstance(value, Field)}
+    groups = [State(), *(group for group in vars(State).values() if isinstance(group, Group))]
+    fields = {name for group in groups for field in group.fields() for name in (field.key, field.widget)}
     assert fields.isdisjoint(set(Keys))
+
+
+def test_every_name_of_a_widget_is_used() -> None:
+    text = "".join(module.read_text(encoding="utf-8") for module in modules("dashboard"))
+    assert [key.name for key in Keys if f"Keys.{key.name}" not in text] == []
 
 
 def test_pages_are_left_by_links_alone() -> None:

@@ -10,21 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.atlas import MAP_LIMIT
 from dashboard.components.map.map_plot import bits_of, rows_of
-from dashboard.state import Field, State
+from dashboard.memory import Filtering
+from dashboard.state import url_fields
 
 ROOT = Path(__file__).resolve().parents[2]
-FIELDS = {field.url: name for name, field in vars(State).items() if isinstance(field, Field) and field.url}
 
 
 def reading() -> None:
     """A page that takes over what its address says."""
-    import streamlit as st
+    from dashboard.state import State
 
-    from dashboard.state import Field, State
-
-    state = State()
-    state.read_url("runs")
-    st.json({name: field.__get__(state, State) for name, field in vars(State).items() if isinstance(field, Field)})
+    State().read_url("runs")
 
 
 @pytest.fixture
@@ -33,22 +29,22 @@ def page() -> AppTest:
 
 
 def test_no_value_of_an_address_is_longer_than_its_field_may_be(page: AppTest) -> None:
-    fields = {name: vars(State)[name] for name in FIELDS.values()}
+    fields = url_fields()
     assert max(field.longest for field in fields.values()) <= 8_000
-    for url, name in FIELDS.items():
-        page.query_params[url] = "1" * (fields[name].longest + 1)
+    for name, field in fields.items():
+        page.query_params[name] = "1" * (field.longest + 1)
     page.run()
     assert not page.exception
-    assert {name for name in fields if name in page.session_state} == set()
+    assert {name for name, field in fields.items() if field.key in page.session_state} == set()
 
 
 def test_a_value_as_long_as_its_field_may_be_is_taken_and_one_value_too_many_is_not(page: AppTest) -> None:
-    page.query_params["q"] = "x" * State.query.longest
+    page.query_params["q"] = "x" * Filtering.query.longest
     page.query_params["tag"] = ",".join("t" * 200)
     page.query_params["runs"] = ",".join("r" * 201)
     page.run()
-    assert page.session_state["query"] == "x" * State.query.longest
-    assert page.session_state["run_tags"] == ("t",) * 200
+    assert page.session_state["filtering_query"] == "x" * Filtering.query.longest
+    assert page.session_state["runlist_tags"] == ("t",) * 200
     assert "compared_runs" not in page.session_state
 
 

@@ -154,7 +154,7 @@ def test_a_neighbor_is_one_click_away(open_app: Open) -> None:
 @pytest.mark.usefixtures("with_map")
 def test_a_selection_is_kept_when_the_colours_change(open_app: Open) -> None:
     test = open_app()
-    test.session_state["selected"] = (0, 1, 40)
+    test.session_state["selection_rows"] = (0, 1, 40)
     test.run()
     assert "3 selected, 33% test" in words(test)
     pick(test, "Colour by", "steps")
@@ -166,7 +166,7 @@ def test_a_selection_is_kept_when_the_colours_change(open_app: Open) -> None:
 def test_filters_and_selection_narrow_each_other(open_app: Open) -> None:
     test = open_app(split="train")
     assert "40 found, 0% test" in words(test)
-    test.session_state["selected"] = (0, 1, 40)
+    test.session_state["selection_rows"] = (0, 1, 40)
     test.run()
     assert problems_in_table(test) == ["train-0", "train-1"]
     next(button for button in test.button if button.label == "Clear filters").click().run()

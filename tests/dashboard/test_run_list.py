@@ -61,7 +61,7 @@ def open_list(*chosen: str, **address: str) -> AppTest:
     """The list with these runs chosen in it."""
     test = run_app("runs", **address)
     if chosen:
-        test.session_state["marked_runs"] = chosen
+        test.session_state["runlist_marked"] = chosen
         test.run()
     assert not test.exception
     return test

@@ -15,8 +15,8 @@ from dashboard import data
 from dashboard.components.run.checkpoints import zipped
 from dashboard.components.run.header import _gzipped, evaluation_json, scalar_lines
 from dashboard.curves import reward_scalar
+from dashboard.memory import ShownRun
 from dashboard.run_head import progress_line
-from dashboard.state import State
 from tests.app_testing import TIMEOUT_S, follow, run_app, words
 from tests.fakes import record_evaluation
 from training.errors import StoreAwayError
@@ -129,7 +129,7 @@ def test_a_link_opens_a_part_of_the_curves_and_the_whole_run_is_one_click_away(r
 @pytest.mark.parametrize("window", ["9,3", "3", "1,2,3", "a,b", "nan,5"])
 def test_a_window_that_makes_no_sense_is_no_window(window: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        State.curve_window.parse(window)
+        ShownRun.window.parse(window)
 
 
 def test_completions_follow_the_latest_step_and_are_never_html(run_id: str) -> None:
@@ -273,7 +273,7 @@ def test_the_log_and_the_configuration_are_shown(run_id: str, home: Home) -> Non
 def test_another_run_opens_at_its_own_latest_step(run_id: str, store: Store) -> None:
     other = record_run(store, steps=3, flat=True)
     test = run_app("runs", run=run_id, tab="Completions", step="5")
-    test.session_state["run"] = other
+    test.session_state["shownrun_run"] = other
     test.run()
     assert "Step 3, group 1 of 2" in words(test)
 

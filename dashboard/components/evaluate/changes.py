@@ -9,7 +9,9 @@ from dashboard.components.shared.completions import cards_html, completion_card,
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Evaluated
+from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.comparison import CORRECTNESS, correctness_measures
@@ -33,8 +35,8 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
     """
     problems = data.problems_by_id(base.source, base.content_hash)
     measures = correctness_measures(after[1].verifier)
-    if state.change_measure not in measures:
-        state.change_measure = next(iter(measures))
+    if state.evaluated.measure not in measures:
+        state.evaluated.measure = next(iter(measures))
     measure_column, kind_column = st.columns([1, 3], vertical_alignment="bottom")
     with measure_column:
         measure = st.segmented_control(
@@ -42,20 +44,20 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
             list(measures),
             format_func=lambda key: key.capitalize() if key in CORRECTNESS else title_of(key),
             required=True,
-            **state.bind(State.change_measure, Keys.CHANGE_MEASURE),
+            **Evaluated.measure.bind(),
         )
     frame = changes_frame(before[1], after[1], measures[str(measure)], problems)
     sizes = frame["change"].value_counts()
     kinds = [kind for kind in CHANGES if kind in sizes or kind in ("gained", "lost")]
-    if state.change_kind not in kinds:
-        state.change_kind = "gained"
+    if state.evaluated.change not in kinds:
+        state.evaluated.change = "gained"
     with kind_column:
         kind = st.segmented_control(
             "Problems",
             kinds,
             format_func=lambda key: f"{CHANGES[key]}: {int(sizes.get(key, 0)):,}",
             required=True,
-            **state.bind(State.change_kind, Keys.CHANGE_KIND),
+            **Evaluated.change.bind(),
         )
     shown = frame[frame["change"] == kind].reset_index(drop=True)
     if shown.empty:
@@ -65,7 +67,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
     with table:
         _render_table(state, shown, several=bool(((frame["right before"] % 1) + (frame["right after"] % 1)).any()))
     with cards:
-        chosen = state.answered if state.answered in set(shown["problem"]) else str(shown["problem"][0])
+        chosen = state.evaluated.answered if state.evaluated.answered in set(shown["problem"]) else str(shown["problem"][0])
         _render_problem(chosen, problems.get(chosen), base, before, after)
 
 
@@ -73,7 +75,7 @@ def _render_table(state: State, shown: pd.DataFrame, *, several: bool) -> None:
     def choose() -> None:
         picked = st.session_state[Keys.CHANGES]["selection"]["rows"]
         if picked:
-            state.answered = str(shown["problem"][picked[0]])
+            state.evaluated.answered = str(shown["problem"][picked[0]])
 
     columns = ["problem", "steps", "gold", "answer before", "answer after"]
     columns += ["right before", "right after"] if several else []

@@ -1,21 +1,22 @@
 """Evaluations side by side: the article's table, what changed problem by problem, and where: by steps, by cluster, by k."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
 from analysis.atlas import AtlasParameters
 from analysis.export import csv_text
 from dashboard import data, evaluation_figures, figures, map_data
-from dashboard.addresses import LAUNCH
+from dashboard.addresses import EVALUATIONS, LAUNCH, Fields
 from dashboard.components.evaluate.changes import render_changes
 from dashboard.components.evaluate.report import render_report
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
-from dashboard.state import Field, Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Evaluated
+from dashboard.state import State
 from dashboard.text import plain
 from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_group
 from training.evaluation.evaluate import evaluation_table
@@ -23,23 +24,11 @@ from training.models.checkpoints import recorded_checkpoints
 from training.store.evaluations import Evaluation, evaluation_headings
 from training.text import count, percent
 
-_SHARED: tuple["Field[Any]", ...] = (
-    State.run,
-    State.evaluated,
-    State.evaluations,
-    State.compare_base,
-    State.compare_against,
-    State.article,
-    State.change_measure,
-    State.change_kind,
-    State.answered,
-)
-
 _LEGEND_LINE_PX = 20
 """More evaluations take more lines of a legend, which is no reason for their figure to shrink."""
 
 
-def render_comparison(state: State) -> Sequence["Field[Any]"]:
+def render_comparison(state: State) -> Fields:
     """The whole part; returns the fields that its address shares."""
     entries = evaluations_on_record()
     if not entries:
@@ -48,7 +37,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
             if st.button("Launch a run", type="primary"):
                 go_to(Page.LAUNCH, LAUNCH)
             if st.button("Measure a model"):
-                state.evaluate_part = "measure"
+                state.evaluated.part = "measure"
                 st.rerun()
         return ()
     shown = _render_choice(state, entries)
@@ -68,7 +57,7 @@ def render_comparison(state: State) -> Sequence["Field[Any]"]:
             st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0], pair)
     _render_samples(evaluations)
-    return _SHARED
+    return EVALUATIONS
 
 
 def evaluations_on_record() -> list[Measured]:
@@ -81,7 +70,7 @@ def evaluations_on_record() -> list[Measured]:
 def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     """Which run or model, and which evaluations beside each other; all of one source."""
     jobs = list(dict.fromkeys(measured.heading.job_id for measured in entries))
-    named = [state.evaluated, state.run, *(found.rpartition(":")[0] for found in state.evaluations)]
+    named = [state.evaluated.job, state.shown.run, *(found.rpartition(":")[0] for found in state.evaluated.evaluations)]
     job_id = next((job for job in named if job in jobs), jobs[0])
     runs = {measured.heading.job_id for measured in entries if measured.is_run}
     titles = {measured.heading.job_id: measured.title for measured in reversed(entries)}
@@ -90,7 +79,7 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
 
     def choose() -> None:
         _take(state, str(st.session_state[Keys.EVALUATED_RUN]), runs)
-        state.evaluations, state.compare_base, state.compare_against, state.answered = (), "", "", ""
+        state.evaluated.evaluations, state.evaluated.base, state.evaluated.against, state.evaluated.answered = (), "", "", ""
 
     job_column.selectbox(
         "Run or model",
@@ -102,8 +91,8 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     _take(state, job_id, runs)
     first = next(measured for measured in entries if measured.heading.job_id == job_id)
     offered = {measured.id: measured for measured in entries if measured.has_problems_of(first)}
-    asked = tuple(found for found in state.evaluations if found in offered)[: data.EVALUATIONS]
-    state.evaluations = asked or default_ids(entries, job_id)
+    asked = tuple(found for found in state.evaluated.evaluations if found in offered)[: data.EVALUATIONS]
+    state.evaluated.evaluations = asked or default_ids(entries, job_id)
     with several:
         st.multiselect(
             "Evaluations",
@@ -111,20 +100,20 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
             format_func=lambda found: offered[found].title,
             max_selections=data.EVALUATIONS,
             help="Any number side by side, of this run, of others, of checkpoints and models; all of the same problems.",
-            **state.bind(State.evaluations, Keys.EVALUATIONS),
+            **Evaluated.evaluations.bind(),
         )
     with report:
         if job_id in runs:
             render_report(job_id)
-    chosen = state.evaluations or default_ids(entries, job_id)
+    chosen = state.evaluated.evaluations or default_ids(entries, job_id)
     return [offered[found] for found in chosen]
 
 
 def _take(state: State, job_id: str, runs: Collection[str]) -> None:
     """Other pages know the chosen run; an evaluation of a model alone concerns this one only."""
-    state.evaluated = "" if job_id in runs else job_id
+    state.evaluated.job = "" if job_id in runs else job_id
     if job_id in runs:
-        state.run = job_id
+        state.shown.run = job_id
 
 
 def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
@@ -132,7 +121,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         render_table(
-            evaluation_figures.measure_frame(tables, article=state.article),
+            evaluation_figures.measure_frame(tables, article=state.evaluated.article),
             hide_index=True,
             column_config={"maximum": st.column_config.TextColumn(width="small")},
             alt="The article's five measures, each with its 95% interval",
@@ -141,7 +130,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             st.toggle(
                 "The article's figures beside",
                 help="Of another model on other data: Llama-3.1-8B-Instruct on half of GSM8K's test split, 300 steps.",
-                **state.bind(State.article, Keys.ARTICLE),
+                **Evaluated.article.bind(),
             )
             st.download_button(
                 "CSV",
@@ -191,19 +180,16 @@ def _render_settings(shown: Sequence[Measured], titles: Mapping[str, str]) -> No
 def _render_pair(state: State, shown: Sequence[Measured], titles: Mapping[str, str]) -> tuple[Measured, Measured]:
     """The two that are compared problem by problem: the first and the last, unless others are chosen."""
     by_id = {measured.id: measured for measured in shown}
-    if state.compare_base not in by_id:
-        state.compare_base = shown[0].id
-    if state.compare_against not in by_id:
-        state.compare_against = shown[-1].id
+    if state.evaluated.base not in by_id:
+        state.evaluated.base = shown[0].id
+    if state.evaluated.against not in by_id:
+        state.evaluated.against = shown[-1].id
     st.subheader("Problem by problem", anchor=False)
     if len(shown) > 2:
         columns = st.columns([2, 2, 4])
-        for column, label, field, key in (
-            (columns[0], "From", State.compare_base, Keys.COMPARE_BASE),
-            (columns[1], "To", State.compare_against, Keys.COMPARE_AGAINST),
-        ):
-            column.selectbox(label, list(by_id), format_func=lambda found: titles[found], **state.bind(field, key))
-    return by_id[state.compare_base], by_id[state.compare_against]
+        for column, label, field in ((columns[0], "From", Evaluated.base), (columns[1], "To", Evaluated.against)):
+            column.selectbox(label, list(by_id), format_func=lambda found: titles[found], **field.bind())
+    return by_id[state.evaluated.base], by_id[state.evaluated.against]
 
 
 def _render_readings(before: Evaluation, after: Evaluation) -> None:

@@ -1,7 +1,6 @@
 """Measuring a checkpoint or a model: the form that starts an evaluation, and the evaluations under way and done."""
 
 import importlib.util
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,13 +8,16 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import launch_evaluation, stop_run
+from dashboard.addresses import Fields
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.model_choice import render_model_choice
 from dashboard.components.shared.sidebar import job_line
 from dashboard.components.shared.status import render_status
 from dashboard.evaluation_catalogue import model_title
+from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
+from dashboard.keys import Keys
 from dashboard.sources import readable_source
-from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, Field, Keys, State
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
 from training.data.problem import ProblemSet
@@ -32,7 +34,7 @@ _POLL_S = 1.0
 _SHOWN = 20
 
 
-def render_measuring(state: State) -> Sequence["Field[Any]"]:
+def render_measuring(state: State) -> Fields:
     """The form, then what it started; returns the fields that its address shares."""
     form, jobs = st.columns([2, 3], gap="large")
     with form:
@@ -186,10 +188,10 @@ def _compare(job: Job) -> None:
     checkpoints = recorded_checkpoints(data.store())
     own = f"{job.id}:{job.spec['split']}"
     run_id = checkpoints.get(str(job.spec.get("model")), ("", 0))[0]
-    state.run, state.evaluated = (run_id, "") if run_id else (state.run, job.id)
-    state.evaluations = (*_of_run(run_id), own)
-    state.compare_base = state.compare_against = ""
-    state.evaluate_part = "compare"
+    state.shown.run, state.evaluated.job = (run_id, "") if run_id else (state.shown.run, job.id)
+    state.evaluated.evaluations = (*_of_run(run_id), own)
+    state.evaluated.base = state.evaluated.against = ""
+    state.evaluated.part = "compare"
     st.rerun(scope="app")
 
 

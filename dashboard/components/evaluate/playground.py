@@ -2,8 +2,6 @@
 
 import random
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
@@ -11,11 +9,15 @@ from pydantic import ValidationError
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import ask_model, stop_model
+from dashboard.addresses import Fields
 from dashboard.components.shared.completions import cards_html, completion_card, reward_rows
 from dashboard.components.shared.errors import boundary, fragment, render_error, shielded
 from dashboard.components.shared.model_choice import render_model_choice
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import TEXT_CHARACTERS, Field, Keys, State
+from dashboard.fields import TEXT_CHARACTERS
+from dashboard.keys import Keys
+from dashboard.memory import Asking
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
@@ -29,28 +31,26 @@ from training.text import count, duration, shorten
 _POLL_S = 0.5
 
 
-def render_playground(state: State) -> Sequence["Field[Any]"]:
+def render_playground(state: State) -> Fields:
     """Model and question on the left, answers on the right; returns the fields that its address shares."""
     asking, answers = st.columns([1, 2], gap="large")
     with asking:
         _render_question(state)
     with answers:
-        exchange: Exchange | None = state.exchange
+        exchange: Exchange | None = state.asking.exchange
         waiting = exchange is not None and not exchange.future.done()
         fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
-    return (State.play_model,)
+    return (Asking.model,)
 
 
 def _render_question(state: State) -> None:
-    typed, _ = render_model_choice(Keys.PLAY_MODEL, Keys.PLAY_CHECKPOINT, state.play_model)
-    state.play_model = typed
+    typed, _ = render_model_choice(Keys.PLAY_MODEL, Keys.PLAY_CHECKPOINT, state.asking.model)
+    state.asking.model = typed
     _render_take_problem(state)
-    st.text_area("Question", height=130, **state.bind_text(State.play_question, Keys.PLAY_QUESTION))
+    st.text_area("Question", height=130, **Asking.question.bind_text())
     gold, temperature = st.columns(2)
     gold.text_input(
-        "Gold answer",
-        help="Optional; without it, rewards that compare with gold are left out.",
-        **state.bind_text(State.play_gold, Keys.PLAY_GOLD),
+        "Gold answer", help="Optional; without it, rewards that compare with gold are left out.", **Asking.gold.bind_text()
     )
     temperature.number_input(
         "Temperature",
@@ -59,16 +59,14 @@ def _render_question(state: State) -> None:
         step=0.1,
         format="%g",
         help="0 takes the likeliest token each time.",
-        **state.bind(State.play_temperature, Keys.PLAY_TEMPERATURE),
+        **Asking.temperature.bind(),
     )
     samples, length = st.columns(2)
-    samples.number_input("Answers", 1, MOST_SAMPLES, **state.bind(State.play_samples, Keys.PLAY_SAMPLES))
-    length.number_input("Longest answer, tokens", 1, 131_072, **state.bind(State.play_length, Keys.PLAY_LENGTH))
+    samples.number_input("Answers", 1, MOST_SAMPLES, **Asking.samples.bind())
+    length.number_input("Longest answer, tokens", 1, 131_072, **Asking.length.bind())
     with st.expander("System prompt"):
-        st.text_area(
-            "System prompt", height=180, label_visibility="collapsed", **state.bind_text(State.play_system, Keys.PLAY_SYSTEM)
-        )
-    same = state.play_samples > 1 and state.play_temperature == 0
+        st.text_area("System prompt", height=180, label_visibility="collapsed", **Asking.system.bind_text())
+    same = state.asking.samples > 1 and state.asking.temperature == 0
     if same:
         st.caption("At temperature 0 all answers are the same; raise it, to 1 say, for different ones.")
     _render_ask(state, typed)
@@ -80,7 +78,7 @@ def _render_take_problem(state: State) -> None:
     def take() -> None:
         problem = data.problems_by_id(state.source).get(str(st.session_state[Keys.PLAY_PROBLEM]).strip())
         if problem is not None:
-            state.play_question, state.play_gold = problem.question, problem.gold
+            state.asking.question, state.asking.gold = problem.question, problem.gold
 
     def take_any() -> None:
         tests = [problem for problem in data.problems_by_id(state.source).values() if problem.split == "test"]
@@ -113,12 +111,12 @@ def _render_ask(state: State, typed: str) -> None:
     playground = data.playground()
     busy = bool(playground.doing)
     with st.container(horizontal=True, vertical_alignment="center"):
-        unasked = busy or not state.play_question.strip()
+        unasked = busy or not state.asking.question.strip()
         if st.button("Ask", type="primary", icon=":material/send:", **acts(disabled=unasked)):
             with boundary():
                 model = allowed_model(typed, data.store(), data.home())
                 _refuse_taken_gpu()
-                state.exchange = ask_model(playground, model, _question(state))
+                state.asking.exchange = ask_model(playground, model, _question(state))
                 st.rerun()
         if busy and st.button("Stop", icon=":material/stop:", **acts(help="Ends the model's process.")):
             with boundary():
@@ -129,11 +127,11 @@ def _render_ask(state: State, typed: str) -> None:
 def _question(state: State) -> Question:
     try:
         return Question(
-            text=state.play_question,
-            system_prompt=state.play_system,
-            temperature=state.play_temperature,
-            samples=state.play_samples,
-            max_completion_length=state.play_length,
+            text=state.asking.question,
+            system_prompt=state.asking.system,
+            temperature=state.asking.temperature,
+            samples=state.asking.samples,
+            max_completion_length=state.asking.length,
         )
     except ValidationError as error:
         wrong = error.errors()[0]
@@ -148,7 +146,7 @@ def _refuse_taken_gpu() -> None:
 
 
 def _render_answers(was_waiting: bool) -> None:
-    exchange: Exchange | None = State().exchange
+    exchange: Exchange | None = State().asking.exchange
     if exchange is None:
         st.caption(
             "Answers appear here, each with every reward. The model is loaded when it is first asked, "
@@ -162,7 +160,7 @@ def _render_answers(was_waiting: bool) -> None:
         return
     if was_waiting:
         st.rerun(scope="app")
-    _render_exchange(exchange, State().play_gold.strip() or None)
+    _render_exchange(exchange, State().asking.gold.strip() or None)
 
 
 def _render_exchange(exchange: Exchange, gold: str | None) -> None:

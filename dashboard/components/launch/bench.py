@@ -7,14 +7,17 @@ import streamlit as st
 
 from dashboard import data, theme
 from dashboard.components.shared.errors import fragment, shielded
-from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.fields import TEXT_CHARACTERS
+from dashboard.keys import Keys
+from dashboard.memory import Bench
+from dashboard.state import State
 from dashboard.text import plain
 from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
 from training.rewards.adversarial import CASES
 from training.text import significant
 
-_CASES = {case.name: case for case in CASES if len(case.completion) <= State.bench_completion.longest}
+_CASES = {case.name: case for case in CASES if len(case.completion) <= Bench.completion.longest}
 _REFERENCE = "a reference solution"
 
 _STYLE = (
@@ -44,26 +47,19 @@ def render_bench(weights: Mapping[str, float]) -> None:
 
 def _render_bench(weights: Mapping[str, float]) -> None:
     state = State()
-    if not state.bench_completion and not state.bench_gold:
+    if not state.bench.completion and not state.bench.gold:
         _fill(state, next(iter(_CASES)))
     text, scores = st.columns(2, gap="medium")
     with text:
         _render_example(state)
         st.text_area(
-            "Completion",
-            height=210,
-            help="What the model would write, tags included.",
-            **state.bind_text(State.bench_completion, Keys.BENCH_COMPLETION),
+            "Completion", height=210, help="What the model would write, tags included.", **Bench.completion.bind_text()
         )
-        st.text_input(
-            "Gold answer",
-            help="What the problem's answer has after ####.",
-            **state.bind_text(State.bench_gold, Keys.BENCH_GOLD),
-        )
+        st.text_input("Gold answer", help="What the problem's answer has after ####.", **Bench.gold.bind_text())
     with scores:
-        st.html(_STYLE + bench_html(state.bench_completion, state.bench_gold.strip(), weights))
+        st.html(_STYLE + bench_html(state.bench.completion, state.bench.gold.strip(), weights))
         example = _CASES.get(st.session_state[Keys.BENCH_EXAMPLE])
-        if example and (example.completion, example.gold) == (state.bench_completion, state.bench_gold):
+        if example and (example.completion, example.gold) == (state.bench.completion, state.bench.gold):
             st.caption(plain(example.why))
 
 
@@ -134,12 +130,12 @@ def _take_example() -> None:
 def _fill(state: State, example: str) -> None:
     filled = _reference(state) if example == _REFERENCE else (_CASES[example].completion, _CASES[example].gold)
     if filled is not None:
-        state.bench_completion, state.bench_gold = filled
+        state.bench.completion, state.bench.gold = filled
 
 
 def _reference(state: State) -> tuple[str, str] | None:
     """(completion, gold) of a problem of the source shown, written as the system prompt asks for it."""
-    wanted = str(st.session_state.get(Keys.BENCH_PROBLEM) or state.problem or "train-0").strip()
+    wanted = str(st.session_state.get(Keys.BENCH_PROBLEM) or state.selection.problem or "train-0").strip()
     try:
         problem = data.problems_by_id(state.source).get(wanted)
     except AtlasError:

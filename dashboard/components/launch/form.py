@@ -15,8 +15,10 @@ from dashboard.components.launch.bench import render_bench
 from dashboard.components.launch.mark import MARK, marked, set_value
 from dashboard.components.launch.rewards import render_rewards
 from dashboard.components.launch.subset import render_subset, subset_settings
+from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.launch_changes import CHOSEN_ELSEWHERE, Base, group_of
-from dashboard.state import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS, State
+from dashboard.memory import Launch
+from dashboard.state import State
 from dashboard.text import plain
 from training.config import SETTINGS
 from training.text import agree, count
@@ -28,8 +30,8 @@ _WORDS = {"lora": "LoRA", "vllm": "vLLM", "gpu": "GPU", "lr": "learning rate", "
 
 
 def render_form(base: Base, state: State) -> None:
-    """Every setting, beginning with the base's values; edits go into `state.launch_changes`."""
-    differing = Counter(group_of(setting) for setting in state.launch_changes)
+    """Every setting, beginning with the base's values; edits go into `state.launch.changes`."""
+    differing = Counter(group_of(setting) for setting in state.launch.changes)
     _render_head(base, state)
     for group, names in _groups().items():
         changed = differing[group]
@@ -42,13 +44,13 @@ def render_form(base: Base, state: State) -> None:
             else:
                 _render_fields(base, state, names)
         if group == "Rewards":
-            render_bench(base.values(state.launch_changes)["rewards"])
+            render_bench(base.values(state.launch.changes)["rewards"])
 
 
 def _render_head(base: Base, state: State) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Settings", anchor=False, width="content")
-        differing = len(state.launch_changes)
+        differing = len(state.launch.changes)
         if not differing:
             st.caption(f"All as in {plain(base.name)}. What you change is marked.", width="stretch")
             return
@@ -59,7 +61,7 @@ def _render_head(base: Base, state: State) -> None:
         st.button(
             "Reset",
             key="reset changes",
-            on_click=lambda: setattr(state, "launch_changes", {}),
+            on_click=Launch.changes.reset,
             icon=":material/undo:",
             help=f"Takes every setting back to its value in {plain(base.name)}.",
         )
@@ -95,7 +97,7 @@ def _render_fields(base: Base, state: State, names: list[str]) -> None:
 
 def _render_field(base: Base, state: State, name: str) -> None:
     setting, key = SETTINGS[name], f"setting {name}"
-    value = state.launch_changes.get(name, base.value(name))
+    value = state.launch.changes.get(name, base.value(name))
     allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
     common: dict[str, Any] = {
         "label": marked(base, state, name, label_of(name)),

@@ -23,8 +23,10 @@ from dashboard.components.launch.subset import problems_of, settings_of
 from dashboard.components.launch.toml import render_toml
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.going import Page, go_to
+from dashboard.keys import Keys
 from dashboard.launch_changes import Base
-from dashboard.state import Keys, State
+from dashboard.memory import Launch
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
@@ -81,7 +83,7 @@ def render_panel(base: Base, state: State) -> None:
             render_findings(checked.found.findings)
         if checked.is_fetched:
             render_expectation(checked.found.expectation)
-        render_memory(checked.found.memory, data.machine_of(state.launch_backend))
+        render_memory(checked.found.memory, data.machine_of(state.launch.backend))
         render_toml(checked.config, base, state)
 
 
@@ -92,11 +94,11 @@ def _check(base: Base, state: State) -> _Checked:
     exactly = {"model": allowed_model(config.model, store, home), "source": allowed_source(config.source, home)}
     config = config.model_copy(update=exactly)
     if data.needs_fetch(config.source):
-        found = data.preflight_of(config, ProblemSet("GSM8K", config.source, ()), state.launch_backend)
+        found = data.preflight_of(config, ProblemSet("GSM8K", config.source, ()), state.launch.backend)
         rest = tuple(finding for finding in found.findings if finding.about not in _ABOUT_PROBLEMS)
         return _Checked(config, replace(found, findings=rest), None, is_fetched=False)
     config, problems = narrow_run(store, config, problems_of(config.source))
-    found = data.preflight_of(config, problems, state.launch_backend)
+    found = data.preflight_of(config, problems, state.launch.backend)
     return _Checked(config, found, store.active_twin("train", config.model_dump(mode="json")))
 
 
@@ -107,15 +109,10 @@ def _render_backend(state: State) -> bool:
     except AtlasError as error:
         render_error(error.problem, error.remedy)
         titles = {LOCAL: backend_named(LOCAL, data.home()).title}
-    if state.launch_backend not in titles:
-        state.launch_backend = State.launch_backend.default
-    st.selectbox(
-        "Where to run",
-        list(titles),
-        format_func=titles.__getitem__,
-        **state.bind(State.launch_backend, Keys.LAUNCH_BACKEND),
-    )
-    chosen = state.launch_backend
+    if state.launch.backend not in titles:
+        state.launch.backend = Launch.backend.default
+    st.selectbox("Where to run", list(titles), format_func=titles.__getitem__, **Launch.backend.bind())
+    chosen = state.launch.backend
     is_away = _is_away(data.backend_state(chosen))
     fragment(_render_backend_states, run_every=_POLL_S)(chosen, titles, is_away)
     return not is_away
@@ -178,7 +175,7 @@ def _button(*, disabled: bool) -> bool:
 def _launch(config: RunConfig, state: State) -> None:
     """Start the run and go to its page."""
     with st.spinner("Checking and starting the run"):
-        run_id = launch_run(data.store(), data.home(), config, state.launch_backend)
+        run_id = launch_run(data.store(), data.home(), config, state.launch.backend)
     _open(run_id, state)
 
 
@@ -194,6 +191,6 @@ def _render_twin(twin: Job) -> None:
 
 def _open(run_id: str, state: State) -> NoReturn:
     """Go to a run's page."""
-    state.run = run_id
+    state.shown.run = run_id
     state.open_run(run_id)
     go_to(Page.RUNS, RUN)

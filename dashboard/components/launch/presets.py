@@ -10,6 +10,7 @@ from dashboard import data
 from dashboard.addresses import LAUNCH
 from dashboard.components.shared.errors import unexpected
 from dashboard.launch_changes import Base
+from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
 from training.config import stored_config
@@ -49,14 +50,14 @@ class Card:
 
 def begin_with(state: State, preset: str = "", run: str = "") -> None:
     """Begin the form with a preset or a run; what was changed elsewhere waits for when one comes back."""
-    shelf = {**state.launch_shelf, _shelf_key(state): state.launch_changes}
-    state.launch_from = run
+    shelf = {**state.launch.shelf, _shelf_key(state): state.launch.changes}
+    state.launch.origin = run
     if preset:
-        state.preset = preset
-    state.launch_shelf = shelf
-    state.launch_changes = shelf.get(_shelf_key(state), {})
+        state.launch.preset = preset
+    state.launch.shelf = shelf
+    state.launch.changes = shelf.get(_shelf_key(state), {})
     if run:
-        state.launch_subset = ""
+        state.launch.subset = ""
     write_link(state)
 
 
@@ -67,8 +68,8 @@ def write_link(state: State) -> None:
 
 def follow_link(state: State) -> None:
     """Take over which run the address names, though the session began with another preset or run."""
-    asked = st.query_params.get(str(State.launch_from.url), "")
-    if asked and asked != state.launch_from:
+    asked = st.query_params.get(Launch.origin.url, "")
+    if asked and asked != state.launch.origin:
         begin_with(state, run=asked)
 
 
@@ -79,23 +80,23 @@ def find_base(state: State) -> Base:
         StoreError: there is no such run.
         ConfigError: the preset is not there or cannot be read, or the run's configuration is not one for this program.
     """
-    if state.launch_from:
-        run = data.store().job(state.launch_from)
+    if state.launch.origin:
+        run = data.store().job(state.launch.origin)
         if run.kind != "train":
             raise ConfigError(f"{run.id} is not a training run.", "Choose a preset.")
         return Base(stored_config(run.spec), run.id, is_run=True)
     own = data.home().presets
-    if state.preset not in preset_paths(own):  # a path would load as well, but not from an address
-        raise ConfigError(f"There is no preset {state.preset!r}.", "Choose one of those above.")
-    return Base(load_preset(state.preset, own=own), state.preset)
+    if state.launch.preset not in preset_paths(own):  # a path would load as well, but not from an address
+        raise ConfigError(f"There is no preset {state.launch.preset!r}.", "Choose one of those above.")
+    return Base(load_preset(state.launch.preset, own=own), state.launch.preset)
 
 
 def render_gallery(state: State) -> None:
     """A card for each preset; or, when a run is duplicated, which."""
-    if state.launch_from:
+    if state.launch.origin:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"Begins with the configuration of **{plain(state.launch_from)}**.", width="stretch")
-            st.button("Choose a preset instead", on_click=begin_with, args=(state, state.preset), key="leave run")
+            st.markdown(f"Begins with the configuration of **{plain(state.launch.origin)}**.", width="stretch")
+            st.button("Choose a preset instead", on_click=begin_with, args=(state, state.launch.preset), key="leave run")
         return
     st.html(_STYLE)
     found = sorted((_card(name, path) for name, path in preset_paths(data.home().presets).items()), key=_rank)
@@ -111,7 +112,7 @@ def _rank(card: Card) -> tuple[bool, bool, str]:
 
 
 def _render_card(card: Card, state: State) -> None:
-    chosen = card.name == state.preset
+    chosen = card.name == state.launch.preset
     with st.container(border=True, height="stretch", key=f"preset {'chosen' if chosen else 'card'} {card.name}", gap="xxsmall"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             own = " :violet-badge[own]" if card.is_own else ""
@@ -152,4 +153,4 @@ def _described(name: str, path: Path, *, is_own: bool) -> Card:
 
 
 def _shelf_key(state: State) -> str:
-    return f"run {state.launch_from}" if state.launch_from else f"preset {state.preset}"
+    return f"run {state.launch.origin}" if state.launch.origin else f"preset {state.launch.preset}"

@@ -15,7 +15,7 @@ VERIFIER = "verifier"
 
 
 def render_rewards(base: Base, state: State) -> None:
-    """One row a function, one's own included; edits go into `state.launch_changes`."""
+    """One row a function, one's own included; edits go into `state.launch.changes`."""
     st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
     for column, title in zip(st.columns(_WIDTHS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True):
         column.caption(title)
@@ -23,7 +23,7 @@ def render_rewards(base: Base, state: State) -> None:
         for reward in REWARDS.values():
             _render_row(base, state, reward)
     total, verifier = st.columns(2, vertical_alignment="center")
-    highest = highest_total(base.values(state.launch_changes)["rewards"])
+    highest = highest_total(base.values(state.launch.changes)["rewards"])
     total.markdown(f"The highest total is **{significant(highest)}**.")
     with verifier:
         _render_verifier(base, state)
@@ -32,7 +32,7 @@ def render_rewards(base: Base, state: State) -> None:
 def _render_verifier(base: Base, state: State) -> None:
     """By which function an answer counts as right, whether or not it has a weight."""
     key = f"setting {VERIFIER}"
-    st.session_state[key] = chosen = str(state.launch_changes.get(VERIFIER, base.value(VERIFIER)))
+    st.session_state[key] = chosen = str(state.launch.changes.get(VERIFIER, base.value(VERIFIER)))
     st.selectbox(
         marked(base, state, VERIFIER, "An answer is right by"),
         dict.fromkeys([*REWARDS, chosen]),
@@ -47,7 +47,7 @@ def _render_verifier(base: Base, state: State) -> None:
 def _render_row(base: Base, state: State, reward: Reward) -> None:
     setting = f"{REWARDS_TABLE}{reward.name}"
     key = f"weight {reward.name}"
-    weight = float(state.launch_changes.get(setting, base.value(setting)))
+    weight = float(state.launch.changes.get(setting, base.value(setting)))
     st.session_state[key] = weight
     name, field, maximum, adds = st.columns(_WIDTHS, vertical_alignment="center")
     title = marked(base, state, setting, f"**{plain(reward.title)}**" if weight else plain(reward.title))

@@ -7,9 +7,11 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.shared.chart import render_chart
+from dashboard.keys import Keys
 from dashboard.launch_changes import WHOLE, Base
+from dashboard.memory import Launch
 from dashboard.sources import readable_source
-from dashboard.state import Keys, State
+from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import ProblemSet
 from training.errors import AtlasError, SourceError
@@ -28,7 +30,7 @@ def subset_settings(base: Base, state: State) -> Mapping[str, str]:
 
 def settings_of(base: Base, state: State) -> dict[str, Any]:
     """What the form holds, as `parse_config` takes it, unchecked."""
-    return {**base.values(state.launch_changes), **subset_settings(base, state)}
+    return {**base.values(state.launch.changes), **subset_settings(base, state)}
 
 
 def problems_of(source: str) -> ProblemSet:
@@ -69,9 +71,9 @@ def _render_choice(base: Base, subsets: Mapping[str, Subset], chosen: str) -> No
     def take() -> None:
         picked = str(st.session_state[Keys.LAUNCH_SUBSET])
         state = State()
-        state.launch_subset = ""
+        state.launch.subset = ""
         if picked != (_chosen(base, state, subsets) or WHOLE):
-            state.launch_subset = picked
+            state.launch.subset = picked
 
     missing = [chosen] if chosen and chosen not in subsets else []
     st.session_state[Keys.LAUNCH_SUBSET] = chosen or WHOLE
@@ -110,7 +112,8 @@ def _render_shown_source(problems: ProblemSet, state: State) -> None:
         type="tertiary",
         icon=":material/swap_horiz:",
         help="The source that the sidebar and the map show.",
-        on_click=lambda: setattr(state, "launch_changes", {**state.launch_changes, "source": shown.source}),
+        on_click=Launch.changes.set,
+        args=({**state.launch.changes, "source": shown.source},),
     )
 
 
@@ -127,7 +130,7 @@ def _subsets() -> dict[str, Subset]:
 
 def _chosen(base: Base, state: State, subsets: Mapping[str, Subset]) -> str:
     """The subset's reference, empty for the whole split; a bare name is its newest version."""
-    asked = state.launch_subset or base.config.subset
+    asked = state.launch.subset or base.config.subset
     if asked in ("", WHOLE) or asked in subsets:
         return "" if asked == WHOLE else asked
     return next((reference for reference, subset in subsets.items() if subset.name == asked), asked)

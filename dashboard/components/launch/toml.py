@@ -7,8 +7,9 @@ from dashboard.access import acts
 from dashboard.actions import save_preset
 from dashboard.components.launch.presets import begin_with
 from dashboard.components.shared.errors import render_error
+from dashboard.keys import Keys
 from dashboard.launch_changes import Base, Changes, written
-from dashboard.state import Keys, State
+from dashboard.state import State
 from dashboard.text import plain
 from training.config import RunConfig
 from training.errors import AtlasError
@@ -24,7 +25,7 @@ def render_toml(config: RunConfig, base: Base, state: State) -> None:
     Args:
         config: as it would be launched.
     """
-    purpose = purpose_of(base, state.launch_changes)
+    purpose = purpose_of(base, state.launch.changes)
     text = preset_text(config, purpose)
     with st.expander("Configuration as TOML", key="launch toml"):
         st.code(text, language="toml", height=320)
@@ -63,8 +64,8 @@ def _render_save(config: RunConfig, purpose: str) -> None:
         render_error(error.problem, error.remedy)
         return
     state = State()
-    state.launch_changes, state.launch_subset = {}, ""
+    state.launch.changes, state.launch.subset = {}, ""
     begin_with(state, preset=path.stem)
-    state.launch_changes = {}
+    state.launch.changes = {}
     st.toast(plain(f"Saved as {path.stem}; it is in the gallery now."))
     st.rerun()

@@ -8,7 +8,8 @@ from dashboard.components.map.map_plot import render_map
 from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
 from dashboard.filters import combine
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from training.text import count
 
 
@@ -18,31 +19,34 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
     dark = st.context.theme.type == "dark"
 
     def choose(row: int) -> None:
-        state.problem = str(frame["id"].iloc[row])
+        state.selection.problem = str(frame["id"].iloc[row])
 
     def select(rows: list[int]) -> None:
         if not rows:
-            state.clear_selection()
+            state.selection.clear()
             return
-        chosen = combine(state.combine, state.selected, rows)
-        step = f"{state.combine.lower()} lasso of {len(rows):,}" if state.picked else f"lasso of {len(rows):,}"
-        state.picked = (step,) if state.combine == "New" else (*state.picked, step)
-        state.selected = chosen
+        how, before = state.selection.combine, state.selection.picked
+        chosen = combine(how, state.selection.rows, rows)
+        step = f"{how.lower()} lasso of {len(rows):,}" if before else f"lasso of {len(rows):,}"
+        state.selection.picked = (step,) if how == "New" else (*before, step)
+        state.selection.rows = chosen
 
     standing_out = np.flatnonzero(shown.current) if shown.narrowed else np.empty(0, int)
     if shown.narrowed and not len(standing_out):
         standing_out = np.array([len(frame)])  # a row that no point has: all of them fade
     render_map(
-        map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.view, dark=dark),
+        map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.look.view, dark=dark),
         key=Keys.MAP,
-        view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.view}",
+        view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.look.view}",
         alt=_alternative(shown, state),
         height=MAP_HEIGHT,
         files=data.web_files(),
         texts=map_data.map_texts(atlas.problem_set),
-        overlay=map_data.map_overlay(atlas, shown.titles if state.labels else {}, state.view, density=state.density),
+        overlay=map_data.map_overlay(
+            atlas, shown.titles if state.look.labels else {}, state.look.view, density=state.look.density
+        ),
         selected=standing_out,
-        chosen=map_data.row_of(atlas, state.problem),
+        chosen=map_data.row_of(atlas, state.selection.problem),
         on_selected=select,
         on_clicked=choose,
     )
@@ -54,7 +58,9 @@ def _alternative(shown: Exploration, state: State) -> str:
     frame = shown.frame
     train = int((frame["split"] == "train").sum())
     axes = (
-        "first two principal components" if state.view == "PCA" else "near points are alike in wording, the axes have no units"
+        "first two principal components"
+        if state.look.view == "PCA"
+        else "near points are alike in wording, the axes have no units"
     )
     return (
         f"Map of {count(len(frame), 'problem')}, {train:,} train and {len(frame) - train:,} test, "

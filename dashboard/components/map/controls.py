@@ -15,8 +15,10 @@ from dashboard.colourings import COLOURINGS, available
 from dashboard.components.shared.build_progress import start_build
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.exploration import MATCH, Exploration
+from dashboard.fields import TEXT_CHARACTERS
 from dashboard.filters import COMBINE, MEANING, MODES
-from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.memory import Filtering, MapLook, MapParameters, Selection
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.store import Store
@@ -35,9 +37,7 @@ def render_controls(shown: Exploration, state: State) -> None:
         _render_colour(shown.atlas, state)
     with view:
         _render_view(shown.atlas, state)
-    search.text_input(
-        "Search", placeholder="years old, or “each day”", **state.bind_text(State.query, Keys.QUERY), icon=":material/search:"
-    )
+    search.text_input("Search", placeholder="years old, or “each day”", **Filtering.query.bind_text(), icon=":material/search:")
     mode.selectbox(
         "Read as",
         list(MODES),
@@ -46,7 +46,7 @@ def render_controls(shown: Exploration, state: State) -> None:
             'Words: all must occur, "a phrase" in quotes, -word must not. Regex: a regular expression. '
             "Meaning: what reads most alike, by the map's own embedding model."
         ),
-        **state.bind(State.query_mode, Keys.QUERY_MODE),
+        **Filtering.mode.bind(),
     )
     with narrow, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
         _render_filters(shown, state)
@@ -54,7 +54,7 @@ def render_controls(shown: Exploration, state: State) -> None:
         _render_settings(shown.atlas, state)
     if shown.problem:
         render_error(shown.problem)
-    if state.query.strip() and state.query_mode == MEANING and not shown.problem and MATCH not in shown.frame:
+    if state.filters.query.strip() and state.filters.mode == MEANING and not shown.problem and MATCH not in shown.frame:
         _render_preparing(shown.atlas.parameters.model)
     _render_narrowing(shown, state)
 
@@ -75,56 +75,54 @@ def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
 def _render_colour(atlas: Atlas, state: State) -> None:
     offered = list(available(map_data.frame(atlas), COLOURINGS))
     offered += data.readable(lambda store: _colourings_by_runs(store, atlas), [])
-    if state.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
-        offered.append(state.colour)
-    st.selectbox("Colour by", offered, format_func=colour_title, **state.bind(State.colour, Keys.COLOUR_CHOICE))
+    if state.look.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
+        offered.append(state.look.colour)
+    st.selectbox("Colour by", offered, format_func=colour_title, **MapLook.colour.bind())
 
 
 def _render_view(atlas: Atlas, state: State) -> None:
     offered = list(atlas.views)
-    if state.view not in offered:
-        state.view = offered[0]
-    st.segmented_control(
-        "View", offered, required=True, help="3-D takes clicks, not lassos.", **state.bind(State.view, Keys.VIEW_CHOICE)
-    )
+    if state.look.view not in offered:
+        state.look.view = offered[0]
+    st.segmented_control("View", offered, required=True, help="3-D takes clicks, not lassos.", **MapLook.view.bind())
 
 
 def _render_filters(shown: Exploration, state: State) -> None:
     frame = shown.frame
     splits = [split for split in ("train", "test") if (frame["split"] == split).any()]
-    st.pills("Split", splits, **state.bind(State.split, Keys.FILTER_SPLIT))
+    st.pills("Split", splits, **Filtering.split.bind())
     steps = sorted({filters.count_category(number) for number in frame["steps"]}, key=lambda text: int(text.rstrip("+")))
-    st.pills("Steps", steps, selection_mode="multi", **state.bind(State.steps, Keys.FILTER_STEPS))
+    st.pills("Steps", steps, selection_mode="multi", **Filtering.steps.bind())
     if "cluster" in frame:
         st.multiselect(
             "Clusters",
             [label for label in shown.titles if label >= 0] + [-1],
             format_func=lambda label: shown.titles[label],
-            **state.bind(State.clusters, Keys.FILTER_CLUSTERS),
+            **Filtering.clusters.bind(),
         )
     saved: list[Subset] = data.readable(lambda store: list_subsets(store, shown.atlas.problem_set.whole.content_hash), [])
-    if saved or state.subset:
+    if saved or state.filters.subset:
         st.selectbox(
             "Subset",
             ["", *(subset.reference for subset in saved)],
             format_func=lambda name: name or "all",
-            **state.bind(State.subset, Keys.FILTER_SUBSET),
+            **Filtering.subset.bind(),
         )
 
 
 def _render_narrowing(shown: Exploration, state: State) -> None:
     """What is asked of the problems, with ways to ask for less, and what the next lasso does. Always there: nothing jumps."""
-    phrases = state.filters.described(shown.titles)
+    phrases = state.filters.value.described(shown.titles)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if phrases:
             passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
-            hint = " Search by meaning also finds other wordings." if state.query and not shown.passing.any() else ""
+            hint = " Search by meaning also finds other wordings." if state.filters.query and not shown.passing.any() else ""
             st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
-            st.button("Clear filters", type="tertiary", on_click=state.clear_filters)
-        if state.selected:
-            st.caption(f"{len(state.selected):,} on the map selected.", width="content")
-            st.button("Clear selection", type="tertiary", on_click=state.clear_selection)
-        if not phrases and not state.selected:
+            st.button("Clear filters", type="tertiary", on_click=state.filters.clear)
+        if state.selection.rows:
+            st.caption(f"{len(state.selection.rows):,} on the map selected.", width="content")
+            st.button("Clear selection", type="tertiary", on_click=state.selection.clear)
+        if not phrases and not state.selection.rows:
             st.caption("Draw a lasso on the map to select problems, click one to read it.", width="content")
         st.space("stretch")
         st.segmented_control(
@@ -134,41 +132,42 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
             required=True,
             help=_COMBINE_HELP,
             label_visibility="collapsed",
-            disabled=state.view == "3-D",
-            **state.bind(State.combine, Keys.COMBINE),
+            disabled=state.look.view == "3-D",
+            **Selection.combine.bind(),
         )
 
 
 def _render_settings(atlas: Atlas, state: State) -> None:
     """Which map of the source is shown. Another one is built in the background, from the same embeddings if it can be."""
-    st.toggle("Cluster names", **state.bind(State.labels, Keys.LABELS))
-    st.toggle("Density lines", **state.bind(State.density, Keys.DENSITY))
+    st.toggle("Cluster names", **MapLook.labels.bind())
+    st.toggle("Density lines", **MapLook.density.bind())
+    shown = state.parameters
     with st.form("map settings", border=False):
         st.caption(
             "Another layout keeps embeddings and neighbours, so it takes seconds; another model starts from the questions."
         )
         neighbors = st.number_input(
-            "Neighbours", 2, STORED_NEIGHBORS, state.neighbors, help="How many nearest problems UMAP holds each one to."
+            "Neighbours", 2, STORED_NEIGHBORS, shown.neighbors, help="How many nearest problems UMAP holds each one to."
         )
         min_dist = st.number_input(
-            "Least distance", 0.0, 1.0, state.min_dist, step=0.05, help="UMAP's min_dist: small packs alike problems tightly."
+            "Least distance", 0.0, 1.0, shown.min_dist, step=0.05, help="UMAP's min_dist: small packs alike problems tightly."
         )
-        seed = st.number_input("Seed", 0, MAX_SEED, state.seed, help="UMAP's random state.")
+        seed = st.number_input("Seed", 0, MAX_SEED, shown.seed, help="UMAP's random state.")
         model = st.text_input(
             "Embedding model",
-            state.model,
+            shown.model,
             max_chars=TEXT_CHARACTERS,
             help=f"A sentence-transformers model on the Hub, a folder with one, or {TFIDF}.",
         )
         compare_with = st.text_input(
             "Compare with",
-            state.compare_with,
+            shown.compare_with,
             max_chars=TEXT_CHARACTERS,
             help="The model whose neighbours Insights compares this one's with.",
         )
         if st.form_submit_button("Show this map", type="primary"):
             with boundary():
-                named = allowed_embedding(model.strip() or State.model.default, data.home())
+                named = allowed_embedding(model.strip() or MapParameters.model.default, data.home())
                 compared = allowed_embedding(compare_with.strip() or TFIDF, data.home())
                 _show(atlas, AtlasParameters(named, neighbors, min_dist, seed, compared), state)
 
@@ -181,8 +180,7 @@ def _show(atlas: Atlas, wanted: AtlasParameters, state: State) -> None:
     found = data.atlas(atlas.problem_set, wanted)
     if may_act() and (found is None or not found.complete):
         start_build(atlas.problem_set, wanted)
-    state.model, state.compare_with = wanted.model, wanted.compare_with
-    state.neighbors, state.min_dist, state.seed = wanted.neighbors, wanted.min_dist, wanted.seed
+    state.parameters.choose(wanted)
     st.rerun()
 
 

@@ -145,13 +145,13 @@ def show_on_map(
         problems: ids; the first is opened too.
         how: how they were chosen.
     """
-    state.clear_filters()
-    state.clear_selection()
-    state.colour, state.clusters = colour, clusters
+    state.filters.clear()
+    state.selection.clear()
+    state.look.colour, state.filters.clusters = colour, clusters
     if atlas is not None and problems:
         rows = {map_data.row_of(atlas, problem) for problem in problems}
-        state.selected = tuple(sorted(row for row in rows if row is not None))
-        state.picked, state.problem = (how,), problems[0]
+        state.selection.rows = tuple(sorted(row for row in rows if row is not None))
+        state.selection.picked, state.selection.problem = (how,), problems[0]
     go_to(Page.EXPLORE, EXPLORE)
 
 

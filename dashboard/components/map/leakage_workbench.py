@@ -16,7 +16,9 @@ from dashboard.components.map.subset import file_name, render_download
 from dashboard.components.shared.errors import boundary, shielded
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Workbench
+from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import Split
 from training.store.curation import judged_pairs
@@ -39,50 +41,40 @@ def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
     )
     assert atlas.nearest_test is not None
     is_train = (map_data.frame(atlas)["split"] == "train").to_numpy()
-    render_finding(heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.cosine_threshold)))
+    render_finding(heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.workbench.cosine)))
     ranked, threshold = _render_choice(leakage, state)
     verdicts = judged_pairs(data.store(), atlas.problem_set.content_hash)
-    above = [pair for pair in ranked if getattr(pair, state.leakage_rank) >= threshold]
+    above = [pair for pair in ranked if getattr(pair, state.workbench.rank) >= threshold]
     _render_below(ranked[len(above) :])
     _render_pairs(atlas, above, verdicts, state)
     dropped = [(pair.test_id, pair.train_id) for pair in above if verdicts.get((pair.test_id, pair.train_id), True)]
-    how = f"{_RANKS[state.leakage_rank].lower()} of {threshold:.2f} and above"
+    how = f"{_RANKS[state.workbench.rank].lower()} of {threshold:.2f} and above"
     _render_cleaned(atlas, dropped, how)
 
 
 def _render_choice(leakage: Leakage, state: State) -> tuple[Sequence[LeakagePair], float]:
     """Rank, threshold and kinds; the pairs of these kinds, ranked, and the threshold."""
     rank, threshold, kinds = st.columns([1, 2, 2], vertical_alignment="bottom")
-    rank.segmented_control(
-        "Rank by",
-        list(_RANKS),
-        format_func=_RANKS.__getitem__,
-        required=True,
-        **state.bind(State.leakage_rank, Keys.LEAKAGE_RANK),
-    )
-    state.cosine_threshold = max(state.cosine_threshold, leakage.floor)
-    by_cosine = state.leakage_rank == "cosine"
+    rank.segmented_control("Rank by", list(_RANKS), format_func=_RANKS.__getitem__, required=True, **Workbench.rank.bind())
+    state.workbench.cosine = max(state.workbench.cosine, leakage.floor)
+    by_cosine = state.workbench.rank == "cosine"
     cut = threshold.slider(
         "Threshold",
         leakage.floor if by_cosine else 0.0,
         1.0,
         step=0.01,
         help=f"Pairs are recorded from a cosine of {leakage.floor:.2f} up, or where their wording is alike.",
-        **(
-            state.bind(State.cosine_threshold, Keys.LEAKAGE_COSINE)
-            if by_cosine
-            else state.bind(State.overlap_threshold, Keys.LEAKAGE_OVERLAP)
-        ),
+        **(Workbench.cosine.bind() if by_cosine else Workbench.overlap.bind()),
     )
     chosen = kinds.pills(
         "Kinds",
         list(PAIR_KINDS),
         selection_mode="multi",
         help=" ".join(f"{kind.capitalize()}: {meaning}" for kind, meaning in PAIR_KINDS.items()),
-        **state.bind(State.leakage_kinds, Keys.LEAKAGE_KINDS),
+        **Workbench.kinds.bind(),
     )
     of_kinds = [pair for pair in leakage.pairs if not chosen or pair.kind in chosen]
-    return sorted(of_kinds, key=lambda pair: -getattr(pair, state.leakage_rank)), cut
+    return sorted(of_kinds, key=lambda pair: -getattr(pair, state.workbench.rank)), cut
 
 
 def _render_below(pairs: Sequence[LeakagePair]) -> None:

@@ -23,7 +23,7 @@ _DOTS = 1_500
 
 def parameters_for(source: str, state: State) -> AtlasParameters:
     """The settings of the map that the session shows of a source, the usual ones for a source that it does not show."""
-    return state.parameters if _shows(source, state) else AtlasParameters()
+    return state.parameters.value if _shows(source, state) else AtlasParameters()
 
 
 def render_place(source: str, problem_id: str, state: State) -> None:
@@ -46,7 +46,7 @@ def open_on_map(source: str, problem_id: str, state: State) -> None:
     if not _shows(source, state):
         state.forget_problems()
         state.source = source
-    state.problem = problem_id
+    state.selection.problem = problem_id
     go_to(Page.EXPLORE, EXPLORE)
 
 

@@ -28,7 +28,7 @@ _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
 def render_problem_panel(atlas: Atlas, state: State) -> None:
     """The chosen problem, or how to choose one."""
     problems = atlas.problem_set.problems
-    row = map_data.row_of(atlas, state.problem)
+    row = map_data.row_of(atlas, state.selection.problem)
     if row is None:
         _render_nothing_chosen(state)
         return
@@ -45,8 +45,8 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
 
 
 def _render_nothing_chosen(state: State) -> None:
-    if state.problem:
-        st.info(plain(f"There is no problem {state.problem} in this source. Choose another on the map."))
+    if state.selection.problem:
+        st.info(plain(f"There is no problem {state.selection.problem} in this source. Choose another on the map."))
         return
     st.markdown("**No problem chosen**")
     st.caption("Click a point on the map, or a row of the table below it, to read the problem here.")
@@ -90,7 +90,7 @@ def _checked(check: EquationCheck) -> str:
 
 def _render_neighbor(neighbor: Problem, similarity: float, state: State) -> None:
     def choose() -> None:
-        state.problem = neighbor.id
+        state.selection.problem = neighbor.id
 
     st.button(
         f"{similarity:.2f} · {neighbor.split} · {plain(shorten(neighbor.question, 70))}",

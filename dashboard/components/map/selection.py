@@ -14,7 +14,8 @@ from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import render_table
 from dashboard.exploration import MATCH, Exploration
 from dashboard.filters import count_category, toggled
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.text import count, percent
 
@@ -61,7 +62,7 @@ def _render_table(shown: Exploration, state: State) -> None:
     def choose() -> None:
         picked = st.session_state[Keys.TABLE]["selection"]["rows"]
         if picked:
-            state.problem = str(rows["id"].iloc[picked[0]])
+            state.selection.problem = str(rows["id"].iloc[picked[0]])
 
     render_table(
         table[[column for column in order if column in table]],
@@ -108,12 +109,12 @@ def _render_steps(shown: Exploration, state: State) -> None:
 
     def toggle(category: object) -> None:
         if category in set(everything["steps"].map(count_category)):
-            state.steps = toggled(state.steps, str(category))
+            state.filters.steps = toggled(state.filters.steps, str(category))
 
     of_all = f"Mean steps: {everything['steps'].mean():.2f} over all"
     caption = f"{of_all}, {selected['steps'].mean():.2f} here." if selected is not None and len(selected) else f"{of_all}."
     render_chart(
-        map_data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.steps),
+        map_data.steps_spec(shown.atlas, shown.current if shown.narrowed else None, state.filters.steps),
         key=Keys.STEPS_CHART,
         alt=f"Share of problems by number of solution steps and split. {caption}",
         height="290px",
@@ -134,7 +135,7 @@ def _render_clusters(shown: Exploration, state: State) -> None:
     titles = [shown.titles[label] for label in range(len(table))]
 
     def choose() -> None:
-        state.clusters = tuple(int(row) for row in st.session_state[Keys.CLUSTER_TABLE]["selection"]["rows"])
+        state.filters.clusters = tuple(int(row) for row in st.session_state[Keys.CLUSTER_TABLE]["selection"]["rows"])
 
     render_table(
         table.assign(cluster=titles)[["cluster", "problems", "test", "steps", "isolation", "typical problem"]],
@@ -162,8 +163,8 @@ def _render_clusters(shown: Exploration, state: State) -> None:
             f"where its clusters fit the embeddings' neighbours best (modularity: {measures})."
         )
     )
-    if len(state.clusters) == 1 and state.clusters[0] >= 0:
-        _render_naming(atlas, state.clusters[0], shown.titles[state.clusters[0]])
+    if len(state.filters.clusters) == 1 and state.filters.clusters[0] >= 0:
+        _render_naming(atlas, state.filters.clusters[0], shown.titles[state.filters.clusters[0]])
 
 
 def _render_naming(atlas: Atlas, label: int, title: str) -> None:

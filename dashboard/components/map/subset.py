@@ -14,7 +14,8 @@ from dashboard.addresses import LAUNCH
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.exploration import Exploration, described
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import Problem, ProblemSet
 from training.errors import AtlasError
@@ -44,7 +45,7 @@ def render_take_further(shown: Exploration, state: State) -> None:
         with boundary():
             whole = shown.atlas.problem_set.whole
             subset = saved_subset(_UNNAMED, whole, shown.ids, described(shown, state)) if shown.narrowed else None
-            state.launch_subset = subset.reference if subset is not None else ""
+            state.launch.subset = subset.reference if subset is not None else ""
             go_to(Page.LAUNCH, LAUNCH)
 
 

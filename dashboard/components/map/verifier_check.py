@@ -11,7 +11,8 @@ from dashboard import finding_figures
 from dashboard.components.map.findings import Heading, render_finding, show_on_map
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from training.text import count
 
 _SHOWN = 1000

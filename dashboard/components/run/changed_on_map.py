@@ -10,7 +10,9 @@ from dashboard.components.run.run_map import render_run_map
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_figures import CHANGES
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Evaluated
+from dashboard.state import State
 from dashboard.text import plain
 from dashboard.training_map_figure import CHANGE, by_change
 from training.config import RunConfig
@@ -53,21 +55,21 @@ def _render_map(atlas: Atlas, changes: pd.DataFrame, between: str, verifier: str
 def _render_table(changes: pd.DataFrame, state: State) -> None:
     sizes = changes["change"].value_counts()
     kinds = [kind for kind in CHANGES if kind in sizes or kind in ("gained", "lost")]
-    if state.change_kind not in kinds:
-        state.change_kind = "gained"
+    if state.evaluated.change not in kinds:
+        state.evaluated.change = "gained"
     kind = st.segmented_control(
         "Problems",
         kinds,
         format_func=lambda key: f"{CHANGES[key]}: {int(sizes.get(key, 0)):,}",
         required=True,
-        **state.bind(State.change_kind, Keys.CHANGE_KIND),
+        **Evaluated.change.bind(),
     )
     shown = changes[changes["change"] == kind].sort_values("cosine", ascending=False, ignore_index=True)
 
     def choose() -> None:
         picked = st.session_state[Keys.TEST_CHANGES]["selection"]["rows"]
         if picked:
-            state.map_problem = str(shown["problem"][picked[0]])
+            state.run_map.problem = str(shown["problem"][picked[0]])
 
     render_table(
         shown,
@@ -96,11 +98,11 @@ def _render_table(changes: pd.DataFrame, state: State) -> None:
 
 
 def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state: State) -> None:
-    row = map_data.row_of(atlas, state.map_problem)
+    row = map_data.row_of(atlas, state.run_map.problem)
     if row is None:
         return
     problems = atlas.problem_set.problems
-    found = changes[changes["problem"] == state.map_problem]
+    found = changes[changes["problem"] == state.run_map.problem]
     left, right = st.columns(2, gap="medium")
     with left:
         became = f", {CHANGES[str(found['change'].iloc[0])].lower()}" if len(found) else ""

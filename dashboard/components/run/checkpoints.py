@@ -13,7 +13,7 @@ from dashboard.access import acts
 from dashboard.actions import launch_evaluation, resume_run
 from dashboard.components.run.outputs import render_outputs
 from dashboard.components.shared.errors import boundary
-from dashboard.state import Keys
+from dashboard.keys import Keys
 from dashboard.text import plain
 from training.artefacts import is_url
 from training.config import RunConfig

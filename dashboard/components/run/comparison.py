@@ -22,7 +22,9 @@ from dashboard.components.shared.errors import fragment, render_error
 from dashboard.components.shared.table import render_table
 from dashboard.curves import Curve, run_curves
 from dashboard.figures import spec
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Compared, ShownRun
+from dashboard.state import State
 from dashboard.text import plain
 from dashboard.thinning import POINTS
 from training.config import stored_config
@@ -43,48 +45,42 @@ _AXES = {"step": "Step", "time": "Time at work"}
 def render_comparison(state: State) -> None:
     """Everything of a comparison; the curves are drawn anew while one of the runs is active."""
     store = data.store()
-    asked = store.jobs_named(state.compared_runs)
+    asked = store.jobs_named(state.compared.runs)
     known = {run_id: job for run_id, job in asked.items() if job.kind == "train"}
-    if missing := [run_id for run_id in state.compared_runs if run_id not in known]:
+    if missing := [run_id for run_id in state.compared.runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
-        state.compared_runs = tuple(run_id for run_id in state.compared_runs if run_id in known)
-    if len(state.compared_runs) > run_data.COMPARED:
-        st.caption(f"The first {run_data.COMPARED} of the {len(state.compared_runs):,} runs chosen are compared.")
-        state.compared_runs = state.compared_runs[: run_data.COMPARED]
-    runs = [known[run_id] for run_id in state.compared_runs]
+        state.compared.runs = tuple(run_id for run_id in state.compared.runs if run_id in known)
+    if len(state.compared.runs) > run_data.COMPARED:
+        st.caption(f"The first {run_data.COMPARED} of the {len(state.compared.runs):,} runs chosen are compared.")
+        state.compared.runs = state.compared.runs[: run_data.COMPARED]
+    runs = [known[run_id] for run_id in state.compared.runs]
     newest = newest_run_ids(store, _OFFERED)
-    _render_choice(list(dict.fromkeys((*newest, *state.compared_runs))), state)
+    _render_choice(list(dict.fromkeys((*newest, *state.compared.runs))))
     if (total := store.count_jobs("train")) > len(newest):
         st.caption(f"The newest {len(newest):,} of {total:,} runs are offered; older ones are found in the list of runs.")
     catalogue = _catalogue(runs)
     if not runs:
         return
-    _render_controls(catalogue, state)
-    chosen = [catalogue[key] for key in state.compared_curves or _USUAL if key in catalogue]
+    _render_controls(catalogue)
+    chosen = [catalogue[key] for key in state.compared.curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
     fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
     _render_settings(runs)
     _render_evaluations(runs)
 
 
-def _render_choice(run_ids: Sequence[str], state: State) -> None:
-    st.multiselect(
-        "Runs",
-        run_ids,
-        placeholder="Choose two or more",
-        max_selections=run_data.COMPARED,
-        **state.bind(State.compared_runs, Keys.COMPARED),
-    )
+def _render_choice(run_ids: Sequence[str]) -> None:
+    st.multiselect("Runs", run_ids, placeholder="Choose two or more", max_selections=run_data.COMPARED, **Compared.runs.bind())
 
 
-def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
+def _render_controls(catalogue: dict[str, Curve]) -> None:
     curves, smoothing, axis = st.columns([5, 3, 2], vertical_alignment="top")
     curves.multiselect(
         "Curves",
         list(catalogue),
         placeholder="Total reward, correctness and length",
         format_func=lambda key: catalogue[key].title if key in catalogue else key,
-        **state.bind(State.compared_curves, Keys.COMPARED_CURVES),
+        **Compared.curves.bind(),
     )
     smoothing.slider(
         "Smoothing",
@@ -93,7 +89,7 @@ def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
         step=0.01,
         help="Weight of the past in an exponential moving average, corrected for its start as TensorBoard does it; "
         "0 draws the values as measured.",
-        **state.bind(State.smoothing, Keys.SMOOTHING),
+        **ShownRun.smoothing.bind(),
     )
     axis.segmented_control(
         "Horizontal axis",
@@ -101,19 +97,19 @@ def _render_controls(catalogue: dict[str, Curve], state: State) -> None:
         required=True,
         format_func=_AXES.__getitem__,
         help="Time at work counts from each run's start; pauses of resumed runs are left out.",
-        **state.bind(State.curve_axis, Keys.CURVE_AXIS),
+        **Compared.axis.bind(),
     )
 
 
 def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State) -> None:
-    panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.curve_axis) for run_id in run_ids}) for curve in curves]
+    panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.compared.axis) for run_id in run_ids}) for curve in curves]
     panels = [Panel(panel.curve, {name: run for name, run in panel.runs.items() if len(run.values)}) for panel in panels]
     panels = [panel for panel in panels if panel.runs]
     if not panels:
         st.caption("None of these runs has taken a step yet; their curves appear here.")
         return
-    view = " ".join([*run_ids, *(panel.curve.key for panel in panels), state.curve_axis])
-    figure = comparison_figure(panels, run_ids, axis=state.curve_axis, smoothing=state.smoothing, view=view)
+    view = " ".join([*run_ids, *(panel.curve.key for panel in panels), state.compared.axis])
+    figure = comparison_figure(panels, run_ids, axis=state.compared.axis, smoothing=state.shown.smoothing, view=view)
     height = f"{figure_height_px(len(panels), len(run_ids))}px"
     render_chart(spec(figure), key=Keys.COMPARED_CHART, alt=_text_alternative(panels), height=height)
     st.caption(_note(panels, state))
@@ -159,7 +155,7 @@ def _text_alternative(panels: Sequence[Panel]) -> str:
 
 def _note(panels: Sequence[Panel], state: State) -> str:
     parts = ["Click a run in the legend to hide it, double-click to see it alone; drag to zoom, double-click to undo."]
-    if state.smoothing:
+    if state.shown.smoothing:
         parts.append("Faint lines are the values as measured.")
     longest = max(len(curve.values) for panel in panels for curve in panel.runs.values())
     if longest > POINTS:

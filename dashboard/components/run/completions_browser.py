@@ -7,7 +7,9 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import Completions, Search
+from dashboard.state import State
 from training.config import RunConfig
 from training.data.problem import Problem
 from training.groups import Rollout
@@ -33,20 +35,14 @@ def render_completions(run: Job, config: RunConfig, state: State) -> None:
         return
     browse, controls = st.columns([2, 9], vertical_alignment="bottom")
     with browse:
-        st.segmented_control(
-            "Show",
-            list(_BROWSE),
-            format_func=_BROWSE.__getitem__,
-            required=True,
-            **state.bind(State.browse, Keys.BROWSE),
-        )
+        st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
     problems = data.problems_by_id(config.source, config.content_hash)
     with controls:
-        if state.browse == "search":
+        if state.completions.browse == "search":
             _render_search_controls(config, state)
         else:
             step = _render_step_choice(run.id, last, state)
-    if state.browse == "search":
+    if state.completions.browse == "search":
         _render_found(run.id, config, problems, state)
     else:
         _render_step(run.id, step, config, problems, state)
@@ -56,21 +52,21 @@ def _render_step_choice(run_id: str, last: int, state: State) -> int:
     """The step whose completions are shown; it has some."""
 
     def follow() -> None:
-        state.at_step, state.at_completion = (0 if st.session_state[Keys.FOLLOW] else last), 0
+        state.completions.step, state.completions.completion = (0 if st.session_state[Keys.FOLLOW] else last), 0
 
     def choose() -> None:
-        state.at_step, state.at_completion = int(st.session_state[Keys.STEP]), 0
+        state.completions.step, state.completions.completion = int(st.session_state[Keys.STEP]), 0
 
     toggle, slider = st.columns([1, 4], vertical_alignment="bottom")
-    st.session_state[Keys.FOLLOW] = not state.at_step
+    st.session_state[Keys.FOLLOW] = not state.completions.step
     toggle.toggle("Latest step", key=Keys.FOLLOW, on_change=follow, help="Off: choose any step.")
-    if not state.at_step:
+    if not state.completions.step:
         return last
     # A resumed run may have gone back behind the step that was chosen.
-    st.session_state[Keys.STEP] = min(state.at_step, last)
+    st.session_state[Keys.STEP] = min(state.completions.step, last)
     if last > 1:
         slider.slider("Step", 1, last, key=Keys.STEP, on_change=choose)
-    return step_with_rollouts(data.store(), run_id, min(state.at_step, last)) or last
+    return step_with_rollouts(data.store(), run_id, min(state.completions.step, last)) or last
 
 
 def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
@@ -84,7 +80,7 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
     compare.toggle(
         "Differences to the best",
         help="Underlined: words that the completion with the highest total has not. Struck out: words that only it has.",
-        **state.bind(State.differences, Keys.DIFFERENCES),
+        **Completions.differences.bind(),
     )
     chosen = [rollout for rollout in rollouts if rollout.group_index == index]
     problem = problems.get(chosen[0].problem_id)
@@ -100,8 +96,8 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
         _part(chosen, state),
         problem,
         config.reward_weights,
-        marked=state.at_completion - 1,
-        best=best.completion if state.differences else None,
+        marked=state.completions.completion - 1,
+        best=best.completion if state.completions.differences else None,
     )
 
 
@@ -109,10 +105,10 @@ def _render_group_choice(groups: Sequence[int], state: State) -> int:
     """The index of the group shown."""
 
     def choose() -> None:
-        state.at_group, state.at_completion = int(st.session_state[Keys.GROUP]), 0
+        state.completions.group, state.completions.completion = int(st.session_state[Keys.GROUP]), 0
 
     numbers = [index + 1 for index in groups]
-    st.session_state[Keys.GROUP] = state.at_group if state.at_group in numbers else numbers[0]
+    st.session_state[Keys.GROUP] = state.completions.group if state.completions.group in numbers else numbers[0]
     if len(numbers) <= _BUTTON_GROUPS:
         st.segmented_control("Group", numbers, required=True, key=Keys.GROUP, on_change=choose)
     else:
@@ -127,9 +123,9 @@ def _part(chosen: Sequence[Rollout], state: State) -> Sequence[Rollout]:
     starts = list(range(0, len(chosen), PAGE))
 
     def choose() -> None:
-        state.at_completion = int(st.session_state[Keys.GROUP_PART]) + 1
+        state.completions.completion = int(st.session_state[Keys.GROUP_PART]) + 1
 
-    st.session_state[Keys.GROUP_PART] = starts[max(0, state.at_completion - 1) // PAGE % len(starts)]
+    st.session_state[Keys.GROUP_PART] = starts[max(0, state.completions.completion - 1) // PAGE % len(starts)]
     st.segmented_control(
         "Completions",
         starts,
@@ -144,42 +140,31 @@ def _part(chosen: Sequence[Rollout], state: State) -> Sequence[Rollout]:
 
 def _render_search_controls(config: RunConfig, state: State) -> None:
     names = list(config.reward_weights)
-    if state.rollout_reward not in names:
-        state.rollout_reward = ""
+    if state.search.reward not in names:
+        state.search.reward = ""
     text, verdict, reward, level, order = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
-    text.text_input(
-        "Text", placeholder="so there are", icon=":material/search:", **state.bind_text(State.rollout_text, Keys.ROLLOUT_TEXT)
-    )
+    text.text_input("Text", placeholder="so there are", icon=":material/search:", **Search.text.bind_text())
     verdict.selectbox(
         "Outcome",
         list(_VERDICTS),
         format_func=_VERDICTS.__getitem__,
         help=f"Right and wrong are by {title_of(config.verifier).lower()}.",
-        **state.bind(State.rollout_verdict, Keys.ROLLOUT_VERDICT),
+        **Search.verdict.bind(),
     )
     reward.selectbox(
-        "Reward",
-        ["", *names],
-        format_func=lambda name: REWARDS[name].title if name else "Any",
-        **state.bind(State.rollout_reward, Keys.ROLLOUT_REWARD),
+        "Reward", ["", *names], format_func=lambda name: REWARDS[name].title if name else "Any", **Search.reward.bind()
     )
     level.selectbox(
-        "which earned",
-        list(_LEVELS),
-        format_func=_LEVELS.__getitem__,
-        disabled=not state.rollout_reward,
-        **state.bind(State.rollout_level, Keys.ROLLOUT_LEVEL),
+        "which earned", list(_LEVELS), format_func=_LEVELS.__getitem__, disabled=not state.search.reward, **Search.level.bind()
     )
-    order.selectbox(
-        "Order", list(_ORDERS), format_func=_ORDERS.__getitem__, **state.bind(State.rollout_order, Keys.ROLLOUT_ORDER)
-    )
+    order.selectbox("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, **Search.order.bind())
 
 
 def _render_found(run_id: str, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
-    asked, turned = state.rollout_pages
-    if asked != state.asked:
+    asked, turned = state.search.pages
+    if asked != state.search.value:
         turned = ()
-    page = rollout_page(data.store(), run_id, state.asked, turned[-1] if turned else None)
+    page = rollout_page(data.store(), run_id, state.search.value, turned[-1] if turned else None)
     st.caption(_found_line(page, len(turned)))
     span = max([1.0, *(abs(rollout.advantage) for rollout in page.rollouts)])
     for start in range(0, len(page.rollouts), _CARDS_IN_A_ROW):
@@ -196,8 +181,8 @@ def _render_found_card(rollout: Rollout, config: RunConfig, problem: Problem | N
     st.html(cards_html([card_html(rollout, gold, config.reward_weights, span, title=title)]))
 
     def open_group() -> None:
-        state.browse, state.at_step = "groups", rollout.step
-        state.at_group, state.at_completion = rollout.group_index + 1, rollout.position + 1
+        state.completions.browse, state.completions.step = "groups", rollout.step
+        state.completions.group, state.completions.completion = rollout.group_index + 1, rollout.position + 1
 
     st.button(
         "Open its group",
@@ -210,7 +195,7 @@ def _render_found_card(rollout: Rollout, config: RunConfig, problem: Problem | N
 
 def _render_turning(page: Page, turned: tuple[tuple[float, int], ...], state: State) -> None:
     def turn(keys: tuple[tuple[float, int], ...]) -> None:
-        state.rollout_pages = (state.asked, keys)
+        state.search.pages = (state.search.value, keys)
 
     with st.container(horizontal=True, gap="small"):
         st.button("Back", key="page back", disabled=not turned, on_click=turn, args=(turned[:-1],))

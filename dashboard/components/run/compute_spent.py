@@ -14,7 +14,8 @@ from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from dashboard.training_map_figure import part_title, spent_figure
 from training.config import RunConfig
@@ -107,8 +108,8 @@ def _render_train(run: Job, config: RunConfig, groups: pd.DataFrame, state: Stat
     ):
         with boundary():
             how = f"some right in the latest group of {run.id}, or never met by step {int(groups['step'].max()):,}"
-            state.launch_subset = saved_subset("signal", problems, chosen, how).reference
-            state.launch_from, state.launch_changes = run.id, {}
+            state.launch.subset = saved_subset("signal", problems, chosen, how).reference
+            state.launch.origin, state.launch.changes = run.id, {}
             go_to(Page.LAUNCH, LAUNCH)
     st.caption(
         plain(

@@ -10,8 +10,10 @@ from dashboard.components.run.header import live_address
 from dashboard.components.run.plot_grid import LivePanels, render_plot_grid
 from dashboard.components.shared.browser import file_url
 from dashboard.curves import Curve
+from dashboard.keys import Keys
 from dashboard.live_run import View
-from dashboard.state import Keys, State
+from dashboard.memory import ShownRun
+from dashboard.state import State
 from dashboard.thinning import Window
 from training.config import RunConfig
 from training.errors import HomeError
@@ -32,22 +34,22 @@ def render_grid(run: Job, max_steps: int, shown: Sequence[Curve], state: State) 
     """Some curves; dragging over one shows that part of the run in all, a double click the whole run."""
 
     def zoom(window: Window | None) -> None:
-        state.curve_window = () if window is None else (max(0, floor(window[0])), ceil(window[1]))
+        state.shown.window = () if window is None else (max(0, floor(window[0])), ceil(window[1]))
 
-    view = View(tuple(shown), max_steps, state.smoothing, _window(state))
+    view = View(tuple(shown), max_steps, state.shown.smoothing, _window(state))
     render_plot_grid(_live(run, view) or run_data.curves_json(run.id, view), key=Keys.RUN_CURVES, on_zoomed=zoom)
 
 
 def _render_controls(run: Job, config: RunConfig, state: State) -> None:
     smoothing, note, whole = st.columns([2, 4, 1], vertical_alignment="bottom")
-    smoothing.slider("Smoothing", 0.0, 0.99, step=0.01, help=_SMOOTHING_HELP, **state.bind(State.smoothing, Keys.SMOOTHING))
+    smoothing.slider("Smoothing", 0.0, 0.99, step=0.01, help=_SMOOTHING_HELP, **ShownRun.smoothing.bind())
     window = _window(state)
     if window is None:
         note.caption("Drag over a curve to look closer at a part of the run.")
         return
     note.caption(f"Steps {window[0]:,.0f} to {window[1]:,.0f} of {config.max_steps:,}.")
     if whole.button("Whole run", key=Keys.WHOLE_RUN, width="stretch"):
-        state.curve_window = ()
+        state.shown.window = ()
         st.rerun()
 
 
@@ -64,7 +66,7 @@ def _live(run: Job, view: View) -> LivePanels | None:
 
 
 def _window(state: State) -> Window | None:
-    return (state.curve_window[0], state.curve_window[1]) if state.curve_window else None
+    return (state.shown.window[0], state.shown.window[1]) if state.shown.window else None
 
 
 def _thinning_note(run_id: str, window: Window | None) -> str:

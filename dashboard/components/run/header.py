@@ -22,7 +22,8 @@ from dashboard.components.shared.browser import file_url
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.status import render_status
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from training.artefacts import is_url
 from training.config import RunConfig
 from training.errors import HomeError
@@ -82,7 +83,7 @@ def _render_actions(run: Job) -> None:
             resume_run(data.store(), data.home(), run.id)
             st.rerun()
     if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
-        State().launch_from, State().launch_changes = run.id, {}
+        State().launch.origin, State().launch.changes = run.id, {}
         go_to(Page.LAUNCH, LAUNCH)
     with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
         render_marks(run)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboard import run_data
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.insight.health import MIN_STEPS, SIGNALS, Evidence
 from training.insight.rollout_pages import Examination
@@ -49,10 +50,10 @@ def render_first_finding(run: Job, state: State) -> None:
 
 def show_evidence(evidence: Evidence, state: State) -> None:
     """Go to the completions of a place in the ledger."""
-    state.run_tab, state.browse = COMPLETIONS, "groups"
-    state.at_step = evidence.step
-    state.at_group = 1 if evidence.group_index is None else evidence.group_index + 1
-    state.at_completion = 0 if evidence.position is None else evidence.position + 1
+    state.shown.tab, state.completions.browse = COMPLETIONS, "groups"
+    state.completions.step = evidence.step
+    state.completions.group = 1 if evidence.group_index is None else evidence.group_index + 1
+    state.completions.completion = 0 if evidence.position is None else evidence.position + 1
     st.rerun(scope="app")
 
 

@@ -14,8 +14,10 @@ from dashboard.components.run.marks import render_keeping, render_tags_and_note
 from dashboard.components.shared.errors import boundary, fragment, shielded
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
+from dashboard.keys import Keys
+from dashboard.memory import RunList
 from dashboard.run_rows import Waiting, found_line, queue_of, run_table
-from dashboard.state import Keys, State
+from dashboard.state import State
 from dashboard.text import plain
 from training.store import Job, Status
 from training.store.job_search import FoundRuns, find_runs
@@ -50,51 +52,44 @@ def render_list(state: State) -> None:
             go_to(Page.LAUNCH, LAUNCH)
         return
     _render_filters(state)
-    if state.paged_filter not in (None, state.run_filter):
-        state.run_page = 1
-    state.paged_filter = state.run_filter
+    if state.run_list.turned not in (None, state.run_list.value):
+        state.run_list.page = 1
+    state.run_list.turned = state.run_list.value
     poll_s = _BUSY_POLL_S if data.store().active_jobs() else _IDLE_POLL_S
-    fragment(_render_live, run_every=poll_s)(state, (state.run_page, state.marked_runs))
+    fragment(_render_live, run_every=poll_s)(state, (state.run_list.page, state.run_list.marked))
     with boundary(tells_away=False):
         shown = {run.id: run for run in _found(state).runs}
-        _render_actions(state, [shown[run_id] for run_id in state.marked_runs if run_id in shown])
+        _render_actions(state, [shown[run_id] for run_id in state.run_list.marked if run_id in shown])
     fragment(_render_queue, run_every=poll_s)()
 
 
 def _render_filters(state: State) -> None:
     search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
     search.text_input(
-        "Search",
-        placeholder="Run, preset, model, tag or note",
-        icon=":material/search:",
-        **state.bind_text(State.run_search, Keys.RUN_SEARCH),
+        "Search", placeholder="Run, preset, model, tag or note", icon=":material/search:", **RunList.search.bind_text()
     )
-    statuses.multiselect(
-        "Status", list(get_args(Status)), placeholder="All", **state.bind(State.run_statuses, Keys.RUN_STATUSES)
-    )
-    found = sorted({*known_tags(data.store()), *state.run_tags}, key=str.casefold)
-    tags.multiselect("Tags", found, placeholder="All", **state.bind(State.run_tags, Keys.RUN_TAGS))
-    archived.toggle(
-        "Archived too", help="Also list the runs that were archived.", **state.bind(State.run_archived, Keys.RUN_ARCHIVED)
-    )
+    statuses.multiselect("Status", list(get_args(Status)), placeholder="All", **RunList.statuses.bind())
+    found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
+    tags.multiselect("Tags", found, placeholder="All", **RunList.tags.bind())
+    archived.toggle("Archived too", help="Also list the runs that were archived.", **RunList.archived.bind())
 
 
 def _found(state: State) -> FoundRuns:
-    return find_runs(data.store(), state.run_filter, page=state.run_page, size=_PAGE)
+    return find_runs(data.store(), state.run_list.value, page=state.run_list.page, size=_PAGE)
 
 
 def _render_live(state: State, chosen_before: tuple[int, tuple[str, ...]]) -> None:
     with boundary():
         found = _found(state)
-        state.run_page = found.page
+        state.run_list.page = found.page
         _render_table(state, found.runs)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(found_line(found, _PAGE), width="content")
             if found.matching > _PAGE:
                 _render_pages(state, found)
-        if not found.runs and st.button("Show all runs", on_click=state.show_all_runs):
+        if not found.runs and st.button("Show all runs", on_click=state.run_list.show_all):
             st.rerun(scope="app")
-    if (state.run_page, state.marked_runs) != chosen_before:
+    if (state.run_list.page, state.run_list.marked) != chosen_before:
         st.rerun(scope="app")
 
 
@@ -102,7 +97,7 @@ def _render_pages(state: State, found: FoundRuns) -> None:
     """The way to the other pages."""
 
     def turn(to: int) -> None:
-        state.run_page = to
+        state.run_list.page = to
 
     last = -(-found.matching // _PAGE)
     for label, to in (("Newest", 1), ("Newer", found.page - 1), ("Older", found.page + 1), ("Oldest", last)):
@@ -116,7 +111,7 @@ def _render_table(state: State, runs: Sequence[Job]) -> None:
     key = f"{Keys.RUN_TABLE} {hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
 
     def choose() -> None:
-        state.marked_runs = tuple(ids[place] for place in st.session_state[key]["selection"]["rows"])
+        state.run_list.marked = tuple(ids[place] for place in st.session_state[key]["selection"]["rows"])
 
     if not runs:
         return
@@ -129,7 +124,7 @@ def _render_table(state: State, runs: Sequence[Job]) -> None:
         row_height=_ROW_PX,
         on_select=choose,
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": [ids.index(run_id) for run_id in state.marked_runs if run_id in ids]}},
+        selection_default={"selection": {"rows": [ids.index(run_id) for run_id in state.run_list.marked if run_id in ids]}},
         hide_index=True,
         column_config=_columns(sorted({tag for tags in table["tags"] for tag in tags})),
         alt=f"The list of {count(len(runs), 'run')}: {', '.join(f'{run.id} {run.status}' for run in runs[:10])}",
@@ -191,11 +186,11 @@ def _render_actions(state: State, runs: Sequence[Job]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(plain(", ".join(run.id for run in runs[:_NAMED]) + more), anchor=False, width="content")
         if len(runs) == 1 and st.button("Open", type="primary", icon=":material/open_in_full:"):
-            state.run = runs[0].id
+            state.shown.run = runs[0].id
             st.rerun()
         compare = f"Compare {count(len(runs), 'run')}"
         if len(runs) > 1 and st.button(compare, type="primary", icon=":material/compare_arrows:"):
-            state.compared_runs = tuple(run.id for run in runs)
+            state.compared.runs = tuple(run.id for run in runs)
             st.rerun()
         render_keeping(runs)
     if len(runs) == 1:

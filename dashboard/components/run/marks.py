@@ -9,7 +9,8 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import delete_job, set_marks
 from dashboard.components.shared.errors import boundary, shielded
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.runs.deletion import belongings_line, belongings_of
 from training.store import Job
@@ -104,6 +105,6 @@ def _render_deletion(runs: Sequence[Job]) -> None:
 def _forget(run_id: str) -> None:
     """Nothing in the session refers to a run that is gone."""
     state = State()
-    state.run = "" if state.run == run_id else state.run
-    state.marked_runs = tuple(other for other in state.marked_runs if other != run_id)
-    state.compared_runs = tuple(other for other in state.compared_runs if other != run_id)
+    state.shown.run = "" if state.shown.run == run_id else state.shown.run
+    state.run_list.marked = tuple(other for other in state.run_list.marked if other != run_id)
+    state.compared.runs = tuple(other for other in state.compared.runs if other != run_id)

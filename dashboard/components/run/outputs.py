@@ -13,7 +13,9 @@ from dashboard.addresses import MEASURING
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.model_choice import OTHER_MODEL
-from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.fields import TEXT_CHARACTERS
+from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
 from training.credentials import has_hub_token
@@ -124,7 +126,7 @@ def _merged_model(job: Job) -> Path | None:
 def _measure(folder: Path) -> None:
     """Open the form that measures a model, filled with this one."""
     st.session_state[Keys.MEASURE_MODEL], st.session_state[Keys.MEASURE_CHECKPOINT] = OTHER_MODEL, str(folder)
-    State().evaluate_part = "measure"
+    State().evaluated.part = "measure"
     go_to(Page.EVALUATE, MEASURING)
 
 

@@ -5,7 +5,8 @@ from dashboard import data, map_data
 from dashboard.components.map.map_plot import Timeline, render_map
 from dashboard.components.shared.style import RUN_MAP_HEIGHT
 from dashboard.figures import Spec
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 
 
 def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State, timeline: Timeline | None = None) -> None:
@@ -18,7 +19,7 @@ def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State, timeline:
     """
 
     def choose(row: int) -> None:
-        state.map_problem = atlas.problem_set.problems[row].id
+        state.run_map.problem = atlas.problem_set.problems[row].id
 
     render_map(
         spec,
@@ -29,7 +30,7 @@ def render_run_map(atlas: Atlas, spec: Spec, words: str, state: State, timeline:
         files=data.web_files(),
         texts=map_data.map_texts(atlas.problem_set),
         overlay=map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D", density=False),
-        chosen=map_data.row_of(atlas, state.map_problem),
+        chosen=map_data.row_of(atlas, state.run_map.problem),
         on_clicked=choose,
         timeline=timeline,
     )

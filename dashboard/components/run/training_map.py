@@ -1,7 +1,5 @@
 """A run on the map: its problems coloured by how training went up to a step, where its compute went, and its test problems."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -19,7 +17,9 @@ from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.style import PROBLEM_PANEL
 from dashboard.components.shared.table import render_table
-from dashboard.state import TEST_CHANGES, Keys, State
+from dashboard.keys import Keys
+from dashboard.memory import TEST_CHANGES, RunMap
+from dashboard.state import State
 from dashboard.text import plain
 from dashboard.training_map_figure import colouring_of
 from training.config import RunConfig
@@ -47,7 +47,7 @@ def render_training_map(run: Job, config: RunConfig, state: State) -> None:
         st.caption("The source holds other problems now than this run trained on, so their map would show it in wrong places.")
         return
     _render_controls(groups, evaluated, state)
-    if state.map_colour == TEST_CHANGES:
+    if state.run_map.colour == TEST_CHANGES:
         render_test_problems(run, config, atlas, state)
     else:
         _render_training(run, config, atlas, groups, state)
@@ -56,8 +56,8 @@ def render_training_map(run: Job, config: RunConfig, state: State) -> None:
 def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> None:
     offered = [measure for measure in OF_TRAINING if groups[measure].notna().any()]
     offered += [TEST_CHANGES] if evaluated else []
-    if state.map_colour not in offered:
-        state.map_colour = offered[0]
+    if state.run_map.colour not in offered:
+        state.run_map.colour = offered[0]
     colour, window, _ = st.columns([7, 2.5, 1.5], vertical_alignment="bottom")
     with colour:
         st.segmented_control(
@@ -66,37 +66,37 @@ def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> Non
             format_func=lambda key: "Test problems" if key == TEST_CHANGES else OF_TRAINING[key].title,
             required=True,
             help="Of training, as far as the step below the map; or which test problems were gained and lost.",
-            **state.bind(State.map_colour, Keys.MAP_COLOUR),
+            **RunMap.colour.bind(),
         )
-    if state.map_colour == TEST_CHANGES:
+    if state.run_map.colour == TEST_CHANGES:
         return
     steps = int(groups["step"].nunique())
-    windows = sorted({0, *(size for size in _WINDOWS if size < steps), state.map_window})
+    windows = sorted({0, *(size for size in _WINDOWS if size < steps), state.run_map.window})
     window.selectbox(
         "What counts",
         windows,
         format_func=lambda size: f"the last {count(size, 'step')}" if size else "all steps so far",
         help="Up to the step chosen below the map.",
-        **state.bind(State.map_window, Keys.MAP_WINDOW),
+        **RunMap.window.bind(),
     )
 
 
 def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataFrame, state: State) -> None:
     first, last = int(groups["step"].iloc[0]), int(groups["step"].iloc[-1])
-    until = min(max(state.map_step, first), last) if state.map_step else last
-    shown = in_steps(groups, until, state.map_window)
+    until = min(max(state.run_map.step, first), last) if state.run_map.step else last
+    shown = in_steps(groups, until, state.run_map.window)
     words = _described(atlas, shown, state)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        colouring = colouring_of(state.map_colour, groups, config.maximum_reward)
+        colouring = colouring_of(state.run_map.colour, groups, config.maximum_reward)
         spec = map_data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")
         timeline = Timeline(
-            run_data.timeline_of(run.id, atlas, state.map_colour),
+            run_data.timeline_of(run.id, atlas, state.run_map.colour),
             first,
             last,
-            state.map_step,
-            state.map_window,
-            on_stepped=partial(setattr, state, "map_step"),
+            state.run_map.step,
+            state.run_map.window,
+            on_stepped=RunMap.step.set,
         )
         render_run_map(atlas, spec, words, state, timeline)
         st.caption(words)
@@ -109,20 +109,20 @@ def _described(atlas: Atlas, shown: pd.DataFrame, state: State) -> str:
     """The map in words."""
     if shown.empty:
         return "No problem was met in these steps."
-    about = OF_TRAINING[state.map_colour]
+    about = OF_TRAINING[state.run_map.colour]
     first, last = int(shown["step"].min()), int(shown["step"].max())
     steps = f"Step {first:,}" if first == last else f"Steps {first:,} to {last:,}"
     met = f"{shown['problem'].nunique():,} of {count(len(atlas.problem_set.problems), 'problem')} met"
     words = f"{steps}: {met} in {count(len(shown), 'group')}"
-    if state.map_colour == "times_seen":
+    if state.run_map.colour == "times_seen":
         return f"{words}."
-    mean = float(shown[state.map_colour].mean())
+    mean = float(shown[state.run_map.colour].mean())
     return f"{words}; {about.title.lower()} {percent(mean) if about.scale == 'share' else significant(mean)} on average."
 
 
 def _render_problem(config: RunConfig, atlas: Atlas, shown: pd.DataFrame, state: State) -> None:
     """The chosen problem with its groups, or how to choose one."""
-    row = map_data.row_of(atlas, state.map_problem)
+    row = map_data.row_of(atlas, state.run_map.problem)
     if row is None:
         st.markdown("**No problem chosen**")
         st.caption("Click a point to read the problem and its groups. Play shows how training went from step to step.")

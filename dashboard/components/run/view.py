@@ -15,7 +15,8 @@ from dashboard.components.run.health import COMPLETIONS, render_first_finding, r
 from dashboard.components.run.system import render_system
 from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
-from dashboard.state import Keys, State
+from dashboard.keys import Keys
+from dashboard.state import State
 from training.config import RunConfig, stored_config
 from training.presets import preset_text
 from training.store import Job, Status
@@ -92,13 +93,13 @@ def _render_below(run: Job, config: RunConfig, state: State) -> None:
 
 def _render_tabs(state: State) -> tuple[str, DeltaGenerator]:
     """The tabs, and the open one of them."""
-    if state.run_tab not in PARTS:
-        state.run_tab = ""
-    chosen = state.run_tab or next(iter(PARTS))
+    if state.shown.tab not in PARTS:
+        state.shown.tab = ""
+    chosen = state.shown.tab or next(iter(PARTS))
     st.session_state[Keys.RUN_TABS] = chosen
 
     def choose() -> None:
-        state.run_tab = str(st.session_state[Keys.RUN_TABS])
+        state.shown.tab = str(st.session_state[Keys.RUN_TABS])
 
     tabs = st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose)
     return chosen, tabs[list(PARTS).index(chosen)]

@@ -34,13 +34,13 @@ def render_map_source(state: State, *, stand_in: bool = False) -> Atlas | None:
         SourceError: the source cannot be read.
     """
     if data.needs_fetch(state.source):
-        _render_fetch(state.parameters)
+        _render_fetch(state.parameters.value)
         return None
     problems = data.mapped_problems(state.source)
-    atlas = data.atlas(problems, state.parameters)
+    atlas = data.atlas(problems, state.parameters.value)
     if atlas is None:
-        return _render_missing(problems, state.parameters, stand_in=stand_in and state.source == "auto")
-    if kept := data.map_notice(problems, state.parameters):
+        return _render_missing(problems, state.parameters.value, stand_in=stand_in and state.source == "auto")
+    if kept := data.map_notice(problems, state.parameters.value):
         st.caption(plain(kept))
     if not atlas.complete:
         _render_unfinished(atlas)

@@ -16,7 +16,7 @@ import streamlit.components.v2 as components_v2
 from streamlit.components.v2.types import ComponentRenderer
 
 from dashboard.addresses import Fields
-from dashboard.state import Going, State
+from dashboard.state import Going, State, address_of
 
 FRAME = "going"
 """Key of what holds the link."""
@@ -41,7 +41,7 @@ def go_to(page: Page, fields: Fields) -> NoReturn:
             and going back would take two steps.
     """
     state = State()
-    state.going = Going(page, state.address(*fields), origin=state.page, number=str(time.time_ns()))
+    state.going = Going(page, address_of(*fields), origin=state.page, number=str(time.time_ns()))
     st.rerun(scope="app")
 
 

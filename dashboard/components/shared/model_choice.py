@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.evaluation_catalogue import model_title
-from dashboard.state import TEXT_CHARACTERS, Keys
+from dashboard.fields import TEXT_CHARACTERS
+from dashboard.keys import Keys
 from training.models.checkpoints import recorded_checkpoints
 
 OTHER_MODEL = ""

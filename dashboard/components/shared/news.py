@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import data, run_data
-from dashboard.state import State, Told
+from dashboard.state import RUNS_PAGE, State, Told
 from dashboard.text import plain
 from training.errors import StoreError
 from training.store import Job, JobKind
@@ -72,9 +72,9 @@ def _signals(run: Job) -> dict[str, str]:
 def _is_in_sight(job: Job, state: State) -> bool:
     """Whether the page that is open shows by itself how the job ended."""
     if job.kind == "evaluate":
-        return state.page == "evaluate" and state.evaluate_part == "measure"
-    return _is_open(job.id, state) or (state.page == "runs" and not state.run and not state.compared_runs)
+        return state.page == "evaluate" and state.evaluated.part == "measure"
+    return _is_open(job.id, state) or (state.page == RUNS_PAGE and not state.shown.run and not state.compared.runs)
 
 
 def _is_open(run_id: str, state: State) -> bool:
-    return state.page == "runs" and state.run == run_id
+    return state.page == RUNS_PAGE and state.shown.run == run_id

@@ -3,8 +3,7 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -14,8 +13,11 @@ from dashboard.components.shared.errors import boundary, fragment, render_error,
 from dashboard.components.shared.going import Page
 from dashboard.components.shared.news import tell_news
 from dashboard.components.shared.sign_in import render_sign_in
+from dashboard.fields import TEXT_CHARACTERS, Field
+from dashboard.keys import Keys
+from dashboard.memory import MapParameters
 from dashboard.sources import readable_source
-from dashboard.state import TEXT_CHARACTERS, Keys, State
+from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.data.problem import ProblemSet
@@ -67,24 +69,23 @@ def _render_notices() -> None:
 
 def _take_address(state: State, page: str) -> None:
     """Read the address; what it may not name is left out, and said."""
-    before = (state.source, state.model, state.compare_with)
+    fields: tuple[Field[str], ...] = (State.source, MapParameters.model, MapParameters.compare_with)
+    before = [field.get() for field in fields]
     state.read_url(page)
-    if (state.source, state.model, state.compare_with) == before:
+    wanted = [field.get() for field in fields]
+    if wanted == before:
         return
-    home, asked = data.home(), state.source
+    asked = state.source
     state.source_error = ""
-    embedding = partial(allowed_embedding, home=home)
-    named: dict[str, Callable[[str], str]] = {"source": readable_source, "model": embedding, "compare_with": embedding}
-    wanted = {name: getattr(state, name) for name in named}
-    for name in named:  # until each is allowed, whatever comes between
-        setattr(state, name, getattr(State, name).default)
-    for name, allowed in named.items():
+    for field in fields:  # until each is allowed, whatever comes between
+        field.reset()
+    for field, named in zip(fields, wanted, strict=True):
         try:
-            setattr(state, name, allowed(wanted[name]))
+            field.set(readable_source(named) if field is State.source else allowed_embedding(named, home=data.home()))
         except AtlasError as error:
             state.source_error = str(error)
     if state.source != before[0]:
-        state.clear_selection()
+        state.selection.clear()
     st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
     st.session_state[Keys.SOURCE_FOLDER] = "" if asked in _CHOICES else asked
 
@@ -164,7 +165,7 @@ def _render_active_jobs(active: Sequence[Job]) -> None:
         st.caption("No job is running.")
     for job in (*at_work, *queued[:_QUEUED_SHOWN]):
         if job.kind == "train":
-            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params={"run": job.id})
+            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params=State().query_of_run(job.id))
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":

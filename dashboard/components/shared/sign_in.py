@@ -15,8 +15,9 @@ from dashboard.access import (
     way_in,
 )
 from dashboard.components.shared.errors import boundary, render_error
+from dashboard.fields import TEXT_CHARACTERS
+from dashboard.keys import Keys
 from dashboard.sign_in_setup import takes_token
-from dashboard.state import TEXT_CHARACTERS, Keys
 from dashboard.text import plain
 
 

@@ -1,0 +1,251 @@
+"""What the dashboard remembers, group by group: by page, and what several pages share.
+
+A field with a name in the address is shared by link: see `state.State.read_url`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
+from analysis.outcomes import OF_TRAINING
+from dashboard.fields import (
+    LONG_TEXT_CHARACTERS,
+    SEARCH_CHARACTERS,
+    Built,
+    Field,
+    Group,
+    choice,
+    one_of,
+    parse_numbers,
+    parse_range,
+    within,
+)
+from dashboard.filters import MODES, Filters
+from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
+from training.insight.rollout_pages import Asked, Key, Level, Verdict
+from training.insight.rollout_pages import Order as RolloutOrder
+from training.prompts import SYSTEM_PROMPT
+from training.store.job_search import RunFilter
+
+TEST_CHANGES = "test"
+MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
+"""What colours a run's map: a measure of its training, or what became of the test problems."""
+_STEPS = within(0, 1_000_000_000)
+_PLACES = 1_000_000
+
+
+class SignIn(Group):
+    """Whether the person may act."""
+
+    has_token = Field(False)
+    """Whether they have given the right token; never in the address."""
+    signs_out = Field(False)
+    """Whether they are leaving their account, which ends the session."""
+    wrong = Field(0)
+    wrong_at = Field(0.0)
+    """How often in a row the token was not right, and when last (on the monotonic clock, in seconds)."""
+
+
+class MapParameters(Built[AtlasParameters]):
+    """Which map of the source is shown."""
+
+    kind = AtlasParameters
+    model = Field(AtlasParameters.model, "model")
+    neighbors = Field(AtlasParameters.neighbors, "neighbors", within(2, STORED_NEIGHBORS))
+    min_dist = Field(AtlasParameters.min_dist, "min_dist", within(0.0, 1.0))
+    seed = Field(AtlasParameters.seed, "seed", within(0, MAX_SEED))
+    compare_with = Field(AtlasParameters.compare_with, "compare")
+
+
+class MapLook(Group):
+    """How the map is drawn."""
+
+    colour = Field("split", "colour")
+    """A key of `figures.COLOURINGS`, or `<outcome>:<run>`."""
+    view: Field[View] = Field("2-D", "view", choice(View))
+    density = Field(False, "density")
+    labels = Field(True, "labels")
+    """Whether density lines and cluster names are drawn."""
+
+
+class Filtering(Built[Filters]):
+    """Which problems are in question."""
+
+    kind = Filters
+    split = Field(Filters.split, "split", one_of("train", "test"))
+    steps = Field(Filters.steps, "steps")
+    clusters = Field(Filters.clusters, "cluster", parse_numbers)
+    subset = Field(Filters.subset, "subset")
+    query = Field(Filters.query, "q")
+    mode = Field(Filters.mode, "search", one_of(*MODES))
+
+    def clear(self) -> None:
+        """All problems are in question again; how a query is read stays."""
+        self.choose(Filters(mode=self.mode))
+
+
+class Selection(Group):
+    """What is chosen on the map."""
+
+    problem = Field("", "problem")
+    """The id of the problem that is read, empty when none is."""
+    rows: Field[tuple[int, ...]] = Field(())
+    """Rows of the problems selected."""
+    combine = Field("New")
+    """How the next lasso and the selection are put together: a key of `filters.COMBINE`."""
+    picked: Field[tuple[str, ...]] = Field(())
+    """How the selection was made, step by step."""
+
+    def clear(self) -> None:
+        """Nothing is selected."""
+        self.rows, self.picked = (), ()
+
+
+class Workbench(Group):
+    """Which pairs the leakage workbench shows."""
+
+    rank = Field("cosine", "rank", one_of("cosine", "overlap"))
+    cosine = Field(0.8, "cosine", within(0.0, 1.0))
+    overlap = Field(0.2, "overlap", within(0.0, 1.0))
+    kinds: Field[tuple[str, ...]] = Field((), "kinds")
+
+
+class RunList(Built[RunFilter]):
+    """Which runs the list shows."""
+
+    kind = RunFilter
+    search = Field(RunFilter.search, "find", longest=SEARCH_CHARACTERS)
+    statuses = Field(RunFilter.statuses, "status")
+    tags = Field(RunFilter.tags, "tag")
+    archived = Field(RunFilter.archived, "archived")
+    page = Field(1, "page", within(1, _PLACES))
+    """Which page of them, counted from 1."""
+    turned: Field[RunFilter | None] = Field(None)
+    """What was asked for when the page was turned to, `None` before that."""
+    marked: Field[tuple[str, ...]] = Field(())
+    """Ids of the runs chosen in the list."""
+
+    def show_all(self) -> None:
+        """The list leaves none out."""
+        self.choose(RunFilter(archived=True))
+
+
+class Compared(Group):
+    """Which runs are compared, and by what."""
+
+    runs: Field[tuple[str, ...]] = Field((), "runs")
+    """Their ids, empty for the list of runs."""
+    curves: Field[tuple[str, ...]] = Field((), "curves")
+    """Keys of the curves, empty for the usual ones."""
+    axis = Field("step", "axis", one_of("step", "time"))
+
+
+class ShownRun(Group):
+    """The run that is looked at, and its curves."""
+
+    run = Field("", "run")
+    """Its id, empty for the list of runs."""
+    tab = Field("", "tab")
+    """Which part is shown, empty for the first."""
+    smoothing = Field(0.0, "smooth", within(0.0, 0.99))
+    """The weight of the past in curves that are drawn smoothed, also where runs are compared."""
+    window: Field[tuple[float, ...]] = Field((), "window", parse_range)
+    """The first and the last step that the curves show, empty for the whole run."""
+    chosen_for = Field("")
+    """The run that steps, group and problem were chosen for."""
+
+
+class RunMap(Group):
+    """A run's map."""
+
+    colour = Field("pass_rate", "map", one_of(*MAP_COLOURS))
+    step = Field(0, "until", _STEPS)
+    window = Field(0, "last", _STEPS)
+    """Training is shown up to a step (0 for the latest), of so many steps (0 for all)."""
+    problem = Field("", "point")
+    """The id of the problem chosen, empty when none is."""
+
+
+class Completions(Group):
+    """Which of a run's completions are shown."""
+
+    browse = Field("groups", "browse", one_of("groups", "search"))
+    step = Field(0, "step", _STEPS)
+    """The training step, 0 for the latest."""
+    group = Field(1, "group", within(1, _PLACES))
+    completion = Field(0, "completion", within(0, _PLACES))
+    """Which group of the step, and which completion of the group stands out (0 for none), both counted from 1."""
+    differences = Field(False, "differences")
+    """Whether it is shown how the others differ from it."""
+
+
+class Search(Built[Asked]):
+    """Which completions are looked for."""
+
+    kind = Asked
+    text = Field(Asked.text, "text", longest=SEARCH_CHARACTERS)
+    verdict: Field[Verdict] = Field(Asked.verdict, "verdict", choice(Verdict))
+    reward = Field(Asked.reward, "reward")
+    level: Field[Level] = Field(Asked.level, "level", choice(Level))
+    order: Field[RolloutOrder] = Field(Asked.order, "order", choice(RolloutOrder))
+    pages: Field[tuple[Asked, tuple[Key, ...]]] = Field((Asked(), ()))
+    """What was asked, and where the pages begin that were turned to since, the present one last."""
+
+
+class Launch(Group):
+    """The launch form."""
+
+    preset = Field("demo", "preset")
+    """The preset that it begins with."""
+    origin = Field("", "from", followed=False)
+    """The run whose configuration it begins with instead, empty for the preset."""
+    changes: Field[Changes] = Field({}, "set", parse_changes, write_changes, longest=ADDRESS_CHARACTERS)
+    """What was changed; never changed in place."""
+    shelf: Field[Mapping[str, Changes]] = Field({})
+    """The changes made to other presets and runs, kept for when one comes back to them."""
+    subset = Field("", "train_on")
+    """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
+    backend = Field("local", "backend")
+    """One of `training.backends.registry.backend_names`."""
+
+
+class Evaluated(Group):
+    """What Evaluate shows."""
+
+    part = Field("compare", "part", one_of("compare", "measure", "ask"))
+    job = Field("", "evaluated")
+    """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""
+    evaluations: Field[tuple[str, ...]] = Field((), "evaluations")
+    """Those side by side, as `<job>:<label>`; empty for the run's own."""
+    base = Field("", "base")
+    against = Field("", "against")
+    """The two that are compared problem by problem; empty for the first and the last."""
+    article = Field(False, "article")
+    """Whether the article's own figures stand beside."""
+    measure = Field("", "measure")
+    change = Field("gained", "change")
+    """Of which problems, also on a run's map: a key of `evaluation_figures.CHANGES`."""
+    answered = Field("", "answered")
+    """The problem whose completions are shown side by side."""
+
+
+class Asking(Group):
+    """What a model is asked, and how."""
+
+    model = Field("", "ask")
+    """The checkpoint's folder or the model; empty for the newest checkpoint."""
+    question = Field("", longest=LONG_TEXT_CHARACTERS)
+    gold = Field("")
+    system = Field(SYSTEM_PROMPT, longest=LONG_TEXT_CHARACTERS)
+    temperature = Field(0.0)
+    samples = Field(1)
+    length = Field(200)
+    exchange: Field[Any] = Field(None)
+    """The `training.jobs.playground.Exchange` whose answers are shown."""
+
+
+class Bench(Group):
+    """What the reward bench scores."""
+
+    completion = Field("", longest=100_000)
+    gold = Field("")
