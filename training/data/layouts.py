@@ -123,13 +123,17 @@ def says(name: str, columns: Columns) -> str:
     """One line on how rows are read."""
     question = f"question from `{columns.question}`"
     if columns.gold == "none":
-        return f"{name}: {question}, no gold answer: a reward decides."
+        return f"{_capital(name)}: {question}, no gold answer: a reward decides."
     if columns.found in PLACES:
         how = f"gold {PLACES[columns.found][1]} of `{columns.gold}`"
     else:
         how = f"gold {columns.found} in `{columns.gold}`" if columns.pattern else f"gold from `{columns.gold}`"
     solution = f", solution from `{columns.solution}`" if columns.solution and columns.solution != columns.gold else ""
-    return f"{name}: {question}{solution}, {how}."
+    return f"{_capital(name)}: {question}{solution}, {how}."
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 _PLAIN = "columns by their names"

@@ -152,7 +152,7 @@ def layout_of(first: Path, mapped: Columns) -> Layout:
         there = ", ".join(name for name in names if "." not in name) or "none"
         raise SourceError(
             f"{first} has no columns that are known: {shown(there)}.",
-            "Say which they are: question=COLUMN gold=COLUMN, on the command line after --columns.",
+            "Say which is what: in the page under How it is read, on the command line with --columns question=NAME gold=NAME.",
         )
     if mapped.changed():
         found = replace(found, name="a mapping" if mapped.question or mapped.gold else found.name)
