@@ -73,6 +73,9 @@ LAYOUTS: tuple[Layout, ...] = (
         cut=f"{_DAPO_WRAPPING}|{_VERL_ENDING}",
     ),
     _layout("SVAMP", "Body Question Answer", question="{Body} {Question}", solution="Equation", gold="Answer", found="column"),
+    _layout(
+        "ASDiv", "body question answer formula", question="{body} {question}", solution="formula", gold="answer", found="column"
+    ),
     _layout("GSM-Hard", "input target code", question="input", solution="code", gold="target", found="column", steps="lines"),
     _layout("MGSM", "question answer answer_number", **_QUESTION, gold="answer_number", found="column"),
     _layout("GSM-Symbolic", "question answer instance original_id", **_QUESTION),
@@ -87,6 +90,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _latex("Big-Math", "problem answer domain", question="problem", gold="answer"),
     _latex("MetaMathQA", "query response type", question="query", solution="response", found="words"),
     _layout("Countdown", "target nums", question=_COUNTDOWN, gold="none"),
+    _layout("Alpaca", "instruction input output", question="{instruction}\n{input}", solution="output"),
     _layout("conversations with a solution", "messages solution", question="messages.user", solution="solution"),
     _layout("conversations (ChatML)", "messages", question="messages.user", solution="messages.assistant"),
     _layout("conversations (ShareGPT)", "conversations", question="conversations.user", solution="conversations.assistant"),
@@ -95,7 +99,19 @@ LAYOUTS: tuple[Layout, ...] = (
 
 _QUESTIONS = ("question", "problem", "query", "prompt", "instruction", "input", "text")
 _SOLUTIONS = ("solution", "rationale", "reasoning", "explanation", "response", "output", "completion", "answer")
-_GOLDS = ("gold", "final_answer", "gold_answer", "expected_answer", "ground_truth", "gt", "target", "label", "answer")
+_GOLDS = (
+    "gold",
+    "final_answer",
+    "gold_answer",
+    "expected_answer",
+    "correct_answer",
+    "correct answer",
+    "ground_truth",
+    "gt",
+    "target",
+    "label",
+    "answer",
+)
 """Names of columns that say what they hold, the clearest first."""
 ROLE_NAMES = frozenset((*_QUESTIONS, *_SOLUTIONS, *_GOLDS))
 
