@@ -9,12 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 from tqdm import tqdm
 
+from analysis.against import Against, against_json
 from analysis.atlas import (
     MAX_SEED,
     STAGES,
@@ -30,12 +31,15 @@ from analysis.atlas import (
 from analysis.cache import Cache
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
-from analysis.jobs import build
+from analysis.jobs import build, look_for
+from analysis.language import model_notice
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
+from analysis.repeats import REPEAT_KINDS
 from analysis.report import report_json
 from analysis.search import prepare_encoder
 from analysis.sources_command import manage_sources, show_problems
+from analysis.subset_command import save_without_repeats
 from training.command_line.parameters import AsJson
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.data.problem import ProblemSet
@@ -48,6 +52,7 @@ from training.store.curation import matching_subset, subset_ids
 from training.terminal import check_ctrl_c, new_program, run_program
 
 PAIRS_SHOWN = 20
+Made = TypeVar("Made")
 PROJECTOR = "projector"
 """The export that is a folder of files."""
 
@@ -182,29 +187,52 @@ def report_findings(
     run: Annotated[
         str | None, typer.Option(metavar="ID", help="also say how the pass rate in this run goes with the steps")
     ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="S", help="also look for the problems of another source, such as a public test set")
+    ] = None,
 ) -> int:
     """Say what the atlas tells about splits, topics, difficulty, leakage."""
     home = Home.from_environment()
     line = mapped(source, columns, home)
     atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     assert atlas.report is not None
+    other = _with_bar(lambda tell, unkept: look_for(against, atlas, home, tell, unkept)) if against else None
     explained = atlas.report.explained
     learned = _pass_rate(atlas, Store.open(home.store_url), run) if run else None
     if as_json:
         facts = json.loads(report_json(atlas.report))
         for name, finding in explained.items():
             facts[name] |= {"reading": finding.reading, "map": finding.address}
-        print(json.dumps(facts | ({"pass_rate": dataclasses.asdict(learned)} if learned else {}), indent=2))
+        if learned is not None:
+            facts["pass_rate"] = dataclasses.asdict(learned)
+        if other is not None:
+            facts["against"] = json.loads(against_json(other)) | {"reading": other.reading}
+        print(json.dumps(facts, indent=2))
         return 0
     for finding in explained.values():
         print(f"{finding.reading}\n    on the map: {finding.address}")
     if learned is not None:
         print(f"Rank correlation of steps with {learned.reading} in {run}.")
+    if other is not None:
+        _print_against(other)
+    if atlas.report.duplicates is not None and atlas.report.duplicates.pairs:
+        print("\nProblems that repeat an earlier one of their split:")
+        for repeat in atlas.report.duplicates.pairs[:PAIRS_SHOWN]:
+            print(f"  {REPEAT_KINDS[repeat.kind]:<32} {repeat.problem_id:<10} {repeat.original_id}")
     if atlas.report.leakage is not None:
         print("\nNearest test and train problems:")
         for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:
             print(f"  {pair.cosine:.3f}  {pair.kind:<10}  {pair.test_id:<10} {pair.train_id}")
     return 0
+
+
+def _print_against(other: Against) -> None:
+    print(other.reading)
+    for match in other.matches[:PAIRS_SHOWN]:
+        print(f"  {REPEAT_KINDS[match.kind]:<32} {match.other_id:<10} {match.problem_id}")
+    shown = {(match.other_id, match.problem_id) for match in other.matches}
+    for pair in [pair for pair in other.near.pairs if (pair.test_id, pair.train_id) not in shown][:PAIRS_SHOWN]:
+        print(f"  {pair.cosine:.3f}  {pair.kind:<24} {pair.test_id:<10} {pair.train_id}")
 
 
 def _pass_rate(atlas: Atlas, store: Store, run_id: str) -> Correlation:
@@ -320,6 +348,27 @@ def _build_with_bar(
     Args:
         keep: whether it is built to be kept, so that a cache that cannot be written is an error and not just told.
     """
+
+    def make(tell: Callable[[Progress], None], unkept: Callable[[HomeError], None]) -> Atlas:
+        def report(progress: Progress) -> None:
+            note(progress)
+            tell(progress)
+
+        return build(source, parameters, home, report, None if keep else unkept)
+
+    atlas = _with_bar(make)
+    warn_of_left_out(atlas.problem_set.whole)
+    if notice := model_notice([problem.question for problem in atlas.problem_set.problems], parameters.model):
+        print(f"warning: {notice}", file=sys.stderr)
+    return atlas
+
+
+def _with_bar(make: Callable[[Callable[[Progress], None], Callable[[HomeError], None]], Made]) -> Made:
+    """What is made while a bar shows its progress; what cannot be kept is told once.
+
+    Args:
+        make: takes what is told of the progress, and what of a stage that the cache does not take.
+    """
     told: set[str] = set()
 
     def tell_once(error: HomeError) -> None:
@@ -329,13 +378,10 @@ def _build_with_bar(
 
     def report(progress: Progress) -> None:
         check_ctrl_c()
-        note(progress)
         bar.show(progress)
 
     with _Bar() as bar:
-        atlas = build(source, parameters, home, report, None if keep else tell_once)
-    warn_of_left_out(atlas.problem_set.whole)
-    return atlas
+        return make(report, tell_once)
 
 
 class _Bar:
@@ -364,6 +410,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "build": build_map,
     "report": report_findings,
     "export": export_problems,
+    "subset": save_without_repeats,
     "prepare": prepare_model,
     "ship": ship_map,
 }

@@ -157,6 +157,19 @@ def build_atlas(
     return _assemble(problem_set, parameters, build.arrays)
 
 
+def embed_problems(
+    problem_set: ProblemSet,
+    parameters: AtlasParameters,
+    cache: Cache,
+    tell: Callable[[Progress], None],
+    embedder: embed.Embedder = embed.embed,
+    unkept: Callable[[HomeError], None] | None = None,
+) -> NDArray[np.float32]:
+    """(N, D) float32, rows of unit length: the first stage of `build_atlas` alone, with the same arguments and errors."""
+    embed.fetch_model(parameters.model)
+    return _Build(problem_set, parameters, cache, tell, embedder, unkept).embeddings
+
+
 def open_atlas(problem_set: ProblemSet, parameters: AtlasParameters, cache: Cache) -> Atlas | None:
     """Read an atlas from the cache, as far as it is built; `None` before there is anything to show.
 
@@ -201,7 +214,7 @@ def stage_keys(problem_set: ProblemSet, parameters: AtlasParameters) -> Mapping[
     neighbors = cache_key("neighbors", version=2, embeddings=embeddings, count=STORED_NEIGHBORS)
     settings = {"neighbors": parameters.neighbors, "min_dist": parameters.min_dist, "seed": parameters.seed}
     flat = cache_key("layout", version=2, graph=neighbors, **settings)
-    found_clusters = cache_key("clusters", version=2, layout=flat)
+    found_clusters = cache_key("clusters", version=3, layout=flat)
     return {
         "embeddings": embeddings,
         "neighbors": neighbors,
@@ -210,7 +223,7 @@ def stage_keys(problem_set: ProblemSet, parameters: AtlasParameters) -> Mapping[
         "layout": flat,
         "clusters": found_clusters,
         "layout_3d": cache_key("layout_3d", version=1, graph=neighbors, **settings),
-        "report": cache_key("report", version=1, clusters=found_clusters, other=_comparison_identity(parameters)),
+        "report": cache_key("report", version=2, clusters=found_clusters, other=_comparison_identity(parameters)),
     }
 
 

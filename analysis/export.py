@@ -13,27 +13,49 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
-from analysis.frame import problem_frame
-from training.data.problem import Problem
+from analysis.frame import OWN_COLUMNS, further_columns, problem_frame
+from training.data.answers import HASHES
+from training.data.layouts import ROLE_NAMES
+from training.data.problem import Problem, Value
+from training.data.rows import FORMULA
 
-_FORMULA = tuple("=+-@＝＋－＠")
-"""What a cell that is calculated begins with, white space aside; some programs take the wide forms too."""
 _NEGATIVE = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def jsonl(problems: Sequence[Problem]) -> bytes:
     """One object a line: question, answer, gold, split, id and what travels along. `load_problems` reads it back."""
-    rows = (
-        {"question": problem.question, "answer": problem.answer, "split": problem.split, "id": problem.id}
-        for problem in problems
-    )
+    stated = _state_solutions(problems)
+    rows = (_row(problem, stated=stated) for problem in problems)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def comma_separated(problems: Sequence[Problem]) -> bytes:
-    """The columns of `problem_frame` and the answer, as `csv_text` writes them, in UTF-8."""
-    frame = problem_frame(problems).assign(answer=[problem.answer for problem in problems])
-    return csv_text(frame).encode()
+    """The columns of `problem_frame` and the answer, as `csv_text` writes them, in UTF-8. `load_problems` reads it back."""
+    stated = _state_solutions(problems)
+    frame = problem_frame(problems).assign(answer=[_answer(problem, stated=stated) for problem in problems])
+    return csv_text(frame.rename(columns={name: _column(name) for name in further_columns(frame)})).encode()
+
+
+def _state_solutions(problems: Sequence[Problem]) -> bool:
+    """Whether there are reference solutions, so that an answer is more than the gold answer."""
+    return any(problem.steps or HASHES in problem.answer for problem in problems)
+
+
+def _row(problem: Problem, *, stated: bool) -> dict[str, Value]:
+    row: dict[str, Value] = {"question": problem.question, "answer": _answer(problem, stated=stated)}
+    if HASHES not in problem.answer and problem.gold:
+        row["gold"] = problem.gold
+    further = {_column(name): value for name, value in problem.columns.items() if name not in OWN_COLUMNS}
+    return row | {"split": problem.split, "id": problem.id} | further
+
+
+def _answer(problem: Problem, *, stated: bool) -> str:
+    return problem.answer if stated else problem.gold
+
+
+def _column(name: str) -> str:
+    """A name that is not taken for that of the question or an answer when the file is read."""
+    return f"{name}_" if name.casefold() in ROLE_NAMES else name
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -56,7 +78,7 @@ def map_texts(table: pd.DataFrame, cell: Callable[[Any], Any]) -> pd.DataFrame:
 
 def spreadsheet_text(text: str) -> str:
     """The text as a cell that shows it: with an apostrophe before it where it would be calculated. A negative number is one."""
-    is_formula = text.lstrip().startswith(_FORMULA) and not _NEGATIVE.fullmatch(text)
+    is_formula = text.lstrip().startswith(FORMULA) and not _NEGATIVE.fullmatch(text)
     return f"'{text}" if is_formula else text
 
 

@@ -55,6 +55,8 @@ class Mixing:
     """How many clusters were looked at."""
     outlying: tuple[ClusterShare, ...]
     """Those that stand out, the share furthest from the base rate first."""
+    left_out: int = 0
+    """Repeats that it was measured without, see `analysis.repeats`."""
 
     @property
     def reading(self) -> str:
@@ -68,6 +70,7 @@ class Mixing:
         return (
             f"Of the neighbours of test problems {self.test_share:.1%} are test, of all problems {self.base_rate:.1%}, "
             f"and chance gives {span(low, high, '.1%')}: {verdict}.{self._reading_of_clusters()}"
+            f"{_without(self.left_out)}"
         )
 
     def _reading_of_clusters(self) -> str:
@@ -150,6 +153,8 @@ class Difficulty:
     interval: Interval
     """95%, by resampling problems."""
     correlations: tuple[Correlation, ...]
+    left_out: int = 0
+    """Repeats that it was measured without, see `analysis.repeats`."""
 
     @property
     def reading(self) -> str:
@@ -159,6 +164,7 @@ class Difficulty:
         return (
             f"R-squared {with_interval(self.r_squared, *self.interval)}: position says {amount} about the number of steps."
             + (f" Rank correlation of steps with {along}." if along else "")
+            + _without(self.left_out)
         )
 
 
@@ -342,6 +348,10 @@ def measure_honesty(
     )
 
 
+def _without(left_out: int) -> str:
+    return f" {left_out:,} problems that repeat another are left out." if left_out else ""
+
+
 def _test_share(is_test: NDArray[np.bool_], indices: NDArray[np.int32]) -> float:
     return float(is_test[indices[is_test]].mean())
 
@@ -355,6 +365,8 @@ def _outlying(is_test: NDArray[np.bool_], clusters: Clusters) -> tuple[ClusterSh
     tail = (1 - CONFIDENCE) / 2 / len(clusters.names)
     outlying = []
     for number, (name, size) in enumerate(zip(clusters.names, clusters.sizes, strict=True)):
+        if not size:  # all of it repeats problems of other clusters
+            continue
         low, high = hypergeom.ppf((tail, 1 - tail), len(is_test), is_test.sum(), size)
         count = int(is_test[clusters.labels == number].sum())
         if not low <= count <= high:

@@ -6,9 +6,10 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
-from analysis.atlas import Atlas, AtlasParameters, Progress, build_atlas, map_sample, stopgap_notice
+from analysis.against import Against, compare
+from analysis.atlas import Atlas, AtlasParameters, Progress, build_atlas, embed_problems, map_sample, stopgap_notice
 from analysis.cache import Cache
-from analysis.embed import embed, encoders_folder
+from analysis.embed import TFIDF, embed, encoders_folder
 from analysis.search import prepare_encoder
 from training.data.problems import load_problems
 from training.errors import HomeError
@@ -65,6 +66,31 @@ def build(
     """
     embedder = partial(embed, encoders=encoders_folder(home))
     return build_atlas(map_sample(load_problems(source, home)), parameters, Cache.from_home(home), report, embedder, unkept)
+
+
+def look_for(
+    source: str,
+    atlas: Atlas,
+    home: Home,
+    report: Callable[[Progress], None],
+    unkept: Callable[[HomeError], None] | None = None,
+) -> Against:
+    """Look for another source's problems in an atlas.
+
+    Args:
+        unkept: as of `build_atlas`.
+
+    Raises:
+        SourceError, ModelError, HomeError: as `load_problems` and `build_atlas` say.
+    """
+    other, mapped = map_sample(load_problems(source, home)), atlas.problem_set
+    if atlas.parameters.model == TFIDF:  # whose vectors compare only when made of all texts together
+        questions = [problem.question for problem in (*mapped.problems, *other.problems)]
+        vectors = embed(questions, TFIDF, lambda done: None)
+        return compare(mapped, vectors[: len(mapped.problems)], other, vectors[len(mapped.problems) :])
+    embedder = partial(embed, encoders=encoders_folder(home))
+    vectors = embed_problems(other, atlas.parameters, Cache.from_home(home), report, embedder, unkept)
+    return compare(mapped, atlas.embeddings, other, vectors)
 
 
 def _build(process: JobProcess, home: Home, spec: BuildSpec) -> None:

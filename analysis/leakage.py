@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.language import ENGLISH, language_of
 from analysis.neighbors import block_rows, nearest_among
+from training.data.duplicates import same_words
 from training.data.problem import Problem, Split
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 PairKind = Literal["verbatim", "template", "paraphrase", "topic"]
 PAIR_KINDS: dict[PairKind, str] = {
-    "verbatim": "The same question, but for case, white space and punctuation.",
+    "verbatim": "The same question, but for case, white space and punctuation; operators, signs and brackets count.",
     "template": "The same text once numbers and names are masked, or nearly so and solved by the same operations.",
     "paraphrase": "The same numbers and the same gold answer or operations, told in other words.",
     "topic": "Near in meaning or wording, but another question.",
@@ -40,6 +42,7 @@ MAX_PAIRS = 5000
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _INSIDE_SENTENCE = re.compile(r"(?<=[\w,;)’'&-])\s+([^\W\d_]+)")
 _OPERATION = re.compile(r"\*\*|//|[-+*/×÷^]")
+_PART_OF_WORD = re.compile(r"\w")
 _NUMBER_MASK, _NAME_MASK = "#", "@"
 
 
@@ -97,7 +100,8 @@ def find_leakage(
     tests, trains = np.flatnonzero(is_test), np.flatnonzero(~is_test)
     if not len(tests) or not len(trains):
         return None
-    names = find_names(problem.question for problem in problems)
+    questions = [problem.question for problem in problems]
+    names = find_names(questions) if language_of(questions) == ENGLISH else frozenset()
     profiles = [_profile(problem, names) for problem in problems]
     wording = _Shingles([profile.words for profile in profiles], tests, trains)
     template = _Shingles([profile.masked for profile in profiles], tests, trains)
@@ -149,7 +153,7 @@ def words(text: str) -> list[str]:
 
 
 def find_names(texts: Iterable[str]) -> frozenset[str]:
-    """Words that mostly have a capital inside sentences: names, and days and months; empty for scripts without case."""
+    """Words that mostly have a capital inside sentences: in English names, days and months; none in scripts without case."""
     capital: Counter[str] = Counter()
     small: Counter[str] = Counter()
     for text in texts:
@@ -162,6 +166,10 @@ def find_names(texts: Iterable[str]) -> frozenset[str]:
 class _Profile:
     """What two problems are compared by, read once because a question may be long and be in many pairs."""
 
+    same_words: str
+    """Equal for questions that are the same word for word, see `training.data.duplicates`."""
+    symbols: str
+    """The operators, signs and brackets of the question in order."""
     words: list[str]
     masked: list[str]
     """The words with every number and name replaced, so that "Ann's 5 hats" and "Bob's 12 hats" are equal."""
@@ -174,7 +182,10 @@ class _Profile:
 
 def _profile(problem: Problem, names: frozenset[str]) -> _Profile:
     text = words(problem.question)
+    same = same_words(problem.question)
     return _Profile(
+        same_words=same,
+        symbols=" ".join(part for part in same.split() if not _PART_OF_WORD.match(part)),
         words=text,
         masked=[_mask(word, names) for word in text],
         numbers=sorted(word for word in text if word[0].isdigit()),
@@ -190,11 +201,13 @@ def _mask(word: str, names: frozenset[str]) -> str:
 
 
 def _kind(test: _Profile, train: _Profile, cosine: float, masked_overlap: float) -> PairKind:
-    if test.words == train.words and test.words:
+    if test.same_words == train.same_words and test.same_words:
         return "verbatim"
-    same_operations = test.operations == train.operations
-    if test.words and test.masked == train.masked:
+    same_symbols = test.symbols == train.symbols
+    if test.words and test.masked == train.masked and same_symbols:
         return "template"
+    # Without annotated equations only the question's own formulas tell how it is solved.
+    same_operations = test.operations == train.operations and (test.operations != "" or same_symbols)
     if masked_overlap >= TEMPLATE_OVERLAP and same_operations:
         return "template"
     same_solution = test.gold == train.gold or (same_operations and test.operations != "")

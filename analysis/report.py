@@ -1,16 +1,16 @@
 """Everything that is measured of an atlas, put together: made once by the build, kept as JSON, read by page and terminal.
 
-What each finding means is for `analysis.findings`, `analysis.leakage` and `analysis.verifier`.
+What each finding means is for `analysis.findings`, `analysis.leakage`, `analysis.repeats` and `analysis.verifier`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from analysis import findings, leakage, verifier
+from analysis import findings, leakage, repeats, verifier
 from analysis.cache import Arrays
 from analysis.clusters import Clusters
 from analysis.neighbors import Neighbors
@@ -37,6 +37,7 @@ class Report:
     topics: findings.Topics | None
     difficulty: findings.Difficulty | None
     leakage: leakage.Leakage | None
+    duplicates: repeats.Duplicates | None
     verifier: verifier.VerifierReport
     honesty: findings.Honesty | None
 
@@ -46,11 +47,13 @@ class Report:
         island = self.topics.island.number if self.topics else 0
         gravity = list(verifier.FAILURE_KINDS)
         gravest = min(self.verifier.failures, key=lambda failure: gravity.index(failure.kind), default=None)
+        repeated = self.duplicates.pairs if self.duplicates else ()
         addresses = {
             "mixing": "/?colour=split",
             "topics": f"/?colour=cluster&cluster={island}",
             "difficulty": "/?colour=steps",
             "leakage": "/?colour=nearest_test",
+            "duplicates": f"/?problem={repeated[0].problem_id}" if repeated else "/",
             "verifier": f"/?problem={gravest.problem_id}" if gravest else "/",
             "honesty": "/?colour=kept",
         }
@@ -84,11 +87,19 @@ def make_report(
     is_test = np.array([problem.split == "test" for problem in problems], bool)
     steps = np.array([len(problem.steps) for problem in problems], np.int64)
     indices = neighbors.first(NEIGHBORS).indices
+    found = repeats.find_repeats(problems, neighbors)
+    basis = repeats.distinct(problems, found, embeddings, indices)
+    rows = basis.rows
+    mixing = findings.measure_mixing(is_test[rows], basis.indices, replace(clusters, labels=clusters.labels[rows]))
+    difficulty = findings.measure_difficulty(
+        steps[rows], basis.indices, findings.step_features([problems[row] for row in rows])
+    )
     return Report(
-        mixing=findings.measure_mixing(is_test, indices, clusters),
+        mixing=mixing and replace(mixing, left_out=basis.left_out),
         topics=findings.describe_topics(clusters, indices, is_test, steps, [problem.id for problem in problems]),
-        difficulty=findings.measure_difficulty(steps, indices, findings.step_features(problems)),
+        difficulty=difficulty and replace(difficulty, left_out=basis.left_out),
         leakage=leakage.find_leakage(problems, embeddings),
+        duplicates=repeats.describe_repeats(problems, found, basis.left_out),
         verifier=verifier.check_problems(problems),
         honesty=findings.measure_honesty(
             kept, indices, layouts, (other[0], other[1].first(NEIGHBORS).indices) if other else None

@@ -1,5 +1,8 @@
 """Does a reference solution hold: every equation recomputed exactly, its end against the gold answer, its reward.
 
+What can be checked hangs on the data: a problem without a solution has no equations, a formula as gold answer is no number
+that the article's rewards pay for. Each check says for how many problems it could be made; what could not be is no failure.
+
 Equations are read by a small parser into fractions; nothing is evaluated as code, and length, depth and size are bounded,
 so that no equation can hang or exhaust the program. Which rows can be read at all is for `training.data.problems`.
 """
@@ -7,13 +10,14 @@ so that no equation can hang or exhaust the program. Which rows can be read at a
 import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from training.data.answers import HASHES
 from training.data.problem import Equation, Problem
-from training.rewards import BUILT_IN, REWARDS
+from training.rewards import BUILT_IN, REWARDS, SYMBOLIC_REWARD
 
 Verdict = Literal["exact", "rounded", "wrong", "unreadable"]
 VERDICTS: tuple[Verdict, ...] = ("exact", "rounded", "wrong", "unreadable")
@@ -29,6 +33,14 @@ FAILURE_KINDS: dict[FailureKind, str] = {
 }
 """What can be said against a problem, gravest for the data first; a rounded result is no failure."""
 
+Check = Literal["equations", "gold", "rewards", "symbolic"]
+CHECKS: dict[Check, str] = {
+    "equations": "The solution has equations, which are recomputed.",
+    "gold": "The gold answer is looked for in the solution.",
+    "rewards": "The gold answer is a number, and the solution is given to every reward.",
+    "symbolic": "The gold answer is no plain number, and is given to the symbolic verifier as an answer to itself.",
+}
+
 MAX_LENGTH = 1000
 """Characters of an expression or result; the longest expression of GSM8K has 30."""
 MAX_DEPTH = 50
@@ -41,6 +53,7 @@ _NUMBER = r"\d+(?:,\d{3})*(?:\.\d*)?|\.\d+"
 _TOKEN = re.compile(rf"\s*({_NUMBER}|\*\*|//|[-+*/()%])", re.ASCII)
 _RESULT = re.compile(rf"([-+]?)\s*({_NUMBER})\s*(%?)", re.ASCII)
 _TEXT_NUMBER = re.compile(r"(?<![\d.,])(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)", re.ASCII)
+_LATEX_MARKS = re.compile(r"\\(?:left|right|displaystyle|(?:math|text)[a-z]*|[,;:! ])|[\s${}]")
 _SPACED_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)", re.ASCII)
 
 
@@ -77,14 +90,45 @@ class VerifierReport:
     """Equations by verdict."""
     failures: tuple[VerifierFailure, ...]
     """In the order of the problems."""
+    checked: dict[Check, int] = field(default_factory=dict)
+    """For how many problems each check could be made."""
+    uncompared: int = 0
+    """Gold answers that the symbolic verifier does not find equal to themselves; they count as "reward" too."""
 
     @property
     def reading(self) -> str:
         """The equations first, then what asks for a look; what only limits the check stays in the counts."""
+        return f"{self._of_equations}; {self._of_golds} and {self._of_rewards}."
+
+    @property
+    def _of_equations(self) -> str:
+        if not self.equations and self.problems:
+            return "No solution has an equation to recompute"
         exact = f"{self.verdicts['exact']:,} of {self.equations:,} equations are exact"
         others = [f", {count:,} {verdict}" for verdict, count in self.verdicts.items() if verdict != "exact" and count]
-        gold = f"{self.counts['gold_absent']:,} gold answers stand nowhere in the steps"
-        return f"{exact}{''.join(others)}; {gold} and {self.counts['reward']:,} solutions miss part of a reward."
+        return f"{exact}{''.join(others)}"
+
+    @property
+    def _of_golds(self) -> str:
+        if not self.checked.get("gold") and self.problems:
+            return "solutions do not state their gold answers"
+        return f"{self.counts['gold_absent']:,}{self._of('gold')} gold answers stand nowhere in the steps"
+
+    @property
+    def _of_rewards(self) -> str:
+        """Solutions that miss something; of golds that are no numbers, those that the symbolic verifier cannot judge by."""
+        if not self.checked.get("symbolic"):
+            return f"{self.counts['reward']:,}{self._of('rewards')} solutions miss part of a reward"
+        parts = [f"{self.uncompared:,}{self._of('symbolic')} that are no plain numbers cannot be compared by math-verify"]
+        if self.checked["rewards"]:
+            missing = self.counts["reward"] - self.uncompared
+            parts.append(f"{missing:,}{self._of('rewards')} solutions with a number miss part of a reward")
+        return ", ".join(reversed(parts))
+
+    def _of(self, check: Check) -> str:
+        """How many were looked at, where these are not all."""
+        looked_at = self.checked.get(check, self.problems)
+        return "" if looked_at == self.problems else f" of {looked_at:,}"
 
 
 class _Unreadable(ValueError):
@@ -93,12 +137,20 @@ class _Unreadable(ValueError):
 
 def check_problems(problems: Sequence[Problem]) -> VerifierReport:
     """Check every problem."""
+    annotated = any(problem.equations for problem in problems)
+    stated = _state_golds(problems)
+    judged = _judge_symbolically(problems)
     failures: list[VerifierFailure] = []
     verdicts: Counter[Verdict] = Counter()
+    checked: Counter[Check] = Counter()
     for problem in problems:
-        checks = [check_equation(equation) for equation in problem.equations]
+        checks = _recompute(problem)
         verdicts.update(check.verdict for check in checks)
-        failures.extend(_failures(problem, checks))
+        made = _possible(problem, stated=stated)
+        checked.update(made)
+        failures.extend(_failures(problem, checks, made, annotated=annotated))
+        if judged.get(problem.id, 1.0) != 1.0:
+            failures.append(_uncompared(problem))
     counts = Counter(kind for _, kind in {(failure.problem_id, failure.kind) for failure in failures})
     return VerifierReport(
         problems=len(problems),
@@ -106,12 +158,14 @@ def check_problems(problems: Sequence[Problem]) -> VerifierReport:
         counts={kind: counts[kind] for kind in FAILURE_KINDS},
         verdicts={verdict: verdicts[verdict] for verdict in VERDICTS},
         failures=tuple(failures),
+        checked={check: checked[check] for check in CHECKS},
+        uncompared=sum(value != 1.0 for value in judged.values()),
     )
 
 
 def check_problem(problem: Problem) -> tuple[VerifierFailure, ...]:
-    """What speaks against one problem; nothing where its solution holds."""
-    return tuple(_failures(problem, [check_equation(equation) for equation in problem.equations]))
+    """What speaks against one problem by itself, without the symbolic verifier; nothing where its solution holds."""
+    return tuple(_failures(problem, _recompute(problem), _possible(problem, stated=True), annotated=True))
 
 
 def check_equation(equation: Equation) -> EquationCheck:
@@ -142,31 +196,131 @@ def format_value(value: Fraction) -> str:
     return f"{float(value):.6g}"
 
 
-def _failures(problem: Problem, checks: Sequence[EquationCheck]) -> Iterator[VerifierFailure]:
+def _possible(problem: Problem, *, stated: bool) -> set[Check]:
+    """The checks that can be made of a problem.
+
+    Args:
+        stated: whether solutions without #### end in their gold answers here.
+    """
+    made: set[Check] = set()
+    if problem.equations or _sum(problem) is not None:
+        made.add("equations")
+    if _states_gold(problem) and (stated or HASHES in problem.answer):
+        made.add("gold")
+    if problem.gold_kind != "none":
+        made.add("rewards" if _is_plain_number(problem) else "symbolic")
+    return made
+
+
+def _has_solution(problem: Problem) -> bool:
+    return bool(problem.steps) or HASHES in problem.answer
+
+
+def _states_gold(problem: Problem) -> bool:
+    """Whether the gold answer is to be expected in a solution: there is one, and it is no mere sum."""
+    return problem.gold_kind != "none" and _has_solution(problem) and _sum(problem) is None
+
+
+def _is_plain_number(problem: Problem) -> bool:
+    return problem.gold_kind == "number" and "/" not in problem.gold
+
+
+def _sum(problem: Problem) -> Equation | None:
+    """A solution that is nothing but arithmetic, such as "( 290.0 / 2.0 )", as an equation with the gold answer."""
+    if problem.equations or len(problem.steps) != 1 or HASHES in problem.answer or problem.gold_kind != "number":
+        return None
+    expression = problem.steps[0]
+    try:
+        _evaluate(expression)
+    except _Unreadable:
+        return None
+    return Equation(expression, problem.gold) if len(_tokens(_normalized(expression))) > 1 else None
+
+
+def _recompute(problem: Problem) -> list[EquationCheck]:
+    alone = _sum(problem)
+    return [check_equation(equation) for equation in (problem.equations if alone is None else (alone,))]
+
+
+def _state_golds(problems: Sequence[Problem]) -> bool:
+    """Whether solutions without #### mostly hold their gold answers: programs, for one, do not."""
+    looked_at = [problem for problem in problems if HASHES not in problem.answer and _states_gold(problem)]
+    return 2 * sum(map(_stands_in_solution, looked_at)) >= len(looked_at)
+
+
+def _judge_symbolically(problems: Sequence[Problem]) -> dict[str, float | None]:
+    """Problem id -> what the symbolic verifier says of its gold answer as an answer, where that is no plain number."""
+    others = [problem for problem in problems if problem.gold_kind != "none" and not _is_plain_number(problem)]
+    if not others:
+        return {}
+    golds = [problem.gold for problem in others]
+    values = SYMBOLIC_REWARD.score_all([f"\\boxed{{{gold}}}" for gold in golds], golds)
+    return {problem.id: value for problem, value in zip(others, values, strict=True)}
+
+
+def _uncompared(problem: Problem) -> VerifierFailure:
+    detail = f"math-verify does not find the gold answer {_shorten(problem.gold)} equal to itself."
+    return VerifierFailure(problem.id, "reward", detail)
+
+
+def _failures(
+    problem: Problem, checks: Sequence[EquationCheck], made: Collection[Check], *, annotated: bool
+) -> Iterator[VerifierFailure]:
+    """
+    Args:
+        checks: of the problem's equations.
+        made: the checks to make.
+        annotated: whether equations are to be expected in a solution that ends in ####.
+    """
     for check in checks:
         if check.verdict == "unreadable":
             yield VerifierFailure(problem.id, "unreadable_equation", f"{check.reason}.")
         elif check.verdict == "wrong" and check.value is not None:
             written = f"{_shorten(check.equation.expression)} = {_shorten(check.equation.result)}"
             yield VerifierFailure(problem.id, "wrong_equation", f"{written}, but it is {format_value(check.value)}.")
-    last = f"the last equation gives {_shorten(problem.equations[-1].result)}" if checks else "there is no equation"
-    ending = f"The gold answer is {_shorten(problem.gold)}; {last}."
-    if not checks:
+    ending = f"The gold answer is {_shorten(problem.gold)}"
+    if problem.equations:
+        ending += f"; the last equation gives {_shorten(problem.equations[-1].result)}"
+    elif annotated and HASHES in problem.answer:
+        ending += "; there is no equation"
+    if not checks and annotated and HASHES in problem.answer:
         yield VerifierFailure(problem.id, "no_equations", "No line of the solution has an annotated equation.")
-    if not _stands_in_steps(problem):
-        yield VerifierFailure(problem.id, "gold_absent", ending)
-    elif checks and not _gives_gold(problem.equations[-1], problem.gold):
-        yield VerifierFailure(problem.id, "gold_not_last", ending)
-    missed = _missed_rewards(problem)
-    if missed:
+    if "gold" in made and not _stands_in_solution(problem):
+        yield VerifierFailure(problem.id, "gold_absent", f"{ending}.")
+    elif problem.equations and problem.gold_kind == "number" and not _gives_gold(problem.equations[-1], problem.gold):
+        yield VerifierFailure(problem.id, "gold_not_last", f"{ending}.")
+    if "rewards" in made and (missed := _missed_rewards(problem)):
         yield VerifierFailure(problem.id, "reward", f"For the gold answer {_shorten(problem.gold)}: {', '.join(missed)}.")
 
 
-def _stands_in_steps(problem: Problem) -> bool:
+def _stands_in_solution(problem: Problem) -> bool:
+    """Whether the gold answer stands in the solution, in whatever form."""
+    if problem.gold_kind == "number" and _stands_in_steps(problem.steps, problem.gold):
+        return True
+    if problem.gold_kind == "number" and HASHES in problem.answer:
+        return False
+    if problem.gold_kind == "choice":
+        return re.search(rf"(?<![^\W_]){re.escape(problem.gold)}(?![^\W_])", problem.answer) is not None
+    if problem.gold_kind == "number" and "/" not in problem.gold:
+        return _stands_in_steps([re.sub(r"\\!|\{,\}|\\,", "", step) for step in problem.steps], problem.gold)
+    written = [problem.gold]
+    if problem.gold_kind == "number":
+        above, _, below = problem.gold.lstrip("-").partition("/")
+        written += [f"\\frac{above}{below}", f"{above}\\over{below}"]
+    solution = _bare(problem.answer)  # whose formulas may be cut into several steps
+    return any(_bare(form) in solution for form in written)
+
+
+def _bare(text: str) -> str:
+    """Mathematics or words without what only sets them, and without case."""
+    return _LATEX_MARKS.sub("", re.sub(r"\\[dtc]frac", r"\\frac", text)).casefold()
+
+
+def _stands_in_steps(steps: Sequence[str], gold: str) -> bool:
     """Whether a number of the steps is the gold answer, its sign left out because "-$7" and "minus 7" occur."""
-    text = "\n".join(problem.steps)
+    text = "\n".join(steps)
     written = _TEXT_NUMBER.findall(text) + _TEXT_NUMBER.findall(_SPACED_THOUSANDS.sub("", text))
-    return _digits(problem.gold) in map(_digits, written)
+    return _digits(gold) in map(_digits, written)
 
 
 def _digits(number: str) -> tuple[str, str]:
@@ -185,7 +339,7 @@ def _missed_rewards(problem: Problem) -> list[str]:
     reasoning = "\n".join(problem.steps)
     completion = f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{problem.gold}\n</answer>\n"
     missed = []
-    for reward in (REWARDS[name] for name in BUILT_IN):
+    for reward in (REWARDS[name] for name in BUILT_IN if REWARDS[name].when == "always"):
         value = reward.score(completion, problem.gold)
         if value is None:
             missed.append(f"{reward.title} cannot be computed")

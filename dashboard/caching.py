@@ -17,11 +17,11 @@ from training.data.problem import ProblemSet
 from training.store import Job, Store
 
 HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {
-    Atlas: lambda atlas: (atlas.problem_set.content_hash, atlas.parameters, atlas.stages),
+    Atlas: lambda atlas: (atlas.problem_set.content_hash, atlas.problem_set.columns_hash, atlas.parameters, atlas.stages),
     ByCategory: lambda colouring: colouring.title,
     ByNumber: repr,
     Job: lambda job: (job.id, job.started_at),
-    ProblemSet: lambda problems: problems.content_hash,
+    ProblemSet: lambda problems: (problems.content_hash, problems.columns_hash),
     Store: id,
     View: repr,
 }

@@ -3,16 +3,22 @@
 A colouring turns that column into groups or a scale. How points are drawn is for `atlas_figure`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.frame import categories, further_columns
 from dashboard import theme
 from dashboard.figures import counts_as_categories
+
+COLUMN = "column"
+"""Before a colon and the name of a column of the data: the key of the colouring by it."""
 
 Scale = Literal["linear", "log", "share"]
 
@@ -78,6 +84,18 @@ def available(frame: pd.DataFrame, colourings: Mapping[str, Colouring]) -> dict[
     return {key: found for key, found in colourings.items() if found.column in frame and frame[found.column].notna().any()}
 
 
+def offered_for(frame: pd.DataFrame) -> dict[str, Colouring]:
+    """Those of the registry that the frame has columns for, and one for each column of the data that can be coloured by."""
+    of_data = {f"{COLUMN}:{name}": found for name in further_columns(frame) if (found := _by_column(frame[name], name))}
+    return available(frame, COLOURINGS) | of_data
+
+
+def _by_column(values: "pd.Series[Any]", name: str) -> Colouring | None:
+    if pd.api.types.is_numeric_dtype(values):
+        return ByNumber(name, name) if values.nunique() > 1 else None
+    return ByCategory(name, name, _categories) if categories(values) else None
+
+
 def by_cluster(titles: Mapping[int, str]) -> ByCategory:
     """Clusters in their legend by title, in place of the registry's, which knows only their numbers."""
 
@@ -127,6 +145,16 @@ def _operations(values: "pd.Series[Any]", positions: NDArray[np.float32], dark: 
     colours = theme.magnitudes(max(kinds.values()) + 1, dark=dark)
     rows = _rows_by(values.to_numpy(), names)
     return [Group(name, colours[kinds[name]], rows[name]) for name in names]
+
+
+def _categories(values: "pd.Series[Any]", positions: NDArray[np.float32], dark: bool) -> Sequence[Group]:
+    """Texts that differ in a number alone, as levels do, from low to high; others in any colours."""
+    names = categories(values)
+    is_scale = len({re.sub(r"\d+", "0", name) for name in names}) == 1
+    colours = theme.magnitudes(len(names), dark=dark) if is_scale else list(islice(cycle(theme.TOPICS), len(names)))
+    rows = _rows_by(values.to_numpy(), [*names, ""])
+    found = [Group(name, colour, rows[name]) for name, colour in zip(names, colours, strict=True)]
+    return found + ([Group("unknown", theme.QUIET, rows[""])] if len(rows[""]) else [])
 
 
 def _rows_by(values: NDArray[Any], categories: Any) -> dict[Any, NDArray[np.int32]]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.atlas import Atlas, AtlasParameters, Stage, map_sample, open_atlas, stage_keys, stopgap_notice
 from analysis.cache import Cache
+from analysis.language import model_notice
 from analysis.outcomes import job_outcomes
 from analysis.search_pool import SearchPool
 from dashboard import figures
@@ -222,8 +223,14 @@ def atlas(problems: ProblemSet, parameters: AtlasParameters) -> Atlas | None:
 
 
 def map_notice(problems: ProblemSet, parameters: AtlasParameters) -> str:
-    """`analysis.atlas.stopgap_notice` of this home."""
-    return stopgap_notice(problems, parameters, Cache.from_home(home()))
+    """`analysis.atlas.stopgap_notice` of this home, and what there is to know of the model for this language."""
+    notices = (stopgap_notice(problems, parameters, Cache.from_home(home())), _model_notice(problems, parameters.model))
+    return " ".join(filter(None, notices))
+
+
+@cached(_MAPS)
+def _model_notice(problems: ProblemSet, model: str) -> str:
+    return model_notice([problem.question for problem in problems.problems], model)
 
 
 @cached(_RUNS, by=lambda job_id: (store().last_scalar(job_id), last_evaluation(store(), job_id)))

@@ -8,10 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.atlas import Atlas
+from analysis.frame import MATCH
 from analysis.outcomes import outcome
 from analysis.search_pool import SearchError
 from dashboard import data, filters, map_data
-from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
+from dashboard.colourings import COLUMN, ByNumber, Colouring, by_cluster, offered_for
 from dashboard.memory import MapLook
 from dashboard.state import State
 from training.errors import StoreFailedError
@@ -19,8 +20,6 @@ from training.store.curation import SubsetError, matching_subset, subset_ids
 
 NEAREST_MEANINGS = 50
 """Problems that a search by meaning finds."""
-MATCH = "match"
-"""Column of the cosines to a query's meaning."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,11 @@ def described(shown: Exploration, state: State) -> str:
 def _coloured(frame: pd.DataFrame, titles: Mapping[int, str], state: State) -> tuple[pd.DataFrame, Colouring]:
     """The frame with the column that the session's colouring needs; by split where it cannot be had."""
     column, _, job_id = state.look.colour.partition(":")
-    if job_id and column in (outcomes := data.readable(lambda _: data.outcomes(job_id), pd.DataFrame())):
+    if job_id and column != COLUMN and column in (outcomes := data.readable(lambda _: data.outcomes(job_id), pd.DataFrame())):
         values = outcomes[column].reindex(frame["id"]).to_numpy()
         about = outcome(column)
         return frame.assign(**{column: values}), ByNumber(f"{about.title} in {job_id}", column, scale=about.scale)
-    offered = available(frame, COLOURINGS)
+    offered = offered_for(frame)
     if state.look.colour not in offered:
         state.look.colour = MapLook.colour.default
     if state.look.colour == "cluster":

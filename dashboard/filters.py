@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -37,10 +38,12 @@ class Filters:
     query: str = ""
     mode: str = "words"
     """A key of `MODES`."""
+    where: tuple[str, ...] = ()
+    """Values of the data's own columns, as `column_value` writes them; of one column any of them."""
 
     @property
     def active(self) -> bool:
-        return bool(self.split or self.steps or self.clusters or self.subset or self.query)
+        return bool(self.split or self.steps or self.clusters or self.where or self.subset or self.query)
 
     def described(self, titles: Mapping[int, str]) -> Sequence[str]:
         """What is asked, one phrase a filter.
@@ -52,6 +55,7 @@ class Filters:
             self.split and f"split {self.split}",
             self.steps and f"steps {', '.join(self.steps)}",
             self.clusters and f"cluster {'; '.join(titles.get(label, str(label)) for label in self.clusters)}",
+            *(f"{column} {' or '.join(values)}" for column, values in _by_column(self.where).items()),
             self.subset and f"subset {self.subset}",
             self.query and f"{self.mode} “{self.query}”",
         ]
@@ -63,6 +67,17 @@ def count_category(count: int) -> str:
     return str(count) if count < MERGE_FROM else f"{MERGE_FROM}+"
 
 
+def column_value(column: str, value: str) -> str:
+    """A value of a column in one text, such as `level:Level 5`, that a list parted by commas can hold."""
+    return f"{_escaped(column).replace(':', '%3A')}:{_escaped(value)}"
+
+
+def column_and_value(text: str) -> tuple[str, str]:
+    """What `column_value` wrote."""
+    column, _, value = text.partition(":")
+    return unquote(column), unquote(value)
+
+
 def mask(
     frame: pd.DataFrame, filters: Filters, *, subset: Collection[str] | None, found: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_]:
@@ -70,7 +85,7 @@ def mask(
 
     Args:
         frame: `analysis.frame.atlas_frame`.
-        filters: what is asked of split, steps and cluster.
+        filters: what is asked of split, steps, cluster and the data's own columns; a column that there is not asks nothing.
         subset: ids of the subset in question, if one is.
         found: which rows the query found, if there is one.
     """
@@ -81,11 +96,25 @@ def mask(
         passing &= frame["steps"].map(count_category).isin(filters.steps).to_numpy()
     if filters.clusters and "cluster" in frame:
         passing &= frame["cluster"].isin(filters.clusters).to_numpy()
+    for column, values in _by_column(filters.where).items():
+        if column in frame:
+            passing &= frame[column].astype(str).isin(values).to_numpy()
     if subset is not None:
         passing &= frame["id"].isin(subset).to_numpy()
     if found is not None:
         passing &= found
     return passing
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace(",", "%2C")
+
+
+def _by_column(where: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    asked: dict[str, list[str]] = {}
+    for column, value in map(column_and_value, where):
+        asked.setdefault(column, []).append(value)
+    return asked
 
 
 def combine(how: str, old: Rows, new: Rows) -> tuple[int, ...]:

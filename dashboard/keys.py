@@ -20,6 +20,8 @@ class Keys(StrEnum):
     SUBSET_NAME = "subset_name"
     PAIRS = "pairs"
     LEAKAGE_SIDE = "leakage_side"
+    DUPLICATES = "duplicates"
+    DUPLICATE_KINDS = "duplicate_kinds"
     FAILURE_KINDS = "failure_kinds"
     FAILURES = "failures"
     EXPORT = "export"

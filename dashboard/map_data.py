@@ -9,9 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import frame as frames
-from analysis import search
+from analysis import repeats, search
 from analysis.atlas import Atlas
 from analysis.encoder import TextEncoder
+from analysis.repeats import Distinct, Repeat, find_repeats
+from analysis.report import NEIGHBORS
 from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
 from dashboard import atlas_figure, data, figures, training_map_figure
 from dashboard.access import may_act
@@ -47,6 +49,22 @@ def rows(problems: ProblemSet) -> Mapping[str, int]:
 def flat_positions(shown: Atlas) -> NDArray[np.float32]:
     """(N, 2) places on the map; the first principal components until the layout is there."""
     return _positions(shown, "2-D" if shown.layout is not None else "PCA")
+
+
+@cached(_MAPS)
+def repeated(shown: Atlas) -> Mapping[str, Repeat]:
+    """Id of each problem that repeats an earlier one -> how; those that are only near are found among the map's problems."""
+    near = find_repeats(shown.problem_set.problems, shown.neighbors)
+    whole = shown.problem_set.whole
+    return near if whole is shown.problem_set else near | find_repeats(whole.problems)
+
+
+@cached(_MAPS)
+def distinct(shown: Atlas) -> Distinct:
+    """What mixing and difficulty are measured on, see `analysis.repeats.distinct`."""
+    problems = shown.problem_set.problems
+    found = find_repeats(problems)
+    return repeats.distinct(problems, found, shown.embeddings, shown.neighbors.first(NEIGHBORS).indices)
 
 
 @cached(_MAPS)

@@ -61,7 +61,7 @@ class MapLook(Group):
     """How the map is drawn."""
 
     colour = Field("split", "colour")
-    """A key of `figures.COLOURINGS`, or `<outcome>:<run>`."""
+    """A key of `colourings.COLOURINGS`, `column:<name>` for a column of the data, or `<outcome>:<run>`."""
     view: Field[View] = Field("2-D", "view", choice(View))
     density = Field(False, "density")
     labels = Field(True, "labels")
@@ -78,6 +78,7 @@ class Filtering(Built[Filters]):
     subset = Field(Filters.subset, "subset")
     query = Field(Filters.query, "q")
     mode = Field(Filters.mode, "search", one_of(*MODES))
+    where = Field(Filters.where, "where")
 
     def clear(self) -> None:
         """All problems are in question again; how a query is read stays."""

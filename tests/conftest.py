@@ -120,6 +120,15 @@ def gsm8k() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_datasets() -> Path:
+    """The folder with data sets of other forms, which are not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "datasets"
+    if not folder.is_dir():
+        pytest.skip(f"other data sets do not lie in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def gsm8k_home(gsm8k: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Home:
     """A home whose source `auto` is GSM8K, its atlas built.
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.addresses import INSIGHTS
+from dashboard.components.map.duplicates import render_duplicates
 from dashboard.components.map.findings import render_difficulty, render_honesty, render_mixing, render_topics
 from dashboard.components.map.leakage_workbench import render_leakage
 from dashboard.components.map.verifier_check import render_verifier
@@ -26,6 +27,8 @@ if atlas is not None:
             render_difficulty(atlas, report.difficulty, state)
         if report.leakage is not None:
             render_leakage(atlas, report.leakage, state)
+        if report.duplicates is not None:
+            render_duplicates(atlas, report.duplicates, state)
         render_verifier(atlas, report.verifier, state)
         if report.honesty is not None:
             render_honesty(atlas, report.honesty, state)

@@ -1,5 +1,7 @@
 """The table of problems: what is counted of each, and what the atlas adds."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,9 @@ import pytest
 from analysis.atlas import Atlas, AtlasParameters, build_atlas
 from analysis.cache import Cache
 from analysis.clusters import Clusters
-from analysis.frame import atlas_frame, cluster_frame, cluster_titles, problem_frame
+from analysis.frame import atlas_frame, categories, cluster_frame, cluster_titles, further_columns, problem_frame
 from tests.fakes import FakeEmbedder
-from training.data.problem import ProblemSet
+from training.data.problem import Problem, ProblemSet, Value
 from training.data.problems import load_problems
 from training.data.reader import parse_problem
 
@@ -28,6 +30,44 @@ def test_a_row_counts_what_a_problem_is_made_of() -> None:
 
 def test_a_problem_without_equations_uses_no_operations() -> None:
     assert problem_frame([problem("Q?", "No sum.\n#### 1")])["operations"].tolist() == ["none"]  # type: ignore[list-item]
+
+
+def with_columns(*rows: dict[str, Value]) -> list[Problem]:
+    plain = parse_problem({"question": "Q?", "answer": "#### 1"}, "train-0", "train")
+    return [replace(plain, id=f"train-{number}", columns=row) for number, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("gold", "magnitude"), [("-7/2", 3.5), ("x^2+1", math.nan), ("", math.nan), ("B", math.nan), ("9" * 400, math.nan)]
+)
+def test_a_gold_answer_that_is_no_number_has_no_magnitude(gold: str, magnitude: float) -> None:
+    one = replace(with_columns({})[0], gold=gold)
+    assert problem_frame([one])["magnitude"].tolist() == pytest.approx([magnitude], nan_ok=True)
+
+
+def test_columns_of_the_data_stand_beside_its_own() -> None:
+    frame = problem_frame(
+        with_columns(
+            {"level": "Level 2", "rate": 0.5, "tries": 8, "solved": True, "steps": "many", "cluster": 3, "mixed": 1},
+            {"level": "Level 10", "rate": 1, "tries": 9, "solved": False, "mixed": "a"},
+            {"tries": 7, "mixed": 2},
+        )
+    )
+    assert further_columns(frame) == ["level", "rate", "tries", "solved", "mixed"]
+    assert frame["steps"].tolist() == [0, 0, 0]
+    assert frame["level"].tolist() == ["Level 2", "Level 10", ""]
+    assert frame["rate"].tolist() == pytest.approx([0.5, 1.0, math.nan], nan_ok=True)
+    assert (frame["tries"].tolist(), str(frame["tries"].dtype)) == ([8, 9, 7], "int64")
+    assert frame["solved"].tolist() == ["yes", "no", ""]
+    assert frame["mixed"].tolist() == ["1", "a", "2"]
+
+
+def test_categories_are_a_few_texts_in_the_order_in_which_people_count() -> None:
+    frame = problem_frame(with_columns({"level": "Level 10"}, {"level": "Level 9"}, {"level": "level 1"}, {}))
+    assert categories(frame["level"]) == ["level 1", "Level 9", "Level 10"]
+    many = problem_frame(with_columns(*({"id2": f"x{number}", "one": "same", "n": number} for number in range(51))))
+    assert [categories(many[column]) for column in ("id2", "one", "n")] == [[], [], []]
+    assert len(categories(many["id2"].head(50))) == 50
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,28 @@ def test_case_white_space_and_punctuation_leave_a_pair_verbatim() -> None:
     assert (pair.kind, pair.overlap, pair.cosine) == ("verbatim", 1.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3*3=", "3^3="),
+        ("What is 12 + 5?", "What is 12 - 5?"),
+        ("-7 + 2", "7 + 2"),
+        ("8 / 4", "8 * 4"),
+        ("10 - 4 * 2", "(10 - 4) * 2"),
+        ("A pen costs 3,5 euros.", "A pen costs 35 euros."),
+    ],
+)
+def test_questions_with_other_operators_signs_or_numbers_are_not_the_same(one: str, other: str) -> None:
+    pair = pair_of(problem("train", 0, one, "#### 1"), problem("test", 0, other, "#### 2"))
+    assert pair.kind == ("template" if "pen" in one else "topic")
+
+
+def test_formulas_with_other_numbers_share_a_template() -> None:
+    train = problem("train", 0, r"What is $\frac{3}{4} + 2$?", "#### 1")
+    assert pair_of(train, problem("test", 0, r"What is $\frac{5}{8} + 1$?", "#### 2")).kind == "template"
+    assert pair_of(train, problem("test", 0, r"what is $\frac{3}{4}+2$", "#### 1")).kind == "verbatim"
+
+
 def test_other_numbers_and_names_make_a_template_whatever_the_cosine() -> None:
     other = EIGHT_HATS.replace("Ann", "Bob").replace("3", "1,200").replace("5", "7.5")
     pair = pair_of(problem("train", 0, EIGHT_HATS), problem("test", 0, other, "<<1200+7=1207>>\n#### 1207"), cosine=0.1)

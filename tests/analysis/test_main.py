@@ -21,7 +21,7 @@ from training.home import Home
 from training.jobs.__main__ import main as be_job
 from training.runs.launch import queue_job
 from training.store import Store
-from training.store.curation import save_subset
+from training.store.curation import find_subset, save_subset, subset_ids
 from training.terminal import check_ctrl_c, run_command
 
 ROW = '{"question": "What is 1 + %d?", "answer": "It is <<1+%d=2>>2.\\n#### 2"}\n'
@@ -48,10 +48,10 @@ def test_build_says_what_was_built_how_long_it_took_and_what_was_rejected(
     in_home: Home, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["build", "--source", str(folder)]) == 0
-    text = capsys.readouterr().out
-    assert "source: 12 problems (8 train, 4 test), model all-MiniLM-L6-v2" in text
-    assert "1 rows rejected:\n  train.jsonl:9: the line is not JSON" in text
-    assert " s\n" in text
+    printed = capsys.readouterr()
+    assert "source: 12 problems (8 train, 4 test), model all-MiniLM-L6-v2" in printed.out
+    assert " s\n" in printed.out
+    assert printed.err.startswith("warning: 1 of 9 train rows left out: the line is not JSON")
 
     assert main(["build", "--source", str(folder), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -65,9 +65,45 @@ def test_report_prints_findings_as_text_and_as_json(in_home: Home, capsys: pytes
     assert "R-squared" in text
     assert main(["report", "--source", "demo", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"mixing", "topics", "difficulty", "leakage", "verifier", "honesty"}
+    assert set(found) == {"mixing", "topics", "difficulty", "leakage", "duplicates", "verifier", "honesty"}
     assert found["leakage"]["tests"] == 400
     assert all(finding["reading"] and finding["map"].startswith("/") for finding in found.values())
+
+
+def test_problems_without_repeats_are_saved_as_a_subset(
+    in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"question": f"What is {n % 3} + 1?", "answer": f"#### {n % 3 + 1}", "split": "train"} for n in range(9)]
+    rows += [{"question": "What is 7 + 1 = ?", "answer": "#### 8", "split": "test"}]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["subset", "once", "--source", str(source)]) == 0
+    assert capsys.readouterr().out == "once@1: 3 train, 1 test, without 6 problems that repeat another word for word\n"
+    assert main(["subset", "once", "--source", str(source), "--drop-duplicates", "template"]) == 0
+    assert "once@2: 1 train, 1 test" in capsys.readouterr().out
+    store = Store.open(in_home.store_url)
+    assert subset_ids(store, find_subset(store, "once@1")) == ("train-0", "train-1", "train-2", "test-0")
+    assert main(["subset", "once", "--source", "demo"]) == 2
+    assert "No problem of Demo repeats another" in capsys.readouterr().err
+    assert main(["subset", "once", "--source", "demo", "--drop-duplicates", "near"]) == 2
+    assert "none of question, template" in capsys.readouterr().err
+
+
+def test_report_looks_for_the_problems_of_another_source(
+    in_home: Home, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "exam.jsonl"
+    other.write_text(ROW % (3, 3) + ROW % (900, 900) + '{"question": "How old is Ann?", "answer": "#### 2"}\n')
+    report = ["report", "--source", str(folder), "--model", "tf-idf", "--against", str(other)]
+    assert main([*report, "--json"]) == 0
+    against = json.loads(capsys.readouterr().out)["against"]
+    assert (against["others"], against["problems"], against["counts"]) == (3, 8, {"question": 1, "template": 1})
+    assert against["matches"][0] == {"other_id": "train-0", "problem_id": "train-3", "kind": "question"}
+    assert against["near"]["highest"] == pytest.approx(1.0, abs=1e-5)
+    assert main(report) == 0
+    assert against["reading"] in capsys.readouterr().out
+    assert main([*report[:-1], str(tmp_path / "gone")]) == 2
+    assert "There is no source" in capsys.readouterr().err
 
 
 def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, capsys: pytest.CaptureFixture[str]) -> None:

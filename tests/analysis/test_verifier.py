@@ -1,11 +1,15 @@
 """Equations recomputed, hostile ones included, what speaks against a solution, and GSM8K's figures."""
 
+import json
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import TypeAdapter
 
+from analysis import verifier
 from analysis.verifier import (
     FAILURE_KINDS,
     MAX_LENGTH,
@@ -219,6 +223,73 @@ def test_a_report_counts_problems_by_kind_and_equations_by_verdict() -> None:
     assert report.reading.startswith("1 of 5 equations are exact, 1 rounded, 2 wrong, 1 unreadable; 0 gold answers")
 
 
+def from_rows(tmp_path: Path, *rows: dict[str, object]) -> Sequence[Problem]:
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return load_problems(str(file)).problems
+
+
+BOXED = (
+    (r"So $x = \frac{7}{3}$, that is $\boxed{\dfrac{7}{3}}$.", "7/3"),
+    (r"Hence $\left( 3, \frac{\pi}{2} \right)$.", r"\left(3,\frac{\pi}{2}\right)"),
+    ("Of these only (C) holds.", "C"),
+    ("In all $10{,}500$ ways.", "10500"),
+    ("It is an odd function.", "odd"),
+    (r"Its rows are $\begin{pmatrix} 1 \\\\ 4 \end{pmatrix}$.", r"\begin{pmatrix} 1 \\\\ 4 \end{pmatrix}"),
+)
+
+
+def test_gold_answers_of_any_kind_are_looked_for_and_compared_by_what_they_mean(tmp_path: Path) -> None:
+    rows = [{"problem": f"Question {n}?", "solution": text, "answer": gold} for n, (text, gold) in enumerate(BOXED)]
+    report = check_problems(from_rows(tmp_path, *rows, {**rows[0], "problem": "Other?", "answer": "\\sqrt{5}"}))
+    assert report.checked == {"equations": 0, "gold": 7, "rewards": 1, "symbolic": 6}
+    assert [(failure.problem_id, failure.kind) for failure in report.failures] == [("train-6", "gold_absent")]
+    assert report.reading == (
+        "No solution has an equation to recompute; 1 gold answers stand nowhere in the steps and 0 of 1 solutions with a "
+        "number miss part of a reward, 0 of 6 that are no plain numbers cannot be compared by math-verify."
+    )
+
+
+def test_a_gold_answer_that_cannot_be_compared_with_itself_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(completions: Sequence[str], golds: Sequence[str]) -> list[float | None]:
+        assert list(completions) == [f"\\boxed{{{gold}}}" for gold in golds]
+        return [1.0, None, 0.0]
+
+    monkeypatch.setattr(verifier, "SYMBOLIC_REWARD", SimpleNamespace(score_all=judge))
+    rows = [{"question": f"Q{n}?", "answer": gold} for n, gold in enumerate(("x^2", "12", "y^2", "1/2"))]
+    report = check_problems(from_rows(tmp_path, *rows))
+    assert report.checked == {"equations": 0, "gold": 0, "rewards": 1, "symbolic": 3}
+    assert [(failure.problem_id, failure.kind) for failure in report.failures] == [("train-2", "reward"), ("train-3", "reward")]
+    assert report.uncompared == report.counts["reward"] == 2
+
+
+def test_bare_answers_and_programs_have_no_solution_to_check(tmp_path: Path) -> None:
+    bare = check_problems(from_rows(tmp_path, *({"question": f"Q{n}?", "answer": str(n)} for n in range(1, 4))))
+    assert (bare.failures, bare.equations, bare.checked["gold"]) == ((), 0, 0)
+    programs = [{"input": f"Q{n}?", "code": f"def solution():\n    return {n} + 1\n", "target": n + 1} for n in range(5)]
+    report = check_problems(from_rows(tmp_path, *programs))
+    assert (report.failures, report.checked["gold"], report.checked["rewards"]) == ((), 0, 5)
+    assert "solutions do not state their gold answers" in report.reading
+
+
+def test_a_solution_that_is_only_a_sum_is_recomputed_against_the_gold_answer(tmp_path: Path) -> None:
+    rows = [
+        {"Body": "Kim has 8 pens.", "Question": f"How many for {n}?", "Equation": "( 8.0 / 2.0 )", "Answer": answer}
+        for n, answer in enumerate((4.0, 4.0, 6.0))
+    ]
+    report = check_problems(from_rows(tmp_path, *rows))
+    assert report.verdicts == {"exact": 2, "rounded": 0, "wrong": 1, "unreadable": 0}
+    [wrong] = report.failures
+    assert (wrong.problem_id, wrong.detail) == ("train-2", "( 8.0 / 2.0 ) = 6, but it is 4.")
+
+
+def test_a_rule_instead_of_a_gold_answer_is_nothing_to_check(tmp_path: Path) -> None:
+    report = check_problems(from_rows(tmp_path, {"target": 7, "nums": [3, 4]}))
+    assert (report.failures, set(report.checked.values())) == ((), {0})
+
+
 def test_a_report_survives_json_and_an_empty_set_has_one() -> None:
     adapter = TypeAdapter(VerifierReport)
     for report in (check_problems([problem("<<1+1=3>>3\n#### 4")]), check_problems([])):
@@ -245,3 +316,15 @@ def test_gsm8k_equations_are_exact_and_some_gold_answers_are_doubtful(gsm8k: Pat
     of_kind = {kind: [f.problem_id for f in report.failures if f.kind == kind] for kind in FAILURE_KINDS}
     assert of_kind["reward"] == ["train-5715", "train-5844", "train-6189", "test-489", "test-1113"]
     assert {"train-356", "train-2770", "train-4796"} <= set(of_kind["gold_absent"])
+
+
+def test_mathematics_is_checked_without_noise(shared_datasets: Path) -> None:
+    report = check_problems(load_problems(str(shared_datasets / "math-sampled-8.jsonl")).problems)
+    assert report.checked == {"equations": 0, "gold": 100, "rewards": 77, "symbolic": 23}
+    assert (report.counts["no_equations"], report.counts["gold_absent"], report.uncompared) == (0, 1, 0)
+
+
+def test_one_sum_of_svamp_is_not_its_gold_answer(shared_datasets: Path) -> None:
+    report = check_problems(load_problems(str(shared_datasets / "svamp.jsonl")).problems)
+    assert (report.verdicts["exact"], report.verdicts["wrong"]) == (998, 1)
+    assert [failure.problem_id for failure in report.failures] == ["train-351"]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dashboard import atlas_figure, figures, theme
-from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster
+from dashboard.colourings import COLOURINGS, ByNumber, Colouring, available, by_cluster, offered_for
 
 OUTCOME = ByNumber("Pass rate", "pass_rate", "of completions", scale="share")
 EVERY_COLOURING: dict[str, Colouring] = {**COLOURINGS, "pass_rate": OUTCOME}
@@ -62,6 +62,24 @@ def test_every_colouring_shows_each_problem_once_at_its_place(colour: str, dimen
 @pytest.mark.parametrize("colour", EVERY_COLOURING)
 def test_every_colouring_takes_a_single_problem(colour: str) -> None:
     assert sum(len(trace.customdata) for trace in draw(EVERY_COLOURING[colour], rows=1).data) == 1
+
+
+def test_columns_of_the_data_can_be_coloured_by() -> None:
+    row = np.arange(60)
+    frame = atlas_like_frame().drop(columns="pass_rate")
+    frame = frame.assign(
+        level=[f"Level {number}" if number else "" for number in row % 11], topic=[f"{'abc'[number % 3]}" for number in row]
+    )
+    frame = frame.assign(rate=row / 60, name=[f"n{number}" for number in row], one="same", constant=1)
+    offered = offered_for(frame)
+    assert [key for key in offered if key not in COLOURINGS] == ["column:level", "column:topic", "column:rate"]
+    assert isinstance(offered["column:rate"], ByNumber)
+    levels = atlas_figure.map_figure(frame, positions(), offered["column:level"], dark=False, view="a")
+    assert legend(levels) == [*(f"Level {number}" for number in range(1, 11)), "unknown"]
+    topics = atlas_figure.map_figure(frame, positions(), offered["column:topic"], dark=False, view="a")
+    assert {trace.name: trace.marker.color for trace in topics.data} == dict(zip("abc", theme.TOPICS, strict=False))
+    for figure in (levels, topics):
+        assert sorted(np.concatenate([trace.customdata for trace in figure.data])) == list(range(60))
 
 
 def test_only_colourings_whose_column_is_there_and_known_are_offered() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.filters import Filters, combine, count_category, mask, toggled
+from dashboard.filters import Filters, column_and_value, column_value, combine, count_category, mask, toggled
 
 FRAME = pd.DataFrame(
     {
@@ -56,6 +56,24 @@ def test_filters_say_what_they_ask_for() -> None:
         "subset mine@2",
         "meaning “how old”",
     ]
+    where = (column_value("level", "Level 5"), column_value("level", "Level 4"), column_value("type", "Sets, maps"))
+    assert Filters(where=where).described({}) == ["level Level 5 or Level 4", "type Sets, maps"]
+
+
+def test_values_of_one_column_are_alternatives_and_columns_narrow_each_other() -> None:
+    frame = FRAME.assign(level=["Level 5", "Level 4", "", "Level 5"], type=["a", "b", "b", "b"])
+    where = tuple(column_value("level", f"Level {number}") for number in (4, 5))
+    assert mask(frame, Filters(where=where), subset=None, found=None).tolist() == [True, True, False, True]
+    both = Filters(where=(*where, column_value("type", "b"), column_value("gone", "x")))
+    assert mask(frame, both, subset=None, found=None).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize(("column", "value"), [("level", "Level 5"), ("a:b, c", "x%2C:y,z"), ("％", "数, 学")])
+def test_a_column_and_its_value_are_one_text_without_commas(column: str, value: str) -> None:
+    text = column_value(column, value)
+    assert "," not in text
+    assert column_and_value(text) == (column, value)
+    assert column_value("level", "Level 5") == "level:Level 5"
 
 
 def test_high_counts_are_one_category() -> None:

@@ -31,6 +31,7 @@ def rows_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "question": f"{('Ann', 'Trains', 'Pens')[n % 3]} has {n} <b>apples</b> at $5 and eats $2. How many?",
+            "level": f"Level {n % 3}",
             "answer": "She counts.\n" * (n % 3) + f"{n}-2=<<{n}-2={n - 2}>>{n - 2}\n#### {n - 2}",
         }
         for n in range(3, 43)
@@ -372,6 +373,22 @@ def test_a_home_that_cannot_be_written_is_said_instead_of_everything_else(
 
 
 @pytest.mark.usefixtures("with_map")
+def test_columns_of_the_data_colour_filter_and_stand_beside_the_problem(open_app: Open) -> None:
+    test = open_app(colour="column:level", where="level:Level 1,level:Level 2", problem="train-2")
+    assert not test.exception
+    assert "Only level Level 1 or Level 2: " in words(test)
+    assert "level: Level 2" in words(test)
+    [colour] = [box for box in test.selectbox if box.label == "Colour by"]
+    assert (colour.value, colour.options[-1]) == ("column:level", "level")
+    [columns] = [box for box in test.multiselect if box.label == "Columns of the data"]
+    assert columns.options == ["level: Level 0", "level: Level 1", "level: Level 2"]
+    columns.set_value(["level:Level 0"]).run()
+    assert dict(test.query_params)["where"] == "level:Level 0"
+    assert "level" in test.dataframe[0].value.columns
+    assert set(test.dataframe[0].value["level"]) == {"Level 0"}
+
+
+@pytest.mark.usefixtures("with_map")
 def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
     test = open_app("insights")
     assert not test.exception
@@ -380,6 +397,7 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
         "Which topics are there?",
         "Does position tell difficulty?",
         "Does train leak into test?",
+        "Does a split repeat itself?",
         "Do the reference solutions hold?",
         "Is the map honest?",
     ]
@@ -390,6 +408,7 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
         "R-squared",
         "10 verbatim",
         "equations are exact",
+        "train problems repeat an earlier one",
     ):
         assert sentence in said
 
@@ -405,6 +424,17 @@ def test_near_copies_are_dropped_from_train_unless_kept(open_app: Open) -> None:
     next(button for button in test.button if button.label == "Save as a subset").click().run()
     (subset,) = curation.list_subsets(data.store())
     assert (subset.name, subset.size) == ("cleaned", 41)
+
+
+@pytest.mark.usefixtures("with_map")
+def test_repeats_are_dropped_from_the_data_as_a_subset(open_app: Open) -> None:
+    test = open_app("insights")
+    [drop] = [pills for pills in test.get("button_group") if pills.label == "Drop problems that repeat another"]
+    assert drop.options == ["but for the numbers"]
+    assert "leaves 3 train and 3 test" in words(test)
+    next(button for button in test.button if button.key == "save distinct").click().run()
+    (subset,) = curation.list_subsets(data.store())
+    assert (subset.name, subset.size) == ("distinct", 6)
 
 
 def test_insights_offers_to_build_a_missing_map(open_app: Open) -> None:

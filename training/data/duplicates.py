@@ -7,7 +7,7 @@ from training.data.problem import Problem
 
 _PARTS = re.compile(r"\w+|[^\w\s]")
 _NUMBER = re.compile(r"\d[\d.,]*")
-_MARKS = frozenset(".,;:!?\"'’“”")
+_MARKS = frozenset(".,;:!?…\"'‘’“”„«»¿¡。，、；：！？")
 
 
 def same_words(question: str) -> str:

@@ -4,6 +4,7 @@ What the columns leave open, such as whether an `answer` is the bare answer or a
 first rows. Sources are the data sets' own cards and loaders.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,8 +14,11 @@ from training.data.answers import HASHES, PLACES, after_hashes, after_words, las
 from training.data.bad_row import BadRow
 from training.data.columns import Columns, cell
 from training.data.gold import parse_gold
+from training.data.steps import kind_of_steps
 
 _SOCRATIC = " ** "
+
+_COMMAND = re.compile(r"\\[a-zA-Z]")
 
 _BARE_CHARACTERS = 40
 """Longer texts are solutions rather than answers."""
@@ -109,6 +113,7 @@ _GOLDS = (
     "answer",
 )
 """Names of columns that say what they hold, the clearest first."""
+ROLE_NAMES = frozenset((*_QUESTIONS, *_SOLUTIONS, *_GOLDS))
 
 
 def recognise(names: Sequence[str]) -> Layout | None:
@@ -127,11 +132,11 @@ def settle(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> Layout:
         columns = replace(columns, gold=columns.solution)
     if not columns.found:
         columns = replace(columns, found=_found(rows, columns.gold))
-    if columns.gold == columns.solution and columns.found == "column":
+    if columns.found == "column" and _same(rows, columns.gold, columns.solution):
         columns = replace(columns, solution="")
     layout = replace(layout, columns=columns)
     if layout.name == _PLAIN:
-        return replace(layout, name=_plain_name(layout, rows), latex=layout.latex or columns.found == "box")
+        return replace(layout, name=_plain_name(layout, rows), latex=layout.latex or _is_latex(rows, columns))
     return layout
 
 
@@ -186,6 +191,21 @@ def _found(rows: Sequence[Mapping[str, Any]], place: str) -> str:
         ("number", last_number, 0.5),
     )
     return next((name for name, test, share in tests if _most(texts, test, share)), "column")
+
+
+def _same(rows: Sequence[Mapping[str, Any]], gold: str, solution: str) -> bool:
+    """Whether solutions are nothing but gold answers: the same column, or two that agree everywhere."""
+    return gold == solution or (bool(solution and rows) and all(row.get(gold) == row.get(solution) for row in rows))
+
+
+def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
+    """Whether gold answers are written as mathematics: in boxes, with a command somewhere, or beside solutions that are."""
+    if columns.found == "box":
+        return True
+    if columns.found != "column":
+        return False
+    texts = [str(row.get(columns.solution) or "") for row in rows] if columns.solution else []
+    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(row.get(columns.gold))) for row in rows)
 
 
 def _is_bare(text: str) -> bool:

@@ -103,6 +103,15 @@ class ProblemSet:
         return digest.hexdigest()
 
     @cached_property
+    def columns_hash(self) -> str:
+        """Of what travels along, which `content_hash` leaves out: no run hangs on it, but tables and colours do."""
+        digest = hashlib.sha256()
+        for problem in self.problems:
+            if problem.columns:
+                digest.update(json.dumps([problem.id, *problem.columns.items()]).encode())
+        return digest.hexdigest()
+
+    @cached_property
     def rejections(self) -> Mapping[str, int]:
         """Reason -> how many rows were rejected for it, the most frequent first."""
         return dict(Counter(rejection.reason for rejection in self.rejected).most_common())

@@ -247,7 +247,12 @@ def _is_header(cells: Sequence[str]) -> bool:
 def _record(header: Sequence[str], cells: Sequence[str]) -> object:
     if len(cells) != len(header):
         return BadRow("the line has another number of cells than the first", f"{len(cells)} instead of {len(header)}")
-    return dict(zip(header, cells, strict=True))
+    return dict(zip(header, map(_unmarked, cells), strict=True))
+
+
+def _unmarked(text: str) -> str:
+    """A cell without the apostrophe by which spreadsheets, and `analysis.export`, mark a text that begins like a formula."""
+    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(FORMULA) else text
 
 
 def _parquet_names(stream: BinaryIO) -> Iterator[str]:
@@ -371,5 +376,8 @@ _FORMATS: Mapping[str, _Format] = {
 """By the end of a file's name; where a split is there in several, the first counts."""
 
 SUFFIXES = tuple(_FORMATS)
+
+FORMULA = tuple("=+-@＝＋－＠")
+"""What a spreadsheet's cell that is calculated begins with, white space aside; some programs take the wide forms too."""
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}

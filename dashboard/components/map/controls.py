@@ -2,19 +2,21 @@
 
 from itertools import islice
 
+import pandas as pd
 import streamlit as st
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, Atlas, AtlasParameters
 from analysis.embed import TFIDF
+from analysis.frame import MATCH, categories, further_columns
 from analysis.jobs import PREPARE, PrepareSpec
 from analysis.outcomes import outcome
 from dashboard import data, filters, map_data
 from dashboard.access import may_act, way_in
 from dashboard.actions import launch_job
-from dashboard.colourings import COLOURINGS, available
+from dashboard.colourings import COLOURINGS, COLUMN, offered_for
 from dashboard.components.shared.build_progress import start_build
 from dashboard.components.shared.errors import boundary, fragment, render_error
-from dashboard.exploration import MATCH, Exploration
+from dashboard.exploration import Exploration
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.filters import COMBINE, MEANING, MODES
 from dashboard.memory import Filtering, MapLook, MapParameters, Selection
@@ -62,6 +64,8 @@ def render_controls(shown: Exploration, state: State) -> None:
 def colour_title(key: str) -> str:
     """What a colouring is called."""
     column, _, job_id = key.partition(":")
+    if column == COLUMN:
+        return job_id
     return f"{outcome(column).title} in {job_id}" if job_id else COLOURINGS[column].title
 
 
@@ -73,7 +77,7 @@ def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
 
 
 def _render_colour(atlas: Atlas, state: State) -> None:
-    offered = list(available(map_data.frame(atlas), COLOURINGS))
+    offered = list(offered_for(map_data.frame(atlas)))
     offered += data.readable(lambda store: _colourings_by_runs(store, atlas), [])
     if state.look.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
         offered.append(state.look.colour)
@@ -100,6 +104,7 @@ def _render_filters(shown: Exploration, state: State) -> None:
             format_func=lambda label: shown.titles[label],
             **Filtering.clusters.bind(),
         )
+    _render_column_filter(frame, state)
     saved: list[Subset] = data.readable(lambda store: list_subsets(store, shown.atlas.problem_set.whole.content_hash), [])
     if saved or state.filters.subset:
         st.selectbox(
@@ -107,6 +112,20 @@ def _render_filters(shown: Exploration, state: State) -> None:
             ["", *(subset.reference for subset in saved)],
             format_func=lambda name: name or "all",
             **Filtering.subset.bind(),
+        )
+
+
+def _render_column_filter(frame: pd.DataFrame, state: State) -> None:
+    """The categories of the data's own columns, and what an address asks for besides."""
+    offered = [filters.column_value(column, value) for column in further_columns(frame) for value in categories(frame[column])]
+    offered += [asked for asked in state.filters.where if asked not in offered]
+    if offered:
+        st.multiselect(
+            "Columns of the data",
+            offered,
+            format_func=lambda asked: ": ".join(filters.column_and_value(asked)),
+            help="Several values of one column: any of them. Several columns: all of them.",
+            **Filtering.where.bind(),
         )
 
 

@@ -83,8 +83,9 @@ def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
 
 def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> None:
     """Whether position tells how many steps a problem takes, and what else goes along with them."""
-    steps = map_data.frame(atlas)["steps"].to_numpy()
-    figure = finding_figures.difficulty_figure(steps, steps[atlas.neighbors.first(15).indices].mean(axis=1))
+    basis = map_data.distinct(atlas)
+    steps = map_data.frame(atlas)["steps"].to_numpy()[basis.rows]
+    figure = finding_figures.difficulty_figure(steps, steps[basis.indices].mean(axis=1))
     heading = Heading(
         "difficulty",
         "Does position tell difficulty?",

@@ -1,11 +1,12 @@
 """One problem in full: question, solution with each equation checked, gold answer, nearest problems, history in runs."""
 
 import re
+from collections.abc import Sequence
 
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.verifier import EquationCheck, check_equation, check_problem
+from analysis.verifier import EquationCheck, VerifierFailure, check_equation, check_problem
 from dashboard import data, map_data
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page
@@ -20,6 +21,8 @@ from training.text import count, percent, shorten, significant
 _NEAREST = 6
 _LONGEST = 20_000
 """Characters of a text that are shown; a question may have a million."""
+_COLUMNS_WIDTH = 500
+"""Characters of what the data says besides."""
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _DOUBT = "✗"
 _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
@@ -32,7 +35,7 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
     if row is None:
         _render_nothing_chosen(state)
         return
-    _render_problem(problems[row])
+    _render_problem(problems[row], _failures(atlas, problems[row]))
     st.markdown("**Nearest problems**")
     nearest = zip(atlas.neighbors.indices[row, :_NEAREST], atlas.neighbors.similarities[row, :_NEAREST], strict=True)
     with st.container(key=NEIGHBORS, gap="xsmall"):
@@ -52,9 +55,11 @@ def _render_nothing_chosen(state: State) -> None:
     st.caption("Click a point on the map, or a row of the table below it, to read the problem here.")
 
 
-def _render_problem(problem: Problem) -> None:
+def _render_problem(problem: Problem, failures: Sequence[VerifierFailure]) -> None:
     facts = [problem.split, count(len(problem.steps), "step"), count(len(problem.equations), "equation")]
     st.markdown(f"**{plain(problem.id)}** · {' · '.join(facts)}")
+    if problem.columns:
+        st.caption(plain(shorten(" · ".join(f"{name}: {value}" for name, value in problem.columns.items()), _COLUMNS_WIDTH)))
     _render_text(problem.question)
     st.markdown("**Reference solution**")
     for number, step in enumerate(problem.steps, start=1):
@@ -65,9 +70,17 @@ def _render_problem(problem: Problem) -> None:
                 with st.container(key=f"{EQUATIONS}_{number}", gap="xxsmall"):
                     for check in checks:
                         st.caption(_checked(check))
-    st.markdown(f"Gold answer  **{plain(problem.gold)}**")
-    for failure in check_problem(problem):
+    gold = f"**{plain(problem.gold)}**" if problem.gold else "none, a reward decides"
+    st.markdown(f"Gold answer  {gold}")
+    for failure in failures:
         st.caption(f"{_DOUBT}  {plain(failure.detail)}")
+
+
+def _failures(atlas: Atlas, problem: Problem) -> Sequence[VerifierFailure]:
+    """What the report says against a problem; before there is one, what can be said of the problem by itself."""
+    if atlas.report is None:
+        return check_problem(problem)
+    return [failure for failure in atlas.report.verifier.failures if failure.problem_id == problem.id]
 
 
 def _render_text(text: str) -> None:

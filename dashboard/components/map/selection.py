@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.atlas import Atlas
+from analysis.frame import MATCH, further_columns
 from dashboard import data, map_data
 from dashboard.access import acts
 from dashboard.actions import name_cluster
@@ -12,7 +13,7 @@ from dashboard.components.map.subset import render_take_further
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import render_table
-from dashboard.exploration import MATCH, Exploration
+from dashboard.exploration import Exploration
 from dashboard.filters import count_category, toggled
 from dashboard.keys import Keys
 from dashboard.state import State
@@ -22,6 +23,8 @@ from training.text import count, percent
 TABLE_LIMIT = 10_000
 """Rows of the table; the page has to carry them all to the browser."""
 _QUESTION_WIDTH = 160
+_COLUMNS_FIRST = 4
+"""So many of the data's own columns stand before the question, the others at the end."""
 
 
 def render_selection(shown: Exploration, state: State) -> None:
@@ -57,7 +60,9 @@ def _render_table(shown: Exploration, state: State) -> None:
     if "cluster" in table:
         table["cluster"] = table["cluster"].map(shown.titles)
     first = [column for column in table.columns if column not in map_data.frame(shown.atlas)]
-    order = list(dict.fromkeys(["id", *first, "split", "steps", "equations", "cluster", "gold", "question", *table.columns]))
+    of_data = further_columns(map_data.frame(shown.atlas))
+    known = ["id", *first, "split", "steps", "equations", "cluster", "gold", *of_data[:_COLUMNS_FIRST], "question"]
+    order = list(dict.fromkeys([*known, *table.columns]))
 
     def choose() -> None:
         picked = st.session_state[Keys.TABLE]["selection"]["rows"]
@@ -99,7 +104,7 @@ def _columns(shown: Exploration) -> dict[str, Any]:
         MATCH: number(width="small", format="%.3f", help="Cosine of the question to the search."),
         "question": text(width="large"),
     }
-    if shown.colouring.column not in columns:
+    if shown.colouring.column not in columns and shown.colouring.column not in map_data.frame(shown.atlas):
         columns[shown.colouring.column] = number(shown.colouring.title, width="small", format="%.3g")
     return columns
 

@@ -97,7 +97,13 @@ def _take_address(state: State, page: str) -> None:
 def _render_source(state: State) -> None:
     choices = _choices()
     kept = {line: name for name, line in kept_lines().items()}
+    if mapped := state.mapped_source:
+        state.mapped_source = ""
+        _take(mapped)
     named = kept.get(state.source, state.source if state.source in choices else FOLDER)
+    if mapped:
+        st.session_state[Keys.SOURCE_CHOICE] = named
+        st.session_state[Keys.SOURCE_FOLDER] = state.source if named == FOLDER else ""
     st.session_state.setdefault(Keys.SOURCE_CHOICE, named)
     st.session_state.setdefault(Keys.SOURCE_FOLDER, state.source if named == FOLDER else "")
     choice = st.selectbox(
@@ -213,10 +219,8 @@ def job_line(job: Job) -> str:
 
 
 def _take_mapped(source: str) -> None:
-    """Show what the dialog maps; the fields say it."""
-    _take(source)
-    for key in (Keys.SOURCE_CHOICE, Keys.SOURCE_FOLDER):
-        st.session_state.pop(key, None)
+    """Show what the dialog maps, with the next run: the fields that say it belong to the page and not to the dialog."""
+    State().mapped_source = source
 
 
 def _take_choice() -> None:
