@@ -129,14 +129,25 @@ def filled(row: Mapping[str, Any], template: str) -> str:
     return text_of(whole.strip(), template)
 
 
+def filled_in_parts(row: Mapping[str, Any], template: str) -> str:
+    """`filled`, also where the column is a list of texts: they are its lines.
+
+    Raises:
+        BadRow: as `filled`.
+    """
+    if not _PLACE.search(template):
+        value = cell(row, template)
+        if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            return text_of("\n".join(value), template)
+    return filled(row, template)
+
+
 def text_of(value: Any, name: str) -> str:
-    """A cell as text; the parts of a list of texts are its lines.
+    """A cell as text.
 
     Raises:
         BadRow: it is none, or empty.
     """
-    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-        value = "\n".join(value)
     if not isinstance(value, str):
         raise BadRow(f"{name!r} is not text")
     if not value.strip():

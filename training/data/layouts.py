@@ -195,7 +195,15 @@ def _found(rows: Sequence[Mapping[str, Any]], place: str) -> str:
 
 def _same(rows: Sequence[Mapping[str, Any]], gold: str, solution: str) -> bool:
     """Whether solutions are nothing but gold answers: the same column, or two that agree everywhere."""
-    return gold == solution or (bool(solution and rows) and all(row.get(gold) == row.get(solution) for row in rows))
+    return gold == solution or (bool(solution and rows) and all(_at(row, gold) == _at(row, solution) for row in rows))
+
+
+def _at(row: Mapping[str, Any], place: str) -> Any:
+    """A cell, also one inside of another; `None` where there is none."""
+    try:
+        return cell(row, place)
+    except BadRow:
+        return None
 
 
 def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
@@ -204,8 +212,8 @@ def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
         return True
     if columns.found != "column":
         return False
-    texts = [str(row.get(columns.solution) or "") for row in rows] if columns.solution else []
-    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(row.get(columns.gold))) for row in rows)
+    texts = [str(_at(row, columns.solution) or "") for row in rows] if columns.solution else []
+    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(_at(row, columns.gold))) for row in rows)
 
 
 def _is_bare(text: str) -> bool:
