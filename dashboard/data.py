@@ -23,6 +23,7 @@ from training.backends.registry import backend_state as backend_state_now
 from training.backends.watching import Watch
 from training.config import RunConfig
 from training.data import problems as source_files
+from training.data import sources as source_lines
 from training.data.files import candidates
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
@@ -132,6 +133,15 @@ def shares_home() -> bool:
         return not _dashboard_lock().try_hold()
     except OSError:  # the home can only be read: there is no file to lock
         return False
+
+
+def named_sources() -> Mapping[str, str]:
+    """Name -> line of the sources that are kept in the home folder.
+
+    Raises:
+        SourceError: their file cannot be read.
+    """
+    return source_lines.named_sources(home())
 
 
 def needs_fetch(source: str) -> bool:

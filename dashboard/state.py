@@ -88,6 +88,8 @@ class State(Group):
 
     source = Field("auto", "source")
     """What `load_problems` takes: auto, demo, hub or a path."""
+    mapped_source = Field("")
+    """What the dialog about a source asks for; taken by the next run, before the fields that say it are drawn."""
     source_error = Field("")
     """Why the source asked for last was not taken, empty when it was."""
     store_away = Field(False)

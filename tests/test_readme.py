@@ -41,3 +41,9 @@ def test_the_readmes_commands_of_a_run(home: Home) -> None:
 def test_the_commands_of_the_examples(command: str, home: Home) -> None:
     printed = run(block_with("docs/examples/README.md", command), home)
     assert "run_id: demo-1" in printed
+
+
+def test_the_commands_about_ones_own_data(home: Home) -> None:
+    printed = run(block_with("docs/data.md", "analysis sources --keep"), home)
+    assert '"layout": "GSM8K"' in printed
+    assert f"mine  {ROOT}/docs/examples/own-data" in printed

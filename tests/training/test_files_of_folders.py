@@ -187,3 +187,30 @@ def test_a_file_that_is_not_compressed_as_it_says_is_a_source_that_cannot_be_rea
     (tmp_path / name).write_bytes(b'{"question": "?", "answer": "#### 1"}\n')
     with pytest.raises(SourceError, match=name):
         load_problems(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "golds"),
+    [
+        ("a.csv", "question;answer\nSeven halves?;3\nTwo?;2\n", ["3", "2"]),
+        ("a.csv", "question\tanswer\nThree, at most?\t3\n", ["3"]),
+        ("a.csv", '\ufeffquestion,answer\n"Two, or ""2""\nthen?",2\n', ["2"]),
+        ("a.tsv", "One?\t1\nTwo?\t2\n", ["1", "2"]),
+        ("a.json", '{"version": 1, "data": [{"question": "?", "answer": "1"}]}', ["1"]),
+        ("a.json", '{"test": [{"question": "?", "answer": "1"}], "train": [{"question": "?", "answer": "2"}]}', ["2", "1"]),
+        ("a.json", '{"question": {"0": "?", "1": "?"}, "answer": {"0": "1", "1": "2"}}', ["1", "2"]),
+        ("a.json", '{"question": ["?", "?"], "answer": ["1", "2"]}', ["1", "2"]),
+        ("a.json", '{"question": "?", "answer": "1"}\n{"question": "?", "answer": "2"}\n', ["1", "2"]),
+        ("a.jsonl", '[{"question": "?", "answer": "1"}, {"question": "?", "answer": "2"}]\n', ["1", "2"]),
+    ],
+)
+def test_tables_of_other_writers_are_read(name: str, content: str, golds: list[str], tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert [problem.gold for problem in load_problems(str(tmp_path / name)).problems] == golds
+
+
+@pytest.mark.parametrize("content", ["", "question,answer\n", "question,answer\n\n"])
+def test_a_table_without_rows_holds_no_problem(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SourceError, match="no usable problem"):
+        load_problems(str(tmp_path / "a.csv"))

@@ -30,7 +30,7 @@ def test_score_prints_every_reward_unweighted_a_line_each(tmp_path: Path, capsys
     file.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
     assert main(["score", "--jsonl", str(file)]) == 0
     scored = [json.loads(line)["rewards"] for line in capsys.readouterr().out.splitlines()]
-    assert [list(row) for row in scored] == [list(REWARDS)] * 2
+    assert [list(row) for row in scored] == [[name for name, reward in REWARDS.items() if reward.when == "always"]] * 2
     assert [row["correctness"] for row in scored] == [1.0, 0.0]
 
 
@@ -72,7 +72,10 @@ def test_a_malformed_line_to_score_is_named(tmp_path: Path, capsys: pytest.Captu
     file = tmp_path / "completions.jsonl"
     file.write_text('{"completion": "x", "answer": "1"}\n{"completion": 3}\n')
     assert main(["score", "--jsonl", str(file)]) == 2
-    assert f"{file}:2 is not" in capsys.readouterr().err
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["answer"] == "x"
+    assert second["line"] == 2
+    assert second["error"]
 
 
 def test_what_a_command_starts_cannot_inherit_the_dashboards_token(monkeypatch: pytest.MonkeyPatch) -> None:

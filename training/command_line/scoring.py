@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from training.terminal import EXIT_ERROR
 
 _COMPLETIONS = ("completion", "response", "output", "completions", "generated_text", "text")
 _GOLDS = ("answer", "gold", "gt", "ground_truth", "solution", "label", "reward_model.ground_truth")
-"""Where completion and gold answer stand, by what trainers call them; the first that is there counts."""
+"""Where completion and gold answer stand, by what trainers call them; the first that is filled counts."""
 
 
 def score(
@@ -98,7 +98,7 @@ def _rows(file: str) -> Iterator[tuple[int, object]]:
         SourceError: the file cannot be read.
     """
     path = Path(file)
-    if file != "-" and kind_of(path) not in (None, ".jsonl"):
+    if file != "-" and kind_of(path) is not None and path.suffix.casefold() != ".jsonl":
         yield from read_rows(path, None)
         return
     try:
@@ -141,8 +141,7 @@ def _completion_and_gold(row: object) -> tuple[str, str, Mapping[str, Any]]:
 
 def _first(row: Mapping[str, Any], places: tuple[str, ...]) -> Any:
     for place in places:
-        try:
-            return cell(row, place)
-        except BadRow:
-            continue
+        with suppress(BadRow):
+            if (value := cell(row, place)) is not None:
+                return value
     return None

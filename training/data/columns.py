@@ -124,7 +124,22 @@ def filled(row: Mapping[str, Any], template: str) -> str:
     """
     if not _PLACE.search(template):
         return text_of(cell(row, template), template)
-    return _PLACE.sub(lambda match: text_of(_written(cell(row, match[1])), match[1]), template)
+    parts = {place: _written(cell(row, place)) for place in _PLACE.findall(template)}
+    whole = _PLACE.sub(lambda match: "" if parts[match[1]] == "" else text_of(parts[match[1]], match[1]), template)
+    return text_of(whole.strip(), template)
+
+
+def filled_in_parts(row: Mapping[str, Any], template: str) -> str:
+    """`filled`, also where the column is a list of texts: they are its lines.
+
+    Raises:
+        BadRow: as `filled`.
+    """
+    if not _PLACE.search(template):
+        value = cell(row, template)
+        if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            return text_of("\n".join(value), template)
+    return filled(row, template)
 
 
 def text_of(value: Any, name: str) -> str:
@@ -148,8 +163,15 @@ def _written(value: Any) -> Any:
 def _last_turn(turns: Sequence[Any], role: str) -> Any:
     for turn in reversed(turns):
         if isinstance(turn, Mapping) and (turn.get("role") or turn.get("from")) in _ROLES[role]:
-            return turn.get("content", turn.get("value"))
+            return _spoken(turn.get("content", turn.get("value")))
     raise BadRow(f"the conversation has no turn of {role}")
+
+
+def _spoken(content: Any) -> Any:
+    """A turn's text, also where it comes in parts; one that has others than text is none."""
+    if isinstance(content, list) and content and all(isinstance(part, Mapping) and "text" in part for part in content):
+        return "\n".join(str(part["text"]) for part in content)
+    return content
 
 
 def _one_of(name: str, value: str, known: Sequence[str], *, pattern: bool = False) -> None:

@@ -4,9 +4,11 @@ A number keeps its value or is refused: where a comma may part decimals or thous
 would make another number of them, there is a reason instead of a guess.
 """
 
+import json
 import math
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -37,6 +39,8 @@ _UNCLEAR = re.compile(r"[-+]?[\d.,'’ ]*\d[.,'’ \d]*", re.ASCII)
 
 _CHOICE = re.compile(r"\\text(?:bf)?\{\(?([A-Z])\)?\}|\(([A-Z])\)|([A-J])[.)]?", re.ASCII)
 _MATHS = re.compile(r"[\\^_{}=<>|√π∞°×÷±]|\d\s*[-+*/:]\s*\w|\w\s*[+*/]\s*\d|^[(\[].*,.*[)\]]$|^[-+]?\d*[a-z]$|\d\s*,\s*[-+\d]")
+_LIST_OF_TEXTS = re.compile(r'\[\s*".*"\s*\]', re.DOTALL)
+"""A list in JSON, as some write the answers that they take."""
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[ ,.'’-]+[^\W\d_]+)*\.?|[A-Z](?:, ?[A-Z])+")
 _TEXT_COMMAND = re.compile(r"\\text(?:bf|it)?\{\s*([^\W\d_]{2}[^{}\\]*)\}")
 _MATHS_ENVELOPE = re.compile(r"\$([^$]+)\$|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
@@ -66,6 +70,9 @@ def parse_gold(value: object, *, latex: bool = False, decimal_comma: bool = Fals
     Raises:
         BadRow: there is none, or it may be one number as well as another.
     """
+    if isinstance(value, str) and _LIST_OF_TEXTS.fullmatch(value.strip()):
+        with suppress(ValueError):
+            value = json.loads(value)
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = _text(value)

@@ -73,6 +73,9 @@ LAYOUTS: tuple[Layout, ...] = (
         cut=f"{_DAPO_WRAPPING}|{_VERL_ENDING}",
     ),
     _layout("SVAMP", "Body Question Answer", question="{Body} {Question}", solution="Equation", gold="Answer", found="column"),
+    _layout(
+        "ASDiv", "body question answer formula", question="{body} {question}", solution="formula", gold="answer", found="column"
+    ),
     _layout("GSM-Hard", "input target code", question="input", solution="code", gold="target", found="column", steps="lines"),
     _layout("MGSM", "question answer answer_number", **_QUESTION, gold="answer_number", found="column"),
     _layout("GSM-Symbolic", "question answer instance original_id", **_QUESTION),
@@ -87,6 +90,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _latex("Big-Math", "problem answer domain", question="problem", gold="answer"),
     _latex("MetaMathQA", "query response type", question="query", solution="response", found="words"),
     _layout("Countdown", "target nums", question=_COUNTDOWN, gold="none"),
+    _layout("Alpaca", "instruction input output", question="{instruction}\n{input}", solution="output"),
     _layout("conversations with a solution", "messages solution", question="messages.user", solution="solution"),
     _layout("conversations (ChatML)", "messages", question="messages.user", solution="messages.assistant"),
     _layout("conversations (ShareGPT)", "conversations", question="conversations.user", solution="conversations.assistant"),
@@ -95,7 +99,19 @@ LAYOUTS: tuple[Layout, ...] = (
 
 _QUESTIONS = ("question", "problem", "query", "prompt", "instruction", "input", "text")
 _SOLUTIONS = ("solution", "rationale", "reasoning", "explanation", "response", "output", "completion", "answer")
-_GOLDS = ("gold", "final_answer", "gold_answer", "expected_answer", "ground_truth", "gt", "target", "label", "answer")
+_GOLDS = (
+    "gold",
+    "final_answer",
+    "gold_answer",
+    "expected_answer",
+    "correct_answer",
+    "correct answer",
+    "ground_truth",
+    "gt",
+    "target",
+    "label",
+    "answer",
+)
 """Names of columns that say what they hold, the clearest first."""
 ROLE_NAMES = frozenset((*_QUESTIONS, *_SOLUTIONS, *_GOLDS))
 
@@ -128,13 +144,17 @@ def says(name: str, columns: Columns) -> str:
     """One line on how rows are read."""
     question = f"question from `{columns.question}`"
     if columns.gold == "none":
-        return f"{name}: {question}, no gold answer: a reward decides."
+        return f"{_capital(name)}: {question}, no gold answer: a reward decides."
     if columns.found in PLACES:
         how = f"gold {PLACES[columns.found][1]} of `{columns.gold}`"
     else:
         how = f"gold {columns.found} in `{columns.gold}`" if columns.pattern else f"gold from `{columns.gold}`"
     solution = f", solution from `{columns.solution}`" if columns.solution and columns.solution != columns.gold else ""
-    return f"{name}: {question}{solution}, {how}."
+    return f"{_capital(name)}: {question}{solution}, {how}."
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 _PLAIN = "columns by their names"
@@ -175,7 +195,15 @@ def _found(rows: Sequence[Mapping[str, Any]], place: str) -> str:
 
 def _same(rows: Sequence[Mapping[str, Any]], gold: str, solution: str) -> bool:
     """Whether solutions are nothing but gold answers: the same column, or two that agree everywhere."""
-    return gold == solution or (bool(solution and rows) and all(row.get(gold) == row.get(solution) for row in rows))
+    return gold == solution or (bool(solution and rows) and all(_at(row, gold) == _at(row, solution) for row in rows))
+
+
+def _at(row: Mapping[str, Any], place: str) -> Any:
+    """A cell, also one inside of another; `None` where there is none."""
+    try:
+        return cell(row, place)
+    except BadRow:
+        return None
 
 
 def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
@@ -184,8 +212,8 @@ def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
         return True
     if columns.found != "column":
         return False
-    texts = [str(row.get(columns.solution) or "") for row in rows] if columns.solution else []
-    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(row.get(columns.gold))) for row in rows)
+    texts = [str(_at(row, columns.solution) or "") for row in rows] if columns.solution else []
+    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(_at(row, columns.gold))) for row in rows)
 
 
 def _is_bare(text: str) -> bool:

@@ -7,6 +7,7 @@ reason, never hidden. How problems are embedded, shown or trained on is for othe
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from training.data import hub
@@ -86,7 +87,7 @@ def needs_fetch(source: str, home: Home) -> bool:
     return (source == "hub" or parse_source(source, home).hub_name is not None) and source_place(source, home) is None
 
 
-def load_folder(path: Path, *, name: str, source: str, spec: Source | None = None) -> ProblemSet:
+def load_folder(path: Path, *, name: str, source: str, spec: Source | None = None, rows: int | None = None) -> ProblemSet:
     """Read a file, or a folder of any form that `chosen_files` knows.
 
     A file whose name says no split takes each row's `split` column, "train" when it has none.
@@ -96,6 +97,7 @@ def load_folder(path: Path, *, name: str, source: str, spec: Source | None = Non
         name: what people call it.
         source: the line that stands for it.
         spec: how it is to be read where that is not as everybody does.
+        rows: how many of each file are read, `None` for all.
 
     Raises:
         SourceError: no such file, one that cannot be read, rows that nothing says how to read, or no usable row.
@@ -103,20 +105,20 @@ def load_folder(path: Path, *, name: str, source: str, spec: Source | None = Non
     spec = spec or Source(source)
     chosen = chosen_files(path, spec.splits)
     layout = layout_of(chosen.files[0].path, spec.columns)
-    problem_set = _collect(chosen, RowReader(layout, spec.splits), name=name, source=source)
+    problem_set = _collect(chosen, RowReader(layout, spec.splits), rows, name=name, source=source)
     if not spec.hold_out.size:
         return problem_set
     return replace(problem_set, problems=_ordered(held_out(problem_set.problems, spec.hold_out)))
 
 
-def _collect(chosen: Chosen, reader: RowReader, *, name: str, source: str) -> ProblemSet:
+def _collect(chosen: Chosen, reader: RowReader, most: int | None, *, name: str, source: str) -> ProblemSet:
     """Parse the rows of the files into a set; ids count rows within each split."""
     problems: list[Problem] = []
     rejected: list[Rejection] = []
     counts: Counter[str] = Counter()
     ids: set[str] = set()
     tests = _measured_on(chosen, reader)
-    for file, line, named, row in _rows(chosen.files, reader):
+    for file, line, named, row in _rows(chosen.files, reader, most):
         split = ""
         try:
             said = reader.split(named, row)
@@ -152,10 +154,10 @@ def _collect(chosen: Chosen, reader: RowReader, *, name: str, source: str) -> Pr
     )
 
 
-def _rows(files: Sequence[SplitFile], reader: RowReader) -> Iterator[tuple[str, int, str | None, object]]:
+def _rows(files: Sequence[SplitFile], reader: RowReader, most: int | None) -> Iterator[tuple[str, int, str | None, object]]:
     """(file, line, the split that its name says, row) of all files."""
     for file in files:
-        for line, row in read_rows(file.path, reader.columns.roots()):
+        for line, row in islice(read_rows(file.path, reader.columns.roots()), most):
             yield file.path.name, line, file.split, row
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.bad_row import BadRow
-from training.data.columns import Columns, cell, filled, finder, text_of
+from training.data.columns import Columns, cell, filled, filled_in_parts, finder, text_of
 from training.data.files import SplitNames
 from training.data.gold import NO_GOLD, Gold, parse_gold
 from training.data.layouts import Layout, recognise, settle
@@ -96,7 +96,7 @@ class RowReader:
         """The reference solution; the gold answer's text where the row has none."""
         columns = self.columns
         if columns.solution and (columns.gold == columns.solution or _cell_or_none(row, columns.solution) is not None):
-            return filled(row, columns.solution)
+            return filled_in_parts(row, columns.solution)
         value = _cell_or_none(row, columns.gold)
         return "" if value is None else str(value)
 
@@ -106,7 +106,7 @@ class RowReader:
         latex, comma = self.layout.latex, self.columns.decimal == "comma"
         if self.find is None:
             return parse_gold(cell(row, self.columns.gold), latex=latex, decimal_comma=comma)
-        found = self.find(filled(row, self.columns.gold))
+        found = self.find(filled_in_parts(row, self.columns.gold))
         if found is None:
             raise BadRow(self.why_not)
         return parse_gold(found, latex=latex or self.columns.found == "box", decimal_comma=comma)
@@ -152,7 +152,7 @@ def layout_of(first: Path, mapped: Columns) -> Layout:
         there = ", ".join(name for name in names if "." not in name) or "none"
         raise SourceError(
             f"{first} has no columns that are known: {shown(there)}.",
-            "Say which they are: question=COLUMN gold=COLUMN, on the command line after --columns.",
+            "Say which is what: in the page under How it is read, on the command line with --columns question=NAME gold=NAME.",
         )
     if mapped.changed():
         found = replace(found, name="a mapping" if mapped.question or mapped.gold else found.name)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -175,7 +175,7 @@ def _jsonl_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
 
 
 def _json_rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
-    """An array of objects, alone or as the one array of an object, pandas' columns, or JSON Lines under another name."""
+    """An array of objects, alone or inside an object, one for each split; pandas' columns; JSON Lines under another name."""
     content = stream.read(JSON_BYTES + 1)
     if len(content) > JSON_BYTES:
         raise OSError(f"it is larger than {JSON_BYTES // 2**20:,} MiB; write it as JSON Lines")
@@ -196,9 +196,11 @@ def _table_of(value: object) -> Sequence[object]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
-        tables: list[list[object]] = [inner for inner in value.values() if _is_table(inner)]
+        tables: list[list[Any]] = [inner for inner in value.values() if _is_table(inner)]
         if len(tables) == 1:
             return tables[0]
+        if value and len(tables) == len(value):  # a table for each split
+            return [{"split": name, **row} for name, table in value.items() for row in table]
         if value and all(isinstance(cells, dict) for cells in value.values()):  # df.to_json()
             names = list(dict.fromkeys(place for cells in value.values() for place in cells))
             return [{name: cells.get(place) for name, cells in value.items()} for place in names]
@@ -215,7 +217,8 @@ def _delimited(separator: str) -> Callable[[BinaryIO, Sequence[str] | None], Row
     def rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
         csv.field_size_limit(LINE_BYTES)  # Python's own would end the file at a cell of 128 KiB
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-        reader = csv.reader(text, delimiter=separator, strict=True)
+        first = text.readline()
+        reader = csv.reader(chain([first] if first else [], text), delimiter=_separator(first, separator), strict=True)
         header = next(reader, None)
         if header is None:
             return
@@ -228,6 +231,11 @@ def _delimited(separator: str) -> Callable[[BinaryIO, Sequence[str] | None], Row
                 yield reader.line_num, _record(header, cells)
 
     return rows
+
+
+def _separator(first: str, usual: str) -> str:
+    """What parts the cells of a table, by its first line: spreadsheets of half the world write semicolons."""
+    return usual if usual in first else next((mark for mark in ";\t" if mark in first), usual)
 
 
 def _is_header(cells: Sequence[str]) -> bool:

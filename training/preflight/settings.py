@@ -224,7 +224,9 @@ def pays_for_right(reward: Reward, form: AnswerForm = TAGS) -> bool:
     Raises:
         RewardError: it fails on them.
     """
-    right, wrong = reward.score_all([well_formed(form, "72")] * 2, ["72", "73"], form=form)
+    golds = ("72", "73")
+    rows = [{"target": gold, "nums": [gold], "completion_tokens": 20, "max_completion_length": 200} for gold in golds]
+    right, wrong = reward.score_all([well_formed(form, "72")] * 2, golds, rows, form)
     return right != wrong
 
 

@@ -300,7 +300,10 @@ def is_finite(value: object) -> bool:
 
 
 def cosine_length(completion: str, gold: str, form: AnswerForm, row: Row) -> float | None:
-    """More for a short right answer than for a long one, less for a short wrong one: see `shaping.cosine_length`."""
+    """More for a short right answer than for a long one, less for a short wrong one.
+
+    Source: see `shaping.cosine_length`.
+    """
     by_value = value_correctness(completion, gold, form)
     return shaping.cosine_length(correctness(completion, gold, form) if by_value is None else by_value, row)
 

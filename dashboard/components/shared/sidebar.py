@@ -13,6 +13,7 @@ from dashboard.components.shared.errors import boundary, fragment, render_error,
 from dashboard.components.shared.going import Page
 from dashboard.components.shared.news import tell_news
 from dashboard.components.shared.sign_in import render_sign_in
+from dashboard.components.shared.source_dialog import kept_lines, render_source_dialog
 from dashboard.fields import TEXT_CHARACTERS, Field
 from dashboard.keys import Keys
 from dashboard.memory import MapParameters
@@ -21,6 +22,7 @@ from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
 from training.data.problem import ProblemSet
+from training.data.sources import BUILT_IN
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.store import Job
 from training.text import count, duration
@@ -28,6 +30,7 @@ from training.text import count, duration
 FOLDER = "folder"
 _CHOICES = {"auto": "Automatic", "demo": "Demo", "hub": "GSM8K from the Hub", FOLDER: "Folder or file"}
 _SHOWN_REJECTIONS = 200
+_LEFT_OUT_SHOWN = 3
 _QUEUED_SHOWN = 3
 """Of the jobs that wait for their turn; how many more do is told."""
 _POLL_S = 5.0
@@ -86,18 +89,27 @@ def _take_address(state: State, page: str) -> None:
             state.source_error = str(error)
     if state.source != before[0]:
         state.selection.clear()
-    st.session_state[Keys.SOURCE_CHOICE] = asked if asked in _CHOICES else FOLDER
-    st.session_state[Keys.SOURCE_FOLDER] = "" if asked in _CHOICES else asked
+    offered = _choices()
+    st.session_state[Keys.SOURCE_CHOICE] = asked if asked in offered else FOLDER
+    st.session_state[Keys.SOURCE_FOLDER] = "" if asked in offered else asked
 
 
 def _render_source(state: State) -> None:
-    named = state.source if state.source in _CHOICES else FOLDER
+    choices = _choices()
+    kept = {line: name for name, line in kept_lines().items()}
+    if mapped := state.mapped_source:
+        state.mapped_source = ""
+        _take(mapped)
+    named = kept.get(state.source, state.source if state.source in choices else FOLDER)
+    if mapped:
+        st.session_state[Keys.SOURCE_CHOICE] = named
+        st.session_state[Keys.SOURCE_FOLDER] = state.source if named == FOLDER else ""
     st.session_state.setdefault(Keys.SOURCE_CHOICE, named)
     st.session_state.setdefault(Keys.SOURCE_FOLDER, state.source if named == FOLDER else "")
     choice = st.selectbox(
         "Problems",
-        list(_CHOICES),
-        format_func=_CHOICES.__getitem__,
+        list(choices),
+        format_func=lambda choice: choices.get(choice, choice),
         key=Keys.SOURCE_CHOICE,
         on_change=_take_choice,
         help="Automatic takes your own folder (GRPO_ATLAS_DATA), else GSM8K if it was fetched, else the demo.",
@@ -109,9 +121,7 @@ def _render_source(state: State) -> None:
             max_chars=TEXT_CHARACTERS,
             on_change=_take_folder,
             placeholder="/data/my-problems",
-            **acts(
-                help='A folder with train and test as .jsonl or .parquet, or one such file; rows have "question" and "answer".'
-            ),
+            **acts(help="A folder with train and test files, one file, or hub:owner/name; after ? may stand how it is read."),
         )
     if state.source_error:
         render_error(state.source_error)
@@ -119,10 +129,29 @@ def _render_source(state: State) -> None:
         _render_problem_set(data.problem_set(state.source))
     except AtlasError as error:
         st.caption(plain(error.problem))
+    _render_reading(state, choice)
+
+
+def _choices() -> dict[str, str]:
+    """What the sidebar offers: what everybody has, what is kept, and whatever a path leads to."""
+    kept = {name: name for name in kept_lines()}
+    return {name: title for name, title in _CHOICES.items() if name != FOLDER} | kept | {FOLDER: _CHOICES[FOLDER]}
+
+
+def _render_reading(state: State, choice: str) -> None:
+    """The way to say how the rows of one's own are read: also of those that could not be."""
+    wanted = str(st.session_state.get(Keys.SOURCE_FOLDER) or "") if choice == FOLDER else choice
+    if not wanted or wanted in BUILT_IN:
+        return
+    label = "How it is read"
+    if st.button(label, key="map columns", icon=":material/table_rows:", type="tertiary", **acts()):
+        render_source_dialog(wanted, _take_mapped)
 
 
 def _render_problem_set(problems: ProblemSet) -> None:
-    st.caption(f"**{plain(problems.name)}**, {count(len(problems.problems), 'problem')}")
+    st.caption(f"**{plain(problems.name)}**, {count(len(problems.problems), 'problem')}", help=plain(problems.read_as) or None)
+    for file in problems.left_out[:_LEFT_OUT_SHOWN]:
+        st.caption(plain(f"Left out: {file}"))
     if not problems.rejected:
         return
     with st.expander(f"{count(len(problems.rejected), 'row')} left out", icon=":material/warning:"):
@@ -187,6 +216,11 @@ def job_line(job: Job) -> str:
     elapsed_s = job.heartbeat_at - job.started_at
     left_s = elapsed_s * (1 - job.fraction) / job.fraction
     return f"{done}, {duration(left_s)} left" if left_s >= 1 else done
+
+
+def _take_mapped(source: str) -> None:
+    """Show what the dialog maps, with the next run: the fields that say it belong to the page and not to the dialog."""
+    State().mapped_source = source
 
 
 def _take_choice() -> None:
