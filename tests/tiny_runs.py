@@ -47,7 +47,7 @@ def few_problems() -> ProblemSet:
 def rewarding_length() -> Iterator[None]:
     """The integer reward scores lengths meanwhile, and sums are made in one order, so that equal runs are equal bit by bit."""
     kept, threads = REWARDS["integer"], torch.get_num_threads()
-    REWARDS["integer"] = replace(kept, function=lambda completion, gold: len(completion) % 5 / 10)
+    REWARDS["integer"] = replace(kept, function=lambda completion, gold: len(completion) % 5 / 10, reads_form=False)
     torch.set_num_threads(1)
     try:
         yield

@@ -41,7 +41,9 @@ def test_a_length_that_leaves_nothing_is_an_error_that_names_the_shortest_prompt
 
 def test_evaluated_prompts_must_fit_too() -> None:
     data = training_data(tiny(max_prompt_length=min(TRAIN), evaluation_problems=3), PROBLEMS, TOKENIZER)
-    assert data.max_length == max(min(TRAIN), *TEST[:3]) + 12
+    asked = {problem.id for problem in sample(PROBLEMS.of_split("test"), 3)}
+    lengths = [length for problem, length in zip(PROBLEMS.of_split("test"), TEST, strict=True) if problem.id in asked]
+    assert data.max_length == max(min(TRAIN), *lengths) + 12
 
 
 def test_a_source_without_train_problems_is_an_error() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from training.backends import local
 from training.data.problems import load_problems
+from training.data.sample import sample
 from training.home import DEMO_MODEL, Home
 from training.insight.counterfactuals import reweigh
 from training.store import Job, Store
@@ -124,7 +125,7 @@ def test_scalars_of_each_step_are_under_trls_names(finished: Job, store: Store) 
 
 def test_evaluations_before_and_after_are_stored_per_problem(finished: Job, store: Store) -> None:
     evaluations = {evaluation.label: evaluation for evaluation in complete_evaluations(store, finished.id)}
-    expected = [problem.id for problem in load_problems("demo").of_split("test")[:4]]
+    expected = [problem.id for problem in sample(load_problems("demo").of_split("test"), 4)]
     for label in ("before", "after"):
         assert [item.problem_id for item in evaluations[label].items] == expected
 

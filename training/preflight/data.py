@@ -103,7 +103,7 @@ def check_room(subject: Subject) -> Iterator[Finding]:
     """Whether an answer in the form that is asked for fits into a completion, and how many reference solutions do."""
     config, form = subject.config, form_named(subject.config.answer_form)
     solved = [problem for problem in subject.train if problem.steps][:_COUNTED_SOLUTIONS]
-    shown = [well_formed(form, "0"), *(_solution(form, problem) for problem in solved)]
+    shown = [_with_reasoning(form, "0", ""), *(_solution(form, problem) for problem in solved)]
     lengths = text_lengths(subject.model, shown) if subject.model is not None else None
     if not lengths:
         return
@@ -130,8 +130,11 @@ def check_room(subject: Subject) -> Iterator[Finding]:
 
 def _solution(form: AnswerForm, problem: Problem) -> str:
     """A reference solution as the form asks for it."""
-    reasoning = "\n".join(problem.steps)
-    return well_formed(form, problem.gold).replace("48 + 24 = 72", reasoning, 1)
+    return _with_reasoning(form, problem.gold, "\n".join(problem.steps))
+
+
+def _with_reasoning(form: AnswerForm, answer: str, reasoning: str) -> str:
+    return well_formed(form, answer).replace("48 + 24 = 72", reasoning, 1)
 
 
 def check_own_rewards(subject: Subject) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from training.backends import Backend, local
 from training.backends.registry import backend_named
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
@@ -176,9 +176,9 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         )
     if job.backend == LOCAL:
         home.require_writable()
-        config = stored_config(job.spec)
-        load_problems(config.source, home).require_content(config.content_hash)
         checkpoint_to_resume(store, job_id, step, home.job_folder(job_id))
+        if content_hash := job.spec.get("content_hash"):
+            load_problems(str(job.spec["source"]), home).require_content(content_hash)
     job = store.requeue(job_id)
     if step is not None:
         store.resume_at(job_id, step)
