@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tiny_runs import few_problems, tiny
+from training.data.sample import sample
 from training.engines.hugging_face import load_tokenizer
 from training.errors import ConfigError, SourceError
 from training.jobs.train.training_data import training_data
