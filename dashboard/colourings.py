@@ -151,7 +151,7 @@ def _categories(values: "pd.Series[Any]", positions: NDArray[np.float32], dark: 
     """Texts that differ in a number alone, as levels do, from low to high; others in any colours."""
     names = categories(values)
     is_scale = len({re.sub(r"\d+", "0", name) for name in names}) == 1
-    colours = theme.magnitudes(len(names), dark=dark) if is_scale else list(islice(cycle(theme.TOPICS), len(names)))
+    colours = theme.magnitudes(len(names), dark=dark) if is_scale else list(islice(cycle(theme.CATEGORIES), len(names)))
     rows = _rows_by(values.to_numpy(), [*names, ""])
     found = [Group(name, colour, rows[name]) for name, colour in zip(names, colours, strict=True)]
     return found + ([Group("unknown", theme.QUIET, rows[""])] if len(rows[""]) else [])

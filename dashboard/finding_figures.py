@@ -58,6 +58,10 @@ def mixing_figure(test_share: float, chance: tuple[float, float], base_rate: flo
     return figure
 
 
+_EVERY_STEP = 20
+"""Numbers of steps up to which the axis names each."""
+
+
 def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.Figure:
     """The mean step count of the neighbours by a problem's own: flat where position says nothing, the diagonal where all."""
     by_own = pd.DataFrame({"own": steps, "neighbors": neighbor_steps}).groupby("own")["neighbors"]
@@ -87,7 +91,7 @@ def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.F
         )
     )
     quiet(figure)
-    figure.update_xaxes(title={"text": "steps of the problem"}, dtick=1)
+    figure.update_xaxes(title={"text": "steps of the problem"}, dtick=1 if len(own) <= _EVERY_STEP else None)
     figure.update_yaxes(title={"text": "mean steps of its neighbours"}, rangemode="tozero")
     return figure
 

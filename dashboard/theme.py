@@ -22,6 +22,8 @@ BELOW_ZERO, ABOVE_ZERO = "#0072B2", "#D55E00"
 TOPICS = ("#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#A69B00", "#9467BD")
 """For categories without an order, of which near ones differ: what Okabe-Ito has besides the colours of the splits, its
 yellow darker so that it shows on white, and a violet."""
+CATEGORIES = (*TOPICS, TEST, TRAIN, "#8C564B", "#17BECF")
+"""For the texts of a column, of which there may be more."""
 
 _CIVIDIS_LIGHT = (0.0, 0.92)
 _CIVIDIS_DARK = (0.28, 1.0)
