@@ -33,6 +33,7 @@ _CURRENCY = re.compile(r"^([-+]?)\\?[$€£¥₹]\s?(?=[-+.\d])|\s?\\?[$€£¥�
 _GROUPED = re.compile(r"([-+]?) ?(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d{1,3}(?:['’]\d{3})+|\d+)?(\.\d*)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"([-+]?) ?(\d{1,3}(?:[. ]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
 _FRACTION = re.compile(r"([-+]?\d+) ?/ ?(\d+)", re.ASCII)
+_PLAIN = re.compile(r"-?[1-9]\d*|0", re.ASCII)
 _SCIENTIFIC = re.compile(r"[-+]?\d+(?:\.\d+)?[eE][-+]?\d{1,2}", re.ASCII)
 _UNCLEAR = re.compile(r"[-+]?[\d.,'’ ]*\d[.,'’ \d]*", re.ASCII)
 """Digits and marks alone that are no number as it is written here."""
@@ -98,6 +99,8 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> str | None:
 
     `72.0` and `18.` are 72 and 18; a currency sign, `%` and a unit in brackets are passed over; `1/2` stays as it is.
     """
+    if _PLAIN.fullmatch(text):  # nearly all are
+        return text
     plain = _unwrapped(text, decimal_comma)
     if plain is None:
         return None

@@ -7,6 +7,7 @@ reason, never hidden. How problems are embedded, shown or trained on is for othe
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -117,14 +118,14 @@ def _collect(chosen: Chosen, reader: RowReader, most: int | None, *, name: str, 
     rejected: list[Rejection] = []
     counts: Counter[str] = Counter()
     ids: set[str] = set()
-    tests = _measured_on(chosen, reader)
+    measured_on = cache(lambda: _measured_on(chosen, reader))  # rows are read once more for it
     for file, line, named, row in _rows(chosen.files, reader, most):
         split = ""
         try:
             said = reader.split(named, row)
             split = "train" if said == "train" else "test"
-            if split == "test" and named is None and said != tests:
-                raise BadRow(f"it is of the split {said}, and {tests} is what is measured on")
+            if split == "test" and named is None and said != measured_on():
+                raise BadRow(f"it is of the split {said}, and {measured_on()} is what is measured on")
             index = counts[split]
             counts[split] += 1
             if isinstance(row, BadRow):
