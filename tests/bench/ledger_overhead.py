@@ -171,7 +171,7 @@ def _bare(config: RunConfig, home: Home, partner: Connection) -> Work:
         peft_config=loaded.adapter,
         args=_trl_config(config, config_class, data.max_length, home.runs / "bare"),
         train_dataset=data.rows,
-        reward_funcs=[_trl_reward(REWARDS[name]) for name in config.reward_weights],
+        reward_funcs=[_trl_reward(REWARDS[name], config, data.problems) for name in config.reward_weights],
         callbacks=[turns],
     )
     return _train(trainer, turns)

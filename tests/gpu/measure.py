@@ -198,7 +198,7 @@ def _plain(config: RunConfig, engine: Any, loaded: Any, data: Any, clock: StepCl
         peft_config=loaded.adapter,
         args=_trl_config(config, config_class, data.max_length, scratch),
         train_dataset=data.rows,
-        reward_funcs=[_trl_reward(REWARDS[name]) for name in config.reward_weights],
+        reward_funcs=[_trl_reward(REWARDS[name], config, data.problems) for name in config.reward_weights],
         callbacks=[clock],
     )
 
