@@ -191,7 +191,7 @@ def _readable_set(source: str) -> ProblemSet | None:
         return None
 
 
-@cached(_MAPS, by=_readable_set)
+@cached(_MAPS, by=lambda source, content_hash="": _readable_set(source))
 def problems_by_id(source: str, content_hash: str = "") -> Mapping[str, Problem]:
     """The problems of a source by id, none when it cannot be read any more or holds others than those of the hash."""
     found = _readable_set(source)

@@ -12,6 +12,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 
 from tests.tiny_runs import few_problems, go_on, rewarding_length, run_to_the_end, tiny
 from training.config import RunConfig
+from training.data.sample import sample
 from training.engines.hugging_face import load_tokenizer
 from training.evaluation.evaluate import evaluate_model
 from training.home import Home
@@ -54,7 +55,7 @@ def test_a_run_is_evaluated_before_after_every_n_steps_and_after(evaluated: Job,
         ("step-2", 2),
         ("after", 3),
     ]
-    asked = [problem.id for problem in few_problems().of_split("test")[:2] for _ in range(2)]
+    asked = [problem.id for problem in sample(few_problems().of_split("test"), 2) for _ in range(2)]
     assert all([item.problem_id for item in found.items] == asked for found in evaluations)
 
 

@@ -44,7 +44,7 @@ class Problem:
     gold: str
     """The answer that counts, as `training.data.gold` writes it; empty where a reward decides."""
     gold_kind: GoldKind = "number"
-    columns: Mapping[str, Value] = field(default_factory=dict)
+    columns: Mapping[str, Value] = field(default_factory=dict, hash=False)
     """Further columns of the row: a level, a topic, a solve rate."""
 
 

@@ -3,7 +3,7 @@
 Whatever of the address or of a field becomes a path is held to `training.allowed` here, before any page reads it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -89,14 +89,16 @@ def _take_address(state: State, page: str) -> None:
             state.source_error = str(error)
     if state.source != before[0]:
         state.selection.clear()
-    offered = _choices()
+    offered = _choices(kept_lines())
     st.session_state[Keys.SOURCE_CHOICE] = asked if asked in offered else FOLDER
     st.session_state[Keys.SOURCE_FOLDER] = "" if asked in offered else asked
 
 
 def _render_source(state: State) -> None:
-    choices = _choices()
-    kept = {line: name for name, line in kept_lines().items()}
+    names: Mapping[str, str] = {}
+    with boundary("Reading the kept sources"):
+        names = kept_lines()
+    choices, kept = _choices(names), {line: name for name, line in names.items()}
     if mapped := state.mapped_source:
         state.mapped_source = ""
         _take(mapped)
@@ -132,10 +134,13 @@ def _render_source(state: State) -> None:
     _render_reading(state, choice)
 
 
-def _choices() -> dict[str, str]:
+def _choices(names: Iterable[str]) -> dict[str, str]:
     """What the sidebar offers: what everybody has, what is kept, and whatever a path leads to."""
-    kept = {name: name for name in kept_lines()}
-    return {name: title for name, title in _CHOICES.items() if name != FOLDER} | kept | {FOLDER: _CHOICES[FOLDER]}
+    return (
+        {name: title for name, title in _CHOICES.items() if name != FOLDER}
+        | {name: name for name in names}
+        | {FOLDER: _CHOICES[FOLDER]}
+    )
 
 
 def _render_reading(state: State, choice: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts, require_act
 from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.table import render_table
 from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.text import plain
 from training.allowed import allowed_source
@@ -118,7 +119,7 @@ def _render_preview(source: Source) -> ProblemSet | None:
     kinds = pd.Series([problem.gold_kind for problem in found.problems]).value_counts()
     golds = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
     st.caption(f"Of the first rows {count(len(found.problems), 'problem')} can be read. Gold answers: {golds}.")
-    st.dataframe(
+    render_table(
         pd.DataFrame(
             [
                 {"split": p.split, "question": p.question, "gold": p.gold, "kind": p.gold_kind, "steps": len(p.steps)}
