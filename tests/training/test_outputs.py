@@ -33,6 +33,14 @@ def test_facts_have_the_articles_figures_with_intervals_and_tokens() -> None:
     assert "by_steps" not in facts
 
 
+def test_completions_that_mark_no_answer_are_counted_apart_from_wrong_ones() -> None:
+    items = (*BEFORE.items, EvaluationItem("test-3", "It is 5.", score_completion("It is 5.", "5"), 7))
+    unmarked = Evaluation("before", 0, "test", 0.0, items)
+    assert evaluation_facts(unmarked)["without_answer"] == 1
+    assert sum("marks no answer" in line for line in evaluation_lines(unmarked)) == 1
+    assert not any("no answer" in line for line in evaluation_lines(BEFORE))
+
+
 def test_several_samples_count_once_a_problem() -> None:
     several = evaluation("test", {"test-0": ["5", "5", "5", "5"], "test-1": ["6", "5"]})
     facts = evaluation_facts(several, {"test-0": 2, "test-1": 3})

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from training.backends import BackendState
-from training.evaluation.comparison import Comparison, compare_run, sampled_scores, scores_by_steps
+from training.evaluation.comparison import Comparison, compare_run, sampled_scores, scores_by_steps, without_answer
 from training.evaluation.evaluate import evaluation_table
 from training.insight.counterfactuals import Counterfactual
 from training.insight.health import MIN_STEPS, SIGNALS, Health
@@ -27,6 +27,7 @@ def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = N
     facts: dict[str, Any] = {key: score.value for key, score in table.items()}
     facts["intervals"] = {key: [score.low, score.high] for key, score in table.items()}
     facts["tokens"] = sum(item.tokens for item in evaluation.items)
+    facts["without_answer"] = without_answer(evaluation)
     if sampled := sampled_scores(evaluation):
         facts["sampled"] = {score.title: [score.value, score.low, score.high] for score in sampled}
     if steps is not None:
@@ -45,6 +46,8 @@ def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = N
     yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
     for score in evaluation_table(evaluation).values():
         yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {score.maximum:>4.1f}"
+    if unmarked := without_answer(evaluation):
+        yield f"  {unmarked:,} of {count(len(evaluation.items), 'completion')} {agree(unmarked, 'marks', 'mark')} no answer"
     for sampled in sampled_scores(evaluation):
         yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {span(sampled.low, sampled.high)}"
     if steps is not None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from training.config import SETTINGS, RunConfig, stored_config
-from training.data.problem import Problem
+from training.data.left_out import left_out
+from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.errors import AtlasError, ConfigError
 from training.evaluation.comparison import compare_evaluations, correctness_measures, sampled_scores, scores_by_steps
@@ -43,9 +44,10 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
     config = stored_config(run.spec)
     evaluations = complete_evaluations(store, run_id)
     examined = examine_sampled(store, run.id, int(run.done))
+    problem_set = _problem_set(config, home)
     return template("insight/report.html.j2").render(
         run=run.id,
-        facts=_facts(run, config),
+        facts=_facts(run, config, problem_set),
         evaluations=evaluations,
         completions_shown=COMPLETIONS_SHOWN,
         rewards_line=_rewards_line,
@@ -55,14 +57,15 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
         signals=SIGNALS,
         settings=list(_settings(config, home)),
         **_measured(evaluations),
-        **_changes(evaluations, _problems(config, home)),
+        **_changes(evaluations, {problem.id: problem for problem in problem_set.problems} if problem_set else {}),
         **_curves(store, run, config),
     )
 
 
-def _facts(run: Job, config: RunConfig) -> dict[str, str]:
+def _facts(run: Job, config: RunConfig, problem_set: ProblemSet | None) -> dict[str, str]:
     told = run.reason or run.message
-    return {
+    passed_over = left_out(problem_set) if problem_set is not None else ""
+    facts = {
         "Status": f"{run.status}: {told}" if told else run.status,
         "Steps": f"{run.done:,.0f} of {run.total:,.0f}",
         "Model": config.model,
@@ -71,14 +74,16 @@ def _facts(run: Job, config: RunConfig) -> dict[str, str]:
         "Launched": time.strftime("%d %B %Y %H:%M", time.localtime(run.created_at)),
         "Took": "not started" if run.started_at is None else duration((run.ended_at or run.heartbeat_at) - run.started_at),
     }
+    return facts | ({"Left out": passed_over} if passed_over else {})
 
 
-def _problems(config: RunConfig, home: Home) -> Mapping[str, Problem]:
-    """By id; none where the source cannot be read any more."""
+def _problem_set(config: RunConfig, home: Home) -> ProblemSet | None:
+    """What the run trained on; `None` where the source cannot be read any more, or holds other problems."""
     try:
-        return {problem.id: problem for problem in load_problems(config.source, home, fetch=False).problems}
+        found = load_problems(config.source, home, fetch=False)
     except AtlasError:
-        return {}
+        return None
+    return found if found.has_content(config.content_hash) else None
 
 
 def _measured(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
