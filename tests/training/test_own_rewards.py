@@ -384,3 +384,10 @@ def test_a_weighted_function_that_fails_on_real_rows_is_refused_before_the_launc
     assert [says in finding.text for finding in weighed if finding.certain] == [True]
     without = preflight(full_demo_run(), demo, store, None).findings
     assert not [finding for finding in without if finding.certain]
+
+
+def test_installed_packages_bring_rewards(own_kinds: None) -> None:
+    script = "from training.rewards import REWARDS\nfrom training.rewards.own import register_own_rewards\n"
+    script += "register_own_rewards(None)\nprint(REWARDS['packaged_short'].score('brief', ''))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("1.0", 0), done.stderr

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from io import BufferedReader
 from mmap import mmap
 from pathlib import Path
@@ -30,6 +32,8 @@ from training.paths import open_file, reason
 from training.rewards import REWARDS, SYMBOLIC, Reward, Row
 from training.rewards.forms import TAGS, AnswerForm
 from training.rewards.process import PLACE_BYTES, REMEDY
+
+ENTRY_POINTS = "grpo_atlas.rewards"
 
 LOAD_TIMEOUT_S = 120.0
 """How long the file may take to run. What it imports may come from a slow disk."""
@@ -45,12 +49,34 @@ _DYING_S = 1.0
 
 
 def register_own_rewards(path: Path | None, load_timeout_s: float = LOAD_TIMEOUT_S) -> None:
-    """Run a person's file and add its functions to the registry, once in each process.
+    """Run a person's file, and those of installed packages, and add their functions to the registry, once in each process.
+
+    A package names its modules by the entry points `grpo_atlas.rewards`; each is a file like a person's own.
 
     Raises:
-        RewardError: the file cannot be read or run in time, holds no list of rewards, or one of them is not what it must be.
+        RewardError: a file cannot be read or run in time, holds no list of rewards, or one of them is not what it must be.
     """
-    if path is None or any(isinstance(reward, OwnReward) and reward.process.path == path for reward in REWARDS.values()):
+    for file in (*_packaged(), *((path,) if path is not None else ())):
+        _register(file, load_timeout_s)
+
+
+@cache
+def _packaged() -> tuple[Path, ...]:
+    """The files of the modules that installed packages name."""
+    files = []
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            spec = find_spec(point.module)
+        except ImportError:
+            spec = None
+        if spec is None or spec.origin is None:
+            raise RewardError(f"The rewards of {point.value} cannot be found.", "Install the package that names them again.")
+        files.append(Path(spec.origin))
+    return tuple(files)
+
+
+def _register(path: Path, load_timeout_s: float) -> None:
+    if any(isinstance(reward, OwnReward) and reward.process.path == path for reward in REWARDS.values()):
         return
     try:
         open_file(path).close()  # Python would wait for a pipe
