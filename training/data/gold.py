@@ -18,8 +18,6 @@ from training.data.bad_row import BadRow
 
 GoldKind = Literal["number", "expression", "choice", "text", "none"]
 
-GOLD_KINDS: tuple[GoldKind, ...] = ("number", "expression", "choice", "text", "none")
-
 _ABSENT = frozenset({"", "none", "null", "nan", "n/a"})
 _MINUS = dict.fromkeys(map(ord, "−‐‑‒–—﹣－"), "-")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
