@@ -46,6 +46,10 @@ class Hooked:
     def __init__(self, problem_set: ProblemSet, folder: Path, *, dies: bool = False) -> None:
         self._sent = problem_set, folder, dies
 
+    def require_content(self, content_hash: str) -> None:
+        """As that of the problems."""
+        self._sent[0].require_content(content_hash)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _receive, self._sent
 
