@@ -116,6 +116,14 @@ def cell(row: Mapping[str, Any], place: str) -> Any:
     return value
 
 
+def cell_or_none(row: Mapping[str, Any], place: str) -> Any:
+    """A cell, also one inside of another; `None` where there is none."""
+    try:
+        return cell(row, place)
+    except BadRow:
+        return None
+
+
 def filled(row: Mapping[str, Any], template: str) -> str:
     """A text from a column, or from a template of columns.
 

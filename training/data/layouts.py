@@ -12,7 +12,7 @@ from typing import Any
 
 from training.data.answers import HASHES, PLACES, after_hashes, after_words, last_box, last_number
 from training.data.bad_row import BadRow
-from training.data.columns import Columns, cell
+from training.data.columns import Columns, cell, cell_or_none
 from training.data.gold import parse_gold
 from training.data.steps import kind_of_steps
 
@@ -195,15 +195,9 @@ def _found(rows: Sequence[Mapping[str, Any]], place: str) -> str:
 
 def _same(rows: Sequence[Mapping[str, Any]], gold: str, solution: str) -> bool:
     """Whether solutions are nothing but gold answers: the same column, or two that agree everywhere."""
-    return gold == solution or (bool(solution and rows) and all(_at(row, gold) == _at(row, solution) for row in rows))
-
-
-def _at(row: Mapping[str, Any], place: str) -> Any:
-    """A cell, also one inside of another; `None` where there is none."""
-    try:
-        return cell(row, place)
-    except BadRow:
-        return None
+    return gold == solution or (
+        bool(solution and rows) and all(cell_or_none(row, gold) == cell_or_none(row, solution) for row in rows)
+    )
 
 
 def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
@@ -212,8 +206,8 @@ def _is_latex(rows: Sequence[Mapping[str, Any]], columns: Columns) -> bool:
         return True
     if columns.found != "column":
         return False
-    texts = [str(_at(row, columns.solution) or "") for row in rows] if columns.solution else []
-    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(_at(row, columns.gold))) for row in rows)
+    texts = [str(cell_or_none(row, columns.solution) or "") for row in rows] if columns.solution else []
+    return kind_of_steps(texts) == "latex" or any(_COMMAND.search(str(cell_or_none(row, columns.gold))) for row in rows)
 
 
 def _is_bare(text: str) -> bool:

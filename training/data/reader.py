@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.bad_row import BadRow
-from training.data.columns import Columns, cell, filled, filled_in_parts, finder, text_of
+from training.data.columns import Columns, cell, cell_or_none, filled, filled_in_parts, finder, text_of
 from training.data.files import SplitNames
 from training.data.gold import NO_GOLD, Gold, parse_gold
 from training.data.layouts import Layout, recognise, settle
@@ -95,9 +95,9 @@ class RowReader:
     def _answer(self, row: Mapping[str, Any]) -> str:
         """The reference solution; the gold answer's text where the row has none."""
         columns = self.columns
-        if columns.solution and (columns.gold == columns.solution or _cell_or_none(row, columns.solution) is not None):
+        if columns.solution and (columns.gold == columns.solution or cell_or_none(row, columns.solution) is not None):
             return filled_in_parts(row, columns.solution)
-        value = _cell_or_none(row, columns.gold)
+        value = cell_or_none(row, columns.gold)
         return "" if value is None else str(value)
 
     def _gold(self, row: Mapping[str, Any]) -> Gold:
@@ -175,7 +175,7 @@ def _with_steps(layout: Layout, rows: Sequence[Mapping[str, Any]]) -> Layout:
     columns = layout.columns
     if columns.steps or not columns.solution:
         return layout
-    solutions = [str(row_value) for row in rows if (row_value := _cell_or_none(row, columns.solution)) is not None]
+    solutions = [str(row_value) for row in rows if (row_value := cell_or_none(row, columns.solution)) is not None]
     return replace(layout, columns=replace(columns, steps=kind_of_steps(solutions)))
 
 
@@ -192,10 +192,3 @@ def _light(value: object) -> Value | None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell_or_none(row: Mapping[str, Any], place: str) -> Any:
-    try:
-        return cell(row, place)
-    except BadRow:
-        return None

@@ -14,8 +14,10 @@ from urllib.parse import quote, unquote, urlencode
 import tomli_w
 
 from training.data.columns import COLUMN_NAMES, Columns
+from training.data.duplicates import KEYS
 from training.data.files import SplitNames
 from training.errors import SourceError, shown
+from training.files import replace_file
 from training.home import Home
 from training.names import NAME_RULE, is_name
 from training.paths import parse_path, read_toml, reason
@@ -25,7 +27,7 @@ BUILT_IN = ("demo", "hub", "auto")
 
 HUB = "hub:"
 NAMED_SOURCES_FILE = "sources.toml"
-GROUPINGS = ("question", "template")
+GROUPINGS = tuple(KEYS)
 """Problems that stay together when some are held out: those with the same words, or the same but for their numbers."""
 
 OPTIONS = (*COLUMN_NAMES, "train", "test", "config", "revision", "hold_out", "seed", "together")
@@ -160,7 +162,7 @@ def keep_source(home: Home, name: str, source: Source) -> None:
     """
     if name in BUILT_IN or not is_name(name):
         raise SourceError(f"A source cannot be called {shown(name)}.", f"{NAME_RULE} {', '.join(BUILT_IN)} are taken.")
-    write_sources(home, {**named_sources(home), name: str(source)})
+    _write_sources(home, {**named_sources(home), name: str(source)})
 
 
 def forget_source(home: Home, name: str) -> None:
@@ -172,16 +174,15 @@ def forget_source(home: Home, name: str) -> None:
     kept = dict(named_sources(home))
     if kept.pop(name, None) is None:
         raise SourceError(f"There is no source named {shown(name)}.", "`python -m analysis sources` lists them.")
-    write_sources(home, kept)
+    _write_sources(home, kept)
 
 
-def write_sources(home: Home, sources: Mapping[str, str]) -> None:
+def _write_sources(home: Home, sources: Mapping[str, str]) -> None:
     """Replace the file of named sources, all or nothing."""
     home.require_writable()
-    partial = home.root / f".{NAMED_SOURCES_FILE}.partial"
+    content = tomli_w.dumps(dict(sorted(sources.items()))).encode()
     try:
-        partial.write_text(tomli_w.dumps(dict(sorted(sources.items()))), encoding="utf-8")
-        partial.replace(home.root / NAMED_SOURCES_FILE)
+        replace_file(home.root / NAMED_SOURCES_FILE, lambda stream: stream.write(content))
     except OSError as error:
         raise SourceError(f"The sources cannot be kept ({reason(error)}).", "Free some space in the home folder.") from error
 

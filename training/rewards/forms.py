@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from training.data.answers import after_hashes, by_pattern, last_box
+from training.data.columns import is_pattern
 from training.errors import ConfigError, shown
 
 
@@ -13,8 +14,6 @@ class AnswerForm:
     """One way to mark the answer in a completion."""
 
     name: str
-    asks: str
-    """What a system prompt says of it."""
     find: Callable[[str], str | None]
     """The answer's text, `None` where the completion marks none."""
 
@@ -35,15 +34,15 @@ def _tagged(completion: str) -> str | None:
     return completion.split("<answer>")[-1].split("</answer>")[0]
 
 
-TAGS = AnswerForm("tags", "the answer between <answer> and </answer>", _tagged)
+TAGS = AnswerForm("tags", _tagged)
 """The article's."""
 
 FORMS: Mapping[str, AnswerForm] = {
     form.name: form
     for form in (
         TAGS,
-        AnswerForm("boxed", r"the final answer in \boxed{}", last_box),
-        AnswerForm("hashes", "the final answer after ####, on a line of its own", after_hashes),
+        AnswerForm("boxed", last_box),
+        AnswerForm("hashes", after_hashes),
     )
 }
 
@@ -67,9 +66,9 @@ def form_named(name: str) -> AnswerForm:
     """
     if name in FORMS:
         return FORMS[name]
-    if len(name) > 2 and name.startswith("/") and name.endswith("/"):
+    if is_pattern(name):
         try:
-            return AnswerForm(name, f"the answer so that {name} finds it", by_pattern(name[1:-1]))
+            return AnswerForm(name, by_pattern(name[1:-1]))
         except re.error as error:
             raise ConfigError(f"answer_form = {shown(name)} is no regular expression ({error}).", "Correct it.") from None
     raise ConfigError(
