@@ -145,6 +145,7 @@ def test_show_prints_the_runs_facts_as_json(finished: Job, training: Run) -> Non
         "integer",
         "soft_format",
         "strict_format",
+        "without_answer",
         "intervals",
         "tokens",
     }
