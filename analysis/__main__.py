@@ -47,6 +47,7 @@ from training.data.problems import load_problems
 from training.errors import ConfigError, HomeError
 from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
+from training.insight.agreement import Agreement, agreement_of
 from training.store import Store
 from training.store.curation import matching_subset, subset_ids
 from training.terminal import check_ctrl_c, new_program, run_program
@@ -185,7 +186,11 @@ def report_findings(
     compare_with: CompareWith = DEFAULTS.compare_with,
     as_json: AsJson = False,
     run: Annotated[
-        str | None, typer.Option(metavar="ID", help="also say how the pass rate in this run goes with the steps")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="also say how the steps go with the pass rate in this run, and where its answers contradict gold",
+        ),
     ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="S", help="also look for the problems of another source, such as a public test set")
@@ -198,13 +203,15 @@ def report_findings(
     assert atlas.report is not None
     other = _with_bar(lambda tell, unkept: look_for(against, atlas, home, tell, unkept)) if against else None
     explained = atlas.report.explained
-    learned = _pass_rate(atlas, Store.open(home.store_url), run) if run else None
+    learned, agreement = _of_run(atlas, Store.open(home.store_url), run) if run else (None, None)
     if as_json:
         facts = json.loads(report_json(atlas.report))
         for name, finding in explained.items():
             facts[name] |= {"reading": finding.reading, "map": finding.address}
         if learned is not None:
             facts["pass_rate"] = dataclasses.asdict(learned)
+        if agreement is not None:
+            facts["agreement"] = dataclasses.asdict(agreement) | {"reading": agreement.reading}
         if other is not None:
             facts["against"] = json.loads(against_json(other)) | {"reading": other.reading}
         print(json.dumps(facts, indent=2))
@@ -213,6 +220,8 @@ def report_findings(
         print(f"{finding.reading}\n    on the map: {finding.address}")
     if learned is not None:
         print(f"Rank correlation of steps with {learned.reading} in {run}.")
+    if agreement is not None:
+        _print_agreement(agreement, atlas.problem_set)
     if other is not None:
         _print_against(other)
     if atlas.report.duplicates is not None and atlas.report.duplicates.pairs:
@@ -233,6 +242,18 @@ def _print_against(other: Against) -> None:
     shown = {(match.other_id, match.problem_id) for match in other.matches}
     for pair in [pair for pair in other.near.pairs if (pair.test_id, pair.train_id) not in shown][:PAIRS_SHOWN]:
         print(f"  {pair.cosine:.3f}  {pair.kind:<24} {pair.test_id:<10} {pair.train_id}")
+
+
+def _print_agreement(agreement: Agreement, problem_set: ProblemSet) -> None:
+    print(agreement.reading)
+    golds = {problem.id: problem.gold for problem in problem_set.problems}
+    for agreed in agreement.against_gold[:PAIRS_SHOWN]:
+        counted = f"{agreed.agreeing:,} of {agreed.completions:,}"
+        print(f"  {agreed.problem_id:<10} gold {golds.get(agreed.problem_id, '?'):<10} {counted} say {agreed.answer}")
+
+
+def _of_run(atlas: Atlas, store: Store, run_id: str) -> tuple[Correlation, Agreement]:
+    return _pass_rate(atlas, store, run_id), agreement_of(store, run_id)
 
 
 def _pass_rate(atlas: Atlas, store: Store, run_id: str) -> Correlation:

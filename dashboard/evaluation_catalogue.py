@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.prompts import SYSTEM_PROMPT
+from training.rewards.forms import TAGS, form_of
 from training.store import Job
 from training.store.evaluations import Heading
 
@@ -97,4 +98,6 @@ def _settings(spec: Mapping[str, object], prefix: str) -> str:
     drawn = "the likeliest token each time" if temperature == 0 else f"temperature {temperature:g}"
     each = "" if samples == 1 else f", {samples} completions a problem"
     prompt = "" if spec.get("system_prompt", SYSTEM_PROMPT) == SYSTEM_PROMPT else ", another system prompt"
-    return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}"
+    name = form_of(spec).name
+    form = "" if name == TAGS.name else f", answers marked by {name}"
+    return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}{form}"

@@ -13,7 +13,6 @@ from training.evaluation.comparison import SampledScore, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS
-from training.rewards.forms import marked_answer
 from training.store.evaluations import Evaluation
 from training.text import shorten, span, with_interval
 
@@ -233,7 +232,7 @@ def changes_frame(base: Evaluation, against: Evaluation, verifier: Verifier, pro
 
 def _first_answers(evaluation: Evaluation) -> dict[str, str]:
     """Problem id -> the answer of its first completion."""
-    return {item.problem_id: shorten(marked_answer(item.completion), 60) for item in reversed(evaluation.items)}
+    return {item.problem_id: shorten(evaluation.form.answer(item.completion), 60) for item in reversed(evaluation.items)}
 
 
 def _points(

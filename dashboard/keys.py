@@ -42,6 +42,7 @@ class Keys(StrEnum):
     SPENT = "spent"
     SPENT_CLUSTERS = "spent_clusters"
     PROBLEM_GROUPS = "problem_groups"
+    AGAINST_GOLD = "against_gold"
     TEST_CHANGES = "test_changes"
     WHOLE_RUN = "whole_run"
     FOLLOW = "follow"

@@ -25,6 +25,7 @@ from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes,
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
 from training.prompts import SYSTEM_PROMPT
+from training.rewards.forms import TAGS
 from training.store.job_search import RunFilter
 
 TEST_CHANGES = "test"
@@ -170,7 +171,7 @@ class RunMap(Group):
 class Completions(Group):
     """Which of a run's completions are shown."""
 
-    browse = Field("groups", "browse", one_of("groups", "search"))
+    browse = Field("groups", "browse", one_of("groups", "search", "gold"))
     step = Field(0, "step", _STEPS)
     """The training step, 0 for the latest."""
     group = Field(1, "group", within(1, _PLACES))
@@ -238,6 +239,8 @@ class Asking(Group):
     question = Field("", longest=LONG_TEXT_CHARACTERS)
     gold = Field("")
     system = Field(SYSTEM_PROMPT, longest=LONG_TEXT_CHARACTERS)
+    form = Field(TAGS.name)
+    """How the answer is marked."""
     temperature = Field(0.0)
     samples = Field(1)
     length = Field(200)

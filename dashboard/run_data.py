@@ -21,6 +21,7 @@ from dashboard.data import store, web_files
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_head import Head, head_names, head_of
 from training.config import RunConfig, parse_config
+from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
@@ -91,6 +92,12 @@ def health_of(run: Job) -> Examination | None:
     """The run's health signals, `None` before it has rollouts; of a long run, of a sample of its steps."""
     last = _examined_to(run)
     return examine_sampled(store(), run.id, last) if last else None
+
+
+@cached(_RUNS, by=lambda run: (_examined_to(run), last_evaluation(store(), run.id)))
+def agreement(run: Job) -> Agreement:
+    """What the run's completions say against the gold answers."""
+    return agreement_of(store(), run.id)
 
 
 def _last_evaluation(run_id: str) -> int:

@@ -66,6 +66,10 @@ class ConfigError(AtlasError):
     """A preset, a `--set` assignment or a run configuration is not valid."""
 
 
+class PatternError(SourceError, ConfigError):
+    """A regular expression that a person gave, for a source or for a run's answers, is none or takes too long."""
+
+
 class StoreError(AtlasError):
     """The run store cannot be opened, or a job named does not exist or is in the wrong state."""
 

@@ -121,6 +121,7 @@ def test_report_says_how_steps_go_with_the_pass_rate_of_a_run(in_home: Home, cap
     found = json.loads(capsys.readouterr().out)
     assert found["pass_rate"]["problems"] == 40
     assert found["pass_rate"]["rho"] < -0.5
+    assert found["agreement"]["problems"] == 0
     assert main(["report", "--source", "demo", "--run", run]) == 0
     assert f"Rank correlation of steps with pass rate {found['pass_rate']['rho']:+.2f}" in capsys.readouterr().out
     empty = store.create_job("train", "demo", {"source": "demo", "seed": 1})[0].id

@@ -2,6 +2,7 @@
 
 from dashboard.components.shared.completions import card_html, differences_html
 from training.groups import Rollout
+from training.rewards.forms import FORMS, TAGS, AnswerForm
 
 
 def rollout(completion: str, **changes: object) -> Rollout:
@@ -37,6 +38,16 @@ def test_a_completion_cut_off_says_so_and_an_unscorable_one_too() -> None:
     assert "9 tokens, cut off" in card
     assert "not scorable" in card
     assert "equals gold" in card
+
+
+def test_no_answer_is_told_apart_from_a_wrong_and_from_an_empty_one() -> None:
+    def head(text: str, form: AnswerForm) -> str:
+        return card_html(rollout(text), "7", {}, 1.0, form=form)
+
+    assert "no answer marked" in head("It is 6.", TAGS)
+    assert "no answer marked" in head("<answer>6</answer>", FORMS["boxed"])
+    assert '<span class="answer">6</span>' in head(r"\boxed{6}", FORMS["boxed"])
+    assert "empty answer" in head("<answer></answer>", TAGS)
 
 
 def test_differences_mark_words_against_the_best_and_nothing_of_them_is_html() -> None:

@@ -29,6 +29,7 @@ from training.preflight.memory import estimate_memory, smallest_gpu
 from training.preflight.placement import placement
 from training.presets import load_preset, preset_description, save_preset
 from training.rewards import REWARDS, Reward
+from training.rewards.forms import FORMS
 from training.runs.launch import launch_run
 from training.store import Store
 from training.store.curation import save_subset
@@ -326,6 +327,11 @@ def test_the_bench_scores_text_by_every_reward_and_shows_it_as_text(monkeypatch:
     assert "raised KeyError" in shown
     assert "<b>" not in shown
     assert "<i>" not in shown
+
+
+def test_the_bench_says_which_answer_it_reads_in_the_form_asked_for() -> None:
+    assert "Answer read</span><span>72<" in bench_html("so \\boxed{72}", "72", {}, FORMS["boxed"])
+    assert "Answer read</span><span>none is marked<" in bench_html("so \\boxed{72}", "72", {})
 
 
 def test_the_bench_begins_with_an_example_and_takes_others() -> None:

@@ -34,8 +34,8 @@ RIGHT, WRONG = "<reasoning>\nx\n</reasoning>\n<answer>\n{}\n</answer>\n", "<answ
 STEPS = 12
 
 
-def record_run(store: Store, steps: int = STEPS, *, flat: bool = False) -> str:
-    """A run under way: two groups of two completions a step, one right and one wrong, or both right."""
+def record_run(store: Store, steps: int = STEPS, *, flat: bool = False, wrong: bool = False) -> str:
+    """A run under way: two groups of two completions a step, one right and one wrong, or both right, or both wrong."""
     config = load_preset("demo", ["num_generations=2", "per_device_train_batch_size=4", "max_steps=100", f"seed={int(flat)}"])
     job, _ = store.create_job("train", "demo", config.model_dump(mode="json"), total=100)
     store.start(job.id)
@@ -43,7 +43,8 @@ def record_run(store: Store, steps: int = STEPS, *, flat: bool = False) -> str:
     for step in range(1, steps + 1):
         rollouts = []
         for group, problem in enumerate(problems):
-            texts = [RIGHT.format(problem.gold), RIGHT.format(problem.gold) if flat else WRONG]
+            right = RIGHT.format(problem.gold)
+            texts = [WRONG if wrong else right, right if flat else WRONG]
             for position, text in enumerate(texts):
                 rewards = score_completion(text, problem.gold)
                 total = sum(value or 0.0 for value in rewards.values())
@@ -172,6 +173,23 @@ def test_the_search_finds_by_outcome_and_leads_to_the_group(run_id: str) -> None
     assert not test.exception
     assert "Step 12, group 2 of 2" in words(test)
     assert cards(test).count('class="rollout marked"') == 1
+
+
+def test_problems_whose_completions_agree_against_the_gold_are_listed_with_the_newest(store: Store) -> None:
+    test = run_app("runs", run=record_run(store, wrong=True), tab="Completions", browse="gold")
+    assert not test.exception
+    assert "Of 2 problems with at least 4 completions, 2 have 75% or more that agree on another answer" in words(test)
+    (table,) = (found.value for found in test.dataframe if "agreed answer" in found.value)
+    assert table["agreeing"].tolist() == [1.0, 1.0]
+    assert set(table["agreed answer"]) == {"$1 <script>"}
+    assert "Step 12, group" in words(test)
+    assert "<script>" not in cards(test)
+
+
+def test_a_run_that_contradicts_no_gold_says_so(run_id: str) -> None:
+    test = run_app("runs", run=run_id, tab="Completions", browse="gold")
+    assert "0 have 75% or more" in words(test)
+    assert not test.dataframe
 
 
 def test_the_pages_of_a_search_are_turned_and_begin_anew_with_another_question(run_id: str) -> None:

@@ -1,12 +1,13 @@
 """Where an answer stands in a text: after a mark, in the last box, as the last number."""
 
-import re
 import time
 from collections.abc import Callable
 
 import pytest
 
-from training.data.answers import after_hashes, after_words, by_pattern, last_box, last_number
+from training.data.answers import after_hashes, after_words, last_box, last_number
+from training.data.patterns import Pattern
+from training.errors import PatternError
 
 
 @pytest.mark.parametrize(
@@ -99,12 +100,19 @@ def test_the_last_number_is_found_as_it_is_written(text: str, number: str | None
 
 
 def test_a_pattern_gives_its_first_group_or_all_of_it_where_it_is_found_last() -> None:
-    assert by_pattern(r"= (\d+)")("1 = 2, 3 = 4 5") == "4"
-    assert by_pattern(r"\d+")("1 and 22") == "22"
-    assert by_pattern(r"x(\d*)")("x") is None
-    assert by_pattern(r"\d")("none") is None
-    with pytest.raises(re.error):
-        by_pattern("(")
+    assert Pattern(r"= (\d+)").last("1 = 2, 3 = 4 5") == "4"
+    assert Pattern(r"\d+").last("1 and 22") == "22"
+    assert Pattern(r"x(\d*)").last("x") is None
+    assert Pattern(r"\d").last("none") is None
+    with pytest.raises(PatternError):
+        Pattern("(")
+
+
+def test_a_pattern_that_takes_too_long_is_named_with_the_text() -> None:
+    with pytest.raises(PatternError) as raised:
+        Pattern("(?:a|aa)+$").last("a" * 60 + "b")
+    assert "(?:a|aa)+$" in raised.value.problem
+    assert "aaab" in raised.value.problem
 
 
 @pytest.mark.parametrize("find", [last_box, after_hashes, after_words, last_number])

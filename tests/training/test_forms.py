@@ -4,7 +4,7 @@ import pytest
 
 from training.errors import ConfigError
 from training.rewards import score_completion
-from training.rewards.forms import FORMS, TAGS, form_named, marked_answer, marks_answer
+from training.rewards.forms import FORMS, TAGS, form_named
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_form_takes_what_it_marks_for_the_answer(form: str, completion: str, a
 
 @pytest.mark.parametrize("name", ["", "Tags", "box", "/", "//", "/(/", "/[/"])
 def test_a_form_that_there_is_not_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="answer_form") as raised:
+    with pytest.raises(ConfigError, match=r"not known|no regular expression") as raised:
         form_named(name)
     assert raised.value.remedy
 
@@ -72,18 +72,3 @@ def test_the_correctness_rewards_read_the_answer_in_the_form(form: str, completi
     scores = score_completion(completion, "72", form_named(form))
     names = ("correctness", "soft_correctness", "integer", "value_correctness")
     assert [scores[name] for name in names] == [1.0, 1.0, 0.5, 1.0]
-
-
-@pytest.mark.parametrize(
-    ("completion", "answer", "is_marked"),
-    [
-        ("<answer>72</answer>", "72", True),
-        ("<answer>\\boxed{72}</answer>", "\\boxed{72}", True),
-        ("so \\boxed{72}", "72", True),
-        ("so\n#### 72", "72", True),
-        (" 72 ", "72", False),
-        ("", "", False),
-    ],
-)
-def test_an_answer_is_found_in_whichever_form_it_is_marked(completion: str, answer: str, is_marked: bool) -> None:
-    assert (marked_answer(completion), marks_answer(completion)) == (answer, is_marked)

@@ -34,9 +34,10 @@ def run(
     *,
     steps: int = 40,
     entropy: Callable[[int], float | None] | None = lambda step: 0.5 / (1 + step / 100),
+    **settings: str,
 ) -> str:
     """A run in the store, as the good one but for the fields that `changes` gives."""
-    job_id = store.create_job("train", "demo", {"source": "demo"})[0].id
+    job_id = store.create_job("train", "demo", {"source": "demo"} | settings)[0].id
     for step in range(1, steps + 1):
         places = [(step, group, position) for group in range(GROUPS) for position in range(SIZE)]
         store.record(job_id, rollouts=[rollout(place, good(place) | changes(place)) for place in places])
@@ -46,7 +47,7 @@ def run(
 
 def rollout(place: Place, fields: dict[str, Any]) -> Rollout:
     step, group, position = place
-    plain = Rollout(step, group, position, f"train-{group}", f"text {place}", {}, 0.0, 0.0, 30, "stop")
+    plain = Rollout(step, group, position, f"train-{group}", f"<answer>{place}</answer>", {}, 0.0, 0.0, 30, "stop")
     return dataclasses.replace(plain, **fields)
 
 
@@ -170,9 +171,28 @@ def test_cut_offs_of_the_beginning_are_forgiven(store: Store) -> None:
     assert examine(store, run(store, lambda place: {"finish_reason": "length"} if place[0] <= 30 else {})).findings == {}
 
 
+def test_completions_that_end_without_an_answer_are_found(store: Store) -> None:
+    def unmarked(place: Place) -> dict[str, Any]:
+        return {"completion": f"It is {place}."} if place[0] > 30 and place[2] == 3 else {}
+
+    sentence, evidence = only(examine(store, run(store, unmarked)), "no_answer")
+    assert "12% of the completions of steps 31 to 40" in sentence
+    assert evidence[0] == Evidence(40, 1, 3, "marks no answer")
+
+
+def test_answers_are_looked_for_in_the_runs_own_form(store: Store) -> None:
+    boxed = run(store, lambda place: {"completion": f"\\boxed{{{place}}}"}, answer_form="boxed")
+    assert examine(store, boxed).findings == {}
+
+
+def test_a_completion_that_was_cut_off_is_not_blamed_for_its_missing_answer(store: Store) -> None:
+    cut = run(store, lambda place: {"completion": f"It is {place}.", "finish_reason": "length"})
+    only(examine(store, cut), "cut_off")
+
+
 def test_repeated_completions_of_a_group_are_found(store: Store) -> None:
     def copied(place: Place) -> dict[str, Any]:
-        return {"completion": "the same"} if place[2] else {"completion": "another"}
+        return {"completion": f"<answer>{5 if place[2] else 6}</answer>"}
 
     sentence, evidence = only(examine(store, run(store, copied)), "repeats")
     assert "86% of the completions that could repeat another of their group do" in sentence
@@ -181,7 +201,7 @@ def test_repeated_completions_of_a_group_are_found(store: Store) -> None:
 
 
 def test_the_same_text_in_other_groups_is_no_repeat(store: Store) -> None:
-    assert examine(store, run(store, lambda place: {"completion": f"text {place[2]}"})).findings == {}
+    assert examine(store, run(store, lambda place: {"completion": f"<answer>{place[2]}</answer>"})).findings == {}
 
 
 def test_groups_that_are_all_right_may_repeat(store: Store) -> None:

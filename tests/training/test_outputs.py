@@ -1,5 +1,7 @@
 """What the command line says of evaluations."""
 
+import dataclasses
+
 from training.command_line.outputs import (
     comparison_facts,
     comparison_lines,
@@ -8,6 +10,7 @@ from training.command_line.outputs import (
     evaluation_size,
 )
 from training.rewards import score_completion
+from training.rewards.forms import form_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
 
@@ -39,6 +42,10 @@ def test_completions_that_mark_no_answer_are_counted_apart_from_wrong_ones() -> 
     assert evaluation_facts(unmarked)["without_answer"] == 1
     assert sum("marks no answer" in line for line in evaluation_lines(unmarked)) == 1
     assert not any("no answer" in line for line in evaluation_lines(BEFORE))
+
+
+def test_an_answer_in_another_form_than_the_one_asked_for_is_none() -> None:
+    assert evaluation_facts(dataclasses.replace(BEFORE, form=form_named("boxed")))["without_answer"] == 3
 
 
 def test_several_samples_count_once_a_problem() -> None:

@@ -6,7 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from training.backends import BackendState
-from training.evaluation.comparison import Comparison, compare_run, sampled_scores, scores_by_steps, without_answer
+from training.evaluation.comparison import (
+    Comparison,
+    answers_reading,
+    compare_run,
+    sampled_scores,
+    scores_by_steps,
+    without_answer,
+)
 from training.evaluation.evaluate import evaluation_table
 from training.insight.counterfactuals import Counterfactual
 from training.insight.health import MIN_STEPS, SIGNALS, Health
@@ -46,8 +53,8 @@ def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = N
     yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
     for score in evaluation_table(evaluation).values():
         yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {score.maximum:>4.1f}"
-    if unmarked := without_answer(evaluation):
-        yield f"  {unmarked:,} of {count(len(evaluation.items), 'completion')} {agree(unmarked, 'marks', 'mark')} no answer"
+    if reading := answers_reading(evaluation):
+        yield f"  {reading}"
     for sampled in sampled_scores(evaluation):
         yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {span(sampled.low, sampled.high)}"
     if steps is not None:

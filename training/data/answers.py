@@ -50,21 +50,6 @@ def last_number(text: str) -> str | None:
     return next((found for found in numbers if parse_number(found) is not None), None)
 
 
-def by_pattern(pattern: str) -> Callable[[str], str | None]:
-    """What a regular expression finds last: its first group, or all of it where it has none.
-
-    Raises:
-        re.error: it is no regular expression.
-    """
-    expression = re.compile(pattern)
-
-    def find(text: str) -> str | None:
-        found = list(expression.finditer(text))
-        return (found[-1].group(1 if expression.groups else 0) or "").strip() or None if found else None
-
-    return find
-
-
 PLACES: Mapping[str, tuple[Callable[[str], str | None], str, str]] = {
     "hashes": (after_hashes, "after the last ####", "there is no #### with an answer"),
     "box": (last_box, r"in the last \boxed{}", r"there is no \boxed{}"),

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from training.data.answers import PLACES, by_pattern
+from training.data.answers import PLACES
 from training.data.bad_row import BadRow
+from training.data.patterns import Pattern
 from training.errors import SourceError, shown
 
 STEP_KINDS = ("lines", "sentences", "latex")
@@ -47,16 +48,13 @@ class Columns:
     def __post_init__(self) -> None:
         """
         Raises:
-            SourceError: a value is none that there is.
+            SourceError: a value is none that there is, or no regular expression.
         """
         _one_of("found", self.found, ("column", *PLACES), pattern=True)
         _one_of("steps", self.steps, STEP_KINDS)
         _one_of("decimal", self.decimal, ("comma", "point"))
         for pattern in filter(None, (self.cut, self.pattern)):
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise SourceError(f"{shown(pattern)} is no regular expression ({error}).", "Correct it.") from None
+            Pattern(pattern)
 
     @property
     def pattern(self) -> str:
@@ -88,7 +86,7 @@ def is_pattern(found: str) -> bool:
 def finder(columns: Columns) -> Any:
     """The function that finds an answer in a text, `None` where the cell itself is the answer; and why it finds none."""
     if columns.pattern:
-        return by_pattern(columns.pattern), f"nothing matches {columns.found}"
+        return Pattern(columns.pattern).last, f"nothing matches {columns.found}"
     if columns.found in PLACES:
         function, _, why = PLACES[columns.found]
         return function, why

@@ -12,6 +12,7 @@ from training.data.columns import Columns, cell, cell_or_none, filled, filled_in
 from training.data.files import SplitNames
 from training.data.gold import NO_GOLD, Gold, parse_gold
 from training.data.layouts import Layout, recognise, settle
+from training.data.patterns import Pattern
 from training.data.problem import Equation, Problem, Split, Value
 from training.data.rows import column_names, read_rows
 from training.data.steps import SPLITTERS, kind_of_steps
@@ -37,7 +38,7 @@ class RowReader:
         self.splits = splits or SplitNames()
         self.find, self.why_not = finder(layout.columns)
         self.steps = SPLITTERS[layout.columns.steps or "lines"]
-        self.cut = re.compile(layout.columns.cut) if layout.columns.cut else None
+        self.cut = Pattern(layout.columns.cut) if layout.columns.cut else None
         self.used = frozenset(layout.columns.roots())
         self.in_question = frozenset(layout.columns.in_question())
 
@@ -45,12 +46,13 @@ class RowReader:
         """
         Raises:
             BadRow: the row cannot be read.
+            PatternError: a regular expression of the mapping takes too long.
         """
         if not isinstance(row, dict):
             raise BadRow("the row is not an object")
         question = filled(row, self.columns.question)
         if self.cut is not None:
-            question = self.cut.sub("", question)
+            question = self.cut.cut_from(question)
         answer = self._answer(row)
         gold = self._gold(row)
         return Problem(

@@ -11,15 +11,13 @@ from math import comb
 
 import numpy as np
 
-from training.data.gold import parse_number
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.groups import Verifier, change_of
 from training.intervals import SEED, bootstrap_interval
 from training.rewards import title_of, verifier_named
-from training.rewards.forms import marked_answer, marks_answer
 from training.store.evaluations import Evaluation, EvaluationItem
-from training.text import count, span
+from training.text import agree, count, span
 
 CORRECTNESS = ("hard", "soft")
 """The rows of the article's table that say whether an answer is right."""
@@ -177,19 +175,21 @@ def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {}
     for item in evaluation.items:
         if (right := evaluation.verifier.is_right(item.rewards)) is not None:
-            samples.setdefault(item.problem_id, []).append((_vote(item.completion), right))
+            samples.setdefault(item.problem_id, []).append((evaluation.form.vote(item.completion), right))
     return samples
 
 
 def without_answer(evaluation: Evaluation) -> int:
-    """How many completions mark no answer in any of the known forms: they are wrong for another reason than the others."""
-    return sum(not marks_answer(item.completion) for item in evaluation.items)
+    """How many completions mark no answer in the form asked for: they are wrong for another reason than the others."""
+    return sum(not evaluation.form.has_block(item.completion) for item in evaluation.items)
 
 
-def _vote(completion: str) -> str:
-    """The answer as it counts in a majority: numbers of one value, however they are written, are one answer."""
-    answer = marked_answer(completion)
-    return parse_number(answer) or answer
+def answers_reading(evaluation: Evaluation) -> str:
+    """`without_answer` in words; empty where every completion marks one."""
+    unmarked = without_answer(evaluation)
+    if not unmarked:
+        return ""
+    return f"{unmarked:,} of {count(len(evaluation.items), 'completion')} {agree(unmarked, 'marks', 'mark')} no answer"
 
 
 def sampled_scores(evaluation: Evaluation) -> list[SampledScore]:

@@ -17,6 +17,7 @@ from functools import cached_property
 
 from training.groups import Group, Kind, Rollout, Verifier, groups_of
 from training.rewards import verifier_of
+from training.rewards.forms import AnswerForm, form_of
 from training.store import Store
 from training.text import agree, span
 
@@ -43,6 +44,9 @@ FLAT_SHARE = 0.5
 
 CUT_SHARE = 0.1
 """Completions cut off. Above it most groups of 8 hold one that is judged by its length: 1 - 0.9^8 = 0.57. Demo: 0."""
+
+UNMARKED_SHARE = 0.1
+"""Completions that end of themselves and mark no answer, as for `CUT_SHARE`. Demo: 0."""
 
 REPEAT_SHARE = 0.75
 """Copies among the completions that could be one, in groups not yet all right: 8 then hold two or three texts. Demo: 0.57."""
@@ -100,6 +104,8 @@ class Record:
     steps: tuple[tuple[Rollout, ...], ...]
     entropy: dict[int, float]
     verifier: Verifier
+    form: AnswerForm
+    """In which the answers are asked for."""
 
     @cached_property
     def window(self) -> int:
@@ -160,6 +166,7 @@ def examine(store: Store, job_id: str) -> Health:
             steps=tuple(tuple(steps[step]) for step in sorted(steps)),
             entropy={s.step: s.value for s in scalars if s.name == "entropy" and s.value is not None},
             verifier=verifier_of(run.spec),
+            form=form_of(run.spec),
         )
     )
 
@@ -230,6 +237,20 @@ def cut_off(record: Record) -> Finding | None:
     )
 
 
+def no_answer(record: Record) -> Finding | None:
+    """Completions that end of themselves and mark no answer in the form asked for: wrong for another reason than the others."""
+    rollouts = [rollout for step in record.recent for rollout in step]
+    unmarked = [r for r in rollouts if r.finish_reason != "length" and not record.form.has_block(r.completion)]
+    share = len(unmarked) / len(rollouts)
+    if share < UNMARKED_SHARE:
+        return None
+    return Finding(
+        f"Look at how answers are marked: {share:.0%} of the completions of {_span(record.recent)} end without an answer in "
+        f"the form asked for ({record.form.name}).",
+        _evidence(reversed(unmarked), lambda rollout: "marks no answer"),
+    )
+
+
 def repeats(record: Record) -> Finding | None:
     """The same text again and again within a group that is not all right: the policy no longer explores."""
     groups = [group.rollouts for group in record.recent_groups if group.kind(record.verifier) != "right"]
@@ -288,6 +309,7 @@ SIGNALS: dict[str, Signal] = {
         Signal("reward_without_skill", "Reward rises, correctness falls", reward_without_skill),
         Signal("flat_groups", "Groups without variance", flat_groups),
         Signal("cut_off", "Completions cut off", cut_off),
+        Signal("no_answer", "Completions without an answer", no_answer),
         Signal("repeats", "Repeated completions", repeats),
         Signal("entropy_collapse", "Entropy collapse", entropy_collapse),
         Signal("silent_rewards", "Reward functions that never fire", silent_rewards),

@@ -13,7 +13,13 @@ from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.errors import AtlasError, ConfigError
-from training.evaluation.comparison import compare_evaluations, correctness_measures, sampled_scores, scores_by_steps
+from training.evaluation.comparison import (
+    answers_reading,
+    compare_evaluations,
+    correctness_measures,
+    sampled_scores,
+    scores_by_steps,
+)
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
 from training.home import Home
 from training.insight.health import MIN_STEPS, SIGNALS
@@ -49,6 +55,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
         run=run.id,
         facts=_facts(run, config, problem_set),
         evaluations=evaluations,
+        answers_reading=answers_reading,
         completions_shown=COMPLETIONS_SHOWN,
         rewards_line=_rewards_line,
         health=examined.health,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from training.groups import Rollout, Verifier
 from training.insight.health import Health, Record, check
 from training.rewards import REWARDS, verifier_of
+from training.rewards.forms import form_of
 from training.store import Store
 from training.store.scalar_series import RunSeries
 from training.store.schema import rollouts
@@ -119,7 +120,8 @@ def examine_sampled(store: Store, job_id: str, up_to_step: int, examined: int = 
     series = RunSeries(job_id)
     series.update(store)
     logged = zip(*(part.tolist() for part in series.get(store, "entropy")), strict=True)
-    record = Record(tuple(_steps(store, job_id, steps)), dict(logged), verifier_of(store.job(job_id).spec))
+    spec = store.job(job_id).spec
+    record = Record(tuple(_steps(store, job_id, steps)), dict(logged), verifier_of(spec), form_of(spec))
     return Examination(check(record), len(counted))
 
 

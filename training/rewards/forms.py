@@ -1,11 +1,13 @@
 """The form in which a model is asked to answer: where its answer stands, and whether it kept to the form."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from training.data.answers import after_hashes, by_pattern, last_box
+from training.data.answers import after_hashes, last_box
 from training.data.columns import is_pattern
+from training.data.gold import parse_number
+from training.data.patterns import Pattern
 from training.errors import ConfigError, shown
 
 
@@ -15,12 +17,17 @@ class AnswerForm:
 
     name: str
     find: Callable[[str], str | None]
-    """The answer's text, `None` where the completion marks none."""
+    """The answer's text, `None` where the completion marks none; raises `PatternError` where a person's takes too long."""
 
     def answer(self, completion: str) -> str:
         """What is taken for the answer: what is marked, stripped; the whole text where nothing is."""
         found = self.find(completion)
         return completion.strip() if found is None else found.strip()
+
+    def vote(self, completion: str) -> str:
+        """The answer as it counts in a majority: numbers of one value, however they are written, are one answer."""
+        answer = self.answer(completion)
+        return parse_number(answer) or answer
 
     def has_block(self, completion: str) -> bool:
         """Whether the completion marks an answer at all."""
@@ -47,15 +54,9 @@ FORMS: Mapping[str, AnswerForm] = {
 }
 
 
-def marked_answer(completion: str) -> str:
-    """What a completion marks as its answer, in whichever of the forms; all of it where it marks none."""
-    form = next((form for form in FORMS.values() if form.has_block(completion)), TAGS)
-    return form.answer(completion)
-
-
-def marks_answer(completion: str) -> bool:
-    """Whether a completion marks an answer in any of the forms."""
-    return any(form.has_block(completion) for form in FORMS.values())
+def form_of(spec: Mapping[str, Any]) -> AnswerForm:
+    """The form that a job's spec names; the article's tags where it was kept before forms had names."""
+    return form_named(spec.get("answer_form") or TAGS.name)
 
 
 def form_named(name: str) -> AnswerForm:
@@ -67,10 +68,7 @@ def form_named(name: str) -> AnswerForm:
     if name in FORMS:
         return FORMS[name]
     if is_pattern(name):
-        try:
-            return AnswerForm(name, by_pattern(name[1:-1]))
-        except re.error as error:
-            raise ConfigError(f"answer_form = {shown(name)} is no regular expression ({error}).", "Correct it.") from None
+        return AnswerForm(name, Pattern(name[1:-1]).last)
     raise ConfigError(
         f"answer_form = {shown(name)} is not known.",
         f"Use {', '.join(FORMS)}, or /a regular expression/ whose group is the answer.",

@@ -109,7 +109,14 @@ def _render_problem(problem_id: str, problem: Problem | None, base: Measured, be
         answered = [item for item in evaluation.items if item.problem_id == problem_id]
         of = f", completions 1 to {_CARDS_AT_MOST} of {len(answered):,}" if len(answered) > _CARDS_AT_MOST else ""
         cards += [
-            completion_card(item.completion, gold, reward_rows(item.rewards, item.rewards), item.tokens, title=f"{title}{of}")
+            completion_card(
+                item.completion,
+                gold,
+                reward_rows(item.rewards, item.rewards),
+                item.tokens,
+                title=f"{title}{of}",
+                form=evaluation.form,
+            )
             for item in answered[:_CARDS_AT_MOST]
         ]
     st.html(cards_html(cards))

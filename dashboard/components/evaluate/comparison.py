@@ -18,7 +18,7 @@ from dashboard.keys import Keys
 from dashboard.memory import Evaluated
 from dashboard.state import State
 from dashboard.text import plain
-from training.evaluation.comparison import compare_evaluations, sampled_scores, scores_by_group
+from training.evaluation.comparison import answers_reading, compare_evaluations, sampled_scores, scores_by_group
 from training.evaluation.evaluate import evaluation_table
 from training.models.checkpoints import recorded_checkpoints
 from training.store.evaluations import Evaluation, evaluation_headings
@@ -142,6 +142,9 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
                 on_click="ignore",
             )
         st.caption(_problems_note(evaluations))
+        unmarked = {title: reading for title, evaluation in evaluations.items() if (reading := answers_reading(evaluation))}
+        if unmarked:
+            st.caption(plain(f"{'; '.join(f'{title}: {reading}' for title, reading in unmarked.items())}."))
     with right:
         render_chart(
             figures.spec(evaluation_figures.measures_figure(tables)),

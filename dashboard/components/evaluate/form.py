@@ -20,6 +20,7 @@ from dashboard.sources import readable_source
 from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
+from training.config import SETTINGS
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
@@ -101,7 +102,7 @@ def _render_form(state: State) -> None:
             "Answer form",
             str(usual.get("answer_form", TAGS.name)),
             max_chars=TEXT_CHARACTERS,
-            help="How the prompt asks the answer to be marked: tags, boxed, hashes, or /a regular expression/.",
+            help=SETTINGS["answer_form"].description,
             key=f"{key} form",
         )
     settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}

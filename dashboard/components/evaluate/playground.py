@@ -20,12 +20,14 @@ from dashboard.memory import Asking
 from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
+from training.config import SETTINGS
 from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
 from training.jobs.playground import MOST_SAMPLES, Exchange, Question
 from training.machines import visible_gpus
 from training.models.checkpoints import recorded_checkpoints
 from training.rewards import REWARDS, score_completion
+from training.rewards.forms import form_named
 from training.text import count, duration, shorten
 
 _POLL_S = 0.5
@@ -66,6 +68,7 @@ def _render_question(state: State) -> None:
     length.number_input("Longest answer, tokens", 1, 131_072, **Asking.length.bind())
     with st.expander("System prompt"):
         st.text_area("System prompt", height=180, label_visibility="collapsed", **Asking.system.bind_text())
+        st.text_input("Answer form", help=SETTINGS["answer_form"].description, **Asking.form.bind_text())
     same = state.asking.samples > 1 and state.asking.temperature == 0
     if same:
         st.caption("At temperature 0 all answers are the same; raise it, to 1 say, for different ones.")
@@ -160,16 +163,17 @@ def _render_answers(was_waiting: bool) -> None:
         return
     if was_waiting:
         st.rerun(scope="app")
-    _render_exchange(exchange, State().asking.gold.strip() or None)
+    _render_exchange(exchange, State())
 
 
-def _render_exchange(exchange: Exchange, gold: str | None) -> None:
-    question = exchange.question
+def _render_exchange(exchange: Exchange, state: State) -> None:
+    question, gold = exchange.question, state.asking.gold.strip() or None
     st.caption(plain(f"{model_title(exchange.model, recorded_checkpoints(data.store()))}, asked:"))
     st.text(question.text)
     try:
         answers = exchange.future.result()
-        scored = [(answer, score_completion(answer.completion, gold)) for answer in answers]
+        form = form_named(state.asking.form)
+        scored = [(answer, score_completion(answer.completion, gold, form)) for answer in answers]
     except AtlasError as error:
         render_error(error.problem, error.remedy)
         return
@@ -182,6 +186,7 @@ def _render_exchange(exchange: Exchange, gold: str | None) -> None:
             answer.tokens,
             cut_off=answer.cut_off,
             title=f"answer {place}" if len(scored) > 1 else "",
+            form=form,
         )
         for place, (answer, rewards) in enumerate(scored, start=1)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard import data, theme
-from dashboard.components.shared.errors import fragment, shielded
+from dashboard.components.shared.errors import boundary, fragment, shielded
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.keys import Keys
 from dashboard.memory import Bench
@@ -15,7 +15,8 @@ from dashboard.text import plain
 from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
 from training.rewards.adversarial import CASES
-from training.text import significant
+from training.rewards.forms import TAGS, AnswerForm, form_named
+from training.text import shorten, significant
 
 _CASES = {case.name: case for case in CASES if len(case.completion) <= Bench.completion.longest}
 _REFERENCE = "a reference solution"
@@ -29,23 +30,26 @@ _STYLE = (
 .bench .track { height: .5rem; background: rgba(138,148,158,.22); border-radius: 2px; }
 .bench .bar { height: 100%; background: var(--part); border-radius: 2px; }
 .bench .bar.full { background: var(--full); }
+.bench .read { grid-template-columns: 8.5rem 1fr; font-weight: 600; overflow-wrap: anywhere; }
+.bench .read > span:last-child { text-align: left; }
 .bench .untrained { opacity: .6; }
 .bench .total { font-weight: 600; border-top: 1px solid rgba(138,148,158,.35); margin-top: .3rem; padding-top: .4rem; }
 </style>"""
 )
 
 
-def render_bench(weights: Mapping[str, float]) -> None:
+def render_bench(weights: Mapping[str, float], answer_form: str) -> None:
     """The bench, folded; only itself is made again when its text changes.
 
     Args:
         weights: the form's, for the total.
+        answer_form: its too: how the answer is marked.
     """
     with st.expander("Reward bench: what would a completion earn", key="group bench"):
-        fragment(_render_bench)(dict(weights))
+        fragment(_render_bench)(dict(weights), answer_form)
 
 
-def _render_bench(weights: Mapping[str, float]) -> None:
+def _render_bench(weights: Mapping[str, float], answer_form: str) -> None:
     state = State()
     if not state.bench.completion and not state.bench.gold:
         _fill(state, next(iter(_CASES)))
@@ -57,22 +61,27 @@ def _render_bench(weights: Mapping[str, float]) -> None:
         )
         st.text_input("Gold answer", help="What the problem's answer has after ####.", **Bench.gold.bind_text())
     with scores:
-        st.html(_STYLE + bench_html(state.bench.completion, state.bench.gold.strip(), weights))
+        with boundary():
+            form = form_named(answer_form)
+            st.html(_STYLE + bench_html(state.bench.completion, state.bench.gold.strip(), weights, form))
         example = _CASES.get(st.session_state[Keys.BENCH_EXAMPLE])
         if example and (example.completion, example.gold) == (state.bench.completion, state.bench.gold):
             st.caption(plain(example.why))
 
 
-def bench_html(completion: str, gold: str, weights: Mapping[str, float]) -> str:
-    """Every registered reward of a completion as HTML: a bar of its maximum, its value, and its part of the total.
+def bench_html(completion: str, gold: str, weights: Mapping[str, float], form: AnswerForm = TAGS) -> str:
+    """The answer that is read and every registered reward as HTML: a bar of its maximum, its value, its part of the total.
 
     Args:
         weights: of the functions trained on; others are shown, quieter.
+        form: how the answer is marked.
     """
-    rows, total, highest = [], 0.0, 0.0
+    answer = shorten(form.answer(completion), 60) or "empty" if form.has_block(completion) else "none is marked"
+    rows = [f'<div class="row read"><span>Answer read</span><span>{html.escape(answer)}</span></div>']
+    total = highest = 0.0
     for reward in REWARDS.values():
         weight = weights.get(reward.name, 0.0)
-        value, problem = _score(reward, completion, gold)
+        value, problem = _score(reward, completion, gold, form)
         total += weight * (value or 0.0)
         highest += max(0.0, weight * reward.maximum)
         rows.append(_row(reward, weight, value, problem))
@@ -81,9 +90,9 @@ def bench_html(completion: str, gold: str, weights: Mapping[str, float]) -> str:
     return f'<div class="bench">{"".join(rows)}</div>'
 
 
-def _score(reward: Reward, completion: str, gold: str) -> tuple[float | None, str]:
+def _score(reward: Reward, completion: str, gold: str, form: AnswerForm) -> tuple[float | None, str]:
     try:
-        value = reward.score(completion, gold)
+        value = reward.score(completion, gold, form)
     except RewardError as error:
         return None, error.problem
     return value, "" if value is not None else "cannot be computed here"

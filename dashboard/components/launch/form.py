@@ -44,7 +44,8 @@ def render_form(base: Base, state: State) -> None:
             else:
                 _render_fields(base, state, names)
         if group == "Rewards":
-            render_bench(base.values(state.launch.changes)["rewards"])
+            values = base.values(state.launch.changes)
+            render_bench(values["rewards"], values["answer_form"])
 
 
 def _render_head(base: Base, state: State) -> None:

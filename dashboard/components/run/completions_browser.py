@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.map.place_on_map import render_place
+from dashboard.components.run.against_gold import render_against_gold
 from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
 from dashboard.keys import Keys
 from dashboard.memory import Completions, Search
@@ -15,10 +16,11 @@ from training.data.problem import Problem
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
 from training.rewards import REWARDS, title_of
+from training.rewards.forms import form_named
 from training.store import Job
 from training.text import count
 
-_BROWSE = {"groups": "By step", "search": "Search"}
+_BROWSE = {"groups": "By step", "search": "Search", "gold": "Against gold"}
 _VERDICTS = {"": "All", "right": "Right", "wrong": "Wrong", "cut off": "Cut off"}
 _LEVELS = {"": "Any value", "full": "Its maximum", "part": "Some of it", "none": "Nothing", "unscored": "Not computed"}
 _ORDERS = {"newest": "Newest first", "best": "Highest total", "worst": "Lowest total"}
@@ -28,22 +30,24 @@ _CARDS_IN_A_ROW = 3
 
 
 def render_completions(run: Job, config: RunConfig, state: State) -> None:
-    """The completions by step, or those that are looked for."""
+    """The completions by step, those that are looked for, or those that agree against the gold."""
     last = data.store().last_rollout_step(run.id)
     if not last:
         st.caption("Completions appear with the first step.")
         return
-    browse, controls = st.columns([2, 9], vertical_alignment="bottom")
+    browse, controls = st.columns([3, 8], vertical_alignment="bottom")
     with browse:
         st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
     problems = data.problems_by_id(config.source, config.content_hash)
     with controls:
         if state.completions.browse == "search":
             _render_search_controls(config, state)
-        else:
+        elif state.completions.browse == "groups":
             step = _render_step_choice(run.id, last, state)
     if state.completions.browse == "search":
         _render_found(run.id, config, problems, state)
+    elif state.completions.browse == "gold":
+        render_against_gold(run, config, problems, state)
     else:
         _render_step(run.id, step, config, problems, state)
 
@@ -98,6 +102,7 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
         config.reward_weights,
         marked=state.completions.completion - 1,
         best=best.completion if state.completions.differences else None,
+        form=form_named(config.answer_form),
     )
 
 
@@ -178,7 +183,8 @@ def _render_found(run_id: str, config: RunConfig, problems: Mapping[str, Problem
 def _render_found_card(rollout: Rollout, config: RunConfig, problem: Problem | None, span: float, state: State) -> None:
     gold = problem.gold if problem else None
     title = f"Step {rollout.step:,}, group {rollout.group_index + 1}, completion {rollout.position + 1}, {rollout.problem_id}"
-    st.html(cards_html([card_html(rollout, gold, config.reward_weights, span, title=title)]))
+    form = form_named(config.answer_form)
+    st.html(cards_html([card_html(rollout, gold, config.reward_weights, span, title=title, form=form)]))
 
     def open_group() -> None:
         state.completions.browse, state.completions.step = "groups", rollout.step

@@ -12,8 +12,8 @@ from dashboard.text import plain
 from training.data.problem import Problem
 from training.groups import Rollout
 from training.rewards import REWARDS
-from training.rewards.forms import marked_answer
-from training.text import count
+from training.rewards.forms import TAGS, AnswerForm
+from training.text import count, shorten
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
 _WORD = re.compile(r"\s+|</?(?:reasoning|answer)>|\w+(?:[.,]\w+)*|[^\w\s]")
@@ -54,6 +54,7 @@ def render_group(
     *,
     marked: int | None = None,
     best: str | None = None,
+    form: AnswerForm = TAGS,
 ) -> None:
     """A card for each completion; `render_question` says what was asked.
 
@@ -63,10 +64,13 @@ def render_group(
         weights: of the reward functions the run trains on.
         marked: the position of the completion that stands out.
         best: the completion that the others are compared with word by word.
+        form: in which the answers were asked for.
     """
     gold = problem.gold if problem else None
     span = max(1.0, *(abs(rollout.advantage) for rollout in rollouts))
-    cards = (card_html(rollout, gold, weights, span, marked=rollout.position == marked, best=best) for rollout in rollouts)
+    cards = (
+        card_html(rollout, gold, weights, span, marked=rollout.position == marked, best=best, form=form) for rollout in rollouts
+    )
     st.html(cards_html(cards))
 
 
@@ -88,14 +92,14 @@ def card_html(
     title: str = "",
     marked: bool = False,
     best: str | None = None,
+    form: AnswerForm = TAGS,
 ) -> str:
     """One completion as HTML, everything from data or model escaped.
 
     Args:
         span: the largest absolute advantage in the group, the full width of a bar.
-        title: plain text above the card's content.
-        marked: whether the card stands out.
-        best: the completion to show the differences to.
+
+    The others are as of `completion_card`.
     """
     total = "not scorable" if rollout.total is None else f"{rollout.total:.3g}"
     rows = (
@@ -106,7 +110,7 @@ def card_html(
     )
     cut_off = rollout.finish_reason == "length"
     return completion_card(
-        rollout.completion, gold, rows, rollout.tokens, cut_off=cut_off, title=title, marked=marked, best=best
+        rollout.completion, gold, rows, rollout.tokens, cut_off=cut_off, title=title, marked=marked, best=best, form=form
     )
 
 
@@ -120,6 +124,7 @@ def completion_card(
     title: str = "",
     marked: bool = False,
     best: str | None = None,
+    form: AnswerForm = TAGS,
 ) -> str:
     """The card of one completion as HTML: the answer read from it against gold, rows of figures, the text.
 
@@ -128,16 +133,17 @@ def completion_card(
         title: plain text above the card's content.
         marked: whether the card stands out.
         best: the completion to show the differences to.
+        form: in which the answer was asked for.
     """
-    answer = marked_answer(completion)
-    shown = answer if len(answer) <= 60 else answer[:59] + "…"
+    answer = form.answer(completion)
+    shown = (shorten(answer, 60) or "empty answer") if form.has_block(completion) else "no answer marked"
     verdict = "" if gold is None else "equals gold" if answer == gold else f"gold {gold}"
     cut = ", cut off" if cut_off else ""
     body = tagged_html(completion) if best is None else differences_html(completion, best)
     above = f'<div class="note">{html.escape(title)}</div>' if title else ""
     return (
         f'<div class="{"rollout marked" if marked else "rollout"}">{above}'
-        f'<div class="head"><span class="answer">{html.escape(shown) or "no answer"}</span>'
+        f'<div class="head"><span class="answer">{html.escape(shown)}</span>'
         f'<span class="note">{html.escape(verdict)}</span></div>{rows}'
         f'<pre>{body}</pre><div class="note">{count(tokens, "token")}{cut}</div></div>'
     )
