@@ -61,6 +61,9 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "GSM-Hard": {"input": QUESTION, "code": "def solution():\n    return 4 * 6", "target": 24.0},
     "MGSM": {"question": QUESTION, "answer": None, "answer_number": 24, "equation_solution": None},
+    "AQuA-RAT": {"question": QUESTION, "options": ["A)10", "B)24"], "rationale": SOLUTION, "correct": "B"},
+    "ARC": {"id": "1", "question": QUESTION, "choices": {"text": ["10", "24"], "label": ["A", "B"]}, "answerKey": "B"},
+    "MMLU": {"question": QUESTION, "subject": "sums", "choices": ["10", "24"], "answer": 1},
     "GSM-Symbolic": {"id": 1, "instance": 3, "question": QUESTION, "answer": HASHED, "original_id": 7},
     "GSM-Plus": {"question": QUESTION, "solution": SOLUTION, "answer": "24", "perturbation_type": "digit expansion"},
     "gsm8k-synth": {"question": QUESTION, "solution": f"{SOLUTION} #### 24", "answer": 24.0, "program": ["4*6"]},
@@ -80,6 +83,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "conversations": [{"from": "human", "value": QUESTION}, {"from": "gpt", "value": HASHED}],
     },
 }
+
+OTHERS: dict[str, tuple[str, str, str]] = {
+    "AQuA-RAT": (f"{QUESTION}\nA)10\nB)24", "B", "choice"),
+    "ARC": (f"{QUESTION}\nA. 10\nB. 24", "B", "choice"),
+    "MMLU": (f"{QUESTION}\nA. 10\nB. 24", "B", "choice"),
+    "Countdown": (
+        "Using +, -, *, / and each of the numbers [4, 6, 1] exactly once, write an expression that equals 24.",
+        "",
+        "none",
+    ),
+}
+"""Question, gold and its kind where they are not the usual ones."""
 
 BY_NAMES: dict[str, dict[str, Any]] = {
     "GSM8K": {"question": QUESTION, "answer": HASHED},
@@ -104,12 +119,7 @@ def test_a_layout_is_recognised_and_gives_question_and_gold(name: str, tmp_path:
     problem_set = load(tmp_path, [(ROWS | BY_NAMES)[name]])
     (problem,) = problem_set.problems
     assert problem_set.layout == name
-    if name == "Countdown":
-        assert "24" in problem.question
-        assert "[4, 6, 1]" in problem.question
-        assert (problem.gold, problem.gold_kind) == ("", "none")
-    else:
-        assert (problem.question, problem.gold, problem.gold_kind) == (QUESTION, "24", "number")
+    assert (problem.question, problem.gold, problem.gold_kind) == OTHERS.get(name, (QUESTION, "24", "number"))
     assert problem_set.read_as.casefold().startswith(f"{name.casefold()}: question from")
 
 
@@ -231,6 +241,13 @@ def test_a_row_that_a_mapping_does_not_fit_says_why(options: str, reason: str, t
 def test_texts_in_parts_and_lists_of_one_answer_are_read(row: dict[str, Any], question: str, gold: str, tmp_path: Path) -> None:
     (problem,) = load(tmp_path, [row]).problems
     assert (problem.question, problem.gold) == (question, gold)
+
+
+@pytest.mark.parametrize("answer", [200, -1])
+def test_a_choice_that_there_is_not_is_no_answer(answer: int, tmp_path: Path) -> None:
+    rows = [ROWS["MMLU"], ROWS["MMLU"] | {"answer": answer}]
+    (rejection,) = load(tmp_path, rows).rejected
+    assert "the number of its choice is out of range" in str(rejection)
 
 
 def test_a_turn_that_shows_more_than_text_is_no_question(tmp_path: Path) -> None:

@@ -113,7 +113,6 @@ def test_a_file_whose_name_has_a_question_mark_is_one(tmp_path: Path, home: Home
         "hold_out=nan",
         "hold_out=0.1&seed=-1",
         "hold_out=0.1&seed=x",
-        "hold_out=0.1&together=colour",
     ],
 )
 def test_an_option_that_says_nothing_of_a_source_is_refused_with_what_does(options: str, home: Home) -> None:
@@ -221,9 +220,19 @@ def test_problems_of_the_same_words_or_template_stay_together(tmp_path: Path, ho
     assert len(of_template) == 1
 
 
+def test_problems_with_the_same_value_of_a_column_stay_together(tmp_path: Path, home: Home) -> None:
+    rows = [row | {"original_id": number % 10} for number, row in enumerate(sums(40))]
+    file = write(tmp_path / "all.jsonl", [*rows, *sums(4)])
+    problems = load_problems(f"{file}?hold_out=0.3&together=original_id", home)
+    held_out, kept = ({p.columns.get("original_id") for p in problems.of_split(split)} for split in ("test", "train"))
+    assert held_out - {None}
+    assert not (held_out & kept) - {None}
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
+        (sums(4), "hold_out=0.5&together=colour", "No problem has the column 'colour'"),
         ([*sums(3), sums(1, split="test")[0]], "hold_out=0.5", "has a test split"),
         (sums(3), "hold_out=3", "leaves no problem"),
         (sums(3), "hold_out=0.01", "leaves no problem"),

@@ -14,6 +14,7 @@ from training.data.bad_row import BadRow
 from training.data.patterns import Pattern
 from training.errors import SourceError, shown
 
+LETTER = "letter"
 STEP_KINDS = ("lines", "sentences", "latex")
 
 _ROLES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +23,10 @@ _ROLES: Mapping[str, tuple[str, ...]] = {
     "system": ("system",),
 }
 _PLACE = re.compile(r"\{([^{}]+)\}")
+_LETTERED = re.compile(r"\s*\(?[A-Za-z][).:]")
+
+LETTERS = "ABCDEFGHIJ"
+"""Of choices that have none of their own."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Columns:
     gold: str = ""
     """Where the answer that counts is found; `none` where there is none."""
     found: str = ""
-    """How it is found there: the cell itself (`column`), a name of `answers.PLACES`, or `/regular expression/`."""
+    """How it is found there: the cell itself (`column`), the letter of the choice whose number from 0 it is (`letter`), a name
+    of `answers.PLACES`, or `/regular expression/`."""
     split: str = ""
     id: str = ""
     steps: str = ""
@@ -50,7 +56,7 @@ class Columns:
         Raises:
             SourceError: a value is none that there is, or no regular expression.
         """
-        _one_of("found", self.found, ("column", *PLACES), pattern=True)
+        _one_of("found", self.found, ("column", LETTER, *PLACES), pattern=True)
         _one_of("steps", self.steps, STEP_KINDS)
         _one_of("decimal", self.decimal, ("comma", "point"))
         for pattern in filter(None, (self.cut, self.pattern)):
@@ -162,8 +168,16 @@ def text_of(value: Any, name: str) -> str:
 
 
 def _written(value: Any) -> Any:
-    """A number, or a list of them, as it stands in a sentence."""
+    """A number, or a list of them, as it stands in a sentence; choices a line each."""
+    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+        return _choices(value["text"], value.get("label") or LETTERS)
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return "\n".join(value) if all(map(_LETTERED.match, value)) else _choices(value, LETTERS)
     return str(value) if isinstance(value, list | int | float) and not isinstance(value, bool) else value
+
+
+def _choices(texts: Sequence[Any], labels: Sequence[Any]) -> str:
+    return "\n".join(f"{label}. {text}" for label, text in zip(labels, texts, strict=False))
 
 
 def _last_turn(turns: Sequence[Any], role: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from training.data.answers import HASHES, PLACES, after_hashes, after_words, last_box, last_number
 from training.data.bad_row import BadRow
-from training.data.columns import Columns, cell, cell_or_none
+from training.data.columns import LETTER, Columns, cell, cell_or_none
 from training.data.gold import parse_gold
 from training.data.steps import kind_of_steps
 
@@ -55,6 +55,9 @@ _DAPO_WRAPPING = (
 _PROBLEM = {"question": "problem", "solution": "solution"}
 _QUESTION = {"question": "question", "solution": "answer"}
 
+_WITH_CHOICES = {"question": "{question}\n{choices}"}
+_WITH_OPTIONS = {"question": "{question}\n{options}", "found": "column"}
+
 _COUNTDOWN = "Using +, -, *, / and each of the numbers {nums} exactly once, write an expression that equals {target}."
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -78,6 +81,9 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     _layout("GSM-Hard", "input target code", question="input", solution="code", gold="target", found="column", steps="lines"),
     _layout("MGSM", "question answer answer_number", **_QUESTION, gold="answer_number", found="column"),
+    _layout("AQuA-RAT", "question options rationale correct", **_WITH_OPTIONS, solution="rationale", gold="correct"),
+    _layout("ARC", "question choices.text choices.label answerKey", **_WITH_CHOICES, gold="answerKey", found="column"),
+    _layout("MMLU", "question choices answer", **_WITH_CHOICES, gold="answer", found=LETTER),
     _layout("GSM-Symbolic", "question answer instance original_id", **_QUESTION),
     _layout("GSM-Plus", "question solution answer perturbation_type", question="question", solution="solution", gold="answer"),
     _layout("gsm8k-synth", "question solution answer program", question="question", solution="solution", gold="answer"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.bad_row import BadRow
-from training.data.columns import Columns, cell, cell_or_none, filled, filled_in_parts, finder, text_of
+from training.data.columns import LETTER, LETTERS, Columns, cell, cell_or_none, filled, filled_in_parts, finder, text_of
 from training.data.files import SplitNames
 from training.data.gold import NO_GOLD, Gold, parse_gold
 from training.data.layouts import Layout, recognise, settle
@@ -107,7 +107,10 @@ class RowReader:
             return NO_GOLD
         latex, comma = self.layout.latex, self.columns.decimal == "comma"
         if self.find is None:
-            return parse_gold(cell(row, self.columns.gold), latex=latex, decimal_comma=comma)
+            value = cell(row, self.columns.gold)
+            if self.columns.found == LETTER:
+                value = _letter(value)
+            return parse_gold(value, latex=latex, decimal_comma=comma)
         found = self.find(filled_in_parts(row, self.columns.gold))
         if found is None:
             raise BadRow(self.why_not)
@@ -122,6 +125,15 @@ class RowReader:
             if (light := _light(value)) is not None:
                 kept[str(name)] = light
         return kept
+
+
+def _letter(value: object) -> object:
+    """The letter of the choice with this number from 0; a letter is one already."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if not 0 <= value < len(LETTERS):
+        raise BadRow("the number of its choice is out of range", str(value))
+    return LETTERS[value]
 
 
 def parse_problem(row: object, problem_id: str, split: Split) -> Problem:

@@ -27,9 +27,6 @@ BUILT_IN = ("demo", "hub", "auto")
 
 HUB = "hub:"
 NAMED_SOURCES_FILE = "sources.toml"
-GROUPINGS = tuple(KEYS)
-"""Problems that stay together when some are held out: those with the same words, or the same but for their numbers."""
-
 OPTIONS = (*COLUMN_NAMES, "train", "test", "config", "revision", "hold_out", "seed", "together")
 """What may stand after the `?`."""
 _FIRST_OPTION = re.compile(rf"\?(?=(?:{'|'.join(OPTIONS)})=)")
@@ -44,7 +41,7 @@ class HoldOut:
     """Below 1 a share, else a number; 0 for none."""
     seed: int = 0
     together: str = "question"
-    """One of `GROUPINGS`."""
+    """Problems that stay together: a key of `duplicates.KEYS`, or the name of a column whose value they share."""
 
 
 @dataclass(frozen=True)
@@ -207,10 +204,10 @@ def _hold_out(options: Mapping[str, str]) -> HoldOut:
     except ValueError:
         size, seed = -1.0, 0
     together = options.get("together") or HoldOut.together
-    if not 0 <= size < 1e9 or (size >= 1 and size != int(size)) or not 0 <= seed < 2**32 or together not in GROUPINGS:
+    if not 0 <= size < 1e9 or (size >= 1 and size != int(size)) or not 0 <= seed < 2**32:
         said = " ".join(f"{name}={options[name]}" for name in ("hold_out", "seed", "together") if name in options)
         raise SourceError(
             f"The hold-out {shown(said)} is not understood.",
-            f"hold_out is a share below 1 or a number, seed a number from 0, together one of {', '.join(GROUPINGS)}.",
+            f"hold_out is a share below 1 or a number, seed a number from 0, together {', '.join(KEYS)} or a column.",
         )
     return HoldOut(size, seed, together)

@@ -14,7 +14,7 @@ from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.text import plain
 from training.allowed import allowed_source
 from training.data.answers import PLACES
-from training.data.columns import Columns
+from training.data.columns import LETTER, Columns
 from training.data.files import SplitNames, chosen_files
 from training.data.left_out import left_out
 from training.data.problem import ProblemSet
@@ -29,7 +29,12 @@ PREVIEWED_ROWS = 500
 """Rows of each file that the preview reads."""
 _SHOWN_ROWS = 8
 
-_FOUND = {"": "automatic", "column": "the cell itself", **{name: words for name, (_, words, _) in PLACES.items()}}
+_FOUND = {
+    "": "automatic",
+    "column": "the cell itself",
+    LETTER: "the letter of its choice, by number",
+    **{name: words for name, (_, words, _) in PLACES.items()},
+}
 _HELP = {
     "question": "A column, or a template such as {Body} {Question}. messages.user is the last turn of the user.",
     "solution": "The reference solution; its steps are counted.",
