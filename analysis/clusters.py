@@ -38,6 +38,8 @@ WORDS_IN_NAME = 3
 UNCLUSTERED = -1
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_LATEX = re.compile(r"\[asy\].*?\[/asy\]|\\(?:begin|end)\s*\{[^}]*\}|\\[A-Za-z]+", re.DOTALL)
+"""What sets mathematics and pictures and says nothing of them."""
 _POSSESSIVE = re.compile(r"['’]s$")
 _ENDINGS = frozenset(("", "s", "es", "ies", "y", "e", "d", "ed", "ing", "er", "ers"))
 _LONGEST_WORD = 30
@@ -229,6 +231,7 @@ def _count_words(questions: Sequence[str]) -> tuple[list[str], NDArray[np.int64]
 
 def _words(question: str) -> Iterator[tuple[str, bool]]:
     """Each word in small letters without 's, and whether it has a capital that no sentence's beginning explains."""
+    question = _LATEX.sub(" ", question)
     for match in _WORD.finditer(question):
         word = _POSSESSIVE.sub("", match.group())
         if len(word) <= _LONGEST_WORD:

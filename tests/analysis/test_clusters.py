@@ -125,6 +125,12 @@ def test_questions_without_words_still_get_names(text: str) -> None:
     assert all(names)
 
 
+def test_commands_of_latex_name_no_cluster() -> None:
+    text = r"Find the matrix $\begin{pmatrix} x & \frac{1}{2} \end{pmatrix}$. [asy] draw(unitcircle); [/asy]"
+    (name,) = name_clusters(np.zeros(9, int), [text] * 9)
+    assert set(name.split(", ")) == {"matrix"}
+
+
 def test_one_long_question_does_not_name_its_cluster() -> None:
     questions = ["kites and balloons and boats"] * 9 + ["zebra tiger lion " * 1000] + ["bread with butter and jam"] * 9
     names = name_clusters(np.repeat([0, 1], [10, 9]), questions)

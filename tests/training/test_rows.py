@@ -107,6 +107,21 @@ def test_a_parquet_file_that_is_cut_off_is_a_source_that_cannot_be_read(tmp_path
         load_problems(str(tmp_path))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_table_as_spreadsheets_save_it_is_read(encoding: str, tmp_path: Path) -> None:
+    table = "question\tanswer\nWieviel wiegt ein Kätzchen?\t2\n"
+    (tmp_path / "train.tsv").write_bytes(table.encode(encoding))
+    (problem,) = load_problems(str(tmp_path)).problems
+    assert (problem.question, problem.gold) == ("Wieviel wiegt ein Kätzchen?", "2")
+
+
+def test_a_table_in_another_encoding_says_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_bytes("question,answer\nKätzchen?,2\n".encode("latin-1"))
+    with pytest.raises(SourceError, match="UTF-8") as raised:
+        load_problems(str(tmp_path))
+    assert "CSV UTF-8" in raised.value.remedy
+
+
 def test_parquet_without_the_columns_rejects_every_row(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", pa.table({"prompt": ["a", "b"]}))
     with pytest.raises(SourceError, match="no columns that are known: 'prompt'"):

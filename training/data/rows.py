@@ -4,6 +4,7 @@ Whatever a parser raises becomes a `BadRow` where it concerns one row and a `Sou
 nothing behind this module meets a parser's exception. What a row means is for others.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -93,6 +94,10 @@ def _parsing(file: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise SourceError(f"{file} cannot be read ({reason(error)}).", "Check the path and its permissions.") from error
+    except UnicodeError as error:
+        raise SourceError(
+            f"{file} is not written in UTF-8 ({reason(error)}).", 'Save it as UTF-8; spreadsheets call it "CSV UTF-8".'
+        ) from error
     except Exception as error:  # each parser has exceptions of its own
         kind = (kind_of(file) or "").removeprefix(".").capitalize()
         raise SourceError(
@@ -216,7 +221,7 @@ def _is_table(value: object) -> bool:
 def _delimited(separator: str) -> Callable[[BinaryIO, Sequence[str] | None], Rows]:
     def rows(stream: BinaryIO, columns: Sequence[str] | None) -> Rows:
         csv.field_size_limit(LINE_BYTES)  # Python's own would end the file at a cell of 128 KiB
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        text = io.TextIOWrapper(stream, encoding=_encoding(stream), newline="")
         first = text.readline()
         reader = csv.reader(chain([first] if first else [], text), delimiter=_separator(first, separator), strict=True)
         header = next(reader, None)
@@ -231,6 +236,12 @@ def _delimited(separator: str) -> Callable[[BinaryIO, Sequence[str] | None], Row
                 yield reader.line_num, _record(header, cells)
 
     return rows
+
+
+def _encoding(stream: BinaryIO) -> str:
+    """UTF-8, unless the first bytes say UTF-16: so spreadsheets save "Unicode text"."""
+    assert isinstance(stream, io.BufferedReader)
+    return "utf-16" if stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _separator(first: str, usual: str) -> str:
