@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.verifier import EquationCheck, VerifierFailure, check_equation, check_problem
+from analysis.equations import EquationCheck, check_equation
+from analysis.verifier import VerifierFailure, check_problem
 from dashboard import data, map_data
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page
