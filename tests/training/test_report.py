@@ -52,7 +52,7 @@ def source(home: Home) -> Path:
     folder = home.root / "problems"
     folder.mkdir()
     for split in ("train", "test"):
-        (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (folder / f"{split}.jsonl").write_text("\n".join((*map(json.dumps, rows), HOSTILE)))
     return folder
 
 
@@ -111,6 +111,7 @@ def test_the_report_has_figures_tables_and_what_changed(report: str) -> None:
     assert "Total reward" in said
     assert "cut off" in said.lower(), "the health signal"
     assert "num_generations" in said
+    assert "1 of 21 train rows and 1 of 21 test rows left out: the line is not JSON" in said
 
 
 def test_the_command_line_writes_it_and_refuses_what_is_no_run(
