@@ -24,7 +24,7 @@ from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
-from training.prompts import SYSTEM_PROMPT
+from training.prompts import SYSTEM_PROMPT, ChatTemplate, SystemTurn
 from training.rewards.forms import TAGS
 from training.store.job_search import RunFilter
 
@@ -239,6 +239,8 @@ class Asking(Group):
     question = Field("", longest=LONG_TEXT_CHARACTERS)
     gold = Field("")
     system = Field(SYSTEM_PROMPT, longest=LONG_TEXT_CHARACTERS)
+    system_turn: Field[SystemTurn] = Field("system")
+    template: Field[ChatTemplate] = Field("model")
     form = Field(TAGS.name)
     """How the answer is marked."""
     temperature = Field(0.0)

@@ -33,6 +33,14 @@ TINY = RunConfig(
 """To be used under `rewarding_length`, for the demo model answers nothing in 12 tokens."""
 
 
+NO_SYSTEM_TURN = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""A chat template as Gemma 2 has it."""
+
+
 def tiny(**changes: Any) -> RunConfig:
     return RunConfig.model_validate(TINY.model_dump() | changes)
 

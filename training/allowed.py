@@ -13,6 +13,7 @@ from training.artefacts import is_url
 from training.data.sources import named_sources, parse_source
 from training.errors import AtlasError, ModelError, SourceError, shown
 from training.home import Home
+from training.models.beginnings import parse_beginning, pinned_model
 from training.paths import is_folder, parse_path
 from training.store import Store, schema
 
@@ -26,15 +27,19 @@ _REMEDY = "Start the dashboard with GRPO_ATLAS_FOLDERS naming a folder around it
 
 
 def allowed_model(name: str, store: Store, home: Home) -> str:
-    """The model as it may be loaded: "demo", a Hub name, an absolute folder, links followed, or an uploaded checkpoint's URL.
+    """The model as it may be loaded: "demo", a Hub name, a run's checkpoint by its step, an absolute folder, links followed, or
+    an uploaded checkpoint's URL.
 
     Folders are those of recorded checkpoints, and those in `Home.allowed`. A name that reads like one of the Hub is one,
     whatever lies in the working folder.
 
     Raises:
         ModelError: a page may not name it, or its folder is not there.
+        CheckpointError, StoreError: there is no such run, or it has no such checkpoint.
     """
     name = name.strip()
+    if parse_beginning(name) is not None:
+        return pinned_model(name, store)
     if name == "demo" or (_HUB_NAME.fullmatch(name) and ".." not in name and "--" not in name):
         return name
     if is_url(name) and _is_checkpoint(store, name):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from training.errors import ConfigError, shown
 from training.names import NAME_RULE, is_name
-from training.prompts import SYSTEM_PROMPT
+from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
 from training.rewards import ARTICLE_REWARDS, DEFAULT_VERIFIER, REWARDS, highest_total
 from training.rewards.forms import TAGS, form_named
 
@@ -47,7 +47,8 @@ class RunConfig(BaseModel):
     content_hash: str = _field(RECORDED, "SHA-256 of the problems that the run was launched on, whatever lies there since.", "")
     model: str = _field(
         "Model and data",
-        'A Hub name, a local folder, or "demo" for the demo model that ships with the program.',
+        'A Hub name, a local folder, a run\'s checkpoint as run:demo-1@40, or "demo" for the demo model that ships with the '
+        "program.",
         ...,
         min_length=1,
     )
@@ -63,6 +64,18 @@ class RunConfig(BaseModel):
         "",
     )
     system_prompt: str = _field("Prompt", "The system turn before every question; empty leaves it out.", SYSTEM_PROMPT)
+    system_turn: SystemTurn = _field(
+        "Prompt",
+        "Where the system prompt stands: in a turn of its own, or at the beginning of the user's, for chat templates that "
+        "refuse a system turn.",
+        "system",
+    )
+    chat_template: ChatTemplate = _field(
+        "Prompt",
+        "How a conversation becomes text: by the model's own template, or plainly as User: ... Assistant: for base models, "
+        "which have none.",
+        "model",
+    )
     answer_form: str = _field(
         "Prompt",
         "How the prompt asks the answer to be marked, and where rewards look for it: tags, boxed, hashes, or "
@@ -313,6 +326,11 @@ class RunConfig(BaseModel):
                 "same completion; set a temperature above 0, for example 1"
             )
         return self
+
+    @property
+    def prompting(self) -> Prompting:
+        """How questions are put to the model."""
+        return Prompting(self.system_prompt, self.system_turn)
 
     @property
     def completions_per_step(self) -> int:

@@ -1,4 +1,8 @@
-"""What the model is shown: the article's system prompt and the chat messages of a problem."""
+"""What the model is shown: the article's system prompt, and the conversation in which a question is put to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 SYSTEM_PROMPT = """Respond in the following format:
 <reasoning>
@@ -11,7 +15,39 @@ You must put your reasoning between the <reasoning> tags and answer between the 
 """The prompt of Unsloth's Llama 3.1 GRPO notebook with the line that the article adds at its end."""
 
 
-def chat_messages(question: str, system_prompt: str = SYSTEM_PROMPT) -> list[dict[str, str]]:
-    """The conversation a model completes: a system turn, left out when `system_prompt` is empty, and the question."""
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    return [*system, {"role": "user", "content": question}]
+SystemTurn = Literal["system", "user"]
+"""Whose turn the system prompt stands in."""
+
+ChatTemplate = Literal["model", "plain"]
+"""The model's own chat template, or one of `CHAT_TEMPLATES`."""
+
+CHAT_TEMPLATES: Mapping[ChatTemplate, str] = {
+    "plain": (
+        "{{ bos_token | default('') }}"
+        "{% for message in messages %}"
+        "{% if message.role == 'system' %}{{ message.content }}\n\n"
+        "{% elif message.role == 'user' %}User: {{ message.content }}\n\n"
+        "{% else %}Assistant: {{ message.content }}{{ eos_token | default('') }}\n\n{% endif %}"
+        "{% endfor %}"
+        "{% if add_generation_prompt %}Assistant:{% endif %}"
+    ),
+}
+"""For base models, which have none: the words of a conversation as text, without tokens that a base model never saw."""
+
+NO_TEMPLATE_REMEDY = "Set chat_template=plain, or use an instruct model."
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How a question is put to a model."""
+
+    system_prompt: str = SYSTEM_PROMPT
+    """Empty for none."""
+    system_turn: SystemTurn = "system"
+
+    def messages(self, question: str) -> list[dict[str, str]]:
+        """The conversation that the model completes."""
+        if self.system_prompt and self.system_turn == "user":
+            return [{"role": "user", "content": f"{self.system_prompt}\n\n{question}"}]
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        return [*system, {"role": "user", "content": question}]

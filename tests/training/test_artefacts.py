@@ -187,6 +187,18 @@ def test_the_record_names_the_url_once_the_copy_is_complete_and_old_ones_go_ever
     assert not uploading.problem
 
 
+def test_a_copy_that_is_forgotten_takes_what_stands_for_it_here_along(
+    store: Store, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Uploads, "_delete_old_folders", lambda self, folder: None)  # as where it came too late
+    for step in (50, 100, 150):
+        with uploads(store, run_id, 2, []) as uploading:
+            folder = save(tmp_path, step)
+            store.add_checkpoint(run_id, step, str(folder))
+            uploading.add(step, folder)
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-100", "checkpoint-150"]
+
+
 def test_an_upload_in_trouble_is_told_tried_again_and_ends_no_run(
     store: Store, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

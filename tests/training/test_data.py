@@ -9,12 +9,12 @@ from training.data.sample import sample
 from training.engines.hugging_face import load_tokenizer
 from training.errors import ConfigError, SourceError
 from training.jobs.train.training_data import training_data
-from training.prompts import chat_messages
+from training.prompts import Prompting
 
 TOKENIZER = load_tokenizer("demo")
 PROBLEMS = few_problems()
 LENGTHS = [
-    len(TOKENIZER.apply_chat_template(chat_messages(problem.question), add_generation_prompt=True, return_dict=False))
+    len(TOKENIZER.apply_chat_template(Prompting().messages(problem.question), add_generation_prompt=True, return_dict=False))
     for problem in PROBLEMS.problems
 ]
 TRAIN, TEST = LENGTHS[:6], LENGTHS[6:]
@@ -23,7 +23,7 @@ TRAIN, TEST = LENGTHS[:6], LENGTHS[6:]
 def test_all_problems_train_in_the_order_of_the_split() -> None:
     data = training_data(tiny(), PROBLEMS, TOKENIZER)
     assert data.rows["problem_id"] == [problem.id for problem in PROBLEMS.of_split("train")]
-    assert data.rows[0]["prompt"] == chat_messages(PROBLEMS.problems[0].question)
+    assert data.rows[0]["prompt"] == Prompting().messages(PROBLEMS.problems[0].question)
     assert (data.left_out, data.max_length) == (0, max(TRAIN) + 12)
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,13 +15,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of, whole_and_resumed
+from tests.tiny_runs import NO_SYSTEM_TURN, few_problems, rewarding_length, tiny, trainer_of, whole_and_resumed
 from training.config import EngineName, RunConfig
 from training.engines import ENGINES, PACKAGES, engine_named, hugging_face, install_command, missing_packages
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
-from training.home import Home
+from training.home import DEMO_MODEL, Home
 from training.jobs.train.grpo import _trl_config, load
+from training.prompts import SYSTEM_PROMPT
 
 LORA = tiny(lora_rank=4, lora_targets=("q_proj", "down_proj"))
 
@@ -117,9 +119,51 @@ def test_an_adapter_whose_base_is_gone_says_which(checkpoint: Path, tmp_path: Pa
         hugging_face.load_model(str(tmp_path))
 
 
-def test_a_run_does_not_start_from_an_adapter(checkpoint: Path) -> None:
-    with pytest.raises(ModelError, match="holds only an adapter of the model"):
-        load(tiny(model=str(checkpoint)), few_problems())
+def test_a_run_may_begin_with_an_adapter_which_is_merged_in_memory(checkpoint: Path, home: Home) -> None:
+    begun = LORA.model_copy(update={"model": str(checkpoint)})
+    whole, resumed = whole_and_resumed(begun, home)
+    assert resumed == [rollout for rollout in whole if rollout.step > 2]
+    assert len(resumed) == 8
+    own = home.runs / "trainer" / "checkpoint-2"
+    assert json.loads((own / "adapter_config.json").read_text())["base_model_name_or_path"] == str(checkpoint)
+    model, tokenizer = hugging_face.load_model(str(own))
+    first, _ = hugging_face.load_model(str(checkpoint))
+    ids = tokenizer("Three boxes hold 12 apples.", return_tensors="pt")
+    with torch.inference_mode():
+        assert not torch.allclose(model(**ids).logits, first(**ids).logits)
+        with model.disable_adapter():
+            torch.testing.assert_close(model(**ids).logits, first(**ids).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_an_adapter_in_four_bits_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be merged without loss"):
+        load(LORA.model_copy(update={"model": str(checkpoint), "load_in_4bit": True}), few_problems())
+
+
+@pytest.mark.parametrize("kind", ["no template", "no system turn"])
+def test_a_model_of_another_template_trains_is_resumed_and_measured_as_it_was_asked(
+    kind: str, home: Home, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(DEMO_MODEL, model)
+    (model / "chat_template.jinja").unlink()
+    settings: dict[str, Any] = {"chat_template": "plain"}
+    if kind == "no system turn":
+        (model / "chat_template.jinja").write_text(NO_SYSTEM_TURN)
+        settings = {"system_turn": "user"}
+    whole, resumed = whole_and_resumed(tiny(model=str(model), **settings), home)
+    assert resumed == [rollout for rollout in whole if rollout.step > 2]
+    saved = hugging_face.load_tokenizer(str(home.runs / "trainer" / "checkpoint-2"))
+    asked = saved.apply_chat_template(
+        tiny(**settings).prompting.messages("How many?"), tokenize=False, add_generation_prompt=True
+    )
+    assert asked.index(SYSTEM_PROMPT) < asked.index("How many?")
+
+
+def test_a_model_without_a_template_says_what_gives_it_one(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_MODEL, tmp_path / "base", ignore=shutil.ignore_patterns("chat_template.jinja"))
+    with pytest.raises(ModelError, match="chat_template=plain"):
+        hugging_face.load_tokenizer(str(tmp_path / "base"))
 
 
 def test_an_unknown_target_names_the_layers_that_the_model_has() -> None:

@@ -14,7 +14,7 @@ from training.data.problems import load_problems
 from training.errors import ModelError
 from training.home import DEMO_MODEL
 from training.preflight.model_files import UnreachableError, find_model, prompt_lengths
-from training.prompts import SYSTEM_PROMPT, chat_messages
+from training.prompts import Prompting
 
 
 @pytest.fixture
@@ -116,10 +116,16 @@ def test_weights_in_parts_must_all_be_there(folder: Path) -> None:
     assert find_model(str(folder)) is not None
 
 
-def test_an_adapter_is_no_model_to_start_from(folder: Path) -> None:
+def test_an_adapter_is_known_by_its_base_and_its_own_template(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds only an adapter"):
+    with pytest.raises(ModelError, match="does not name its base"):
         find_model(str(folder))
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(DEMO_MODEL)}))
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    found, demo = find_model(str(folder)), find_model("demo")
+    assert found is not None
+    assert demo is not None
+    assert (found.name, found.chat_template, found.config) == (str(folder), "{{ messages }}", demo.config)
 
 
 def test_a_config_that_is_not_json_is_an_error_with_its_path(folder: Path) -> None:
@@ -196,9 +202,9 @@ def test_prompt_lengths_are_the_tokenizers_own() -> None:
     model = find_model("demo")
     assert model is not None
     questions = [problem.question for problem in load_problems("demo").of_split("test")[:20]]
-    lengths, counted = prompt_lengths(model, questions, SYSTEM_PROMPT)
+    lengths, counted = prompt_lengths(model, questions, Prompting())
     tokenizer = AutoTokenizer.from_pretrained(DEMO_MODEL)
-    prompts = [chat_messages(question, SYSTEM_PROMPT) for question in questions]
+    prompts = [Prompting().messages(question) for question in questions]
     ids = tokenizer.apply_chat_template(prompts, add_generation_prompt=True, return_dict=False)
     assert (lengths, counted) == ([len(row) for row in ids], True)
 
@@ -211,11 +217,11 @@ def test_without_tokenizer_or_with_a_template_of_another_kind_lengths_are_estima
         (folder / "tokenizer.json").rename(folder / "tokenizer.model")
     model = find_model(str(folder))
     assert model is not None
-    assert prompt_lengths(model, ["a" * 30], "") == ([10], False)
+    assert prompt_lengths(model, ["a" * 30], Prompting("")) == ([10], False)
 
 
 def test_a_template_cannot_reach_outside_its_sandbox(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text("{{ messages.__class__.__mro__ }}{{ ''.__class__.__subclasses__() }}")
     model = find_model(str(folder))
     assert model is not None
-    assert prompt_lengths(model, ["a" * 30], "") == ([10], False)
+    assert prompt_lengths(model, ["a" * 30], Prompting("")) == ([10], False)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import full_demo_run
+from tests.tiny_runs import NO_SYSTEM_TURN
 from training.data.problems import load_problems
 from training.home import Home
 from training.machines import Machine
@@ -19,12 +20,6 @@ from training.store import Store
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "demo-model"
 CPU = Machine(gpus=(), memory_gib=16, disk_free_gib=100, has_cuda_torch=False)
 Row = Mapping[str, Any]
-
-NO_SYSTEM_TURN = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
 
 
 def sums(number: int, **more: Any) -> list[Row]:
@@ -107,10 +102,20 @@ def test_problems_without_gold_need_a_judge_that_needs_none(found: Any) -> None:
 def test_a_template_without_a_system_turn_is_refused_unless_none_is_asked_for(tmp_path: Path, found: Any) -> None:
     shutil.copytree(MODEL, tmp_path / "no-system")
     (tmp_path / "no-system" / "chat_template.jinja").write_text(NO_SYSTEM_TURN)
-    (finding,) = found(sums(8), "system_prompt", model=str(tmp_path / "no-system"))
+    (finding,) = found(sums(8), "system_turn", model=str(tmp_path / "no-system"))
     assert (finding.severity, finding.certain) == ("error", True)
-    assert found(sums(8), "system_prompt", model=str(tmp_path / "no-system"), system_prompt="") == []
-    assert found(sums(8), "system_prompt") == []
+    assert "system_turn=user" in finding.remedy
+    for settings in ({"system_prompt": ""}, {"system_turn": "user"}, {"chat_template": "plain"}):
+        assert found(sums(8), "system_turn", model=str(tmp_path / "no-system"), **settings) == []
+    assert found(sums(8), "system_turn") == []
+
+
+def test_a_base_model_without_a_template_may_have_a_plain_one(tmp_path: Path, found: Any) -> None:
+    shutil.copytree(MODEL, tmp_path / "base", ignore=shutil.ignore_patterns("chat_template.jinja"))
+    (finding,) = found(sums(8), "model", model=str(tmp_path / "base"))
+    assert (finding.severity, finding.certain) == ("error", True)
+    assert "chat_template=plain" in finding.remedy
+    assert found(sums(8), "model", model=str(tmp_path / "base"), chat_template="plain") == []
 
 
 @pytest.mark.parametrize("form", ["tags", "boxed", "hashes"])

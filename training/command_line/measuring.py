@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from training.command_line.outputs import evaluation_facts, evaluation_lines
-from training.command_line.parameters import AnswerFormName, AsJson
+from training.command_line.parameters import AnswerFormName, AsJson, ChatTemplateName, SystemTurnName
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.command_line.stores import open_here
 from training.data.problems import load_problems
@@ -15,6 +15,7 @@ from training.data.sample import stated
 from training.errors import StoreError
 from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
 from training.jobs.running import run_job
+from training.models.beginnings import recorded_model
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS
 from training.runs.launch import queue_job
@@ -22,7 +23,7 @@ from training.store.evaluations import complete_evaluations
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help='a Hub name, a folder (a checkpoint, say), or "demo"')] = "demo",
+    model: Annotated[str, typer.Option(help='a Hub name, a folder, a run\'s checkpoint (run:demo-1@40), or "demo"')] = "demo",
     source: SourceLine = "auto",
     columns: MappedColumns = None,
     split: Annotated[Literal["train", "test"], typer.Option()] = "test",
@@ -31,6 +32,8 @@ def evaluate(
     samples: Annotated[int, typer.Option(min=1, metavar="K", help="completions a problem, for pass@k")] = 1,
     max_completion_length: Annotated[int, typer.Option(min=1, metavar="TOKENS")] = 200,
     system_prompt: Annotated[str, typer.Option(help="the turn before every question; empty leaves it out")] = SYSTEM_PROMPT,
+    system_turn: SystemTurnName = "system",
+    chat_template: ChatTemplateName = "model",
     answer_form: AnswerFormName = TAGS.name,
     vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM, on a GPU")] = False,
     as_json: AsJson = False,
@@ -40,7 +43,7 @@ def evaluate(
     problem_set = load_problems(mapped(source, columns, home), home)
     warn_of_left_out(problem_set)
     spec = evaluation_spec(
-        model,
+        recorded_model(model, store),
         problem_set,
         split=split,
         fraction=fraction,
@@ -48,6 +51,8 @@ def evaluate(
         samples=samples,
         max_completion_length=max_completion_length,
         system_prompt=system_prompt,
+        system_turn=system_turn,
+        chat_template=chat_template,
         answer_form=answer_form,
         vllm=vllm,
     )

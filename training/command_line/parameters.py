@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from training.config import CHOSEN
+from training.config import CHOSEN, SETTINGS
 from training.presets import preset_paths
+from training.prompts import ChatTemplate, SystemTurn
 from training.rewards.forms import FORMS
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
@@ -26,5 +27,8 @@ AnswerFormName = Annotated[
         help=f"how answers are marked: {', '.join(FORMS)}, or /a regular expression/ whose group is the answer",
     ),
 ]
+
+SystemTurnName = Annotated[SystemTurn, typer.Option("--system-turn", help=SETTINGS["system_turn"].description)]
+ChatTemplateName = Annotated[ChatTemplate, typer.Option("--chat-template", help=SETTINGS["chat_template"].description)]
 
 Checkpoint = Annotated[int | None, typer.Option(min=1, metavar="STEP", help="the checkpoint's step, the latest if not given")]

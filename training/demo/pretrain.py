@@ -33,7 +33,7 @@ from training.demo.muon import Muon
 from training.demo.stories import LIMIT
 from training.demo.word_problems import WordProblem, demo_splits, generate
 from training.home import DEMO_MODEL
-from training.prompts import SYSTEM_PROMPT, chat_messages
+from training.prompts import SYSTEM_PROMPT, Prompting
 from training.rewards import REWARDS
 from training.terminal import new_program, run_program
 
@@ -120,7 +120,9 @@ def build_tokenizer(recipe: Recipe) -> Tokens:
 
 
 def encode_prompt(tokenizer: Tokens, question: str, system_prompt: str = SYSTEM_PROMPT) -> list[int]:
-    text = tokenizer.apply_chat_template(chat_messages(question, system_prompt), tokenize=False, add_generation_prompt=True)
+    text = tokenizer.apply_chat_template(
+        Prompting(system_prompt).messages(question), tokenize=False, add_generation_prompt=True
+    )
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
     return ids
 

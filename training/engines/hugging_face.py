@@ -18,10 +18,11 @@ from training.engines import Loaded, Message, install_command
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.home import DEMO_MODEL
+from training.models import model_names
 from training.paths import parse_path
+from training.prompts import CHAT_TEMPLATES, NO_TEMPLATE_REMEDY, ChatTemplate
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_ADAPTER_FILE = "adapter_config.json"
 _LINEAR_LAYERS = (torch.nn.Linear, torch.nn.Embedding)
 _REMEDY = 'Use "demo", a local folder, or check the network.'
 
@@ -60,36 +61,36 @@ def weights_dtype(config: RunConfig) -> torch.dtype:
     return calculated if config.lora_rank else torch.float32
 
 
-def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a model, padding on the left as generation needs it.
+def load_tokenizer(name: str, template: ChatTemplate = "model") -> Any:
+    """The tokenizer of a model, padding on the left as generation needs it, and with this chat template.
 
     Raises:
-        ModelError: neither the Hub nor the disk has it, or it has no chat template.
+        ModelError: neither the Hub nor the disk has it, or it has no chat template of its own and is to use that.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
     except (OSError, ValueError) as error:
         raise _cannot_load(name, error) from error
-    return ready_tokenizer(tokenizer, name)
+    return ready_tokenizer(tokenizer, name, template)
 
 
-def ready_tokenizer(tokenizer: Any, name: str) -> Any:
-    """A tokenizer set up for batched chat prompts.
+def ready_tokenizer(tokenizer: Any, name: str, template: ChatTemplate) -> Any:
+    """A tokenizer set up for batched chat prompts; what it is saved with has the same template.
 
     Raises:
-        ModelError: it has no chat template.
+        ModelError: it has no chat template of its own, and is to use that.
     """
+    if template != "model":
+        tokenizer.chat_template = CHAT_TEMPLATES[template]
     if not tokenizer.chat_template:
-        raise ModelError(
-            f"The model {name!r} has no chat template.", "Use an instruct model, or add a template to its tokenizer."
-        )
+        raise ModelError(f"The model {name!r} has no chat template.", NO_TEMPLATE_REMEDY)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def load_model(name: str) -> tuple[Any, Any]:
+def load_model(name: str, template: ChatTemplate = "model") -> tuple[Any, Any]:
     """(model, tokenizer) for evaluation by Hub name, folder, checkpoint, adapter folder, or "demo".
 
     An adapter folder, such as a checkpoint of a LoRA run, is put on the model that it was trained on.
@@ -97,20 +98,10 @@ def load_model(name: str) -> tuple[Any, Any]:
     Raises:
         ModelError: neither the Hub nor the disk has the model or its adapter's base, or it has no chat template.
     """
-    tokenizer = load_tokenizer(name)
+    tokenizer = load_tokenizer(name, template)
     dtype = calculation_dtype("auto")
     base = adapter_base(name)
-    if base is not None and Path(base).name == DEMO_MODEL.name and not Path(base).is_dir():
-        base = "demo"  # as the machine knew it that trained the adapter
-    if base is None:
-        model = _load_weights(name, dtype=dtype)
-    else:
-        from peft import PeftModel
-
-        try:
-            model = PeftModel.from_pretrained(_load_weights(base, dtype=dtype), resolve_model(name))
-        except (OSError, ValueError, RuntimeError) as error:
-            raise _cannot_load(name, error) from error
+    model = _load_weights(name, dtype=dtype) if base is None else _with_adapter(_load_whole(base, dtype=dtype), name)
     if torch.cuda.is_available():
         model = model.to("cuda")
     return model, tokenizer
@@ -129,21 +120,8 @@ def save_whole(name: str, base: str, folder: Path) -> None:
         ModelError: the model cannot be loaded, or its base is kept in 4 bits, in which merging would lose the training.
     """
     tokenizer = load_tokenizer(name)
-    if not (Path(resolve_model(name)) / _ADAPTER_FILE).is_file():
-        model = _load_weights(name, dtype="auto")
-    else:
-        from peft import PeftModel
-
-        model = _load_weights(base, dtype="auto")
-        if getattr(model.config, "quantization_config", None) is not None:
-            raise ModelError(
-                f"The base model {base!r} is published in few bits, and an adapter merged into those would be lost in part.",
-                "Use the adapter as it is, on its base model.",
-            )
-        try:
-            model = PeftModel.from_pretrained(model, resolve_model(name)).merge_and_unload()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise _cannot_load(name, error) from error
+    is_adapter = adapter_base(name) is not None
+    model = _merged(_load_whole(base, dtype="auto"), name) if is_adapter else _load_weights(name, dtype="auto")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -158,7 +136,11 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
         ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
         ConfigError: the settings do not work together on this machine, or no vLLM answers where one is named.
     """
-    refuse_adapter(config.model)
+    if config.load_in_4bit and adapter_base(config.model) is not None:
+        raise ModelError(
+            f"{config.model!r} is an adapter, and load_in_4bit keeps weights into which it cannot be merged without loss.",
+            "Set load_in_4bit=false, or merge the adapter first (`python -m training merge`) and name that folder.",
+        )
     if config.load_in_4bit and config.use_vllm:
         raise ConfigError(
             "use_vllm = true cannot generate from load_in_4bit = true with engine = transformers: TRL cannot hand 4-bit "
@@ -167,13 +149,13 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
         )
     if config.vllm_server:
         check_vllm_server(config.vllm_server, config.model)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = load_tokenizer(config.model, config.chat_template)
     options: dict[str, Any] = {"dtype": weights_dtype(config)}
     if config.load_in_4bit:
         options["quantization_config"] = _four_bits(calculation_dtype(config.precision))
         if torch.cuda.is_available():
             options["device_map"] = {"": torch.cuda.current_device()}
-    model = _load_weights(config.model, **options)
+    model = _load_whole(config.model, **options)
     return Loaded(model, tokenizer, _adapter(config, model) if config.lora_rank else None)
 
 
@@ -243,14 +225,35 @@ def check_targets(model: Any, targets: Sequence[str]) -> None:
         )
 
 
-def refuse_adapter(name: str) -> None:
-    """Raise `ModelError` if a run is to start from an adapter folder."""
+def _load_whole(name: str, **options: Any) -> Any:
+    """A model's weights; of an adapter folder those of its base with the adapter merged into them, in memory.
+
+    What is trained on it names the adapter's folder as its base.
+    """
     base = adapter_base(name)
-    if base is not None:
+    if base is None:
+        return _load_weights(name, **options)
+    model = _merged(_load_whole(base, **options), name)
+    model.name_or_path = model.config._name_or_path = resolve_model(name)
+    return model
+
+
+def _with_adapter(model: Any, name: str) -> Any:
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, resolve_model(name))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _cannot_load(name, error) from error
+
+
+def _merged(model: Any, name: str) -> Any:
+    if getattr(model.config, "quantization_config", None) is not None:
         raise ModelError(
-            f"{name!r} holds only an adapter of the model {base!r}, and a run starts from a whole model.",
-            "Train the base model, or resume the run that made the adapter.",
+            f"The base of {name!r} is published in few bits, and an adapter merged into those would be lost in part.",
+            "Use the adapter as it is, on its base model.",
         )
+    return _with_adapter(model, name).merge_and_unload()
 
 
 def _load_weights(name: str, **options: Any) -> Any:
@@ -264,19 +267,12 @@ def _load_weights(name: str, **options: Any) -> Any:
 
 
 def adapter_base(name: str) -> str | None:
-    """The model that an adapter folder belongs to; None for whole models and Hub names."""
-    folder = Path(resolve_model(name))
-    if not (folder / _ADAPTER_FILE).is_file():
-        return None
-    from peft import PeftConfig
+    """The model that an adapter folder belongs to; `None` for whole models and Hub names.
 
-    try:
-        base = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    except (OSError, ValueError, TypeError) as error:
-        raise _cannot_load(name, error) from error
-    if not base:
-        raise ModelError(f"The adapter {name!r} does not name its base model.", "Add base_model_name_or_path to its config.")
-    return str(base)
+    Raises:
+        ModelError: its settings cannot be read, or name no base.
+    """
+    return model_names.adapter_base(Path(resolve_model(name)))
 
 
 def _adapter(config: RunConfig, model: Any) -> Any:

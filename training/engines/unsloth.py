@@ -35,7 +35,11 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
         ModelError: the model cannot be loaded, has no chat template, or has no layer of a name in `lora_targets`.
         ConfigError: float32 on a GPU; Unsloth would calculate in 16 bits all the same.
     """
-    hugging_face.refuse_adapter(config.model)
+    if hugging_face.adapter_base(config.model) is not None:
+        raise ModelError(
+            f"{config.model!r} is an adapter, and engine = unsloth begins with a whole model.",
+            "Set engine=transformers, or merge the adapter first (`python -m training merge`) and name that folder.",
+        )
     if config.precision == "float32" and torch.cuda.is_available():
         raise ConfigError(
             "engine = unsloth cannot calculate in precision = float32 on a GPU.", "Set engine=transformers, or precision=auto."
@@ -59,7 +63,7 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
             f"The model {config.model!r} cannot be loaded by Unsloth: {hugging_face.first_line(error)}",
             "Check its name and the settings, or set engine=transformers.",
         ) from error
-    tokenizer = hugging_face.ready_tokenizer(tokenizer, config.model)
+    tokenizer = hugging_face.ready_tokenizer(tokenizer, config.model, config.chat_template)
     if config.lora_rank:
         hugging_face.check_targets(model, config.lora_targets)
         model = FastLanguageModel.get_peft_model(

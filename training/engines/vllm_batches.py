@@ -6,11 +6,12 @@ from pathlib import Path
 from training.engines import Complete, Message
 from training.engines.hugging_face import adapter_base, first_line, load_tokenizer, resolve_model
 from training.errors import ModelError
+from training.prompts import CHAT_TEMPLATES, ChatTemplate
 
 _MAX_LORA_RANK = 256
 
 
-def load_completer(name: str) -> Complete:
+def load_completer(name: str, template: ChatTemplate) -> Complete:
     """vLLM with a model by Hub name, folder or checkpoint loaded; an adapter folder is put on its base model.
 
     Raises:
@@ -23,18 +24,24 @@ def load_completer(name: str) -> Complete:
         raise ModelError(
             f"vLLM is not there ({first_line(error)}).", "Install it with pip install '.[gpu]', or evaluate without it."
         ) from error
-    load_tokenizer(name)  # its errors name what is missing
+    load_tokenizer(name, template)  # its errors name what is missing
     path = resolve_model(name)
     base = adapter_base(name)
+    if base is not None and adapter_base(base) is not None:
+        raise ModelError(
+            f"vLLM takes one adapter on a whole model, and {name!r} is trained on another adapter.",
+            "Evaluate without vLLM, or merge it first (`python -m training merge`).",
+        )
     try:
         llm = LLM(model=base or path, tokenizer=path, enable_lora=base is not None, max_lora_rank=_MAX_LORA_RANK)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"vLLM cannot load {name!r}: {first_line(error)}", "Evaluate without vLLM.") from error
+    chosen = CHAT_TEMPLATES.get(template)
     adapter = LoRARequest(Path(path).name, 1, path) if base else None
 
     def complete(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
         sampling = SamplingParams(temperature=temperature, top_p=1.0, top_k=-1, max_tokens=max_new_tokens)
-        answers = llm.chat(list(prompts), sampling, lora_request=adapter, use_tqdm=False)
+        answers = llm.chat(list(prompts), sampling, lora_request=adapter, use_tqdm=False, chat_template=chosen)
         return [(answer.outputs[0].text, len(answer.outputs[0].token_ids)) for answer in answers]
 
     return complete

@@ -12,7 +12,7 @@ from training.data.problem import Problem
 from training.engines import Complete
 from training.errors import RewardError
 from training.intervals import bootstrap_interval, wilson_interval
-from training.prompts import chat_messages
+from training.prompts import Prompting
 from training.rewards import REWARDS, score_completions
 from training.rewards.forms import TAGS, AnswerForm
 from training.rewards.rows import reward_row, with_tokens
@@ -86,7 +86,7 @@ def evaluate_model(
     complete: Complete,
     problems: Sequence[Problem],
     *,
-    system_prompt: str,
+    prompting: Prompting,
     max_completion_length: int,
     temperature: float,
     report: Callable[[int], None],
@@ -118,13 +118,13 @@ def evaluate_model(
         told.add(error.problem)
 
     for batch in _batches(asked[len(items) :], BATCH_SIZE):
-        prompts = [chat_messages(problem.question, system_prompt) for problem in batch]
+        prompts = [prompting.messages(problem.question) for problem in batch]
         completions = complete(prompts, max_completion_length, temperature)
         scores = score_completions(
             [text for text, _ in completions],
             [problem.gold for problem in batch],
             [
-                with_tokens(reward_row(problem, system_prompt), tokens, max_completion_length)
+                with_tokens(reward_row(problem, prompting), tokens, max_completion_length)
                 for problem, (_, tokens) in zip(batch, completions, strict=True)
             ],
             form=form,

@@ -16,7 +16,7 @@ from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
-from training.prompts import SYSTEM_PROMPT
+from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
 from training.rewards.forms import TAGS, form_named
 from training.store import Job, Store
 from training.store.evaluations import (
@@ -49,12 +49,19 @@ class EvaluationSpec(BaseModel):
     """In tokens."""
     system_prompt: str = SYSTEM_PROMPT
     """The turn before every question; a checkpoint is asked as its run was."""
+    system_turn: SystemTurn = "system"
+    chat_template: ChatTemplate = "model"
     answer_form: str = TAGS.name
     """How the answer is marked; a checkpoint's as its run's."""
     vllm: bool = False
     """Generate with vLLM."""
     weights: str = ""
     """When the model's weights last changed, for a model on this disk: others measure something else."""
+
+    @property
+    def prompting(self) -> Prompting:
+        """How questions are put to the model."""
+        return Prompting(self.system_prompt, self.system_turn)
 
 
 def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> EvaluationSpec:
@@ -130,7 +137,7 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
     evaluate_model(
         _completer(spec, home),
         problems,
-        system_prompt=spec.system_prompt,
+        prompting=spec.prompting,
         max_completion_length=spec.max_completion_length,
         temperature=spec.temperature,
         form=form_named(spec.answer_form),
@@ -148,10 +155,10 @@ def _completer(spec: EvaluationSpec, home: Home) -> Complete:
     if spec.vllm:
         from training.engines import vllm_batches
 
-        return vllm_batches.load_completer(model)
+        return vllm_batches.load_completer(model, spec.chat_template)
     from training.engines import hugging_face
 
-    return partial(hugging_face.complete, *hugging_face.load_model(model))
+    return partial(hugging_face.complete, *hugging_face.load_model(model, spec.chat_template))
 
 
 def _report(process: JobProcess, samples: int, total: int, completions: int) -> None:

@@ -21,6 +21,7 @@ from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.jobs.model_card import model_card
+from training.models.beginnings import kept_model
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.paths import parse_path
 from training.store import Store
@@ -180,13 +181,14 @@ def _merged(store: Store, home: Home, spec: OutputSpec, process: JobProcess) -> 
     if spec.out and out.exists() and any(out.iterdir()):
         raise ConfigError(f"{out} is not empty.", "Name a folder that is not there yet.")
     process.progress(0, 0, f"merging the checkpoint of step {spec.step:,}")
+    base = kept_model(config.model, store, home, run.id)
     card = model_card(run, config, spec.step, complete_evaluations(store, run.id))
     partial = out.with_name(f".partial {out.name}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         from training.engines import hugging_face
 
-        hugging_face.save_whole(model_on_this_disk(checkpoint.path, home), config.model, partial)
+        hugging_face.save_whole(model_on_this_disk(checkpoint.path, home), base, partial)
         (partial / "README.md").write_text(card, encoding="utf-8")
         if not spec.out:  # the run's own, made before; any other is empty, or the renaming fails
             shutil.rmtree(out, ignore_errors=True)

@@ -130,6 +130,7 @@ class Uploads:
             if is_url(checkpoint.path):
                 patiently(partial(self._store.forget_checkpoint, self._job_id, checkpoint.step), self._closed.is_set)
                 delete_files(checkpoint, self._job_id, folder.parent)
+                shutil.rmtree(folder.with_name(f"checkpoint-{checkpoint.step}"), ignore_errors=True)
 
     def _upload(self, step: int, folder: Path) -> str | None:
         """The copy's URL, or None where it could not be made and that has been told."""

@@ -15,8 +15,9 @@ from training.config import RunConfig
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
-from training.errors import ModelError
+from training.errors import AtlasError, CheckpointError, ModelError, StoreError
 from training.machines import Machine
+from training.models.beginnings import readable_model
 from training.preflight import data, settings
 from training.preflight import machine as against_machine
 from training.preflight.architecture import parse_architecture, published_architecture
@@ -31,6 +32,7 @@ from training.preflight.subject import (
     Severity,
     Subject,
 )
+from training.prompts import CHAT_TEMPLATES
 from training.store import Store
 
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
@@ -71,7 +73,7 @@ def preflight(
         workers: processes that the run would have.
         artefacts: the URL that its checkpoints would be uploaded to, if to any.
     """
-    model, model_error = _model(config, ask_hub)
+    model, model_error = _model(config, store, ask_hub)
     train, test = problem_set.of_split("train"), problem_set.of_split("test")
     subject = Subject(
         config=config,
@@ -99,10 +101,12 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
 
 
-def _model(config: RunConfig, ask_hub: bool) -> tuple[ModelFiles | None, ModelError | None]:
+def _model(config: RunConfig, store: Store, ask_hub: bool) -> tuple[ModelFiles | None, AtlasError | None]:
     try:
-        return find_model(config.model, ask_hub=ask_hub), None
-    except ModelError as error:
+        found = find_model(readable_model(config.model, store), ask_hub=ask_hub)
+        template = CHAT_TEMPLATES.get(config.chat_template)
+        return (replace(found, chat_template=template) if found and template else found), None
+    except (ModelError, CheckpointError, StoreError) as error:
         return None, error
 
 
@@ -112,7 +116,7 @@ def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem,
     longest = _countable(by_length[:LONGEST_COUNTED], config.system_prompt)
     shortest = _countable(by_length[: len(longest) - 1 : -1][:SHORTEST_COUNTED], config.system_prompt)
     looked_at = [*longest, *shortest]
-    lengths, counted = prompt_lengths(model, [problem.question for problem in looked_at], config.system_prompt)
+    lengths, counted = prompt_lengths(model, [problem.question for problem in looked_at], config.prompting)
     limit = config.max_prompt_length or inf
     too_long = sum(length > limit for problem, length in zip(looked_at, lengths, strict=True) if problem.split == "train")
     return Prompts(max(lengths, default=0), min(lengths, default=0), counted, too_long, len(longest))

@@ -146,7 +146,7 @@ def check_own_rewards(subject: Subject) -> Iterator[Finding]:
             continue
         completions = [text for p in problems for text in (well_formed(form, p.gold), p.answer, "I do not know.")]
         asked = [problem for problem in problems for _ in range(3)]
-        rows = [reward_row(problem, config.system_prompt) for problem in asked]
+        rows = [reward_row(problem, config.prompting) for problem in asked]
         try:
             REWARDS[name].score_all(completions, [problem.gold for problem in asked], rows, form)
         except RewardError as error:

@@ -10,6 +10,7 @@ from training.engines import install_command, missing_packages
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
 from training.preflight.subject import Finding, Subject
+from training.prompts import NO_TEMPLATE_REMEDY
 from training.text import agree, count, size_text
 
 BIG_ON_A_CPU = 500_000_000
@@ -57,7 +58,7 @@ def check_model(subject: Subject) -> Iterator[Finding]:
                 "error",
                 "model",
                 f"The model {model.name!r} has no chat template.",
-                "Use an instruct model, or add a template to its tokenizer.",
+                NO_TEMPLATE_REMEDY,
                 certain=model.has_weights,
             )
         if subject.architecture is None or not subject.architecture.exact:

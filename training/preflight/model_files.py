@@ -7,15 +7,15 @@ when it answers within seconds. Weights are looked for, never read; what memory 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from training.artefacts import is_url
 from training.errors import ModelError, shown
-from training.models.model_names import model_folder
-from training.prompts import chat_messages
+from training.models.model_names import adapter_base, model_folder
+from training.prompts import Prompting
 
 PROBE_TIMEOUT_S = 3.0
 """What the Hub may take to answer for one small file."""
@@ -63,20 +63,20 @@ def find_model(name: str, *, ask_hub: bool = True) -> ModelFiles | None:
     """
     folder = model_folder(name)
     if is_url(name):
-        raise ModelError(f"A run cannot begin with {shown(name)}.", "Merge that checkpoint and name its folder.")
+        raise ModelError(f"A run cannot begin with {shown(name)}.", "Name it by its run, as run:demo-1@40.")
     return _hub_model(name, ask_hub) if folder is None else _folder_model(name, folder)
 
 
-def prompt_lengths(files: ModelFiles, questions: Sequence[str], system_prompt: str) -> tuple[list[int], bool]:
+def prompt_lengths(files: ModelFiles, questions: Sequence[str], prompting: Prompting) -> tuple[list[int], bool]:
     """(tokens of each question as the model is asked it, whether they were counted).
 
     Without a tokenizer.json, with a chat template that needs more than jinja2, or with a system prompt of a book, they are
     estimated from the characters.
     """
-    is_short = len(system_prompt) <= COUNTED_CHARACTERS
-    rendered = _rendered(files, questions, system_prompt) if is_short else None
+    is_short = len(prompting.system_prompt) <= COUNTED_CHARACTERS
+    rendered = _rendered(files, questions, prompting) if is_short else None
     if rendered is None or files.tokenizer_file is None:
-        return [round(len(question + system_prompt) / CHARACTERS_A_TOKEN) for question in questions], False
+        return [round(len(question + prompting.system_prompt) / CHARACTERS_A_TOKEN) for question in questions], False
     tokenizer = _tokenizer(files.tokenizer_file, files.tokenizer_file.stat().st_mtime_ns)
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(rendered, add_special_tokens=False)], True
 
@@ -104,11 +104,9 @@ def _check_whole(file: Path) -> None:
 
 
 def _folder_model(name: str, folder: Path) -> ModelFiles:
-    if (folder / "adapter_config.json").is_file():
-        raise ModelError(
-            f"{folder} holds only an adapter, and a run starts from a whole model.",
-            "Train the base model, or resume the run that made the adapter.",
-        )
+    base = adapter_base(folder)
+    if base is not None:
+        return _adapter_model(name, folder, base)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json, so it holds no model.", "Name a folder that a model was saved into.")
     if not any((folder / tokenizer).is_file() for tokenizer in _TOKENIZERS):
@@ -118,6 +116,17 @@ def _folder_model(name: str, folder: Path) -> ModelFiles:
     for file in folder.glob("*.safetensors"):
         _check_whole(file)
     return _read_model(name, folder)
+
+
+def _adapter_model(name: str, folder: Path, base: str) -> ModelFiles:
+    """The base's files under the adapter's name, with the chat template that was saved beside the adapter."""
+    for file in folder.glob("*.safetensors"):
+        _check_whole(file)
+    found = find_model(base)
+    assert found is not None  # the Hub may be asked
+    settings = folder / "tokenizer_config.json"
+    own = _chat_template(folder, _read_json(settings) if settings.is_file() else {})
+    return replace(found, name=name, chat_template=own or found.chat_template)
 
 
 def _hub_model(name: str, ask_hub: bool) -> ModelFiles | None:
@@ -244,7 +253,7 @@ def _refuse(message: str) -> None:
     raise jinja2.TemplateError(message)
 
 
-def _rendered(files: ModelFiles, questions: Sequence[str], system_prompt: str) -> list[str] | None:
+def _rendered(files: ModelFiles, questions: Sequence[str], prompting: Prompting) -> list[str] | None:
     """The prompts as transformers writes them; `None` where that needs more than the template.
 
     The environment is that of transformers 5.17 (`utils/chat_template_utils.py`).
@@ -259,7 +268,7 @@ def _rendered(files: ModelFiles, questions: Sequence[str], system_prompt: str) -
     try:
         template = environment.from_string(files.chat_template or "")
         return [
-            template.render(messages=chat_messages(question, system_prompt), add_generation_prompt=True, **tokens)
+            template.render(messages=prompting.messages(question), add_generation_prompt=True, **tokens)
             for question in questions
         ]
     except (jinja2.TemplateError, TypeError, ValueError):
@@ -276,7 +285,7 @@ def text_lengths(files: ModelFiles, texts: Sequence[str]) -> list[int] | None:
 
 def refuses_system_turn(files: ModelFiles) -> bool:
     """Whether the chat template takes a question alone and ends with an error where a system turn stands before it."""
-    alone, with_system = (_rendered(files, ["How many?"], prompt) for prompt in ("", "Answer."))
+    alone, with_system = (_rendered(files, ["How many?"], Prompting(prompt)) for prompt in ("", "Answer."))
     return alone is not None and with_system is None
 
 

@@ -125,12 +125,14 @@ def check_together(subject: Subject) -> Iterator[Finding]:
 
 def check_template(subject: Subject) -> Iterator[Finding]:
     """Whether the model's chat template takes the system turn."""
-    if subject.model is not None and subject.config.system_prompt and refuses_system_turn(subject.model):
+    config = subject.config
+    has_turn = bool(config.system_prompt) and config.system_turn == "system"
+    if subject.model is not None and has_turn and refuses_system_turn(subject.model):
         yield Finding(
             "error",
-            "system_prompt",
+            "system_turn",
             "The model's chat template takes no system turn, and the run has a system prompt.",
-            "Set system_prompt to empty, and say in the questions how to answer; or use another model.",
+            "Set system_turn=user, which puts it at the beginning of the user's turn.",
             certain=True,
         )
 

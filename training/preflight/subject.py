@@ -5,7 +5,7 @@ from typing import Literal
 
 from training.config import RunConfig
 from training.data.problem import Problem
-from training.errors import ModelError
+from training.errors import AtlasError
 from training.machines import Machine
 from training.preflight.architecture import Architecture
 from training.preflight.expectation import Expectation
@@ -59,7 +59,7 @@ class Subject:
     train: tuple[Problem, ...]
     test: tuple[Problem, ...]
     model: ModelFiles | None
-    model_error: ModelError | None
+    model_error: AtlasError | None
     architecture: Architecture | None
     prompts: Prompts | None
     machine: Machine | None

@@ -15,6 +15,7 @@ from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
 from training.jobs.kinds import JobType, Spec
 from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.job import TRAIN
+from training.models.beginnings import pinned_model
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration
@@ -69,11 +70,12 @@ def launch_job(
 
 
 def prepare_run(store: Store, home: Home, config: RunConfig) -> tuple[RunConfig, ProblemSet]:
-    """The configuration with its source and subset named exactly, and the problems that it is for.
+    """The configuration with its model, source and subset named exactly, and the problems that it is for.
 
     Raises:
         SourceError: the run's problems cannot be loaded.
         SubsetError: its subset is not there or belongs to other data.
+        ModelError, CheckpointError, StoreError: it begins with a run's checkpoint that is not there.
     """
     return narrow_run(store, config, load_problems(config.source, home))
 
@@ -83,8 +85,13 @@ def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tupl
 
     Raises:
         SubsetError: the run's subset is not there or belongs to other data.
+        ModelError, CheckpointError, StoreError: as `prepare_run`.
     """
-    exactly = {"source": problem_set.source, "content_hash": problem_set.content_hash}
+    exactly = {
+        "model": pinned_model(config.model, store),
+        "source": problem_set.source,
+        "content_hash": problem_set.content_hash,
+    }
     if config.subset:
         exactly["subset"] = find_subset(store, config.subset).reference
         problem_set = restrict(problem_set, store, exactly["subset"])

@@ -1,6 +1,7 @@
 """Measuring a checkpoint or a model: the form that starts an evaluation, and the evaluations under way and done."""
 
 import importlib.util
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -24,6 +25,7 @@ from training.config import SETTINGS
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
+from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS
@@ -89,15 +91,36 @@ def _render_form(state: State) -> None:
         "Longest completion, tokens", 1, 131_072, int(usual.get("max_completion_length", 200)), key=f"{key} length"
     )
     vllm = importlib.util.find_spec("vllm") is not None and right.toggle("Generate with vLLM", key=f"{key} vllm")
-    with st.expander("System prompt"):
+    settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
+    settings |= {"max_completion_length": length} | _render_prompting(usual, key)
+    with boundary():
+        # What a run was allowed to read, measuring its checkpoint may read too.
+        known = source == usual.get("source")
+        problem_set = data.problem_set(source if known else readable_source(source))
+        name = recorded_model(allowed_model(model, data.store(), data.home()), data.store())
+        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
+
+
+def _render_prompting(usual: Mapping[str, Any], key: str) -> dict[str, object]:
+    """How questions are put to the model and answers are marked, by the names of `EvaluationSpec`."""
+    with st.expander("Prompt"):
         prompt = st.text_area(
             "System prompt",
             str(usual.get("system_prompt", SYSTEM_PROMPT)),
-            label_visibility="collapsed",
             max_chars=LONG_TEXT_CHARACTERS,
             height=180,
             key=f"{key} prompt",
         )
+        chosen = {
+            name: st.selectbox(
+                title,
+                SETTINGS[name].choices,
+                index=SETTINGS[name].choices.index(usual.get(name, SETTINGS[name].choices[0])),
+                help=SETTINGS[name].description,
+                key=f"{key} {name}",
+            )
+            for name, title in (("system_turn", "System turn"), ("chat_template", "Chat template"))
+        }
         form = st.text_input(
             "Answer form",
             str(usual.get("answer_form", TAGS.name)),
@@ -105,14 +128,7 @@ def _render_form(state: State) -> None:
             help=SETTINGS["answer_form"].description,
             key=f"{key} form",
         )
-    settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
-    settings |= {"max_completion_length": length, "system_prompt": prompt, "answer_form": form}
-    with boundary():
-        # What a run was allowed to read, measuring its checkpoint may read too.
-        known = source == usual.get("source")
-        problem_set = data.problem_set(source if known else readable_source(source))
-        name = allowed_model(model, data.store(), data.home())
-        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
+    return {"system_prompt": prompt, **chosen, "answer_form": form}
 
 
 def _render_start(spec: EvaluationSpec, problem_set: ProblemSet) -> None:

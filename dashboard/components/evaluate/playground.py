@@ -25,6 +25,7 @@ from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
 from training.jobs.playground import MOST_SAMPLES, Exchange, Question
 from training.machines import visible_gpus
+from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
 from training.rewards import REWARDS, score_completion
 from training.rewards.forms import form_named
@@ -66,8 +67,12 @@ def _render_question(state: State) -> None:
     samples, length = st.columns(2)
     samples.number_input("Answers", 1, MOST_SAMPLES, **Asking.samples.bind())
     length.number_input("Longest answer, tokens", 1, 131_072, **Asking.length.bind())
-    with st.expander("System prompt"):
-        st.text_area("System prompt", height=180, label_visibility="collapsed", **Asking.system.bind_text())
+    with st.expander("Prompt"):
+        st.text_area("System prompt", height=180, **Asking.system.bind_text())
+        turn, template = st.columns(2)
+        for column, title, field in ((turn, "System turn", Asking.system_turn), (template, "Chat template", Asking.template)):
+            setting = SETTINGS[title.lower().replace(" ", "_")]
+            column.selectbox(title, setting.choices, help=setting.description, **field.bind())
         st.text_input("Answer form", help=SETTINGS["answer_form"].description, **Asking.form.bind_text())
     same = state.asking.samples > 1 and state.asking.temperature == 0
     if same:
@@ -117,7 +122,7 @@ def _render_ask(state: State, typed: str) -> None:
         unasked = busy or not state.asking.question.strip()
         if st.button("Ask", type="primary", icon=":material/send:", **acts(disabled=unasked)):
             with boundary():
-                model = allowed_model(typed, data.store(), data.home())
+                model = recorded_model(allowed_model(typed, data.store(), data.home()), data.store())
                 _refuse_taken_gpu()
                 state.asking.exchange = ask_model(playground, model, _question(state))
                 st.rerun()
@@ -132,6 +137,8 @@ def _question(state: State) -> Question:
         return Question(
             text=state.asking.question,
             system_prompt=state.asking.system,
+            system_turn=state.asking.system_turn,
+            chat_template=state.asking.template,
             temperature=state.asking.temperature,
             samples=state.asking.samples,
             max_completion_length=state.asking.length,

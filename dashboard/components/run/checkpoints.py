@@ -136,6 +136,7 @@ def _evaluate(config: RunConfig, checkpoint: Checkpoint) -> None:
         samples=config.evaluation_samples,
         max_completion_length=config.max_completion_length,
         system_prompt=config.system_prompt,
+        system_turn=config.system_turn,
         answer_form=config.answer_form,
     )
     launch_evaluation(data.store(), data.home(), spec)

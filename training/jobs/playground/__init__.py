@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training.errors import AtlasError, BackendError, ModelError
 from training.home import Home, inherited_environment
 from training.jobs.evaluate import weights_stamp
-from training.prompts import SYSTEM_PROMPT
+from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
 
 IDLE_S = 600.0
 """Seconds after which an unused process gives the model's memory back."""
@@ -38,11 +38,18 @@ class Question(BaseModel):
 
     text: str = Field(min_length=1, max_length=100_000)
     system_prompt: str = Field(SYSTEM_PROMPT, max_length=100_000)
+    system_turn: SystemTurn = "system"
+    chat_template: ChatTemplate = "model"
     temperature: float = Field(0.0, ge=0, le=10)
     """0 takes the likeliest token."""
     samples: int = Field(1, ge=1, le=MOST_SAMPLES)
     max_completion_length: int = Field(200, ge=1, le=131_072)
     """In tokens."""
+
+    @property
+    def prompting(self) -> Prompting:
+        """How it is put to the model."""
+        return Prompting(self.system_prompt, self.system_turn)
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Playground:
         self._command = tuple(command)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._loaded: tuple[str, str] | None = None
+        self._loaded: tuple[str, str, str] | None = None
         self._current: Exchange | None = None
         self._stopped = False
         self._loading = False
@@ -132,7 +139,7 @@ class Playground:
         return exchange.future
 
     def _answers(self, exchange: Exchange) -> list[Answer]:
-        wanted = exchange.model, weights_stamp(exchange.model)
+        wanted = exchange.model, exchange.question.chat_template, weights_stamp(exchange.model)
         reused = self._loaded == wanted and self._process is not None and self._process.poll() is None
         if not reused:
             self._start(wanted)
@@ -147,12 +154,12 @@ class Playground:
         longest = exchange.question.max_completion_length
         return [Answer(text, tokens, tokens >= longest) for text, tokens in reply["completions"]]
 
-    def _start(self, wanted: tuple[str, str]) -> None:
+    def _start(self, wanted: tuple[str, str, str]) -> None:
         self._end()
         self._loading = True
         with self._open_log() as log:
             self._process = subprocess.Popen(
-                [*self._command, "--model", wanted[0]],
+                [*self._command, "--model", wanted[0], "--chat-template", wanted[1]],
                 cwd=self._home.root,
                 env=self._environment(),
                 stdin=subprocess.PIPE,

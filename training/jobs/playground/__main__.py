@@ -23,7 +23,7 @@ from training.errors import AtlasError, BackendError
 from training.home import Home
 from training.jobs.playground import IDLE_S, Question
 from training.models.checkpoints import model_on_this_disk
-from training.prompts import chat_messages
+from training.prompts import ChatTemplate
 from training.store import LOCAL, Store
 from training.terminal import new_program, run_program
 
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def answer_questions(
     model: Annotated[str, typer.Option(help='a Hub name, a folder, or "demo"')],
+    chat_template: Annotated[ChatTemplate, typer.Option(help="how conversations become text")] = "model",
     idle: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="end after this long without a question")] = IDLE_S,
 ) -> int:
     """Answer questions from standard input."""
@@ -53,7 +54,7 @@ def answer_questions(
         from training.engines import hugging_face
 
         with _gpu_if_there_is_one(home, store) as is_wanted:
-            loaded, tokenizer = hugging_face.load_model(model_on_this_disk(model, home))
+            loaded, tokenizer = hugging_face.load_model(model_on_this_disk(model, home), chat_template)
             _say(replies, {"ready": model})
             serve(lines, replies, lambda *prompt: hugging_face.complete(loaded, tokenizer, *prompt), idle, is_wanted)
     except AtlasError as error:
@@ -72,7 +73,7 @@ def serve(
             question = Question.model_validate_json(lines.get(timeout=min(_POLL_S, idle_s)))
         except queue.Empty:
             continue
-        prompt = chat_messages(question.text, question.system_prompt)
+        prompt = question.prompting.messages(question.text)
         found = complete([prompt] * question.samples, question.max_completion_length, question.temperature)
         _say(replies, {"completions": found})
         last = time.monotonic()

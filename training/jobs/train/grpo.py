@@ -127,7 +127,7 @@ def load(config: RunConfig, problem_set: ProblemSet) -> tuple[Engine, Loaded, Tr
     engine = engine_named(config.engine)
     check_model(config.model)
     set_seed(config.seed)  # before there is an adapter: TRL draws its first weights ahead of its own seeding
-    data = training_data(config, problem_set, hugging_face.load_tokenizer(config.model))
+    data = training_data(config, problem_set, hugging_face.load_tokenizer(config.model, config.chat_template))
     if data.left_out:
         print(f"{data.left_out:,} problems left out: prompts of more than {config.max_prompt_length:,} tokens", flush=True)
     return engine, engine.load_for_training(config, data.max_length), data

@@ -56,7 +56,7 @@ class RunEvaluator:
             evaluate_model(
                 self._complete,
                 self._problems,
-                system_prompt=config.system_prompt,
+                prompting=config.prompting,
                 max_completion_length=config.max_completion_length,
                 temperature=config.evaluation_temperature,
                 form=form_named(config.answer_form),

@@ -10,7 +10,7 @@ from training.config import RunConfig
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
 from training.errors import ConfigError, SourceError
-from training.prompts import chat_messages
+from training.prompts import Prompting
 from training.rewards import Row
 from training.rewards.rows import reward_row
 
@@ -39,7 +39,7 @@ def training_data(config: RunConfig, problem_set: ProblemSet, tokenizer: Any) ->
     problems = problem_set.of_split("train")
     if not problems:
         raise SourceError(f"{problem_set.name} has no train problems.", "Choose another source or subset.")
-    lengths = _prompt_lengths(problems, config.system_prompt, tokenizer)
+    lengths = _prompt_lengths(problems, config.prompting, tokenizer)
     limit = config.max_prompt_length or max(lengths)
     kept = [problem for problem, length in zip(problems, lengths, strict=True) if length <= limit]
     if not kept:
@@ -50,29 +50,29 @@ def training_data(config: RunConfig, problem_set: ProblemSet, tokenizer: Any) ->
     evaluated = sample(problem_set.of_split("test"), config.evaluation_problems)
     longest = max(
         max(length for length in lengths if length <= limit),
-        *_prompt_lengths(evaluated, config.system_prompt, tokenizer),
+        *_prompt_lengths(evaluated, config.prompting, tokenizer),
         0,
     )
     return TrainingData(
         datasets.Dataset.from_list(
             [
                 {
-                    "prompt": chat_messages(problem.question, config.system_prompt),
+                    "prompt": config.prompting.messages(problem.question),
                     "problem_id": problem.id,
                     "gold": problem.gold,
                 }
                 for problem in kept
             ]
         ),
-        problems={problem.id: reward_row(problem, config.system_prompt) for problem in kept},
+        problems={problem.id: reward_row(problem, config.prompting) for problem in kept},
         left_out=len(problems) - len(kept),
         max_length=longest + config.max_completion_length,
     )
 
 
-def _prompt_lengths(problems: Sequence[Problem], system_prompt: str, tokenizer: Any) -> list[int]:
+def _prompt_lengths(problems: Sequence[Problem], prompting: Prompting, tokenizer: Any) -> list[int]:
     """Tokens of each problem's prompt, its chat template included."""
     if not problems:
         return []
-    prompts = [chat_messages(problem.question, system_prompt) for problem in problems]
+    prompts = [prompting.messages(problem.question) for problem in problems]
     return [len(ids) for ids in tokenizer.apply_chat_template(prompts, add_generation_prompt=True, return_dict=False)]
