@@ -263,6 +263,13 @@ def test_a_checkpoint_is_evaluated_by_a_job_of_its_own(
     assert "queued: waiting for its turn" in words(test)
 
 
+def test_a_checkpoint_is_what_another_run_begins_with(run_id: str, store: Store, tmp_path: Path) -> None:
+    checkpoint(store, run_id, 5, tmp_path / "checkpoint-5")
+    test = run_app("runs", run=run_id, tab="Checkpoints")
+    button(test, "Begin a run").click().run()
+    assert test.session_state["launch_changes"] == {"model": f"run:{run_id}@5"}
+
+
 def test_a_store_that_is_away_is_told_once_while_the_page_is_open(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def script() -> None:
         from dashboard.components.run import view

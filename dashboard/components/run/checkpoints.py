@@ -11,14 +11,18 @@ import streamlit as st
 from dashboard import data, run_data
 from dashboard.access import acts
 from dashboard.actions import launch_evaluation, resume_run
+from dashboard.addresses import LAUNCH
 from dashboard.components.run.outputs import render_outputs
 from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.going import Page, go_to
 from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.artefacts import is_url
 from training.config import RunConfig
 from training.evaluation.evaluate import evaluation_table
 from training.jobs.evaluate import evaluation_spec
+from training.models.beginnings import Beginning
 from training.models.checkpoints import damage_of
 from training.store import Checkpoint, Job
 from training.store.evaluations import Evaluation
@@ -36,7 +40,7 @@ def render_checkpoints(run: Job, config: RunConfig) -> None:
         st.caption(f"A checkpoint is saved every {config.save_steps:,} steps, and when the run is stopped.")
         return
     if not run.active and run.status == "finished":
-        st.caption("A finished run cannot be resumed; duplicate it to go on with other settings.")
+        st.caption("A finished run cannot be resumed; another one can begin with its checkpoint.")
     for checkpoint in reversed(known):
         with st.container(border=True):
             jobs = list(jobs_with(data.store(), ("evaluate",), model=checkpoint.path))
@@ -101,6 +105,9 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
                 with boundary():
                     resume_run(data.store(), data.home(), run.id, checkpoint.step)
                     st.rerun()
+    if st.button("Begin a run", key=f"{key} begin", help="Opens the launch form with this checkpoint as the model."):
+        State().launch.origin, State().launch.changes = run.id, {"model": str(Beginning(run.id, checkpoint.step))}
+        go_to(Page.LAUNCH, LAUNCH)
     measures = acts(help="Measures it as the run measures itself, in a process of its own.")
     if st.button("Evaluate", key=f"{key} evaluate", **measures):
         with boundary():
