@@ -112,6 +112,11 @@ class RunConfig(BaseModel):
         "empty for vLLM on the GPU that trains.",
         "",
     )
+    vllm_importance_sampling_correction: bool = _field(
+        "Engine and precision",
+        "Correct for vLLM's probabilities, which are not exactly those of the model that learns; TRL did not in March 2025.",
+        True,
+    )
 
     lora_rank: int = _field("Adapter (LoRA)", "Rank of the trained low-rank matrices; 0 trains every weight.", 0, ge=0, le=1024)
     lora_alpha: int = _field("Adapter (LoRA)", "The adapter's output is multiplied by alpha / rank.", 32, gt=0, le=4096)
@@ -171,6 +176,11 @@ class RunConfig(BaseModel):
         0.0,
         ge=0,
         le=100,
+    )
+    use_bias_correction_kl: bool = _field(
+        "Loss",
+        "Multiply the KL term by the probability ratio: an unbiased gradient (DeepSeek-V3.2). TRL did not in March 2025.",
+        True,
     )
     epsilon: float = _field("Loss", "Clipping range of the probability ratio.", 0.2, gt=0, lt=1)
     epsilon_high: float = _field("Loss", "Clipping range above 1, as in DAPO; 0 for the same as epsilon.", 0.0, ge=0, lt=10)

@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import BAD_SETTINGS, NO_FILES, NO_PATHS
+from tests.tiny_runs import few_problems, run_to_the_end
 from training.__main__ import main
+from training.config import RunConfig
 from training.errors import ConfigError
 from training.home import Home
+from training.machines import this_machine
+from training.preflight import preflight
 from training.presets import PRESETS, load_preset, preset_description, preset_paths, preset_text
+from training.store import Store
 
 SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
 
@@ -49,6 +54,46 @@ def test_the_articles_preset_has_the_articles_settings() -> None:
     )
     seen = config.groups_per_step * config.max_steps / 7473
     assert 0.05 < seen < 0.1, "the article says: less than a tenth of an epoch"
+
+
+def test_the_articles_preset_is_as_trl_was_in_march_2025() -> None:
+    config = load_preset("article-llama-3.1-8b")
+    assert (config.beta, config.loss_type, config.scale_rewards, config.num_iterations) == (0.04, "grpo", "group", 1)
+    assert not config.use_bias_correction_kl
+    assert not config.vllm_importance_sampling_correction
+
+
+SMALL = {
+    "model": "demo",
+    "source": "demo",
+    "content_hash": "",
+    "engine": "transformers",
+    "load_in_4bit": False,
+    "use_vllm": False,
+    "gradient_checkpointing": False,
+    "optim": "adamw_torch",
+    "wandb": False,
+    "max_steps": 2,
+    "num_generations": 2,
+    "per_device_train_batch_size": 4,
+    "gradient_accumulation_steps": 1,
+    "max_completion_length": 24,
+    "evaluation_problems": 2,
+    "evaluation_temperature": 0.0,
+    "evaluation_steps": 0,
+    "save_steps": 2,
+}
+"""What a GPU, a large model or the Hub is needed for, so small that two cores do it at once."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_is_trained_at_small_size(name: str, store: Store, home: Home) -> None:
+    config = RunConfig.model_validate(load_preset(name).model_dump() | SMALL)
+    checked = preflight(config, few_problems(), store, this_machine(home.root))
+    assert [finding for finding in checked.errors if finding.about != "max_completion_length"] == []
+    run = run_to_the_end(store, home, config)
+    assert run.reason == "all 2 steps done"
+    assert all(config.verifier in rollout.rewards for rollout in store.rollouts(run.id))
 
 
 def test_models_of_half_one_and_a_half_and_three_billion_parameters_have_presets() -> None:

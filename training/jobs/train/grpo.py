@@ -186,10 +186,12 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
         vllm_server_base_url=config.vllm_server or None,
         vllm_gpu_memory_utilization=config.vllm_gpu_memory_utilization,
         vllm_max_model_length=max_length if config.use_vllm else None,
+        vllm_importance_sampling_correction=config.vllm_importance_sampling_correction,
         num_iterations=config.num_iterations,
         importance_sampling_level=config.importance_sampling_level,
         mask_truncated_completions=config.mask_truncated_completions,
         beta=config.beta,
+        use_bias_correction_kl=config.use_bias_correction_kl,
         epsilon=config.epsilon,
         epsilon_high=config.epsilon_high or config.epsilon,  # given, or Unsloth takes 0.28
         loss_type=config.loss_type,
