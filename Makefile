@@ -13,7 +13,7 @@ run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder --cov
 
 # What goes wrong around the program: kills, full disks, clocks, damaged and hostile files, hostile hosts. As root, also on tmpfs.
 faults: $(VENV)/.test

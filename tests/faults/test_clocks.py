@@ -49,8 +49,7 @@ def test_a_run_lives_and_dies_by_its_process_whatever_the_clock_says(
     assert cli("resume", run_id).returncode == 0
     wait_for_job(store, run_id, lambda job: job.status == "running")
     assert cli("stop", run_id, "--wait").returncode == 0
-    stopped = store.job(run_id)
-    assert (stopped.status, stopped.reason.startswith("stopped on request at step")) == ("stopped", True)
+    assert store.job(run_id).status == "stopped"
     assert cli("report", run_id, "--out", "report.html").returncode == 0
     assert cli("delete", run_id, "--yes").returncode == 0
     assert "There is no run" in cli("show", run_id).stderr
