@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard import figures, theme
 from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
-from training.rewards import REWARDS
+from training.rewards import REWARDS, maximum_of, title_of
 from training.store.scalar_series import EMPTY, Series
 from training.text import significant
 
@@ -103,13 +103,11 @@ def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
     Args:
         names: the scalars that the run logs.
     """
-    rewards = [
-        Curve(name, REWARDS[name].title, reward_scalar(name), maximum=REWARDS[name].maximum) for name in config.reward_weights
-    ]
+    rewards = [Curve(name, title_of(name), reward_scalar(name), maximum=maximum_of(name)) for name in config.reward_weights]
     against = _format_against_skill(config)
     return [
         Curve("reward", "Total reward", "reward", maximum=config.maximum_reward, band="reward_std"),
-        *([against] if len(against.lines) > 1 else []),
+        *([against] if against is not None else []),
         Curve("zero_variance", "Groups without variance, share", "frac_reward_zero_std", maximum=1.0),
         *rewards,
         Curve("length", "Completion length, tokens", "completions/mean_length", maximum=config.max_completion_length),
@@ -147,8 +145,11 @@ def reward_scalar(name: str) -> str:
     return f"rewards/{name}/mean"
 
 
-def _format_against_skill(config: RunConfig) -> Curve:
-    """Training reward, format and correctness as shares of what each can reach at most: do they rise together?"""
+def _format_against_skill(config: RunConfig) -> Curve | None:
+    """Training reward, format and correctness as shares of what each can reach at most: do they rise together?
+
+    `None` where a run is trained on neither, or on functions whose highest value nobody knows.
+    """
     orange, green, sky = theme.TOPICS[1], theme.TOPICS[0], theme.TOPICS[3]
     looks = {"strict_format": ("format", orange), "correctness": ("hard", green), "soft_correctness": ("soft", sky)}
     lines = [
@@ -156,7 +157,10 @@ def _format_against_skill(config: RunConfig) -> Curve:
         for name, (title, colour) in looks.items()
         if name in config.reward_weights
     ]
-    total = Line("reward", "reward", theme.TRAIN, config.maximum_reward)
+    highest = config.maximum_reward
+    if not lines or not highest:
+        return None
+    total = Line("reward", "reward", theme.TRAIN, highest)
     return Curve("against", "Format against skill, share of maximum", "reward", maximum=1.0, lines=(total, *lines))
 
 

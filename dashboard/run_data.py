@@ -20,7 +20,7 @@ from dashboard.curves import curve_figure, in_words
 from dashboard.data import store, web_files
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_head import Head, head_names, head_of
-from training.config import RunConfig, parse_config
+from training.config import RunConfig, stored_config
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job, Store
@@ -72,7 +72,7 @@ def head_now(run: Job, config: RunConfig) -> Head:
 def live_run(run_id: str) -> LiveRun:
     """What moves of a run that goes on, for all sessions together."""
     rows, kept = store(), _run_series(run_id)
-    config = parse_config(rows.job(run_id).spec)
+    config = stored_config(rows.job(run_id).spec)
 
     def look() -> Now:  # without a session, as whatever the reader calls
         newest, found = kept.read(rows, head_names(config))

@@ -35,7 +35,8 @@ def run_table(
     """One row a run.
 
     Args:
-        rewards: `overview.reward_sparklines`; shown as shares of each run's highest total.
+        rewards: `overview.reward_sparklines`; shown as shares of each run's highest total, or of the highest that it reached
+            where its functions are not known here.
         sessions: `sessions.sessions_of`.
     """
     nothing = Marks()
@@ -85,7 +86,7 @@ def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
 
 
 def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Session]) -> dict[str, object]:
-    maximum = highest_total(run.spec.get("rewards") or {})
+    maximum = highest_total(run.spec.get("rewards") or {}) or max(rewards, default=0.0)
     return {
         "run": run.id,
         "status": [run.status],

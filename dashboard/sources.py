@@ -7,6 +7,7 @@ from dashboard.access import may_act, way_in
 from training.allowed import allowed_source
 from training.data.sources import BUILT_IN
 from training.errors import SourceError
+from training.store import RUN_KINDS
 from training.store.job_search import jobs_with
 
 
@@ -25,4 +26,4 @@ def readable_source(source: str) -> str:
 
 
 def _was_worked_with(source: str) -> bool:
-    return any(jobs_with(data.store(), ("train", "build", "evaluate"), source=source))
+    return any(jobs_with(data.store(), (*RUN_KINDS, "build", "evaluate"), source=source))

@@ -44,19 +44,19 @@ _SILENT = 0.35
 """Opacity of what taught nothing, which is hatched too."""
 
 
-def colouring_of(measure: str, groups: pd.DataFrame, highest_total: float) -> ByNumber:
+def colouring_of(measure: str, groups: pd.DataFrame, highest_total: float | None) -> ByNumber:
     """How a measure of training colours the map; the same throughout a run, so that a colour keeps its meaning.
 
     Args:
         measure: a key of `analysis.outcomes.OF_TRAINING`.
         groups: all rows of `analysis.outcomes.group_frame`.
-        highest_total: what a completion can earn at most.
+        highest_total: what a completion can earn at most, where that is known.
     """
     about = OF_TRAINING[measure]
     values = groups[measure].dropna()
     highest = {
         "pass_rate": 1.0,
-        "mean_reward": max(highest_total, 0.1),
+        "mean_reward": max(highest_total or rounded_up(float(values.max()) if len(values) else 1.0), 0.1),
         "reward_variance": rounded_up(float(values.quantile(0.98)) if len(values) else 1.0),
         "times_seen": rounded_up(float(groups["problem"].value_counts().max()) if len(groups) else 1.0),
     }[measure]

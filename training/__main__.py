@@ -7,7 +7,7 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import changing, launching, looking, making, measuring, scoring
+from training.command_line import changing, importing, launching, looking, making, measuring, scoring
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -20,11 +20,13 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "health": looking.show_health,
     "reweigh": looking.reweigh_run,
     "report": looking.write_report,
+    "rollouts": looking.write_rollouts,
     "stop": changing.stop_run,
     "delete": changing.delete_run,
     "resume": changing.resume_run,
     "evaluate": measuring.evaluate,
     "score": scoring.score,
+    "import": importing.import_rollouts,
     "merge": making.merge_run,
     "push": making.push_run,
     "export": making.export_run,

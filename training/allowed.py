@@ -69,6 +69,18 @@ def allowed_source(source: str, home: Home) -> str:
     return str(parsed)
 
 
+def allowed_log(path: str, home: Home) -> Path:
+    """The folder or file of another trainer's log as it may be read: an absolute path, links followed.
+
+    Raises:
+        SourceError: a page may not name it.
+    """
+    found = _resolve(path.strip(), SourceError)
+    if not _lies_in(found, home):
+        raise SourceError(f"A page may not read a log from {shown(path)}.", _REMEDY)
+    return found
+
+
 def allowed_embedding(name: str, home: Home) -> str:
     """The embedding model as it may be loaded: a name such as all-MiniLM-L6-v2 or owner/name, or an absolute folder.
 

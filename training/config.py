@@ -10,7 +10,7 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -358,7 +358,7 @@ class RunConfig(BaseModel):
         return {name: self.rewards[name] for name in REWARDS if self.rewards.get(name)}
 
     @property
-    def maximum_reward(self) -> float:
+    def maximum_reward(self) -> float | None:
         """The highest total a completion can reach."""
         return highest_total(self.reward_weights)
 
@@ -405,11 +405,48 @@ def parse_config(values: dict[str, Any]) -> RunConfig:
     Raises:
         ConfigError: names every field that is wrong, its value and what it may be.
     """
+    return _parsed(RunConfig, values)
+
+
+Config = TypeVar("Config", bound=RunConfig)
+
+
+def _parsed(kind: type[Config], values: dict[str, Any]) -> Config:
     try:
-        return RunConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         findings = "; ".join(_describe(finding).rstrip(".") for finding in error.errors(include_url=False)[:_FINDINGS])
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error
+
+
+class ImportedConfig(RunConfig):
+    """What is known of a run that another trainer made; of other settings nobody knows."""
+
+    path: str
+    """Of its log, a folder or a file."""
+    layout: str
+    """How that is written, as `training.imports.logs` calls it."""
+    columns: dict[str, str] = {}
+    """The mapping by which it is read, where its columns say nothing."""
+
+    @field_validator("rewards")
+    @classmethod
+    def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
+        return rewards
+
+    @field_validator("verifier")
+    @classmethod
+    def _known_verifier(cls, name: str) -> str:
+        return name
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> "ImportedConfig":
+        return self
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The functions that it was trained on, in the log's order."""
+        return {name: weight for name, weight in self.rewards.items() if weight}
 
 
 def stored_config(spec: Mapping[str, Any]) -> RunConfig:
@@ -418,6 +455,8 @@ def stored_config(spec: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: it is not one for this program.
     """
+    if "layout" in spec:
+        return _parsed(ImportedConfig, dict(spec))
     preset = spec.get("preset", "")
     is_kept = isinstance(preset, str) and (not preset or is_name(preset))
     return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})

@@ -37,7 +37,7 @@ elif state.compared.runs:
         render_comparison(state)
     state.write_url(*COMPARED)
 else:
-    render_title("Runs", "Every training run, the newest first.")
+    render_title("Runs", "Every run, the newest first.")
     with boundary():
         render_list(state)
     state.write_url(*RUN_LIST)

@@ -22,7 +22,7 @@ from tests.fakes import record_evaluation
 from training.errors import StoreAwayError
 from training.groups import Rollout
 from training.home import Home
-from training.insight.rollout_pages import rollout_lines
+from training.insight.rollout_files import rollout_lines
 from training.presets import load_preset
 from training.rewards import score_completion
 from training.store import Store

@@ -3,7 +3,7 @@
 import pytest
 
 from training.groups import Rollout
-from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_lines, rollout_page, step_with_rollouts
+from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_page, step_with_rollouts
 from training.store import Store
 
 pytestmark = pytest.mark.both_databases
@@ -97,7 +97,3 @@ def test_a_long_run_is_examined_on_steps_evenly_apart_up_to_the_one_asked_for(st
     sampled = examine_sampled(store, run_id, 28, examined=50)
     assert (sampled.steps, sampled.health.steps) == (28, 10)
     assert max(row.step for finding in sampled.health.findings.values() for row in finding.evidence) == 28
-
-
-def test_every_rollout_is_a_line(store: Store, run_id: str) -> None:
-    assert len(list(rollout_lines(store, run_id))) == 120

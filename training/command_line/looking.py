@@ -5,7 +5,7 @@ import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -27,7 +27,8 @@ from training.groups import Scale
 from training.insight.counterfactuals import reweigh
 from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
-from training.store import Job, Store
+from training.insight.rollout_files import rollout_lines, write_parquet
+from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import complete_evaluations
 
 _LISTED = 200
@@ -47,8 +48,8 @@ def list_runs(
         raise typer.BadParameter("not allowed with --limit", param_hint="--all")
     home, store = open_here(rewards=False)
     reconcile_here(store, home)
-    total = store.count_jobs("train")
-    runs = store.jobs("train", None if everything else limit or _LISTED, offset)
+    total = store.count_jobs(RUN_KINDS)
+    runs = store.jobs(RUN_KINDS, None if everything else limit or _LISTED, offset)
     left_out = f"{len(runs):,} of {total:,} runs; --limit N, --offset N or --all shows others"
     if as_json:
         print(json.dumps([_job_facts(run) for run in runs], indent=2))
@@ -116,6 +117,27 @@ def show_health(run_id: RunId, as_json: AsJson = False) -> int:
         print(json.dumps({"run_id": run_id, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
     else:
         print(*health_lines(health), sep="\n")
+    return 0
+
+
+def write_rollouts(
+    run_id: RunId,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="ends in .jsonl or .parquet")],
+) -> int:
+    """A run's completions with rewards and advantages, as a file for other programs."""
+    _, store = open_here(rewards=False)
+    store.job(run_id)
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise typer.BadParameter(f"{str(out)!r} ends neither in .jsonl nor in .parquet", param_hint="--out")
+
+    def write(stream: BinaryIO) -> None:
+        if out.suffix == ".parquet":
+            write_parquet(store, run_id, stream)
+        else:
+            stream.writelines(rollout_lines(store, run_id))
+
+    replace_file(out, write)
+    print(out)
     return 0
 
 

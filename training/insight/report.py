@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from training.config import SETTINGS, RunConfig, stored_config
+from training.config import SETTINGS, ImportedConfig, RunConfig, stored_config
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
@@ -26,8 +26,8 @@ from training.insight.health import MIN_STEPS, SIGNALS
 from training.insight.report_figures import curve_svg, intervals_svg, thin
 from training.insight.rollout_pages import examine_sampled
 from training.presets import load_preset, preset_paths
-from training.rewards import REWARDS, title_of
-from training.store import Job, Store
+from training.rewards import REWARDS, maximum_of, title_of
+from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations
 from training.store.scalar_series import RunSeries
 from training.templates import template
@@ -42,11 +42,11 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
 
     Raises:
         StoreError: there is no such run.
-        ConfigError: the job is no training run.
+        ConfigError: the job is no run.
     """
     run = store.job(run_id)
-    if run.kind != "train":
-        raise ConfigError(f"{run_id} is not a training run.", "`python -m training list` shows the runs.")
+    if run.kind not in RUN_KINDS:
+        raise ConfigError(f"{run_id} is not a run.", "`python -m training list` shows the runs.")
     config = stored_config(run.spec)
     evaluations = complete_evaluations(store, run_id)
     examined = examine_sampled(store, run.id, int(run.done))
@@ -154,7 +154,7 @@ def _curve_names(config: RunConfig) -> Iterator[tuple[str, str, float | None]]:
     """(TRL's name, title, maximum) of what the report draws."""
     yield "reward", "Total reward", config.maximum_reward
     for name in config.reward_weights:
-        yield f"rewards/{name}/mean", REWARDS[name].title, REWARDS[name].maximum
+        yield f"rewards/{name}/mean", title_of(name), maximum_of(name)
     yield "completions/mean_length", "Completion length, tokens", float(config.max_completion_length)
     yield "frac_reward_zero_std", "Groups without variance, share", 1.0
     yield "entropy", "Entropy, nats", None
@@ -163,7 +163,11 @@ def _curve_names(config: RunConfig) -> Iterator[tuple[str, str, float | None]]:
 
 
 def _settings(config: RunConfig, home: Home) -> Iterator[tuple[str, str, str, str]]:
-    """(group, name, value, what the preset has where that is something else) of every setting."""
+    """(group, name, value, what the preset has where that is something else) of every setting; of a log what is known."""
+    if isinstance(config, ImportedConfig):
+        known = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
+        yield from (("Log", name, _value(getattr(config, name)), "") for name in known)
+        return
     try:
         is_known = config.preset in preset_paths(home.presets)
         base = load_preset(config.preset, own=home.presets).model_dump() if is_known else {}

@@ -4,9 +4,8 @@ Pages go by key, not by number: a page begins behind the last rollout of the one
 most, so a rare text is looked for a stretch at a time.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from training.groups import Rollout, Verifier
 from training.insight.health import Health, Record, check
-from training.rewards import REWARDS, verifier_of
+from training.rewards import verifier_named, verifier_of
 from training.rewards.forms import form_of
 from training.store import Store
 from training.store.scalar_series import RunSeries
@@ -125,25 +124,6 @@ def examine_sampled(store: Store, job_id: str, up_to_step: int, examined: int = 
     return Examination(check(record), len(counted))
 
 
-def rollout_lines(store: Store, job_id: str) -> Iterator[bytes]:
-    """Every rollout as a line of JSON, in training order, read a batch at a time."""
-    after: tuple[int, int] = (0, 0)
-    while True:
-        query = (
-            sa.select(rollouts)
-            .where(rollouts.c.job_id == job_id, sa.tuple_(rollouts.c.step, rollouts.c.seq) > sa.tuple_(*map(sa.literal, after)))
-            .order_by(rollouts.c.step, rollouts.c.seq)
-            .limit(_BATCH)
-        )
-        with store.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        for rollout in _parsed(rows):
-            yield json.dumps(asdict(rollout), ensure_ascii=False).encode() + b"\n"
-        if len(rows) < _BATCH:
-            return
-        after = (rows[-1]["step"], rows[-1]["seq"])
-
-
 def _ordering(order: Order) -> tuple[sa.Column[Any], bool]:
     """What is ordered by, and whether from high to low."""
     return (rollouts.c.step, True) if order == "newest" else (rollouts.c.total, order == "best")
@@ -165,7 +145,7 @@ def _conditions(asked: Asked, verifier: Verifier) -> Iterator[sa.ColumnElement[b
         yield value >= verifier.threshold if asked.verdict == "right" else value < verifier.threshold
     if asked.reward and asked.level:
         value = rollouts.c.rewards[asked.reward].as_float()
-        full = REWARDS[asked.reward].maximum
+        full = verifier_named(asked.reward).maximum
         yield {
             "full": value >= full,
             "part": sa.and_(value > 0, value < full),

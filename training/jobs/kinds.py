@@ -26,6 +26,7 @@ _OWN = {
     "train": "training.jobs.train.job:TRAIN",
     "evaluate": "training.jobs.evaluate:EVALUATE",
     "output": "training.jobs.output:OUTPUT",
+    "import": "training.jobs.importing:IMPORT",
 }
 
 

@@ -361,9 +361,17 @@ def title_of(name: str) -> str:
     return REWARDS[name].title if name in REWARDS else name
 
 
-def highest_total(weights: Mapping[str, float]) -> float:
-    """The highest total that a completion can reach; functions that are not known here add nothing."""
-    return float(sum(weight * REWARDS[name].maximum for name, weight in weights.items() if weight > 0 and name in REWARDS))
+def maximum_of(name: str) -> float | None:
+    """The highest value of a reward function, `None` where it is not known here."""
+    return REWARDS[name].maximum if name in REWARDS else None
+
+
+def highest_total(weights: Mapping[str, float]) -> float | None:
+    """The highest total that a completion can reach, `None` where a function is not known here."""
+    highest = [(weight, maximum_of(name)) for name, weight in weights.items() if weight > 0]
+    if any(maximum is None for _, maximum in highest):
+        return None
+    return float(sum(weight * (maximum or 0.0) for weight, maximum in highest))
 
 
 def score_completion(completion: str, gold: str | None, form: AnswerForm = TAGS) -> dict[str, float | None]:

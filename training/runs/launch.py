@@ -1,7 +1,8 @@
 """Starting, resuming and stopping jobs: the same few functions for the pages and the command lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from training.backends import Backend, local
 from training.backends.registry import backend_named
@@ -12,6 +13,7 @@ from training.errors import AtlasError, BackendError, ConfigError, StoreAwayErro
 from training.home import Home
 from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
+from training.jobs.importing import IMPORT, imported_config, queue_import
 from training.jobs.kinds import JobType, Spec
 from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.job import TRAIN
@@ -232,6 +234,39 @@ def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:
         BackendError: the process cannot be started.
     """
     return launch_job(store, home, OUTPUT, spec, name=spec.action)
+
+
+def launch_import(
+    store: Store, home: Home, path: Path, problem_set: ProblemSet, columns: Mapping[str, str] | None = None, verifier: str = ""
+) -> str:
+    """Read another trainer's log in a detached process, which keeps up with it; return the job's id.
+
+    Args:
+        columns, verifier: as of `training.jobs.importing.imported_config`.
+
+    Raises:
+        SourceError: there is no log there, or its columns are not known.
+        BackendError: the process cannot be started.
+    """
+    job = queue_import(store, home, imported_config(path, problem_set, columns, verifier))
+    if job.status == "queued":
+        _start(store, backend_named(LOCAL, home), job)
+    return job.id
+
+
+def read_on(store: Store, home: Home, job_id: str) -> str:
+    """Read what was added to an imported run's log since.
+
+    Raises:
+        ConfigError: it is no imported run.
+        StoreError: it is being read.
+        BackendError: the process cannot be started.
+    """
+    job = store.job(job_id)
+    if job.kind != IMPORT.kind:
+        raise ConfigError(f"{job_id} was not read from a log.", "Resume it instead.")
+    _start(store, backend_named(LOCAL, home), store.requeue(job_id, also_finished=True))
+    return job_id
 
 
 def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> str:

@@ -28,8 +28,10 @@ LOCAL = "local"
 """The backend whose jobs have a process from the start."""
 
 
-def _of_kind(kind: JobKind | None) -> sa.ColumnElement[bool]:
-    return sa.true() if kind is None else schema.jobs.c.kind == kind
+def _of_kind(kinds: JobKind | Collection[JobKind] | None) -> sa.ColumnElement[bool]:
+    if kinds is None:
+        return sa.true()
+    return schema.jobs.c.kind == kinds if isinstance(kinds, str) else schema.jobs.c.kind.in_(kinds)
 
 
 class JobRows:
@@ -130,11 +132,11 @@ class JobRows:
         with self._reader.connect() as connection:
             return self._job(connection, job_id)
 
-    def jobs(self, kind: JobKind | None = None, limit: int | None = None, offset: int = 0) -> list[Job]:
+    def jobs(self, kind: JobKind | Collection[JobKind] | None = None, limit: int | None = None, offset: int = 0) -> list[Job]:
         """The jobs, newest first; with `limit` so many of them, after the newest `offset`."""
         return self.jobs_where(_of_kind(kind), limit, offset)
 
-    def count_jobs(self, kind: JobKind | None = None) -> int:
+    def count_jobs(self, kind: JobKind | Collection[JobKind] | None = None) -> int:
         """How many jobs there are."""
         return self.count_where(_of_kind(kind))
 
@@ -232,15 +234,18 @@ class JobRows:
                 heartbeat_at=now,
             )
 
-    def requeue(self, job_id: str) -> Job:
+    def requeue(self, job_id: str, *, also_finished: bool = False) -> Job:
         """Queue a job again that was stopped, failed or lost, keeping its id.
+
+        Args:
+            also_finished: whether one that finished may go on too, as there may be more to do since.
 
         Raises:
             StoreError: the job is active or finished.
         """
         with self._writer.begin() as connection:
             job = self._hold(connection, job_id)
-            if job.status not in ("stopped", "failed", "lost"):
+            if job.status not in ("stopped", "failed", "lost") and not (also_finished and job.status == "finished"):
                 raise StoreError(f"{job_id} is {job.status} and cannot be resumed.", "Only stopped, failed and lost runs can.")
             now = self._clock()
             self._end_session(connection, job_id, job.heartbeat_at)

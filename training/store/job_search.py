@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from training.store import Store
-from training.store.records import ACTIVE, Job, JobKind, is_on
+from training.store.records import ACTIVE, RUN_KINDS, Job, JobKind, is_on
 from training.store.run_marks import all_marks
 from training.store.schema import Name, jobs, run_marks
 
@@ -58,7 +58,7 @@ def find_runs(store: Store, asked: RunFilter, *, page: int, size: int) -> FoundR
     matching = store.count_where(where)
     shown = max(1, min(page, -(-matching // size)))
     runs = store.jobs_where(where, size, (shown - 1) * size)
-    return FoundRuns(runs, shown, matching, store.count_jobs("train"))
+    return FoundRuns(runs, shown, matching, store.count_jobs(RUN_KINDS))
 
 
 def jobs_with(store: Store, kinds: tuple[JobKind, ...], **spec: str) -> Iterator[Job]:
@@ -85,8 +85,8 @@ def newest_with(store: Store, kind: JobKind, spec: Mapping[str, Any]) -> Job | N
 
 
 def newest_run_ids(store: Store, limit: int) -> list[str]:
-    """Ids of the newest training runs, newest first."""
-    query = sa.select(jobs.c.id).where(jobs.c.kind == "train").order_by(jobs.c.seq.desc()).limit(limit)
+    """Ids of the newest runs, newest first."""
+    query = sa.select(jobs.c.id).where(jobs.c.kind.in_(RUN_KINDS)).order_by(jobs.c.seq.desc()).limit(limit)
     with store.reading() as connection:
         return list(connection.scalars(query))
 
@@ -99,7 +99,7 @@ def spec_text(*names: str) -> sa.ColumnElement[str]:
 
 
 def _matching(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
-    where: sa.ColumnElement[bool] = jobs.c.kind == "train"
+    where: sa.ColumnElement[bool] = jobs.c.kind.in_(RUN_KINDS)
     if not asked.archived:
         where &= ~jobs.c.id.in_(sa.select(run_marks.c.job_id).where(run_marks.c.archived))
     if asked.statuses:
@@ -124,6 +124,6 @@ def _says(word: str) -> sa.ColumnElement[bool]:
 
 def _has_status(store: Store, statuses: tuple[str, ...]) -> sa.ColumnElement[bool]:
     """What became of an ended run stands in its row; how an active one is, its process and heartbeat say too."""
-    open_runs = store.jobs_where((jobs.c.kind == "train") & jobs.c.status.in_(ACTIVE))
+    open_runs = store.jobs_where((jobs.c.kind.in_(RUN_KINDS)) & jobs.c.status.in_(ACTIVE))
     in_truth = [job.id for job in open_runs if job.status in statuses]
     return (jobs.c.status.in_(statuses) & ~jobs.c.status.in_(ACTIVE)) | jobs.c.id.in_(in_truth)

@@ -8,6 +8,9 @@ Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed
 JobKind = str
 """One of `training.jobs.kinds`."""
 
+RUN_KINDS: tuple[JobKind, ...] = ("train", "import")
+"""The kinds of jobs that are runs: trained here, or read from another trainer's logs."""
+
 Phase = Literal["", "training", "evaluating"]
 """What a job does now, as far as anything follows from it; its message says it to people."""
 

@@ -35,7 +35,7 @@ def summary(config: RunConfig) -> str:
     """What the configuration amounts to."""
     each_step = f"{count(config.groups_per_step, 'problem')} × {count(config.num_generations, 'completion')}"
     in_all = count(config.max_steps * config.completions_per_step // config.num_iterations, "completion")
-    highest = significant(config.maximum_reward)
+    highest = significant(config.maximum_reward or 0.0)
     return f"{count(config.max_steps, 'step')} of {each_step}, {in_all} in all. The highest total reward is {highest}."
 
 

@@ -24,7 +24,7 @@ def render_rewards(base: Base, state: State) -> None:
             _render_row(base, state, reward)
     total, verifier = st.columns(2, vertical_alignment="center")
     highest = highest_total(base.values(state.launch.changes)["rewards"])
-    total.markdown(f"The highest total is **{significant(highest)}**.")
+    total.markdown(f"The highest total is **{significant(highest or 0.0)}**.")
     with verifier:
         _render_verifier(base, state)
 

@@ -23,7 +23,7 @@ from dashboard.memory import Filtering, MapLook, MapParameters, Selection
 from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_embedding
-from training.store import Store
+from training.store import RUN_KINDS, Store
 from training.store.curation import Subset, list_subsets
 from training.store.job_search import jobs_on, newest_with
 
@@ -71,7 +71,7 @@ def colour_title(key: str) -> str:
 
 def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
     runs = islice(
-        jobs_on(store, ("train", "evaluate"), atlas.problem_set.source, atlas.problem_set.whole.content_hash), _RUNS_OFFERED
+        jobs_on(store, (*RUN_KINDS, "evaluate"), atlas.problem_set.source, atlas.problem_set.whole.content_hash), _RUNS_OFFERED
     )
     return [f"{column}:{job.id}" for job in runs for column in data.outcomes(job.id)]
 

@@ -17,6 +17,7 @@ from dashboard.components.shared.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
 from dashboard.text import plain
+from training.store import RUN_KINDS
 from training.store.job_search import jobs_on
 from training.text import span
 
@@ -159,7 +160,7 @@ def show_on_map(
 def _pass_rates(atlas: Atlas) -> Iterable[Correlation]:
     """Of the newest runs on this source, how the steps go with the pass rate."""
     problem_set = atlas.problem_set
-    for run in islice(jobs_on(data.store(), ("train",), problem_set.source, problem_set.whole.content_hash), _RUNS_LOOKED_AT):
+    for run in islice(jobs_on(data.store(), RUN_KINDS, problem_set.source, problem_set.whole.content_hash), _RUNS_LOOKED_AT):
         outcomes = data.outcomes(run.id)
         if "pass_rate" not in outcomes:
             continue

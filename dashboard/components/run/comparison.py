@@ -29,7 +29,7 @@ from dashboard.text import plain
 from dashboard.thinning import POINTS
 from training.config import stored_config
 from training.errors import AtlasError
-from training.store import Job
+from training.store import RUN_KINDS, Job
 from training.store.job_search import newest_run_ids
 from training.store.sessions import elapsed_s, sessions_of
 from training.text import significant
@@ -46,7 +46,7 @@ def render_comparison(state: State) -> None:
     """Everything of a comparison; the curves are drawn anew while one of the runs is active."""
     store = data.store()
     asked = store.jobs_named(state.compared.runs)
-    known = {run_id: job for run_id, job in asked.items() if job.kind == "train"}
+    known = {run_id: job for run_id, job in asked.items() if job.kind in RUN_KINDS}
     if missing := [run_id for run_id in state.compared.runs if run_id not in known]:
         render_error(f"There is no run {', '.join(missing)}.", "The others are compared; choose more below.")
         state.compared.runs = tuple(run_id for run_id in state.compared.runs if run_id in known)
@@ -56,7 +56,7 @@ def render_comparison(state: State) -> None:
     runs = [known[run_id] for run_id in state.compared.runs]
     newest = newest_run_ids(store, _OFFERED)
     _render_choice(list(dict.fromkeys((*newest, *state.compared.runs))))
-    if (total := store.count_jobs("train")) > len(newest):
+    if (total := store.count_jobs(RUN_KINDS)) > len(newest):
         st.caption(f"The newest {len(newest):,} of {total:,} runs are offered; older ones are found in the list of runs.")
     catalogue = _catalogue(runs)
     if not runs:

@@ -15,7 +15,7 @@ from training.config import RunConfig
 from training.data.problem import Problem
 from training.groups import Rollout
 from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, step_with_rollouts
-from training.rewards import REWARDS, title_of
+from training.rewards import title_of
 from training.rewards.forms import form_named
 from training.store import Job
 from training.text import count
@@ -156,9 +156,7 @@ def _render_search_controls(config: RunConfig, state: State) -> None:
         help=f"Right and wrong are by {title_of(config.verifier).lower()}.",
         **Search.verdict.bind(),
     )
-    reward.selectbox(
-        "Reward", ["", *names], format_func=lambda name: REWARDS[name].title if name else "Any", **Search.reward.bind()
-    )
+    reward.selectbox("Reward", ["", *names], format_func=lambda name: title_of(name) if name else "Any", **Search.reward.bind())
     level.selectbox(
         "which earned", list(_LEVELS), format_func=_LEVELS.__getitem__, disabled=not state.search.reward, **Search.level.bind()
     )

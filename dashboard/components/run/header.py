@@ -13,7 +13,7 @@ import streamlit as st
 from analysis.export import spreadsheet_text
 from dashboard import data, run_data
 from dashboard.access import acts
-from dashboard.actions import resume_run, stop_run
+from dashboard.actions import read_on, resume_run, stop_run
 from dashboard.addresses import LAUNCH
 from dashboard.components.run import live_head
 from dashboard.components.run.live_head import render_line
@@ -27,7 +27,7 @@ from dashboard.state import State
 from training.artefacts import is_url
 from training.config import RunConfig
 from training.errors import HomeError
-from training.insight.rollout_pages import rollout_lines
+from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import Job
 
 HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
@@ -47,7 +47,8 @@ def render_figures(run: Job, config: RunConfig) -> None:
     """What went wrong, if anything did, and the run's five figures."""
     _render_tracker(run.tracker)
     if run.status in ("failed", "lost"):
-        render_error(run.reason, "Resume goes on from the latest checkpoint, or from the start when there is none.")
+        goes_on = "Resume goes on from the latest checkpoint, or from the start when there is none."
+        render_error(run.reason, goes_on if run.kind == "train" else "Read on goes on where it stood.")
     live_head.render_figures(run_data.head_now(run, config), live_address(run), key=Keys.RUN_FIGURES, help=HEADLINE_HELP)
 
 
@@ -70,11 +71,15 @@ def render_actions(run: Job) -> None:
 def _render_actions(run: Job) -> None:
     if run.active:
         stopping = run.status == "stopping"
-        if st.button(
-            "Stop", key=Keys.STOP, **acts(disabled=stopping, help="Ends the run at its next step, with a checkpoint.")
-        ):
+        ends = "Ends the run at its next step, with a checkpoint." if run.kind == "train" else "Reads no more of the log."
+        if st.button("Stop", key=Keys.STOP, **acts(disabled=stopping, help=ends)):
             with boundary():
                 stop_run(data.store(), data.home(), run.id)
+                st.rerun()
+    elif run.kind == "import":
+        if st.button("Read on", key=Keys.RESUME, **acts(help="Reads what was added to the log since.")):
+            with boundary():
+                read_on(data.store(), data.home(), run.id)
                 st.rerun()
     elif run.status != "finished" and st.button(
         "Resume", key=Keys.RESUME, type="primary", **acts(help="Goes on from the latest checkpoint.")
@@ -82,7 +87,8 @@ def _render_actions(run: Job) -> None:
         with boundary():
             resume_run(data.store(), data.home(), run.id)
             st.rerun()
-    if st.button("Duplicate", key=Keys.DUPLICATE, help="Opens the launch form with this run's configuration."):
+    opens = "Opens the launch form with this run's configuration."
+    if run.kind == "train" and st.button("Duplicate", key=Keys.DUPLICATE, help=opens):
         State().launch.origin, State().launch.changes = run.id, {}
         go_to(Page.LAUNCH, LAUNCH)
     with st.popover("Marks", icon=":material/sell:", help="Tags and note, archive and delete."):
@@ -96,6 +102,7 @@ def _render_downloads(run_id: str) -> None:
     files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
         ("Curves, CSV", "scalars.csv.gz", lambda: _gzipped(scalar_lines(run_id))),
         ("Completions, JSON lines", "rollouts.jsonl.gz", lambda: _gzipped(rollout_lines(data.store(), run_id))),
+        ("Completions, Parquet", "rollouts.parquet", lambda: _parquet(run_id)),
         ("Evaluations, JSON", "evaluations.json.gz", lambda: _gzipped(evaluation_json(run_id))),
     )
     for label, name, make in files:
@@ -103,7 +110,7 @@ def _render_downloads(run_id: str) -> None:
             label,
             data.file_queue().making(make),
             file_name=f"{run_id}-{name}",
-            mime="application/gzip",
+            mime="application/gzip" if name.endswith(".gz") else "application/vnd.apache.parquet",
             key=f"download {name}",
             on_click="ignore",
             width="stretch",
@@ -129,6 +136,13 @@ def _quoted(name: str) -> str:
 def evaluation_json(run_id: str) -> Iterator[bytes]:
     """The complete evaluations, every answer with its rewards."""
     yield json.dumps([asdict(evaluation) for evaluation in run_data.evaluations_of(run_id)], ensure_ascii=False).encode()
+
+
+def _parquet(run_id: str) -> bytes:
+    with tempfile.TemporaryFile() as file:
+        write_parquet(data.store(), run_id, file)
+        file.seek(0)
+        return file.read()
 
 
 def _gzipped(lines: Iterator[bytes]) -> bytes:

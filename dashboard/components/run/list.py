@@ -10,6 +10,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import stop_run
 from dashboard.addresses import LAUNCH
+from dashboard.components.run.import_log import render_import
 from dashboard.components.run.marks import render_keeping, render_tags_and_note
 from dashboard.components.shared.errors import boundary, fragment, shielded
 from dashboard.components.shared.going import Page, go_to
@@ -19,7 +20,7 @@ from dashboard.memory import RunList
 from dashboard.run_rows import Waiting, found_line, queue_of, run_table
 from dashboard.state import State
 from dashboard.text import plain
-from training.store import Job, Status
+from training.store import RUN_KINDS, Job, Status
 from training.store.job_search import FoundRuns, find_runs
 from training.store.overview import reward_sparklines
 from training.store.run_marks import all_marks, known_tags
@@ -46,10 +47,12 @@ _STATUS_COLOURS: dict[Status, str] = {
 
 def render_list(state: State) -> None:
     """Filters, the runs, newest first, the queue, and what can be done with the runs that are chosen."""
-    if not data.store().count_jobs("train"):
+    if not data.store().count_jobs(RUN_KINDS):
         st.write("A run trains a model on your problems with GRPO; its curves and completions appear here as it learns.")
-        if st.button("Launch a run", type="primary"):
-            go_to(Page.LAUNCH, LAUNCH)
+        with st.container(horizontal=True):
+            if st.button("Launch a run", type="primary"):
+                go_to(Page.LAUNCH, LAUNCH)
+            render_import(state)
         return
     _render_filters(state)
     if state.run_list.turned not in (None, state.run_list.value):
@@ -64,7 +67,7 @@ def render_list(state: State) -> None:
 
 
 def _render_filters(state: State) -> None:
-    search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
+    search, statuses, tags, archived, log = st.columns([4, 3, 3, 2, 1.6], vertical_alignment="bottom")
     search.text_input(
         "Search", placeholder="Run, preset, model, tag or note", icon=":material/search:", **RunList.search.bind_text()
     )
@@ -72,6 +75,8 @@ def _render_filters(state: State) -> None:
     found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
     tags.multiselect("Tags", found, placeholder="All", **RunList.tags.bind())
     archived.toggle("Archived too", help="Also list the runs that were archived.", **RunList.archived.bind())
+    with log:
+        render_import(state)
 
 
 def _found(state: State) -> FoundRuns:

@@ -1,6 +1,6 @@
 """One run: its head, then its parts in tabs. Only the open part is drawn, anew every few seconds while the run is active."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,8 +17,11 @@ from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.keys import Keys
 from dashboard.state import State
-from training.config import RunConfig, stored_config
+from dashboard.text import plain
+from training.config import ImportedConfig, RunConfig, stored_config
+from training.imports.logs import LIMITS
 from training.presets import preset_text
+from training.rewards import title_of
 from training.store import Job, Status
 
 CURVES = "Curves"
@@ -82,27 +85,28 @@ def _render_actions(run: Job, config: RunConfig, state: State) -> None:
 def _render_below(run: Job, config: RunConfig, state: State) -> None:
     """The figures and the open tab, which is drawn again by itself more often unless it moves without."""
     render_figures(run, config)
-    title, tab = _render_tabs(state)
+    parts = PARTS if run.kind == "train" else {title: part for title, part in PARTS.items() if title not in _OF_TRAINING}
+    title, tab = _render_tabs(parts, state)
     with tab:
         if not _moves(run) or (title == CURVES and data.store().last_scalar(run.id)):
             with boundary():
-                PARTS[title](run, config, state)
+                parts[title](run, config, state)
         else:
-            _follow(run, PARTS[title], _TAB_POLL_S)
+            _follow(run, parts[title], _TAB_POLL_S)
 
 
-def _render_tabs(state: State) -> tuple[str, DeltaGenerator]:
+def _render_tabs(parts: Mapping[str, Part], state: State) -> tuple[str, DeltaGenerator]:
     """The tabs, and the open one of them."""
-    if state.shown.tab not in PARTS:
+    if state.shown.tab not in parts:
         state.shown.tab = ""
-    chosen = state.shown.tab or next(iter(PARTS))
+    chosen = state.shown.tab or next(iter(parts))
     st.session_state[Keys.RUN_TABS] = chosen
 
     def choose() -> None:
         state.shown.tab = str(st.session_state[Keys.RUN_TABS])
 
-    tabs = st.tabs(list(PARTS), key=Keys.RUN_TABS, on_change=choose)
-    return chosen, tabs[list(PARTS).index(chosen)]
+    tabs = st.tabs(list(parts), key=Keys.RUN_TABS, on_change=choose)
+    return chosen, tabs[list(parts).index(chosen)]
 
 
 def _render_curves(run: Job, config: RunConfig, state: State) -> None:
@@ -124,6 +128,9 @@ def _render_checkpoints(run: Job, config: RunConfig, state: State) -> None:
 
 
 def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
+    if isinstance(config, ImportedConfig):
+        _render_log(run, config)
+        return
     text = preset_text(config, f"The configuration of {run.id}.")
     st.download_button(
         "Download as a preset",
@@ -135,6 +142,25 @@ def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
     )
     st.code(text, language="toml")
 
+
+def _render_log(run: Job, config: ImportedConfig) -> None:
+    """Where an imported run comes from, how it is read, and what its log cannot say."""
+    rewards = ", ".join(f"{title_of(name)} × {weight:g}" for name, weight in config.rewards.items())
+    facts = {
+        "Log": config.path,
+        "Written by": config.layout,
+        "Problems": config.source,
+        "Rewards": rewards or "none",
+        "Right by": title_of(config.verifier),
+        "Answers marked by": config.answer_form,
+        "Read": run.reason or run.message,
+    }
+    st.markdown("\n".join(f"- **{name}** {plain(text)}" for name, text in facts.items()))
+    st.caption(LIMITS)
+
+
+_OF_TRAINING = ("Checkpoints",)
+"""Tabs that a run of another trainer does not have."""
 
 PARTS: dict[str, Part] = {
     CURVES: _render_curves,

@@ -11,7 +11,7 @@ from dashboard import theme
 from dashboard.text import plain
 from training.data.problem import Problem
 from training.groups import Rollout
-from training.rewards import REWARDS
+from training.rewards import title_of, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.text import count, shorten
 
@@ -182,11 +182,10 @@ def reward_rows(rewards: Mapping[str, float | None], names: Iterable[str]) -> st
 
 
 def _reward_row(name: str, value: float | None) -> str:
-    reward = REWARDS[name]
-    share = 0.0 if value is None else min(1.0, max(0.0, value / reward.maximum))
+    share = 0.0 if value is None else min(1.0, max(0.0, value / verifier_named(name).maximum))
     bar = f'<div class="track"><div class="bar" style="left:0;width:{share:.1%}"></div></div>'
     figure = "none" if value is None else f"{value:.3g}"
-    return f'<div class="row"><span>{html.escape(reward.title)}</span>{bar}<span>{figure}</span></div>'
+    return f'<div class="row"><span>{html.escape(title_of(name))}</span>{bar}<span>{figure}</span></div>'
 
 
 def _signed_bar(value: float, span: float) -> str:

@@ -6,12 +6,12 @@ from dashboard import data, run_data
 from dashboard.state import RUNS_PAGE, State, Told
 from dashboard.text import plain
 from training.errors import StoreError
-from training.store import Job, JobKind
+from training.store import RUN_KINDS, Job, JobKind
 from training.text import shorten
 
 _LOOKED_THROUGH = 20
 """The newest jobs, beside all that are active."""
-_TOLD: tuple[JobKind, ...] = ("train", "evaluate")
+_TOLD: tuple[JobKind, ...] = (*RUN_KINDS, "evaluate")
 _CHARACTERS = 200
 _ICONS = {"finished": ":material/check:", "stopped": ":material/stop:"}
 
@@ -65,7 +65,7 @@ def _ended(jobs: list[Job], told: Told) -> list[Job]:
 
 def _signals(run: Job) -> dict[str, str]:
     """Name -> sentence of what the health signals name in a running run."""
-    found = run_data.health_of(run) if run.kind == "train" and run.status == "running" else None
+    found = run_data.health_of(run) if run.kind in RUN_KINDS and run.status == "running" else None
     return {} if found is None else {name: finding.sentence for name, finding in found.health.findings.items()}
 
 

@@ -24,7 +24,7 @@ from training.allowed import allowed_embedding
 from training.data.problem import ProblemSet
 from training.data.sources import BUILT_IN
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
-from training.store import Job
+from training.store import RUN_KINDS, Job
 from training.text import count, duration
 
 FOLDER = "folder"
@@ -198,7 +198,7 @@ def _render_active_jobs(active: Sequence[Job]) -> None:
     if not active:
         st.caption("No job is running.")
     for job in (*at_work, *queued[:_QUEUED_SHOWN]):
-        if job.kind == "train":
+        if job.kind in RUN_KINDS:
             st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params=State().query_of_run(job.id))
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
@@ -214,7 +214,7 @@ def job_line(job: Job) -> str:
     A training run has its step instead; its own page knows the time left from the seconds a step.
     """
     done = job.message or job.status
-    if job.kind == "train":
+    if job.kind in RUN_KINDS:
         return f"step {job.done:,.0f} of {job.total:,.0f}, {done}"
     if job.started_at is None or job.fraction <= 0.02:
         return done

@@ -1,0 +1,284 @@
+"""The logs of other trainers: recognised by their columns, and read row by row. A new one is one more entry of `LAYOUTS`.
+
+Sources: TRL 1.14.2 (`GRPOTrainer.log`, with `log_completions=True`), verl (`RayPPOTrainer._dump_generations`), verifiers
+(`scripts/eval.py`, `results.jsonl`), and this program's own downloads.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.data.bad_row import BadRow
+from training.data.rows import kind_of, read_rows
+from training.errors import SourceError, shown
+
+_STEP_IN_NAME = re.compile(r"(\d+)(?=\.[a-z.]+$)")
+_DEEPEST = 4
+"""Folders under the one that is named, in which files are looked for."""
+_MOST_FILES = 100_000
+LONGEST_COMPLETION = 1_000_000
+"""Characters; a longer one is left out."""
+
+LIMITS = (
+    "A log holds what its trainer wrote: TRL keeps the completions of the last batch before it logs, so with logging_steps "
+    "above 1 the others are not there. Lengths in tokens, and whether a completion was cut off, are known where a log says so."
+)
+"""What there is to know of runs that were read from logs."""
+
+NAMES = ("step", "prompt", "completion", "reward", "advantage", "id")
+"""What a mapping may say, see `Layout`."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a log are what. A cell may be a list: then the row holds a whole group."""
+
+    name: str
+    needs: frozenset[str]
+    prompt: str = "prompt"
+    completion: str = "completion"
+    step: str = "step"
+    """Where it is missing, the number in the file's name counts, else all is one step."""
+    rewards: tuple[str, ...] = ()
+    """Columns with a reward each; empty for all others that hold numbers. One column may hold all, by name."""
+    total: str = ""
+    """The reward that a completion was worth in all; empty where that is the sum of its rewards."""
+    advantage: str = "advantage"
+    id: str = ""
+    """The problem's id in the source, where the log has it."""
+    ignored: frozenset[str] = frozenset()
+    """Numbers that are no rewards."""
+
+
+_OURS = frozenset(["step", "group_index", "position", "problem_id", "completion", "rewards", "advantage"])
+
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("a download of this program", _OURS, prompt="", rewards=("rewards",), id="problem_id"),
+    Layout("TRL", frozenset(["step", "prompt", "completion", "advantage"])),
+    Layout(
+        "verl",
+        frozenset(["input", "output", "score", "step"]),
+        prompt="input",
+        completion="output",
+        total="score",
+        advantage="",
+    ),
+    Layout(
+        "verifiers",
+        frozenset(["prompt", "completion", "reward", "task"]),
+        step="",
+        total="reward",
+        advantage="",
+        ignored=frozenset(["example_id", "generation_ms", "scoring_ms", "total_ms", "average_reward"]),
+    ),
+)
+"""The first that fits counts."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One completion as its trainer logged it."""
+
+    step: int
+    prompt: str
+    completion: str
+    rewards: Mapping[str, float | None]
+    advantage: float | None = None
+    problem_id: str = ""
+    total: float | None = None
+    """`None` where it is the sum of the rewards."""
+    tokens: int = 0
+    finish_reason: str = ""
+
+
+@dataclass
+class LeftOut:
+    """What was not read, and why."""
+
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Reason -> rows."""
+    first: str = ""
+    """Where the first was."""
+
+    def add(self, reason: str, place: str) -> None:
+        """Count one."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.first = self.first or f"{place}: {reason}"
+
+
+def log_files(path: Path) -> list[Path]:
+    """The files of a log: the one that is named, or those in a folder whose rows have completions, in the order of their steps.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    found = [file for file in _files_under(path, _DEEPEST) if kind_of(file) is not None]
+    logs = [file for file in found if file.parent.name == "completions"] or found
+    if not logs:
+        raise SourceError(
+            f"{shown(str(path))} has no log of completions.",
+            "Name the output folder of a TRL run with log_completions=True, verl's rollout_data_dir, or a file of rows.",
+        )
+    return sorted(logs, key=lambda file: (step_in_name(file) or 0, str(file)))
+
+
+def step_in_name(file: Path) -> int | None:
+    """The number that a file's name ends in: `completions_00012.parquet`, `12.jsonl`."""
+    match = _STEP_IN_NAME.search(file.name)
+    return int(match[1]) if match else None
+
+
+def layout_of(files: Sequence[Path], mapping: Mapping[str, str]) -> Layout:
+    """How a log is written: as the mapping says, or as its first row shows.
+
+    Raises:
+        SourceError: no file has a row, or its columns are not known.
+    """
+    if mapping:
+        return _mapped(mapping)
+    for file in files:
+        for _, row in read_rows(file, None):
+            if isinstance(row, dict):
+                names = frozenset(row)
+                layout = next((layout for layout in LAYOUTS if layout.needs <= names), None)
+                if layout is not None:
+                    return layout
+                raise SourceError(
+                    f"{shown(file.name)} has no columns of a log that is known: {', '.join(map(repr, sorted(names)[:20]))}.",
+                    "Say which they are, such as --columns prompt=question completion=response reward=score.",
+                )
+    raise SourceError(f"No row of {shown(files[0].name)} can be read.", "Wait for the first step, or name another path.")
+
+
+def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logged]:
+    """The completions of a file, as far as they can be read.
+
+    Raises:
+        SourceError: the file cannot be read on, for one because it is being written.
+    """
+    for line, row in read_rows(file, None):
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            if not isinstance(row, dict):
+                raise BadRow("the row is not an object")
+            yield from _of_row(row, layout, step_in_name(file))
+        except BadRow as bad:
+            left_out.add(bad.reason, f"{file.name}:{line}")
+
+
+def _mapped(mapping: Mapping[str, str]) -> Layout:
+    unknown = sorted(set(mapping) - set(NAMES))
+    if unknown or "completion" not in mapping or not ("prompt" in mapping or "id" in mapping):
+        raise SourceError(
+            f"The mapping {shown(' '.join(f'{name}={column}' for name, column in mapping.items()))} is not understood.",
+            f"It names columns for completion and prompt (or id), and may for {', '.join(NAMES)}; reward=a,b for several.",
+        )
+    return Layout(
+        "a mapping",
+        frozenset(),
+        prompt=mapping.get("prompt", ""),
+        completion=mapping["completion"],
+        step=mapping.get("step", ""),
+        rewards=tuple(filter(None, mapping.get("reward", "").split(","))),
+        advantage=mapping.get("advantage", ""),
+        id=mapping.get("id", ""),
+    )
+
+
+def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) -> Iterator[Logged]:
+    completions = row.get(layout.completion)
+    if isinstance(completions, list) and completions and not isinstance(completions[0], dict):
+        many = completions  # a whole group
+    else:
+        many = [completions]
+    step = _step(row, layout, step_of_file)
+    prompt = _text(row.get(layout.prompt), last_role="user") if layout.prompt else ""
+    names = layout.rewards or tuple(name for name, value in row.items() if _is_reward(name, value, layout))
+    for place, completion in enumerate(many):
+        text = _text(completion, last_role="assistant")
+        if len(text) > LONGEST_COMPLETION:
+            raise BadRow(f"a completion has more than {LONGEST_COMPLETION:,} characters")
+        rewards: dict[str, float | None] = {}
+        for name in names:
+            value = _part(row.get(name), place, len(many))
+            if isinstance(value, dict):
+                rewards |= {str(inner): _number(found, str(inner)) for inner, found in value.items()}
+            else:
+                rewards[name] = _number(value, name)
+        advantage = _part(row.get(layout.advantage), place, len(many)) if layout.advantage else None
+        yield Logged(
+            step,
+            prompt,
+            text,
+            rewards,
+            advantage=_number(advantage, "advantage"),
+            problem_id=str(row.get(layout.id) or "") if layout.id else "",
+            total=_number(row.get("total"), "total") if layout.needs == _OURS else None,
+            tokens=int(row.get("tokens") or 0) if layout.needs == _OURS else 0,
+            finish_reason=str(row.get("finish_reason") or "") if layout.needs == _OURS else "",
+        )
+
+
+def _step(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) -> int:
+    value = row.get(layout.step) if layout.step else None
+    if value is None:
+        value = step_of_file if layout.step else 1
+    number = _number(value, "step")
+    if number is None or number != int(number) or not 0 <= number < 2**31:
+        raise BadRow("its step is no number of a step", repr(value))
+    return max(1, int(number))
+
+
+def _is_reward(name: str, value: object, layout: Layout) -> bool:
+    used = {layout.prompt, layout.completion, layout.step, layout.advantage, layout.id}
+    return isinstance(value, int | float) and name not in used and name not in layout.ignored
+
+
+def _part(value: Any, place: int, number: int) -> Any:
+    """A completion's own of a cell; a list of single values, `[0.98]`, is its value."""
+    if isinstance(value, list) and number > 1:
+        if len(value) != number:
+            raise BadRow("a list has another length than the completions", f"{len(value)} instead of {number}")
+        value = value[place]
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _number(value: Any, name: str) -> float | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadRow(f"{name!r} is no number", repr(value))
+    return float(value)
+
+
+def _text(value: Any, last_role: str) -> str:
+    """A cell's text; of a conversation its last turn of a role, and all turns where there is none of it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
+        turns = [turn for turn in value if turn.get("role") == last_role] or value
+        if isinstance(content := turns[-1].get("content"), str):
+            return content
+    raise BadRow("the completion is not text" if last_role == "assistant" else "the prompt is not text")
+
+
+def _files_under(folder: Path, deep: int) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise SourceError(f"{shown(str(folder))} cannot be read ({error.strerror or error}).", "Check the path.") from error
+    for number, entry in enumerate(entries):
+        if number >= _MOST_FILES:
+            return
+        if entry.is_file():
+            yield entry
+        elif deep and entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(("checkpoint-", ".")):
+            yield from _files_under(entry, deep - 1)
