@@ -10,7 +10,6 @@ from training.command_line.outputs import (
     evaluation_size,
 )
 from training.rewards import score_completion
-from training.rewards.forms import form_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
 
@@ -45,7 +44,7 @@ def test_completions_that_mark_no_answer_are_counted_apart_from_wrong_ones() -> 
 
 
 def test_an_answer_in_another_form_than_the_one_asked_for_is_none() -> None:
-    assert evaluation_facts(dataclasses.replace(BEFORE, form=form_named("boxed")))["without_answer"] == 3
+    assert evaluation_facts(dataclasses.replace(BEFORE, answer_form="boxed"))["without_answer"] == 3
 
 
 def test_several_samples_count_once_a_problem() -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from training.errors import StoreError, StoreLostError
 from training.groups import Verifier
 from training.rewards import verifier_of
-from training.rewards.forms import TAGS, AnswerForm, form_of
+from training.rewards.forms import TAGS, AnswerForm, form_named, form_of
 from training.store import Store
 from training.store.schema import evaluation_items, evaluations, jobs
 
@@ -39,8 +39,13 @@ class Evaluation:
     """In the order of the problems, the completions of one problem together."""
     verifier: Verifier = field(default_factory=Verifier)
     """By which an answer is right: that of the run, or hard correctness where only a model was measured."""
-    form: AnswerForm = TAGS
-    """In which the answers were asked for."""
+    answer_form: str = TAGS.name
+    """How the answers were asked to be marked."""
+
+    @property
+    def form(self) -> AnswerForm:
+        """`answer_form` as what finds answers."""
+        return form_named(self.answer_form)
 
     @property
     def problems(self) -> int:
@@ -149,7 +154,7 @@ def read_evaluation(store: Store, key: int) -> Evaluation:
 
 def _evaluation(connection: sa.Connection, row: sa.Row) -> Evaluation:
     items = _items(connection, row.seq)
-    return Evaluation(row.label, row.step, row.split, row.created_at, items, verifier_of(row.spec), form_of(row.spec))
+    return Evaluation(row.label, row.step, row.split, row.created_at, items, verifier_of(row.spec), form_of(row.spec).name)
 
 
 def last_evaluation(store: Store, job_id: str) -> int:
