@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard import figures, theme
 from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
-from training.rewards import REWARDS, maximum_of, title_of
+from training.rewards import REWARDS, maximum_of, title_of, verifier_named
 from training.store.scalar_series import EMPTY, Series
 from training.text import significant
 
@@ -98,19 +98,21 @@ _GPU_METRICS = {
 
 
 def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
-    """The total, format against skill, each reward function that is trained on, then what tells whether learning goes on.
+    """The total, format against skill, each reward function that is trained on or judges, then what tells of learning.
 
     Args:
         names: the scalars that the run logs.
     """
-    rewards = [Curve(name, title_of(name), reward_scalar(name), maximum=maximum_of(name)) for name in config.reward_weights]
+    judged = dict.fromkeys((*config.reward_weights, *([config.verifier] if reward_scalar(config.verifier) in names else ())))
+    rewards = [Curve(name, title_of(name), reward_scalar(name), maximum=maximum_of(name)) for name in judged]
+    length = Curve("length", "Completion length, tokens", "completions/mean_length", maximum=config.max_completion_length)
     against = _format_against_skill(config)
     return [
         Curve("reward", "Total reward", "reward", maximum=config.maximum_reward, band="reward_std"),
         *([against] if against is not None else []),
         Curve("zero_variance", "Groups without variance, share", "frac_reward_zero_std", maximum=1.0),
         *rewards,
-        Curve("length", "Completion length, tokens", "completions/mean_length", maximum=config.max_completion_length),
+        *([length] if length.name in names or not names else []),
         *(curve for curve in _MACHINERY if curve.name in names),
     ]
 
@@ -220,13 +222,12 @@ def points_drawn(series: Series, window: Window | None) -> tuple[int, int]:
 
 
 def headlines(series: Mapping[str, Series], config: RunConfig) -> list[Headline]:
-    """Total reward, hard and soft correctness, format and groups without variance, as far as the run has them."""
-    shares = {"correctness": "Hard correctness", "soft_correctness": "Soft correctness", "soft_format": "Soft format"}
+    """Total reward, the verifier, hard and soft correctness, format and groups without variance, as far as the run has them."""
     found = [_headline(series, "reward", "Total reward")]
     found += [
-        _headline(series, reward_scalar(name), title, scale=1 / REWARDS[name].maximum)
-        for name, title in shares.items()
-        if name in config.reward_weights
+        _headline(series, reward_scalar(name), title_of(name), scale=1 / verifier_named(name).maximum)
+        for name in dict.fromkeys((config.verifier, "correctness", "soft_correctness", "soft_format"))
+        if name in config.reward_weights or name == config.verifier
     ]
     found.append(_headline(series, "frac_reward_zero_std", "Groups without variance", scale=1.0))
     return [headline for headline in found if headline is not None]
@@ -234,7 +235,8 @@ def headlines(series: Mapping[str, Series], config: RunConfig) -> list[Headline]
 
 def headline_names(config: RunConfig) -> list[str]:
     """The scalars that the headlines need."""
-    return ["reward", "frac_reward_zero_std", *(reward_scalar(name) for name in config.reward_weights)]
+    names = dict.fromkeys((*config.reward_weights, config.verifier))
+    return ["reward", "frac_reward_zero_std", *map(reward_scalar, names)]
 
 
 def step_time_s(series: Series) -> float | None:

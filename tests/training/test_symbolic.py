@@ -70,6 +70,7 @@ SAME = [
     (r"\textbf{B.}", "B"),
     ("Evelyn", r"\text{Evelyn}"),
     (r"\text{ evelyn }", "Evelyn"),
+    (r"4:30 \text{ p.m.}", r"\text{4:30 p.m.}"),
     ("Yes.", "yes"),
 ]
 OTHER = [

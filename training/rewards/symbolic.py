@@ -49,7 +49,7 @@ def symbolic_correctness(completion: str, gold: str, form: AnswerForm) -> float 
             meant = _parsed(gold)
             if not meant:
                 return None
-            is_same = kind == "text" and _words(answer) == _words(gold)
+            is_same = (kind == "text" or "\\text" in gold) and _words(answer) == _words(gold)
             return 1.0 if is_same or verify(meant, _parse(answer), timeout_seconds=None) else 0.0
     except _TimeUp:
         return None
@@ -69,7 +69,7 @@ def _parse(text: str) -> Any:
 
 
 def _words(text: str) -> str:
-    return re.sub(r"\\text\{(.*)\}", r"\1", text).strip(" .$").casefold()
+    return " ".join(re.sub(r"\\text\{([^{}]*)\}", r" \1 ", text).split()).strip(" .$").casefold()
 
 
 @contextmanager

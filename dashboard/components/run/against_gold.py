@@ -20,6 +20,7 @@ from training.rewards.forms import form_named
 from training.store import Job
 
 _TABLE_HEIGHT = 280
+_ROW_PX = 35
 
 
 def render_against_gold(run: Job, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
@@ -68,7 +69,7 @@ def _render_table(found: Agreement, problems: Mapping[str, Problem]) -> int:
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
-        height=_TABLE_HEIGHT,
+        height=min(_TABLE_HEIGHT, _ROW_PX * (len(table) + 1) + 2),
         column_config={
             "agreeing": st.column_config.NumberColumn(format="percent"),
             "completions": st.column_config.NumberColumn(format="localized"),

@@ -26,17 +26,17 @@ def render_curves(run: Job, config: RunConfig, state: State) -> None:
     """All curves of what the run learns."""
     shown = curves.run_curves(config, run_data.logged_names(run.id))
     _render_controls(run, config, state)
-    render_grid(run, config.max_steps, shown, state)
+    render_grid(run, shown, state)
     st.caption(_thinning_note(run.id, _window(state)))
 
 
-def render_grid(run: Job, max_steps: int, shown: Sequence[Curve], state: State) -> None:
+def render_grid(run: Job, shown: Sequence[Curve], state: State) -> None:
     """Some curves; dragging over one shows that part of the run in all, a double click the whole run."""
 
     def zoom(window: Window | None) -> None:
         state.shown.window = () if window is None else (max(0, floor(window[0])), ceil(window[1]))
 
-    view = View(tuple(shown), max_steps, state.shown.smoothing, _window(state))
+    view = View(tuple(shown), round(run.total), state.shown.smoothing, _window(state))
     render_plot_grid(_live(run, view) or run_data.curves_json(run.id, view), key=Keys.RUN_CURVES, on_zoomed=zoom)
 
 
@@ -47,7 +47,7 @@ def _render_controls(run: Job, config: RunConfig, state: State) -> None:
     if window is None:
         note.caption("Drag over a curve to look closer at a part of the run.")
         return
-    note.caption(f"Steps {window[0]:,.0f} to {window[1]:,.0f} of {config.max_steps:,}.")
+    note.caption(f"Steps {window[0]:,.0f} to {window[1]:,.0f} of {run.total:,.0f}.")
     if whole.button("Whole run", key=Keys.WHOLE_RUN, width="stretch"):
         state.shown.window = ()
         st.rerun()

@@ -63,11 +63,12 @@ def render_list(state: State) -> None:
     with boundary(tells_away=False):
         shown = {run.id: run for run in _found(state).runs}
         _render_actions(state, [shown[run_id] for run_id in state.run_list.marked if run_id in shown])
+    render_import(state)
     fragment(_render_queue, run_every=poll_s)()
 
 
 def _render_filters(state: State) -> None:
-    search, statuses, tags, archived, log = st.columns([4, 3, 3, 2, 1.6], vertical_alignment="bottom")
+    search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
     search.text_input(
         "Search", placeholder="Run, preset, model, tag or note", icon=":material/search:", **RunList.search.bind_text()
     )
@@ -75,8 +76,6 @@ def _render_filters(state: State) -> None:
     found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
     tags.multiselect("Tags", found, placeholder="All", **RunList.tags.bind())
     archived.toggle("Archived too", help="Also list the runs that were archived.", **RunList.archived.bind())
-    with log:
-        render_import(state)
 
 
 def _found(state: State) -> FoundRuns:

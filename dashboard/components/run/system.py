@@ -16,7 +16,7 @@ from training.store import Job
 def render_system(run: Job, config: RunConfig, state: State) -> None:
     """Curves of processor, memory and GPU as far as they were recorded, then the log."""
     if shown := system_curves(run_data.logged_names(run.id)):
-        render_grid(run, config.max_steps, shown, state)
+        render_grid(run, shown, state)
     else:
         st.caption("Processor, memory and GPU appear here with the first step.")
     st.markdown("**Log**")
