@@ -1,4 +1,4 @@
-"""Own reward functions and files that never return, exit or crash: every command says so, and a run ends with that reason."""
+"""Own reward functions and files that never return, exit or crash: every command says so, and no run is launched on them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def own_file(environment: dict[str, str], tmp_path: Path) -> Callable[..., None]
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_function_that_gives_no_score_is_named_by_the_launch_check_the_run_and_the_commands(
+def test_a_function_that_gives_no_score_is_named_by_every_command_and_ends_a_run_that_meets_it(
     body: str, own_file: Callable[..., None], launch: Callable[..., str], cli: Cli, store: Store, tmp_path: Path
 ) -> None:
     own_file(body)
@@ -61,9 +61,13 @@ def test_a_function_that_gives_no_score_is_named_by_the_launch_check_the_run_and
 
     (tmp_path / "rows.jsonl").write_text('{"completion": "<answer>5</answer>", "answer": "5"}\n')
     scored = cli("score", "--jsonl=rows.jsonl")
-    assert (scored.returncode, BODIES[body] in scored.stderr) == (2, True)
+    assert (scored.returncode, BODIES[body] in scored.stderr + scored.stdout) == (2, True)
 
-    run_id = launch("--set=rewards={ own = 1 }")
+    refused = cli("launch", "--preset=demo", "--set=rewards={ own = 1 }")
+    assert (refused.returncode, BODIES[body] in refused.stderr) == (2, True)
+    own_file()
+    run_id = launch("--set=max_steps=100000", "--set=rewards={ own = 1 }")
+    own_file(body)  # what its process reads
     failed = wait_for_job(store, run_id, lambda job: not job.active)
     assert (failed.status, BODIES[body] in failed.reason, "on the completion" in failed.reason) == ("failed", True, True)
 
