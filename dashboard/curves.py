@@ -328,6 +328,10 @@ def _quiet_layout() -> dict[str, Any]:
     return layout
 
 
+_TICKS = 4
+"""Fewer steps than this have a tick each: more would say one number twice."""
+
+
 def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, values: Sequence[float]) -> dict[str, Any]:
     quiet = _quiet_layout()
     named = ", ".join(f'<span style="color:{line.colour}"><b>{line.title}</b></span>' for line in curve.lines)
@@ -349,6 +353,7 @@ def _layout(curve: Curve, max_steps: int, view: str, window: Window | None, valu
             "range": list(window or (0, max(max_steps, 1))),
             "title": {"text": "step", "standoff": 2},
             "tickformat": ",d",
+            **({"dtick": 1} if max_steps < _TICKS else {}),
         },
         "yaxis": {
             **quiet["yaxis"],
