@@ -9,8 +9,9 @@ import pandas as pd
 
 from dashboard.comparison_figures import Panel, RunCurve
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.intervals import bootstrap_interval
 from training.store.evaluations import Evaluation
-from training.text import with_interval
+from training.text import agree, count, span, with_interval
 
 WINDOW_STEPS = 5
 """Steps that a final value, and a highest or lowest one, is the mean of: one step's mean is noise."""
@@ -112,3 +113,37 @@ def _extremes(curve: RunCurve) -> dict[str, float]:
         "lowest": float(means[low]),
         "lowest at step": int(ends[low]),
     }
+
+
+def both_met(first: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
+    """The problems that two runs both met in training, those whose pass rates differ most first.
+
+    Args:
+        first, last: as `analysis.outcomes.job_outcomes` gives them.
+
+    Returns:
+        Indexed by problem id, float columns `before`, `after` and `change`, 0 to 1.
+    """
+    if "pass_rate" not in first or "pass_rate" not in last:
+        return pd.DataFrame(columns=["before", "after", "change"], dtype=float)
+    met = pd.DataFrame({"before": first["pass_rate"], "after": last["pass_rate"]}).dropna()
+    met["change"] = met["after"] - met["before"]
+    return met.loc[met["change"].abs().sort_values(ascending=False, kind="stable").index]
+
+
+def reading_of(met: pd.DataFrame, first: str, last: str) -> str:
+    """`both_met` in a sentence, the mean difference with its 95% bootstrap interval over the problems.
+
+    Args:
+        met: at least one problem.
+        first, last: the runs' ids.
+    """
+    low, high = bootstrap_interval(met["change"].to_numpy(np.float64))
+    better, worse = int((met["change"] > 0).sum()), int((met["change"] < 0).sum())
+    certain = "" if low > 0 or high < 0 else ", which may be chance"
+    before, after, change = (float(met[name].mean()) for name in ("before", "after", "change"))
+    return (
+        f"{count(len(met), 'problem')} {agree(len(met), 'was', 'were')} met by both. The mean pass rate is {before:.1%} in "
+        f"{first} and {after:.1%} in {last}: a difference of {change:+.1%} (95% interval {span(low, high, '+.1%')})"
+        f"{certain}; {better:,} are answered more often in {last}, {worse:,} less often."
+    )

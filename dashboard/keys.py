@@ -43,6 +43,7 @@ class Keys(StrEnum):
     SPENT_CLUSTERS = "spent_clusters"
     PROBLEM_GROUPS = "problem_groups"
     AGAINST_GOLD = "against_gold"
+    BOTH_MET = "both_met"
     LOG_PATH = "log_path"
     LOG_SOURCE = "log_source"
     LOG_COLUMNS = "log_columns"

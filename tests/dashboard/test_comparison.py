@@ -1,10 +1,19 @@
 """Figures and tables of compared runs, from values."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, run_line
-from dashboard.comparison_tables import Scores, differing_settings, evaluation_rows, final_and_best, shown_evaluations
+from dashboard.comparison_tables import (
+    Scores,
+    both_met,
+    differing_settings,
+    evaluation_rows,
+    final_and_best,
+    reading_of,
+    shown_evaluations,
+)
 from dashboard.curves import Curve
 from dashboard.thinning import POINTS
 from training.evaluation.evaluate import Score
@@ -109,3 +118,21 @@ def test_evaluations_stand_in_rows_with_their_intervals() -> None:
     }
     assert shown_evaluations(rows)["Hard correctness"].tolist() == ["0.520 (0.424 to 0.615)"]
     assert evaluation_rows({"a-1": []}).empty
+
+
+def test_problems_that_two_runs_met_are_paired_and_the_difference_has_an_interval() -> None:
+    first = pd.DataFrame({"pass_rate": [0.0, 0.5, 1.0, None]}, index=["a", "b", "c", "d"])
+    last = pd.DataFrame({"pass_rate": [1.0, 0.5, 0.75, 1.0]}, index=["a", "b", "c", "e"])
+    met = both_met(first, last)
+    assert met["change"].to_dict() == {"a": 1.0, "c": -0.25, "b": 0.0}
+    said = reading_of(met, "demo-1", "import-1")
+    assert "3 problems were met by both" in said
+    assert "+25.0%" in said
+    assert "may be chance" in said
+    assert both_met(first.drop(columns="pass_rate"), last).empty
+
+
+def test_a_difference_that_all_problems_share_is_no_chance() -> None:
+    rates = [place / 50 for place in range(40)]
+    first, last = (pd.DataFrame({"pass_rate": [rate + more for rate in rates]}) for more in (0.0, 0.2))
+    assert "may be chance" not in reading_of(both_met(first, last), "a", "b")

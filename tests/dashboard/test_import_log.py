@@ -7,10 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from tests.app_testing import run_app, words
+from tests.dashboard.test_run_view import record_run
 from tests.training.test_imports import RIGHT, WRONG, bring, of_trl, write
 from training.data.problems import load_problems
 from training.home import Home
-from training.store import Store
+from training.store import RUN_KINDS, Store
 
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
@@ -54,11 +55,13 @@ def test_completions_of_rewards_that_nobody_here_knows_are_shown_and_found(impor
     assert "6 completions" in words(test)
 
 
-def test_the_list_has_imported_runs_and_compares_them(imported: str, store: Store) -> None:
-    assert [run.id for run in store.jobs(("train", "import"))] == [imported]
+def test_the_list_has_imported_runs_and_compares_them_with_ours_problem_by_problem(imported: str, store: Store) -> None:
+    ours = record_run(store)
+    assert [run.id for run in store.jobs(RUN_KINDS)] == [ours, imported]
     assert not run_app("runs").exception
-    compared = run_app("runs", compare=f"{imported},{imported}")
+    compared = run_app("runs", runs=f"{imported},{ours}")
     assert not compared.exception
+    assert "1 problem was met by both" in words(compared)
 
 
 def test_a_log_outside_the_allowed_folders_is_not_read_by_a_page(store: Store) -> None:

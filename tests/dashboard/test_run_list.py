@@ -201,9 +201,10 @@ def test_chosen_runs_are_compared_under_an_address_of_their_own(three_runs: list
     test = press(open_list("demo-1", "demo-3"), "Compare 2 runs")
     assert not test.exception
     assert test.query_params == {"runs": "demo-1,demo-3"}
-    settings, values = (frame.value for frame in test.main.dataframe)
+    frames = [frame.value for frame in test.main.dataframe]
+    (first,) = (frame for frame in frames if "setting" in frame)
+    (second,) = (frame for frame in frames if "final" in frame)
     assert {"Settings that differ", "Final and best values", "Evaluations"} <= set(words(test).split("\n"))
-    first, second = (settings, values) if "setting" in settings else (values, settings)
     assert first["setting"].tolist() == ["beta", "seed"]
     assert set(second["run"]) == {"demo-1", "demo-3"}
     assert press(test, "All runs").main.dataframe[0].value["run"].tolist() == ["demo-3", "demo-1"]

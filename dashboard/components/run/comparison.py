@@ -17,6 +17,7 @@ from dashboard.comparison_tables import (
     final_and_best,
     shown_evaluations,
 )
+from dashboard.components.run.comparison_problems import render_problems
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import fragment, render_error
 from dashboard.components.shared.table import render_table
@@ -65,6 +66,7 @@ def render_comparison(state: State) -> None:
     chosen = [catalogue[key] for key in state.compared.curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
     fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
+    render_problems(runs)
     _render_settings(runs)
     _render_evaluations(runs)
 

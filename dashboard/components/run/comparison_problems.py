@@ -1,0 +1,61 @@
+"""The problems that two runs both met, each with its pass rate in both: wherever the runs were trained."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data
+from dashboard.comparison_tables import both_met, reading_of
+from dashboard.components.shared.completions import render_question
+from dashboard.components.shared.table import render_table
+from dashboard.keys import Keys
+from dashboard.text import plain
+from training.store import Job
+
+_TABLE_HEIGHT = 320
+_CHANGE = "change"
+
+
+def render_problems(runs: Sequence[Job]) -> None:
+    """The first and the last run chosen, where they are on the same problems."""
+    first, last = runs[0], runs[-1]
+    if first.id == last.id:
+        return
+    st.subheader("Problem by problem", anchor=False)
+    same = first.spec.get("source") == last.spec.get("source")
+    hashes = {run.spec.get("content_hash", "") for run in (first, last)}
+    if not same or len(hashes - {""}) > 1:
+        st.caption(plain(f"{first.id} and {last.id} are on other problems."))
+        return
+    met = both_met(data.outcomes(first.id), data.outcomes(last.id))
+    if met.empty:
+        st.caption(plain(f"No problem was met in training by both {first.id} and {last.id}."))
+        return
+    st.markdown(plain(reading_of(met, first.id, last.id)))
+    _render_table(met, first, last)
+
+
+def _render_table(met: pd.DataFrame, first: Job, last: Job) -> None:
+    problems = data.problems_by_id(str(first.spec.get("source")), str(first.spec.get("content_hash", "")))
+    shown = met.rename_axis("problem").reset_index()
+    shown["question"] = [problems[found].question if found in problems else "" for found in shown["problem"]]
+    share = st.column_config.NumberColumn
+    choice = render_table(
+        shown,
+        key=Keys.BOTH_MET,
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height=min(_TABLE_HEIGHT, 35 * (len(shown) + 1) + 2),
+        column_config={
+            "before": share(f"pass rate in {first.id}", format="percent"),
+            "after": share(f"pass rate in {last.id}", format="percent"),
+            _CHANGE: share(format="percent"),
+        },
+        alt=f"Problems that {first.id} and {last.id} both met, with the pass rate in each",
+    )
+    rows = choice["selection"]["rows"]
+    if rows and rows[0] < len(shown):
+        chosen = str(shown["problem"][rows[0]])
+        render_question(chosen, problems.get(chosen))
