@@ -18,13 +18,13 @@ PACKAGES = ("training", "analysis", "dashboard")
 ROOMS = {
     "training": (
         "data",
+        "imports",
         "rewards",
         "config",
         "shares presets",
         "store",
-        "allowed",
-        "engines",
         "models",
+        "allowed engines",
         "evaluation",
         "insight",
         "preflight",
