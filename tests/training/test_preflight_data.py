@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from training.home import Home
 from training.machines import Machine
 from training.preflight import preflight
 from training.preflight.subject import Finding
+from training.rewards import REWARDS
+from training.rewards.own import register_own_rewards
 from training.store import Store
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "demo-model"
@@ -130,3 +133,24 @@ def test_reference_solutions_that_do_not_fit_are_told(found: Any) -> None:
     (finding,) = found([*sums(4), *long], "max_completion_length", max_completion_length=100)
     assert (finding.severity, finding.text[:3]) == ("note", "50%")
     assert found(long, "max_completion_length", "?solution=answer&found=/#### (.*)/", max_completion_length=100)
+
+
+def test_a_function_that_takes_longer_than_anybody_waits_here_is_told_and_keeps_nobody_waiting(
+    tmp_path: Path, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = 'Reward("slow", "Slow", 1.0, lambda completion, gold: time.sleep(3600), timeout_s=3600)'
+    (tmp_path / "rewards.py").write_text(f"import time\nfrom training.rewards import Reward\nREWARDS = [{entry}]\n")
+    monkeypatch.setattr("training.preflight.data._TRIED_S", 0.2)
+    known = set(REWARDS)
+    register_own_rewards(tmp_path / "rewards.py")
+    try:
+        (finding,) = found(sums(8), "rewards", rewards={"correctness": 1.0, "slow": 1.0})
+        assert (finding.severity, finding.certain) == ("warning", False)
+        assert "3,600 s" in finding.remedy
+        monkeypatch.setattr("training.preflight.data._TRIED_S", 3600)
+        monkeypatch.setitem(REWARDS, "slow", replace(REWARDS["slow"], timeout_s=0.2))
+        (finding,) = found(sums(8), "rewards", rewards={"correctness": 1.0, "slow": 1.0})
+        assert (finding.severity, finding.certain) == ("error", True)
+    finally:
+        for name in set(REWARDS) - known:
+            del REWARDS[name]

@@ -1,6 +1,8 @@
 """Checks of a run's problems: rows that were left out, repeats, gold answers that nothing can judge, rewards on real rows."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from training.data.duplicates import repeats
 from training.data.gold import parse_number
@@ -17,6 +19,7 @@ MANY_REPEATS = 0.01
 """Share of the train problems from which on repeats are worth a word."""
 
 _TRIED_ROWS = 4
+_TRIED_S = 10.0
 _COUNTED_SOLUTIONS = 200
 
 _SAMPLES = {
@@ -138,7 +141,10 @@ def _with_reasoning(form: AnswerForm, answer: str, reasoning: str) -> str:
 
 
 def check_own_rewards(subject: Subject) -> Iterator[Finding]:
-    """A person's own functions, each tried on some of the run's problems: what fails here would end the run."""
+    """A person's own functions, each tried on some of the run's problems: what fails here would end the run.
+
+    One that may take longer in a run than anybody waits for here is tried as long as that, and no verdict where it is not enough.
+    """
     config, form = subject.config, form_named(subject.config.answer_form)
     problems = subject.train[:_TRIED_ROWS]
     for name in dict.fromkeys((*config.reward_weights, config.verifier)):
@@ -147,10 +153,16 @@ def check_own_rewards(subject: Subject) -> Iterator[Finding]:
         completions = [text for p in problems for text in (well_formed(form, p.gold), p.answer, "I do not know.")]
         asked = [problem for problem in problems for _ in range(3)]
         rows = [reward_row(problem, config.prompting) for problem in asked]
+        tried = replace(REWARDS[name], timeout_s=min(REWARDS[name].timeout_s, _TRIED_S))
+        began = time.monotonic()
         try:
-            REWARDS[name].score_all(completions, [problem.gold for problem in asked], rows, form)
+            tried.score_all(completions, [problem.gold for problem in asked], rows, form)
         except RewardError as error:
-            yield Finding("error", "rewards", error.problem, error.remedy, certain=True)
+            if REWARDS[name].timeout_s > _TRIED_S <= time.monotonic() - began:
+                may = f"A run gives it {REWARDS[name].timeout_s:,g} s; see that it does not need them often."
+                yield Finding("warning", "rewards", error.problem, may)
+            else:
+                yield Finding("error", "rewards", error.problem, error.remedy, certain=True)
 
 
 def _is_signed_or_decimal(gold: str) -> bool:
