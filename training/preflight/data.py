@@ -10,7 +10,7 @@ from training.data.problem import Problem
 from training.errors import RewardError
 from training.preflight.model_files import text_lengths
 from training.preflight.subject import Finding, Subject
-from training.rewards import BUILT_IN, REWARDS
+from training.rewards import BUILT_IN, REWARDS, Reward
 from training.rewards.forms import AnswerForm, form_named
 from training.rewards.rows import reward_row
 from training.text import agree, count, percent
@@ -143,7 +143,7 @@ def _with_reasoning(form: AnswerForm, answer: str, reasoning: str) -> str:
 def check_own_rewards(subject: Subject) -> Iterator[Finding]:
     """A person's own functions, each tried on some of the run's problems: what fails here would end the run.
 
-    One that may take longer in a run than anybody waits for here is tried as long as that, and no verdict where it is not enough.
+    One that may take longer in a run than anybody waits for here is tried for as long as that; then there is no verdict.
     """
     config, form = subject.config, form_named(subject.config.answer_form)
     problems = subject.train[:_TRIED_ROWS]
@@ -153,16 +153,20 @@ def check_own_rewards(subject: Subject) -> Iterator[Finding]:
         completions = [text for p in problems for text in (well_formed(form, p.gold), p.answer, "I do not know.")]
         asked = [problem for problem in problems for _ in range(3)]
         rows = [reward_row(problem, config.prompting) for problem in asked]
-        tried = replace(REWARDS[name], timeout_s=min(REWARDS[name].timeout_s, _TRIED_S))
         began = time.monotonic()
         try:
-            tried.score_all(completions, [problem.gold for problem in asked], rows, form)
+            in_haste(REWARDS[name]).score_all(completions, [problem.gold for problem in asked], rows, form)
         except RewardError as error:
             if REWARDS[name].timeout_s > _TRIED_S <= time.monotonic() - began:
                 may = f"A run gives it {REWARDS[name].timeout_s:,g} s; see that it does not need them often."
                 yield Finding("warning", "rewards", error.problem, may)
             else:
                 yield Finding("error", "rewards", error.problem, error.remedy, certain=True)
+
+
+def in_haste(reward: Reward) -> Reward:
+    """The function with no more time for a completion than anybody waits for before a launch."""
+    return replace(reward, timeout_s=min(reward.timeout_s, _TRIED_S))
 
 
 def _is_signed_or_decimal(gold: str) -> bool:

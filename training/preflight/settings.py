@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from training.artefacts import check_driver, check_url
 from training.credentials import has_wandb_key
 from training.errors import ArtefactError, ConfigError, RewardError
-from training.preflight.data import well_formed
+from training.preflight.data import in_haste, well_formed
 from training.preflight.model_files import refuses_system_turn
 from training.preflight.subject import Finding, Subject
 from training.rewards import REWARDS, Reward
@@ -189,7 +189,7 @@ def check_rewards(subject: Subject) -> Iterator[Finding]:
     for name, weight in weights.items():
         most = weight * REWARDS[name].maximum
         try:
-            if pays_for_right(REWARDS[name], form_named(subject.config.answer_form)):
+            if pays_for_right(in_haste(REWARDS[name]), form_named(subject.config.answer_form)):
                 right += most
             elif weight > 0:
                 form += most
