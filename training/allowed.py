@@ -77,7 +77,9 @@ def allowed_log(path: str, home: Home) -> Path:
     """
     found = _resolve(path.strip(), SourceError)
     if not _lies_in(found, home):
-        raise SourceError(f"A page may not read a log from {shown(path)}.", _REMEDY)
+        raise SourceError(
+            f"A page may not read a log from {shown(path)}.", f"{_REMEDY[:-1]}, or read it by `python -m training import`."
+        )
     return found
 
 

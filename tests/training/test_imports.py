@@ -129,7 +129,7 @@ def test_a_log_is_recognised_and_read(name: str, ending: str, tmp_path: Path) ->
 def test_a_mapping_reads_whole_groups_and_takes_the_step_from_the_files_name(tmp_path: Path) -> None:
     row = {"q": PROBLEM.question, "answers": [RIGHT, WRONG], "right": [True, False], "model": [[0.5], [0.25]]}
     write(tmp_path / "7.jsonl", [row])
-    mapping = {"prompt": "q", "completion": "answers", "reward": "right,model", "step": "step"}
+    mapping = {"prompt": "q", "completion": "answers", "reward": "right,model"}
     rows, _ = read(tmp_path, mapping)
     assert [(row.step, row.completion, dict(row.rewards)) for row in rows] == [
         (7, RIGHT, {"right": 1.0, "model": 0.5}),
@@ -187,6 +187,19 @@ def test_what_is_no_log_is_an_error_that_says_what_to_do(make: Callable[[Path], 
     assert raised.value.remedy
 
 
+def test_a_column_that_a_mapping_names_and_the_log_lacks_is_an_error_with_those_there_are(tmp_path: Path) -> None:
+    write(tmp_path / "log.jsonl", [{"question": "x", "response": "y"}])
+    with pytest.raises(SourceError, match="'question', 'response'") as raised:
+        read(tmp_path, {"prompt": "question", "completion": "respons"})
+    assert "'response'" in raised.value.remedy
+
+
+def test_a_mapping_that_names_no_reward_has_none(tmp_path: Path) -> None:
+    write(tmp_path / "log.jsonl", [{"question": "x", "response": "y", "global_step": 4}])
+    rows, _ = read(tmp_path, {"prompt": "question", "completion": "response"})
+    assert [(row.step, dict(row.rewards)) for row in rows] == [(1, {})]
+
+
 @pytest.mark.parametrize("mapping", [{"completion": "a"}, {"prompt": "a"}, {"completion": "a", "prompt": "b", "colour": "c"}])
 def test_a_mapping_that_says_too_little_or_what_there_is_not_is_refused(mapping: dict[str, str], tmp_path: Path) -> None:
     write(tmp_path / "log.jsonl", [{"a": "x", "b": "y"}])
@@ -239,6 +252,27 @@ def test_an_import_is_a_run_with_groups_rewards_scalars_and_our_own_verdict(stor
     assert store.count_jobs(RUN_KINDS) == 1
     with pytest.raises(ConfigError):
         resume_run(store, home, job.id)
+
+
+def test_a_log_of_other_problems_is_refused(store: Store, home: Home, tmp_path: Path) -> None:
+    write(tmp_path / "1.jsonl", of_trl(1, RIGHT, question="What is this about?"))
+    with pytest.raises(SourceError, match="is of a problem of") as raised:
+        bring(store, home, tmp_path)
+    assert "--source" in raised.value.remedy
+    assert store.jobs() == []
+
+
+def test_another_verifier_is_another_run(store: Store, home: Home, tmp_path: Path) -> None:
+    write(tmp_path / "1.jsonl", of_trl(1, RIGHT))
+    ids = [bring(store, home, tmp_path, verifier=verifier).id for verifier in ("", "accuracy", "")]
+    assert ids == ["import-1", "import-2", "import-1"]
+
+
+def test_a_reward_that_is_no_number_leaves_its_row_out_with_the_reason(store: Store, home: Home, tmp_path: Path) -> None:
+    rows = of_trl(1, RIGHT, WRONG)
+    job = bring(store, home, write(tmp_path / "1.jsonl", [*rows, rows[0] | {"accuracy": "good"}]))
+    assert len(store.rollouts(job.id)) == 2
+    assert "1 row left out, the first 1.jsonl:3: 'accuracy' is no number" in job.reason
 
 
 def test_advantages_that_a_log_does_not_have_are_those_of_grpo(store: Store, home: Home, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_function_that_takes_longer_than_anybody_waits_here_is_told_and_keeps_
         assert (finding.severity, finding.certain) == ("warning", False)
         assert "3,600 s" in finding.remedy
         monkeypatch.setattr("training.preflight.data._TRIED_S", 3600)
-        monkeypatch.setitem(REWARDS, "slow", replace(REWARDS["slow"], timeout_s=0.2))
+        REWARDS["slow"] = replace(REWARDS["slow"], timeout_s=0.2)
         (finding,) = found(sums(8), "rewards", rewards={"correctness": 1.0, "slow": 1.0})
         assert (finding.severity, finding.certain) == ("error", True)
     finally:

@@ -33,7 +33,9 @@ def import_rollouts(
     config = imported_config(parse_path(path, SourceError), problem_set, mapping, verifier)
     job = queue_import(store, home, config)
     print(f"run_id: {job.id}")
-    print(f"{config.layout}: rewards {', '.join(config.rewards) or 'none'}; right by {config.verifier}", flush=True)
+    whose = "the log's" if config.verifier in config.rewards else "this program's own; --verifier takes another"
+    rewards = ", ".join(config.rewards) or "none"
+    print(f"{config.layout}: rewards {rewards}; right by {config.verifier}, {whose}", flush=True)
     if job.active and job.status != "queued":
         print(f"{job.id} is being read already.")
         return 0

@@ -141,7 +141,7 @@ def parse_json(line: bytes) -> object:
     except UnicodeDecodeError:
         raise BadRow("the line is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise BadRow(f"the line is not JSON ({error.msg} at column {error.colno})") from None
+        raise BadRow(f"the line is not JSON ({error.msg.removesuffix(' at')} at column {error.colno})") from None
     except RecursionError:
         raise BadRow("the line is nested too deeply") from None
     except ValueError:

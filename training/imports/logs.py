@@ -4,6 +4,7 @@ Sources: TRL 1.14.2 (`GRPOTrainer.log`, with `log_completions=True`), verl (`Ray
 (`scripts/eval.py`, `results.jsonl`), and this program's own downloads.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from training.data.bad_row import BadRow
 from training.data.rows import kind_of, read_rows
 from training.errors import SourceError, shown
 
-_STEP_IN_NAME = re.compile(r"(\d+)(?=\.[a-z.]+$)")
+_STEP_IN_NAME = re.compile(r"(?:^|_)(\d+)(?=\.[a-z.]+$)")
 _DEEPEST = 4
 """Folders under the one that is named, in which files are looked for."""
 _MOST_FILES = 100_000
@@ -41,7 +42,7 @@ class Layout:
     prompt: str = "prompt"
     completion: str = "completion"
     step: str = "step"
-    """Where it is missing, the number in the file's name counts, else all is one step."""
+    """Where a row has none, the number in the file's name counts, `12.jsonl`, and without one all is step 1."""
     rewards: tuple[str, ...] = ()
     """Columns with a reward each; empty for all others that hold numbers. One column may hold all, by name."""
     total: str = ""
@@ -140,7 +141,9 @@ def layout_of(files: Sequence[Path], mapping: Mapping[str, str]) -> Layout:
         SourceError: no file has a row, or its columns are not known.
     """
     if mapping:
-        return _mapped(mapping)
+        mapped = _mapped(mapping)
+        _check_columns(files, mapped)
+        return mapped
     for file in files:
         for _, row in read_rows(file, None):
             if isinstance(row, dict):
@@ -150,7 +153,8 @@ def layout_of(files: Sequence[Path], mapping: Mapping[str, str]) -> Layout:
                     return layout
                 raise SourceError(
                     f"{shown(file.name)} has no columns of a log that is known: {', '.join(map(repr, sorted(names)[:20]))}.",
-                    "Say which they are, such as --columns prompt=question completion=response reward=score.",
+                    "Say which they are, such as prompt=question completion=response reward=score (on the command line behind "
+                    "--columns).",
                 )
     raise SourceError(f"No row of {shown(files[0].name)} can be read.", "Wait for the first step, or name another path.")
 
@@ -172,12 +176,25 @@ def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logge
             left_out.add(bad.reason, f"{file.name}:{line}")
 
 
+def _check_columns(files: Sequence[Path], layout: Layout) -> None:
+    """Raise `SourceError` if the first row lacks a column that a mapping names."""
+    first = next((row for file in files for _, row in read_rows(file, None) if isinstance(row, dict)), {})
+    named = (layout.prompt, layout.completion, layout.step, layout.advantage, layout.id, *layout.rewards)
+    if first and (missing := [name for name in named if name and name not in first]):
+        alike = difflib.get_close_matches(missing[0], first, 1)
+        raise SourceError(
+            f"There is no column {shown(missing[0])}; there are {', '.join(map(repr, list(first)[:20]))}.",
+            f"Did you mean {alike[0]!r}?" if alike else "Name one of these.",
+        )
+
+
 def _mapped(mapping: Mapping[str, str]) -> Layout:
     unknown = sorted(set(mapping) - set(NAMES))
     if unknown or "completion" not in mapping or not ("prompt" in mapping or "id" in mapping):
         raise SourceError(
             f"The mapping {shown(' '.join(f'{name}={column}' for name, column in mapping.items()))} is not understood.",
-            f"It names columns for completion and prompt (or id), and may for {', '.join(NAMES)}; reward=a,b for several.",
+            "It has to say completion=COLUMN and prompt=COLUMN (or id=COLUMN, of the problem's id), and may say reward=A,B "
+            "(one or several), step=COLUMN and advantage=COLUMN.",
         )
     return Layout(
         "a mapping",
@@ -199,7 +216,9 @@ def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) ->
         many = [completions]
     step = _step(row, layout, step_of_file)
     prompt = _text(row.get(layout.prompt), last_role="user") if layout.prompt else ""
-    names = layout.rewards or tuple(name for name, value in row.items() if _is_reward(name, value, layout))
+    names = layout.rewards
+    if not names and layout.needs:  # a mapping says all that there is
+        names = tuple(name for name, value in row.items() if _is_reward(name, value, layout))
     for place, completion in enumerate(many):
         text = _text(completion, last_role="assistant")
         if len(text) > LONGEST_COMPLETION:
@@ -228,7 +247,7 @@ def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) ->
 def _step(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) -> int:
     value = row.get(layout.step) if layout.step else None
     if value is None:
-        value = step_of_file if layout.step else 1
+        value = 1 if step_of_file is None else step_of_file
     number = _number(value, "step")
     if number is None or number != int(number) or not 0 <= number < 2**31:
         raise BadRow("its step is no number of a step", repr(value))

@@ -51,13 +51,19 @@ def imported_config(
         verifier: the reward that says what is right, of the log or of this program; empty for one that fits the gold answers.
 
     Raises:
-        SourceError: there is no log there, or its columns are not known.
+        SourceError: there is no log there, its columns are not known, or it is of other problems.
     """
     files, mapping = log_files(path), dict(columns or {})
     layout = layout_of(files, mapping)
     first = list(islice(_all_rows(files, layout), _LOOKED_AT))
     if not first:
-        raise SourceError(f"No completion in {path} can be read.", "Check --columns against the file's columns.")
+        raise SourceError(f"No completion in {path} can be read.", "Check the columns that were named against the file's.")
+    questions = Questions(problem_set.problems)
+    if all(questions.problem_of(logged.prompt, logged.problem_id).startswith(UNKNOWN) for logged in first):
+        raise SourceError(
+            f"None of the first {count(len(first), 'completion')} of {path} is of a problem of {problem_set.name}.",
+            "Name the problems that the run was trained on, on the command line with --source.",
+        )
     names = list(dict.fromkeys(name for logged in first for name in logged.rewards))
     weights = {name: 1.0 if layout.total in ("", name) else 0.0 for name in names}
     forms = {name: sum(form.has_block(logged.completion) for logged in first) for name, form in FORMS.items()}
@@ -86,7 +92,7 @@ def queue_import(store: Store, home: Home, config: ImportedConfig) -> Job:
 
 
 def _is_same(job: Job, config: ImportedConfig) -> bool:
-    return job.spec.get("columns") == config.columns and job.spec.get("content_hash") == config.content_hash
+    return all(job.spec.get(name) == getattr(config, name) for name in ("columns", "content_hash", "verifier"))
 
 
 def bring_in(process: JobProcess, home: Home, config: ImportedConfig, *, idle_s: float = IDLE_S) -> None:
@@ -104,7 +110,11 @@ def bring_in(process: JobProcess, home: Home, config: ImportedConfig, *, idle_s:
     while True:
         if reader.look():
             changed_at = time.monotonic()
-        process.reason = reader.summary()
+            process.reason = reader.summary()
+            print(*reader.reasons(), sep="\n", flush=True)
+            process.progress(
+                reader.last_step, reader.last_step, f"{process.reason}; waits for more" if idle_s else process.reason
+            )
         if time.monotonic() - changed_at >= idle_s:
             return
         process.check_stop()
@@ -120,7 +130,9 @@ class _Reader:
         self._path = Path(config.path)
         self._problems = {problem.id: problem for problem in problem_set.problems}
         self._questions = Questions(problem_set.problems)
-        self._layout = layout_of(log_files(self._path), config.columns)
+        layout = layout_of(log_files(self._path), config.columns)
+        # What was no number in one row is a reward all the same, and its row is left out for it.
+        self._layout = layout if layout.rewards or not config.rewards else replace(layout, rewards=tuple(config.rewards))
         self._seen: dict[Path, tuple[int, int]] = {}
         """File -> its size and the time of its change when it was read."""
         self._sizes: dict[Path, Counter[int]] = {}
@@ -147,14 +159,26 @@ class _Reader:
         if steps and len(steps) < steps[-1] - steps[0] + 1:
             read += f" of {steps[0]:,} to {steps[-1]:,}, the others are not in the log"
         reasons = sum((Counter(left_out.reasons) for left_out in self._left_out.values()), Counter[str]())
-        told = [f"{count(number, 'row')} left out: {reason}" for reason, number in reasons.items()]
-        told += [f"first {left_out.first}" for left_out in list(self._left_out.values())[:1] if left_out.first and told]
+        told = []
+        if reasons:
+            first = next(left_out.first for left_out in self._left_out.values() if left_out.first)
+            told.append(f"{count(reasons.total(), 'row')} left out, the first {first}")
+            told += [f"{count(len(reasons) - 1, 'other reason')}, see the log"] if len(reasons) > 1 else []
         if self._unknown:
             told.append(
                 f"{count(len(self._unknown), 'prompt')} {agree(len(self._unknown), 'asks', 'ask')} no problem of the source"
             )
         told += [f"{path.name} cannot be read: {problem}" for path, problem in self._unread.items()]
         return "; ".join([read, *told])
+
+    @property
+    def last_step(self) -> int:
+        return max((step for sizes in self._sizes.values() for step in sizes), default=0)
+
+    def reasons(self) -> list[str]:
+        """Why rows were left out, each reason with its number."""
+        found = sum((Counter(left_out.reasons) for left_out in self._left_out.values()), Counter[str]())
+        return [f"{count(number, 'row')} left out: {reason}" for reason, number in found.items()]
 
     def _read_files(self, batch: Sequence[Path], logged: Scalars) -> None:
         """Record the steps of which these files have more than before, each with what other files have of it."""

@@ -108,7 +108,13 @@ def kept_model(model: str, store: Store, home: Home, job_id: str) -> str:
 
 
 def _checkpoint(beginning: Beginning, store: Store) -> Checkpoint:
-    store.job(beginning.run)
+    known = store.checkpoints(store.job(beginning.run).id)
+    if beginning.step is not None and all(checkpoint.step != beginning.step for checkpoint in known):
+        others = ", ".join(str(Beginning(beginning.run, checkpoint.step)) for checkpoint in known)
+        raise CheckpointError(
+            f"{beginning.run} has no checkpoint of step {beginning.step:,}.",
+            f"There is {others}." if others else "Wait for its first.",
+        )
     found = checkpoint_to_resume(store, beginning.run, beginning.step)
     if found is None:
         raise CheckpointError(f"{beginning.run} has no checkpoint to begin with.", "Name another run, or wait for its first.")

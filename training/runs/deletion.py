@@ -120,7 +120,8 @@ def open_store(home: Home) -> Store:
 
 def unknown_runs(store: Store, home: Home) -> str:
     """What a store that was empty when it was opened means in a home with runs, in words; empty where nothing is odd."""
-    folders = len(home.folders_there()) if store.is_new else 0
+    there = home.folders_there() if store.is_new else set()
+    folders = len(there - store.jobs_named(there).keys())
     if not folders:
         return ""
     return (

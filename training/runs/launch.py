@@ -177,7 +177,10 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
     """
     job = store.job(job_id)
     if job.kind != "train":
-        raise ConfigError(f"{job_id} is not a training run.", "Start it again instead.")
+        remedy = (
+            "Read its log again: `python -m training import PATH`." if job.kind == IMPORT.kind else "Start it again instead."
+        )
+        raise ConfigError(f"{job_id} is not a training run.", remedy)
     runner = backend_named(job.backend, home)
     if job.status == "lost" and runner.status(job) == "alive":
         raise BackendError(

@@ -48,6 +48,9 @@ def render_compute(run: Job, config: RunConfig, atlas: Atlas, shown: pd.DataFram
 def _render_bar(shown: pd.DataFrame, verifier: str) -> None:
     parts = spent(shown)
     total = sum(part.tokens for part in parts)
+    if not total:
+        st.caption("The log does not say how long completions are.")
+        return
     wasted = sum(part.tokens for part in parts if part.flat) / max(1, total)
     words = ", ".join(f"{part_title(part.kind, part.flat).lower()} {percent(part.tokens / max(1, total))}" for part in parts)
     render_chart(figures.spec(spent_figure(parts)), key=Keys.SPENT, alt=f"Tokens by kind of group: {words}", height="150px")

@@ -159,7 +159,7 @@ def _render_log(run: Job, config: ImportedConfig) -> None:
     st.caption(LIMITS)
 
 
-_OF_TRAINING = ("Checkpoints",)
+_OF_TRAINING = ("Checkpoints", "System and log")
 """Tabs that a run of another trainer does not have."""
 
 PARTS: dict[str, Part] = {

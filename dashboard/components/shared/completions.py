@@ -77,7 +77,7 @@ def render_group(
 def render_question(problem_id: str, problem: Problem | None) -> None:
     """What was asked; `None` when the source no longer has it."""
     if problem is None:
-        st.caption(f"Problem {plain(problem_id)} is not in the source any more.")
+        st.caption(f"Problem {plain(problem_id)} is not in the source.")
         return
     st.text(problem.question)
     st.caption(f"{plain(problem.id)} · {count(len(problem.steps), 'step')} · gold **{plain(problem.gold)}**")
@@ -145,7 +145,7 @@ def completion_card(
         f'<div class="{"rollout marked" if marked else "rollout"}">{above}'
         f'<div class="head"><span class="answer">{html.escape(shown)}</span>'
         f'<span class="note">{html.escape(verdict)}</span></div>{rows}'
-        f'<pre>{body}</pre><div class="note">{count(tokens, "token")}{cut}</div></div>'
+        f'<pre>{body}</pre><div class="note">{count(tokens, "token") if tokens else ""}{cut}</div></div>'
     )
 
 
