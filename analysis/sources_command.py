@@ -39,6 +39,7 @@ def manage_sources(
     home = Home.from_environment()
     if forget is not None:
         forget_source(home, forget)
+        print(f"{forget} is no longer kept.")
     if keep is not None:
         line = mapped(source, columns, home)
         load_problems(line, home)

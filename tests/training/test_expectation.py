@@ -53,6 +53,8 @@ def test_time_and_tokens_grow_with_the_completions_of_a_step(store: Store, clock
     assert found.tokens == pytest.approx(10 * 64 * 50)
     assert found.evaluation_s == pytest.approx(2 * 50 * 0.1)
     assert found.total_s == pytest.approx(10 * 4.0 + 10)
+    fewer = expect(full_demo_run(evaluation_problems=50), 2000, store, test_problems=5)
+    assert fewer.evaluation_s == pytest.approx(2 * 5 * 0.1)
 
 
 def test_one_slow_step_does_not_change_the_pace(store: Store, clock: Clock) -> None:

@@ -166,8 +166,8 @@ def layout_of(first: Path, mapped: Columns) -> Layout:
         there = ", ".join(name for name in names if "." not in name) or "none"
         raise SourceError(
             f"{first} has no columns that are known: {shown(there)}.",
-            "Say which is what: in the page under How it is read, on the command line behind the path, ?question=NAME&gold=NAME, "
-            "or with --columns question=NAME gold=NAME, where a command has it.",
+            "Say which is what: in the page under How it is read, on a command line behind the path, ?question=NAME&gold=NAME, "
+            "or with --columns question=NAME gold=NAME where there is one.",
         )
     if mapped.changed():
         found = replace(found, name="a mapping" if mapped.question or mapped.gold else found.name)

@@ -86,7 +86,7 @@ def preflight(
         prompts=_prompts(config, train, test, model) if model else None,
         machine=machine,
         memory=None,
-        expectation=expect(config, len(train), store),
+        expectation=expect(config, len(train), store, len(test)),
         workers=workers,
         left_out=left_out(problem_set),
         artefacts=artefacts,

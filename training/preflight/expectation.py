@@ -69,11 +69,12 @@ class _Pace:
     evaluated_s: float | None
 
 
-def expect(config: RunConfig, train_problems: int, store: Store) -> Expectation:
+def expect(config: RunConfig, train_problems: int, store: Store, test_problems: int | None = None) -> Expectation:
     """The run's numbers, with those of up to `EARLIER_RUNS` like it.
 
     Args:
         train_problems: how many there are to train on.
+        test_problems: how many there are to measure on; enough, where that is not said.
     """
     alike = _like(config, jobs_with(store, ("train",), model=config.model))
     used = dict(islice(((job.id, pace) for job in alike if (pace := _pace(store, job)) is not None), EARLIER_RUNS))
@@ -82,7 +83,8 @@ def expect(config: RunConfig, train_problems: int, store: Store) -> Expectation:
     tokens = [pace.tokens for pace in used.values() if pace.tokens is not None]
     evaluated = [pace.evaluated_s for pace in used.values() if pace.evaluated_s is not None]
     passes = evaluation_passes(config)
-    to_evaluate = passes * config.evaluation_problems * config.evaluation_samples
+    asked = config.evaluation_problems if test_problems is None else min(config.evaluation_problems, test_problems)
+    to_evaluate = passes * asked * config.evaluation_samples
     return Expectation(
         steps=config.max_steps,
         completions=config.max_steps * each // config.num_iterations,

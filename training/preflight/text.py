@@ -34,7 +34,7 @@ def preflight_lines(
 ) -> Iterator[str]:
     """The run in a line, the findings, memory by part, what to expect, and what was measured."""
     yield (
-        f"{config.preset or 'run'}: {config.model} on {problem_set}, {config.max_steps:,} steps of "
+        f"{config.preset or 'run'}: {config.model} on {problem_set}, {count(config.max_steps, 'step')} of "
         f"{config.groups_per_step} x {config.num_generations} completions"
     )
     for finding in found.findings:
@@ -97,7 +97,7 @@ def expectation_lines(expected: Expectation) -> Iterator[str]:
     if expected.step_time_s is None:
         yield "  Time: no earlier run like this to go by; `preflight --calibrate` measures two steps."
         return
-    steps = f"{expected.steps:,} steps of {rough_duration(expected.step_time_s)}"
+    steps = f"{count(expected.steps, 'step')} of {rough_duration(expected.step_time_s)}"
     evaluations = count(expected.evaluations, "evaluation")
     if expected.evaluation_s is None:
         training = rough_duration(expected.steps * expected.step_time_s)
