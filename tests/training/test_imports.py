@@ -46,6 +46,25 @@ ROWS: dict[str, dict[str, Any]] = {
         "tokens": 7,
         "finish_reason": "stop",
     },
+    "prime-rl": {
+        "id": "e1",
+        "env": {"id": "gsm8k"},
+        "task": {"type": "MathTask", "data": {"prompt": PROBLEM.question}},
+        "group": {"id": "g1"},
+        "run": {"type": "train", "id": "r1", "work": {"type": "train", "step": 3}},
+        "ok": True,
+        "traces": [
+            {
+                "nodes": [
+                    {"message": {"role": "system", "content": "Be brief."}},
+                    {"parent": 0, "message": {"role": "user", "content": [{"type": "text", "text": PROBLEM.question}]}},
+                    {"parent": 1, "message": {"role": "assistant", "content": RIGHT}, "sampled": True},
+                ],
+                "rewards": {"correct": {"score": 1.0, "weight": 1.0}, "judge": None},
+                "metrics": {"turns": 1.0},
+            }
+        ],
+    },
     "TRL": {"step": 3, "prompt": f"Be brief.{PROBLEM.question}", "completion": RIGHT, "accuracy": 1.0, "advantage": 0.5},
     "verl": {
         "input": f"user\n{PROBLEM.question}\nassistant\n",
@@ -69,6 +88,7 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 EXPECTED: dict[str, tuple[int, dict[str, float | None], float | None]] = {
     "a download of this program": (3, {"correctness": 1.0, "integer": None}, 0.5),
+    "prime-rl": (3, {"correct": 1.0, "judge": None}, None),
     "TRL": (3, {"accuracy": 1.0}, 0.5),
     "verl": (3, {"score": 1.0, "acc": 1.0}, None),
     "verifiers": (1, {"reward": 1.0, "format": 0.5}, None),
@@ -111,8 +131,9 @@ def test_every_layout_has_a_row_here() -> None:
     assert list(ROWS) == [layout.name for layout in LAYOUTS]
 
 
-@pytest.mark.parametrize("name", ROWS)
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("name", "ending"), [(name, "jsonl") for name in ROWS] + [(name, "parquet") for name in ROWS if name != "prime-rl"]
+)
 def test_a_log_is_recognised_and_read(name: str, ending: str, tmp_path: Path) -> None:
     file = write(tmp_path / "log.jsonl", [ROWS[name]] * 2)
     if ending == "parquet":
@@ -124,6 +145,20 @@ def test_a_log_is_recognised_and_read(name: str, ending: str, tmp_path: Path) ->
     assert len(rows) == 2
     assert (rows[0].step, rows[0].completion, dict(rows[0].rewards), rows[0].advantage) == (step, RIGHT, rewards, advantage)
     assert Questions(DEMO.problems).problem_of(rows[0].prompt, rows[0].problem_id) == PROBLEM.id
+
+
+def test_of_prime_rls_episodes_those_that_were_trained_on_are_read(tmp_path: Path) -> None:
+    for kind in ("train/all", "train/effective", "eval/effective"):
+        write(tmp_path / f"rollouts/step_3/{kind}/traces.jsonl", [ROWS["prime-rl"]])
+    assert [file.parent.parent.name for file in log_files(tmp_path)] == ["train"]
+    rows, _ = read(tmp_path)
+    assert [row.step for row in rows] == [3]
+
+
+@pytest.mark.parametrize("change", [{"traces": 5}, {"traces": [{"nodes": [], "rewards": {}}]}, {"run": {"work": 5}}])
+def test_an_episode_that_is_none_is_left_out(change: dict[str, Any], tmp_path: Path) -> None:
+    rows, left_out = read(write(tmp_path / "traces.jsonl", [ROWS["prime-rl"], ROWS["prime-rl"] | change]))
+    assert (len(rows), sum(left_out.reasons.values())) == (1, 1)
 
 
 def test_a_mapping_reads_whole_groups_and_takes_the_step_from_the_files_name(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The logs of other trainers: recognised by their columns, and read row by row. A new one is one more entry of `LAYOUTS`.
 
 Sources: TRL 1.14.2 (`GRPOTrainer.log`, with `log_completions=True`), verl (`RayPPOTrainer._dump_generations`), verifiers
-(`scripts/eval.py`, `results.jsonl`), and this program's own downloads.
+(`scripts/eval.py`, `results.jsonl`), prime-rl (`monitors/file.py`, whose episodes are verifiers' records), and this program.
 """
 
 import difflib
@@ -56,8 +56,11 @@ class Layout:
 
 _OURS = frozenset(["step", "group_index", "position", "problem_id", "completion", "rewards", "advantage"])
 
+_EPISODE = frozenset(["env", "task", "traces"])
+
 LAYOUTS: tuple[Layout, ...] = (
     Layout("a download of this program", _OURS, prompt="", rewards=("rewards",), id="problem_id"),
+    Layout("prime-rl", _EPISODE, rewards=("rewards",), advantage=""),
     Layout("TRL", frozenset(["step", "prompt", "completion", "advantage"])),
     Layout(
         "verl",
@@ -119,7 +122,9 @@ def log_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     found = [file for file in _files_under(path, _DEEPEST) if kind_of(file) is not None]
-    logs = [file for file in found if file.parent.name == "completions"] or found
+    of_trl = [file for file in found if file.parent.name == "completions"]
+    of_prime_rl = [file for file in found if file.parts[-3:-1] == ("train", "effective")]
+    logs = of_trl or of_prime_rl or found
     if not logs:
         raise SourceError(
             f"{shown(str(path))} has no log of completions.",
@@ -171,7 +176,8 @@ def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logge
                 raise row
             if not isinstance(row, dict):
                 raise BadRow("the row is not an object")
-            yield from _of_row(row, layout, step_in_name(file))
+            for part in _traces(row) if layout.needs == _EPISODE else [row]:
+                yield from _of_row(part, layout, step_in_name(file))
         except BadRow as bad:
             left_out.add(bad.reason, f"{file.name}:{line}")
 
@@ -244,6 +250,25 @@ def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) ->
         )
 
 
+def _traces(episode: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What an episode of verifiers' (`verifiers/v1/episode.py` and `trace.py` of 0.4.0) holds: a row for each agent's trace.
+
+    The prompt is the last turn of the user before the model's last one; each reward is its score, unweighted.
+    """
+    try:
+        step = episode["run"]["work"]["step"] if episode.get("run") else None
+        for trace in episode["traces"]:
+            turns = [(node["message"], bool(node.get("sampled"))) for node in trace["nodes"]]
+            last = max((place for place, (_, sampled) in enumerate(turns) if sampled), default=None)
+            if last is None:
+                raise BadRow("the trace has no turn of the model")
+            asked = [message for message, _ in turns[:last] if message.get("role") == "user"]
+            scores = {name: reward["score"] if reward else None for name, reward in trace["rewards"].items()}
+            yield {"step": step, "prompt": asked, "completion": [turns[last][0]], "rewards": scores}
+    except (KeyError, TypeError, AttributeError):
+        raise BadRow("the episode is not as verifiers writes it") from None
+
+
 def _step(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) -> int:
     value = row.get(layout.step) if layout.step else None
     if value is None:
@@ -284,7 +309,10 @@ def _text(value: Any, last_role: str) -> str:
         return value
     if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
         turns = [turn for turn in value if turn.get("role") == last_role] or value
-        if isinstance(content := turns[-1].get("content"), str):
+        content = turns[-1].get("content")
+        if isinstance(content, list) and content and all(isinstance(part, dict) for part in content):
+            content = "\n".join(str(part["text"]) for part in content if "text" in part)
+        if isinstance(content, str):
             return content
     raise BadRow("the completion is not text" if last_role == "assistant" else "the prompt is not text")
 
