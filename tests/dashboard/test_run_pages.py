@@ -55,7 +55,7 @@ def run_id(store: Store) -> str:
 def test_an_empty_page_says_what_comes_here_and_offers_the_launch() -> None:
     test = run_app("runs")
     assert not test.exception
-    assert [button.label for button in test.main.button] == ["Launch a run"]
+    assert [button.label for button in test.main.button] == ["Launch a run", "Read"]
     assert follow(test.main.button[0].click().run()).title[0].value == "Launch"
 
 

@@ -206,7 +206,7 @@ def test_the_same_text_in_other_groups_is_no_repeat(store: Store) -> None:
 
 def test_groups_that_are_all_right_may_repeat(store: Store) -> None:
     def mastered(place: Place) -> dict[str, Any]:
-        return {"completion": "right"} | rewards(1.0, 1.0, 0.5 * (place[2] % 2))
+        return {"completion": "<answer>right</answer>"} | rewards(1.0, 1.0, 0.5 * (place[2] % 2))
 
     assert examine(store, run(store, mastered)).findings == {}
 

@@ -124,7 +124,7 @@ def test_the_command_line_writes_it_and_refuses_what_is_no_run(
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert main(["report", "demo-1", "--out", str(tmp_path / "no" / "run.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="is not a training run"):
+    with pytest.raises(ConfigError, match="is not a run"):
         report_html(store, home, store.create_job("evaluate", "evaluate", {})[0].id)
 
 

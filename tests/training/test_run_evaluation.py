@@ -18,6 +18,7 @@ from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.train.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
+from training.prompts import Prompting
 from training.store import Job, Store
 from training.store.evaluations import EvaluationItem, complete_evaluations
 
@@ -133,7 +134,7 @@ def test_what_was_measured_is_kept_batch_by_batch() -> None:
     items = evaluate_model(
         answer,
         few_problems().of_split("test"),
-        system_prompt="",
+        prompting=Prompting(""),
         max_completion_length=9,
         temperature=1.0,
         samples=20,

@@ -1,6 +1,7 @@
 """Evaluations through vLLM, against a stand-in for the package, which needs a GPU: what is asked of it."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from training.engines.vllm_batches import load_completer
 from training.errors import ModelError
 from training.home import DEMO_MODEL
+from training.prompts import CHAT_TEMPLATES
 
 
 class FakeVllm:
@@ -47,7 +49,7 @@ QUESTION = [{"role": "user", "content": "How many?"}]
 
 
 def test_prompts_are_completed_in_one_batch_with_the_temperature_and_length_asked_for(vllm: FakeVllm) -> None:
-    complete = load_completer("demo")
+    complete = load_completer("demo", "model")
     assert complete([QUESTION, QUESTION], 40, 0.5) == [("72", 3), ("72", 3)]
     assert (vllm.loaded["model"], vllm.loaded["enable_lora"]) == (str(DEMO_MODEL), False)
     assert (vllm.asked["temperature"], vllm.asked["max_tokens"], vllm.asked["lora_request"]) == (0.5, 40, None)
@@ -59,7 +61,7 @@ def test_an_adapter_is_put_on_its_base_model(vllm: FakeVllm, tmp_path: Path) -> 
     (tmp_path / "chat_template.jinja").write_bytes((DEMO_MODEL / "chat_template.jinja").read_bytes())
     adapter = {"peft_type": "LORA", "base_model_name_or_path": str(DEMO_MODEL), "r": 4, "task_type": "CAUSAL_LM"}
     (tmp_path / "adapter_config.json").write_text(json.dumps(adapter))
-    load_completer(str(tmp_path))([QUESTION], 40, 0.0)
+    load_completer(str(tmp_path), "model")([QUESTION], 40, 0.0)
     assert (vllm.loaded["model"], vllm.loaded["enable_lora"]) == (str(DEMO_MODEL), True)
     assert vllm.asked["lora_request"] == str(tmp_path)
 
@@ -67,4 +69,17 @@ def test_an_adapter_is_put_on_its_base_model(vllm: FakeVllm, tmp_path: Path) -> 
 def test_without_vllm_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModelError, match=r"pip install '\.\[gpu\]'"):
-        load_completer("demo")
+        load_completer("demo", "model")
+
+
+def test_a_base_models_conversations_are_written_by_the_template_chosen(vllm: FakeVllm) -> None:
+    load_completer("demo", "plain")([QUESTION], 40, 0.0)
+    assert vllm.asked["chat_template"] == CHAT_TEMPLATES["plain"]
+
+
+def test_an_adapter_on_an_adapter_is_refused_with_what_merges_it(vllm: FakeVllm, tmp_path: Path) -> None:
+    for name, base in (("first", str(DEMO_MODEL)), ("second", str(tmp_path / "first"))):
+        shutil.copytree(DEMO_MODEL, tmp_path / name, ignore=shutil.ignore_patterns("*.safetensors"))
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    with pytest.raises(ModelError, match="merge"):
+        load_completer(str(tmp_path / "second"), "model")
