@@ -56,7 +56,7 @@ def test_bad_rows_are_reported_with_file_line_and_reason_and_the_rest_loads(tmp_
     assert [str(rejection) for rejection in problem_set.rejected] == [
         "train.jsonl:2: the key 'answer' is missing",
         "train.jsonl:3: there is no #### with an answer",
-        "train.jsonl:4: the gold answer may be one number or another, as it has a comma or dots (decimal=comma says which) ('3,5')",
+        "train.jsonl:4: the gold answer may be one number or another; decimal=comma says which ('3,5')",
         "train.jsonl:5: the line is not UTF-8",
         "train.jsonl:6: the line is not JSON (Expecting value at column 1)",
         "train.jsonl:7: the row is not an object",

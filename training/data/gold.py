@@ -84,9 +84,7 @@ def parse_gold(value: object, *, latex: bool = False, decimal_comma: bool = Fals
     if len(_scripts(text)) > 1:
         raise BadRow("the gold answer mixes digits of two scripts", repr(text))
     if _UNCLEAR.fullmatch(bare.translate(_SPACES)) and not latex and bare.count(",") < 2 + bare.count("."):
-        raise BadRow(
-            "the gold answer may be one number or another, as it has a comma or dots (decimal=comma says which)", repr(text)
-        )
+        raise BadRow("the gold answer may be one number or another; decimal=comma says which", repr(text))
     if choice := _CHOICE.fullmatch(bare):
         return Gold(next(filter(None, choice.groups())), "choice")
     if words := _TEXT_COMMAND.fullmatch(bare):
