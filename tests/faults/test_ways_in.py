@@ -284,10 +284,10 @@ def test_no_process_that_is_started_knows_the_token(tmp_path: Path) -> None:
         watcher.start()
         with signed_in(running, "launch") as session:
             session.press("Launch the run")
-        wait_until(was_seen("training run"), WAIT_S)
+        wait_until(was_seen("training.jobs demo-1"), WAIT_S)
         with signed_in(running, query="model=tf-idf") as session:
             session.press("Build the map")
-        wait_until(was_seen("analysis build"), WAIT_S)
+        wait_until(was_seen("training.jobs map of"), WAIT_S)
         wait_until(was_seen("multiprocessing"), WAIT_S)  # the layout's own process
         with signed_in(running, query="search=regex") as session:
             session.run(session.type("Search", SLOW))
@@ -377,7 +377,8 @@ def test_who_looks_on_searches_in_one_process_however_many_they_are(shared: Dash
             sizes = [0]
             for process in shared.started():
                 try:
-                    sizes.append(process.memory_info().rss)
+                    if any("search_worker" in part for part in process.cmdline()):
+                        sizes.append(process.memory_info().rss)
                 except psutil.Error:
                     continue
             most, memory = max(most, len(sizes) - 1), max(memory, sum(sizes))
