@@ -24,8 +24,8 @@ from training.rewards import Reward
 folder = Path({folder!r})
 
 def waits(how, completion):
-    "Only in a run's own process, not in a check before the launch."
-    if b"training.jobs" in Path(f"/proc/{{os.getppid()}}/cmdline").read_bytes():
+    "Only where completions are scored for a job, not in a check before a launch."
+    if b"launch" not in Path(f"/proc/{{os.getppid()}}/cmdline").read_bytes():
         (folder / f"stuck-{{os.getppid()}}").touch()
         how()
 
