@@ -419,6 +419,10 @@ def _parsed(kind: type[Config], values: dict[str, Any]) -> Config:
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error
 
 
+KNOWN_OF_LOGS = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
+"""What is known of the settings of a run that another trainer made."""
+
+
 class ImportedConfig(RunConfig):
     """What is known of a run that another trainer made; of other settings nobody knows."""
 

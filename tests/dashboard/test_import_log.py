@@ -62,6 +62,8 @@ def test_the_list_has_imported_runs_and_compares_them_with_ours_problem_by_probl
     compared = run_app("runs", runs=f"{imported},{ours}")
     assert not compared.exception
     assert "1 problem was met by both" in words(compared)
+    (settings,) = (frame.value for frame in compared.main.dataframe if "setting" in frame.value)
+    assert not {"max_steps", "learning_rate"} & set(settings.loc[settings[imported] != "", "setting"])
 
 
 def test_a_log_outside_the_allowed_folders_is_not_read_by_a_page(store: Store) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from training.config import SETTINGS, ImportedConfig, RunConfig, stored_config
+from training.config import KNOWN_OF_LOGS, SETTINGS, ImportedConfig, RunConfig, stored_config
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
@@ -165,8 +165,7 @@ def _curve_names(config: RunConfig) -> Iterator[tuple[str, str, float | None]]:
 def _settings(config: RunConfig, home: Home) -> Iterator[tuple[str, str, str, str]]:
     """(group, name, value, what the preset has where that is something else) of every setting; of a log what is known."""
     if isinstance(config, ImportedConfig):
-        known = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
-        yield from (("Log", name, _value(getattr(config, name)), "") for name in known)
+        yield from (("Log", name, _value(getattr(config, name)), "") for name in KNOWN_OF_LOGS)
         return
     try:
         is_known = config.preset in preset_paths(home.presets)

@@ -1,7 +1,8 @@
 """Several runs compared: curves over each other, then what was set differently, what came of it, and their evaluations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from dashboard.memory import Compared, ShownRun
 from dashboard.state import State
 from dashboard.text import plain
 from dashboard.thinning import POINTS
-from training.config import stored_config
+from training.config import KNOWN_OF_LOGS, stored_config
 from training.errors import AtlasError
 from training.store import RUN_KINDS, Job
 from training.store.job_search import newest_run_ids
@@ -167,12 +168,17 @@ def _note(panels: Sequence[Panel], state: State) -> str:
 
 def _render_settings(runs: Sequence[Job]) -> None:
     st.subheader("Settings that differ", anchor=False)
-    table = differing_settings({run.id: run.spec for run in runs})
+    table = differing_settings({run.id: _known_settings(run) for run in runs})
     if table.empty:
         st.caption("All settings are the same.")
         return
     render_table(table, hide_index=True)
     _render_download(table, "settings")
+
+
+def _known_settings(run: Job) -> Mapping[str, Any]:
+    """A run's settings; of another trainer's those that its log tells."""
+    return run.spec if run.kind == "train" else {name: run.spec[name] for name in KNOWN_OF_LOGS if name in run.spec}
 
 
 def _render_evaluations(runs: Sequence[Job]) -> None:
