@@ -1,6 +1,7 @@
 """Sources on the command line: `problems` says how one is read, `sources` keeps some under names."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
@@ -39,7 +40,7 @@ def manage_sources(
     home = Home.from_environment()
     if forget is not None:
         forget_source(home, forget)
-        print(f"{forget} is no longer kept.")
+        print(f"{forget} is no longer kept.", file=sys.stderr)
     if keep is not None:
         line = mapped(source, columns, home)
         load_problems(line, home)
