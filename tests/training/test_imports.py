@@ -198,6 +198,13 @@ def test_a_row_that_is_none_is_left_out_with_the_reason_and_the_others_are_read(
     assert left_out.first == f"log.jsonl:2: {reason}"
 
 
+def test_a_download_whose_lengths_were_changed_by_hand_is_read_as_far_as_it_can_be(tmp_path: Path) -> None:
+    own = ROWS["a download of this program"]
+    rows, left_out = read(write(tmp_path / "log.jsonl", [own, own | {"tokens": "many"}, own | {"total": "all"}]))
+    assert [(row.tokens, row.finish_reason, row.total) for row in rows] == [(7, "stop", 1.0)]
+    assert left_out.reasons == {"'tokens' is no number": 1, "'total' is no number": 1}
+
+
 def test_lines_that_are_no_json_are_left_out_and_a_reward_that_is_not_a_number_is_none(tmp_path: Path) -> None:
     file = write(tmp_path / "log.jsonl", [ROWS["TRL"] | {"accuracy": float("nan")}])
     file.write_bytes(file.read_bytes() + b"\xff\xfe\n" + b"[" * 100_000 + b"\n" + b'{"step": 4, "pro')

@@ -7,7 +7,7 @@ Sources: TRL 1.14.2 (`GRPOTrainer.log`, with `log_completions=True`), verl (`Ray
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,24 +43,54 @@ class Layout:
     completion: str = "completion"
     step: str = "step"
     """Where a row has none, the number in the file's name counts, `12.jsonl`, and without one all is step 1."""
-    rewards: tuple[str, ...] = ()
-    """Columns with a reward each; empty for all others that hold numbers. One column may hold all, by name."""
+    rewards: tuple[str, ...] | None = None
+    """Columns with a reward each; `None` for all others that hold numbers. One column may hold all, by name."""
     total: str = ""
-    """The reward that a completion was worth in all; empty where that is the sum of its rewards."""
+    """The reward that a completion was worth in all, and that counts alone; empty where their sum counts."""
+    weighted: str = ""
+    """The column with the weighted sum of the rewards, itself none of them."""
     advantage: str = "advantage"
     id: str = ""
     """The problem's id in the source, where the log has it."""
     ignored: frozenset[str] = frozenset()
     """Numbers that are no rewards."""
+    tokens: str = ""
+    finish_reason: str = ""
+    rows: Callable[[Mapping[str, Any]], Iterator[Mapping[str, Any]]] = lambda row: iter([row])
+    """What a row of the file holds: itself, or several that are as the columns say."""
 
 
-_OURS = frozenset(["step", "group_index", "position", "problem_id", "completion", "rewards", "advantage"])
+def _traces(episode: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What an episode of verifiers' (`verifiers/v1/episode.py` and `trace.py` of 0.4.0) holds: a row for each agent's trace.
 
-_EPISODE = frozenset(["env", "task", "traces"])
+    The prompt is the last turn of the user before the model's last one; each reward is its score, unweighted.
+    """
+    try:
+        step = episode["run"]["work"]["step"] if episode.get("run") else None
+        for trace in episode["traces"]:
+            turns = [(node["message"], bool(node.get("sampled"))) for node in trace["nodes"]]
+            last = max((place for place, (_, sampled) in enumerate(turns) if sampled), default=None)
+            if last is None:
+                raise BadRow("the trace has no turn of the model")
+            asked = [message for message, _ in turns[:last] if message.get("role") == "user"]
+            scores = {name: reward["score"] if reward else None for name, reward in trace["rewards"].items()}
+            yield {"step": step, "prompt": asked, "completion": [turns[last][0]], "rewards": scores}
+    except (KeyError, TypeError, AttributeError):
+        raise BadRow("the episode is not as verifiers writes it") from None
+
 
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("a download of this program", _OURS, prompt="", rewards=("rewards",), id="problem_id"),
-    Layout("prime-rl", _EPISODE, rewards=("rewards",), advantage=""),
+    Layout(
+        "a download of this program",
+        frozenset(["step", "group_index", "position", "problem_id", "completion", "rewards", "advantage"]),
+        prompt="",
+        rewards=("rewards",),
+        weighted="total",
+        id="problem_id",
+        tokens="tokens",
+        finish_reason="finish_reason",
+    ),
+    Layout("prime-rl", frozenset(["env", "task", "traces"]), rewards=("rewards",), advantage="", rows=_traces),
     Layout("TRL", frozenset(["step", "prompt", "completion", "advantage"])),
     Layout(
         "verl",
@@ -149,19 +179,17 @@ def layout_of(files: Sequence[Path], mapping: Mapping[str, str]) -> Layout:
         mapped = _mapped(mapping)
         _check_columns(files, mapped)
         return mapped
-    for file in files:
-        for _, row in read_rows(file, None):
-            if isinstance(row, dict):
-                names = frozenset(row)
-                layout = next((layout for layout in LAYOUTS if layout.needs <= names), None)
-                if layout is not None:
-                    return layout
-                raise SourceError(
-                    f"{shown(file.name)} has no columns of a log that is known: {', '.join(map(repr, sorted(names)[:20]))}.",
-                    "Say which they are, such as prompt=question completion=response reward=score (on the command line behind "
-                    "--columns).",
-                )
-    raise SourceError(f"No row of {shown(files[0].name)} can be read.", "Wait for the first step, or name another path.")
+    file, row = _first_row(files)
+    if not row:
+        raise SourceError(f"No row of {shown(files[0].name)} can be read.", "Wait for the first step, or name another path.")
+    layout = next((layout for layout in LAYOUTS if layout.needs <= row.keys()), None)
+    if layout is None:
+        raise SourceError(
+            f"{shown(file.name)} has no columns of a log that is known: {', '.join(map(repr, sorted(row)[:20]))}.",
+            "Say which they are, such as prompt=question completion=response reward=score (on the command line behind "
+            "--columns).",
+        )
+    return layout
 
 
 def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logged]:
@@ -176,7 +204,7 @@ def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logge
                 raise row
             if not isinstance(row, dict):
                 raise BadRow("the row is not an object")
-            for part in _traces(row) if layout.needs == _EPISODE else [row]:
+            for part in layout.rows(row):
                 yield from _of_row(part, layout, step_in_name(file))
         except BadRow as bad:
             left_out.add(bad.reason, f"{file.name}:{line}")
@@ -184,14 +212,20 @@ def logged_rows(file: Path, layout: Layout, left_out: LeftOut) -> Iterator[Logge
 
 def _check_columns(files: Sequence[Path], layout: Layout) -> None:
     """Raise `SourceError` if the first row lacks a column that a mapping names."""
-    first = next((row for file in files for _, row in read_rows(file, None) if isinstance(row, dict)), {})
-    named = (layout.prompt, layout.completion, layout.step, layout.advantage, layout.id, *layout.rewards)
+    _, first = _first_row(files)
+    named = (layout.prompt, layout.completion, layout.step, layout.advantage, layout.id, *(layout.rewards or ()))
     if first and (missing := [name for name in named if name and name not in first]):
         alike = difflib.get_close_matches(missing[0], first, 1)
         raise SourceError(
             f"There is no column {shown(missing[0])}; there are {', '.join(map(repr, list(first)[:20]))}.",
             f"Did you mean {alike[0]!r}?" if alike else "Name one of these.",
         )
+
+
+def _first_row(files: Sequence[Path]) -> tuple[Path, dict[str, Any]]:
+    """The first that can be read, and its file; empty where none can."""
+    rows = ((file, row) for file in files for _, row in read_rows(file, None))
+    return next(((file, row) for file, row in rows if isinstance(row, dict)), (files[0], {}))
 
 
 def _mapped(mapping: Mapping[str, str]) -> Layout:
@@ -223,7 +257,7 @@ def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) ->
     step = _step(row, layout, step_of_file)
     prompt = _text(row.get(layout.prompt), last_role="user") if layout.prompt else ""
     names = layout.rewards
-    if not names and layout.needs:  # a mapping says all that there is
+    if names is None:
         names = tuple(name for name, value in row.items() if _is_reward(name, value, layout))
     for place, completion in enumerate(many):
         text = _text(completion, last_role="assistant")
@@ -244,29 +278,10 @@ def _of_row(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) ->
             rewards,
             advantage=_number(advantage, "advantage"),
             problem_id=str(row.get(layout.id) or "") if layout.id else "",
-            total=_number(row.get("total"), "total") if layout.needs == _OURS else None,
-            tokens=int(row.get("tokens") or 0) if layout.needs == _OURS else 0,
-            finish_reason=str(row.get("finish_reason") or "") if layout.needs == _OURS else "",
+            total=_number(row.get(layout.weighted), layout.weighted) if layout.weighted else None,
+            tokens=int(_number(row.get(layout.tokens), layout.tokens) or 0) if layout.tokens else 0,
+            finish_reason=str(row.get(layout.finish_reason) or "") if layout.finish_reason else "",
         )
-
-
-def _traces(episode: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What an episode of verifiers' (`verifiers/v1/episode.py` and `trace.py` of 0.4.0) holds: a row for each agent's trace.
-
-    The prompt is the last turn of the user before the model's last one; each reward is its score, unweighted.
-    """
-    try:
-        step = episode["run"]["work"]["step"] if episode.get("run") else None
-        for trace in episode["traces"]:
-            turns = [(node["message"], bool(node.get("sampled"))) for node in trace["nodes"]]
-            last = max((place for place, (_, sampled) in enumerate(turns) if sampled), default=None)
-            if last is None:
-                raise BadRow("the trace has no turn of the model")
-            asked = [message for message, _ in turns[:last] if message.get("role") == "user"]
-            scores = {name: reward["score"] if reward else None for name, reward in trace["rewards"].items()}
-            yield {"step": step, "prompt": asked, "completion": [turns[last][0]], "rewards": scores}
-    except (KeyError, TypeError, AttributeError):
-        raise BadRow("the episode is not as verifiers writes it") from None
 
 
 def _step(row: Mapping[str, Any], layout: Layout, step_of_file: int | None) -> int:

@@ -158,7 +158,7 @@ class _Reader:
         read = f"{count(len(steps), 'step')} read"
         if steps and len(steps) < steps[-1] - steps[0] + 1:
             read += f" of {steps[0]:,} to {steps[-1]:,}, the others are not in the log"
-        reasons = sum((Counter(left_out.reasons) for left_out in self._left_out.values()), Counter[str]())
+        reasons = self._reasons()
         told = []
         if reasons:
             first = next(left_out.first for left_out in self._left_out.values() if left_out.first)
@@ -173,12 +173,15 @@ class _Reader:
 
     @property
     def last_step(self) -> int:
+        """0 before there is any."""
         return max((step for sizes in self._sizes.values() for step in sizes), default=0)
 
     def reasons(self) -> list[str]:
         """Why rows were left out, each reason with its number."""
-        found = sum((Counter(left_out.reasons) for left_out in self._left_out.values()), Counter[str]())
-        return [f"{count(number, 'row')} left out: {reason}" for reason, number in found.items()]
+        return [f"{count(number, 'row')} left out: {reason}" for reason, number in self._reasons().items()]
+
+    def _reasons(self) -> Counter[str]:
+        return sum((Counter(left_out.reasons) for left_out in self._left_out.values()), Counter[str]())
 
     def _read_files(self, batch: Sequence[Path], logged: Scalars) -> None:
         """Record the steps of which these files have more than before, each with what other files have of it."""

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data, run_data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.shared.completions import render_group, render_question
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
@@ -20,7 +20,6 @@ from training.rewards.forms import form_named
 from training.store import Job
 
 _TABLE_HEIGHT = 280
-_ROW_PX = 35
 
 
 def render_against_gold(run: Job, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
@@ -69,7 +68,7 @@ def _render_table(found: Agreement, problems: Mapping[str, Problem]) -> int:
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
-        height=min(_TABLE_HEIGHT, _ROW_PX * (len(table) + 1) + 2),
+        height=fitted_height(len(table), _TABLE_HEIGHT),
         column_config={
             "agreeing": st.column_config.NumberColumn(format="percent"),
             "completions": st.column_config.NumberColumn(format="localized"),

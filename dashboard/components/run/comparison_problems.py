@@ -8,13 +8,13 @@ import streamlit as st
 from dashboard import data
 from dashboard.comparison_tables import both_met, reading_of
 from dashboard.components.shared.completions import render_question
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
 from dashboard.text import plain
 from training.store import Job
+from training.store.records import is_on
 
 _TABLE_HEIGHT = 320
-_CHANGE = "change"
 
 
 def render_problems(runs: Sequence[Job]) -> None:
@@ -24,8 +24,7 @@ def render_problems(runs: Sequence[Job]) -> None:
         return
     st.subheader("Problem by problem", anchor=False)
     same = first.spec.get("source") == last.spec.get("source")
-    hashes = {run.spec.get("content_hash", "") for run in (first, last)}
-    if not same or len(hashes - {""}) > 1:
+    if not (same and is_on(first.spec, last.spec.get("content_hash", ""))):
         st.caption(plain(f"{first.id} and {last.id} are on other problems."))
         return
     met = both_met(data.outcomes(first.id), data.outcomes(last.id))
@@ -47,11 +46,11 @@ def _render_table(met: pd.DataFrame, first: Job, last: Job) -> None:
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
-        height=min(_TABLE_HEIGHT, 35 * (len(shown) + 1) + 2),
+        height=fitted_height(len(shown), _TABLE_HEIGHT),
         column_config={
             "before": share(f"pass rate in {first.id}", format="percent"),
             "after": share(f"pass rate in {last.id}", format="percent"),
-            _CHANGE: share(format="percent"),
+            "change": share(format="percent"),
         },
         alt=f"Problems that {first.id} and {last.id} both met, with the pass rate in each",
     )

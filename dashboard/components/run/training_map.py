@@ -16,7 +16,7 @@ from dashboard.components.run.run_map import render_run_map
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.style import PROBLEM_PANEL
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
 from dashboard.memory import TEST_CHANGES, RunMap
 from dashboard.state import State
@@ -144,7 +144,7 @@ def _render_groups(groups: pd.DataFrame, state: State) -> None:
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
-        height=min(_GROUPS_HEIGHT, 38 + 35 * len(groups)),
+        height=fitted_height(len(groups), _GROUPS_HEIGHT),
         column_order=["step", "pass_rate", "mean_reward", "taught"],
         column_config={
             "step": st.column_config.NumberColumn(width="small", format="localized"),

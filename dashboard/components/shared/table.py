@@ -7,6 +7,9 @@ import streamlit as st
 
 from analysis.export import map_texts, spreadsheet_text
 
+_ROW_PX = 35
+"""Streamlit's own height of a row."""
+
 
 def render_table(table: pd.DataFrame, **settings: Any) -> Any:
     """`st.dataframe`, with what a spreadsheet would calculate shown as it stands in the CSV; returns what that returns.
@@ -14,6 +17,11 @@ def render_table(table: pd.DataFrame, **settings: Any) -> Any:
     Streamlit's browser side writes the CSV and leaves formulas what they are.
     """
     return st.dataframe(map_texts(table, _shown), **settings)
+
+
+def fitted_height(rows: int, most: int) -> int:
+    """The pixels that so many rows and the header need, `most` at most."""
+    return min(most, _ROW_PX * (rows + 1) + 2)
 
 
 def _shown(value: Any) -> Any:
