@@ -1,5 +1,6 @@
 """Runs that were read from other trainers' logs, on the pages: what they offer, what they do not, and how one is read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,26 @@ def test_the_list_has_imported_runs_and_compares_them_with_ours_problem_by_probl
     assert "1 problem was met by both" in words(compared)
     (settings,) = (frame.value for frame in compared.main.dataframe if "setting" in frame.value)
     assert not {"max_steps", "learning_rate"} & set(settings.loc[settings[imported] != "", "setting"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem", "said"),
+    [
+        ({"source": "data/other.csv"}, "", "are on other problems"),
+        ({"content_hash": "0" * 64}, "", "are on other problems"),
+        ({}, "test-1", "No problem was met in training by both"),
+    ],
+)
+def test_runs_that_have_no_problem_in_common_say_why(
+    spec: dict[str, str], problem: str, said: str, imported: str, store: Store
+) -> None:
+    met = store.job(imported)
+    other = store.create_job("import", "import", dict(met.spec) | spec)[0]
+    if problem:
+        store.record(other.id, rollouts=[replace(rollout, problem_id=problem) for rollout in store.rollouts(imported, 1)])
+    test = run_app("runs", runs=f"{imported},{other.id}")
+    assert not test.exception
+    assert said in words(test)
 
 
 def test_a_log_outside_the_allowed_folders_is_not_read_by_a_page(store: Store) -> None:
