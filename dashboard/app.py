@@ -16,10 +16,13 @@ from dashboard.stale_requests import leave_out_stale_requests
 from dashboard.state import State
 
 HERE = Path(__file__).resolve().parent
+_SIDEBAR_PX = 232
 
 if __name__ == "__main__":
     leave_out_stale_requests()
-    st.set_page_config(page_title="GRPO Atlas", page_icon=str(HERE / "icon.svg"), layout="wide")
+    st.set_page_config(
+        page_title="GRPO Atlas", page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR_PX
+    )
     page = st.navigation(
         [
             st.Page(HERE / Page.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),

@@ -167,7 +167,7 @@ COLOURINGS: Mapping[str, Colouring] = {
     "equations": ByCategory("Equations", "equations", _counts, legend="equations"),
     "cluster": by_cluster({}),
     "length": ByNumber("Question length", "length", "words"),
-    "magnitude": ByNumber("Gold magnitude", "magnitude", scale="log"),
+    "magnitude": ByNumber("Size of the answer", "magnitude", scale="log"),
     "operations": ByCategory("Operations", "operations", _operations),
     "nearest_test": ByNumber("Nearest test problem", "nearest_test", "cosine"),
     "kept": ByNumber("Neighbours kept", "kept", "of its nearest", scale="share"),

@@ -77,7 +77,7 @@ def comparison_figure(panels: Sequence[Panel], run_ids: Sequence[str], *, axis: 
             named.add(run_id)
         if panel.curve.maximum is not None and _highest(panel) >= panel.curve.maximum / 2:  # else it would flatten the curves
             figure.add_hline(y=panel.curve.maximum, line={"color": theme.QUIET, "width": 1, "dash": "dot"}, row=row, col=column)
-    return _laid_out(figure, len(panels), columns, f"time at work, {unit}" if axis == "time" else "step", len(named), view)
+    return _laid_out(figure, len(panels), columns, f"training time, {unit}" if axis == "time" else "step", len(named), view)
 
 
 def figure_height_px(panels: int, runs: int) -> int:

@@ -20,7 +20,7 @@ COMBINE: Mapping[str, Callable[[set[int], set[int]], set[int]]] = {
     "New": lambda old, new: new,
     "Add": lambda old, new: old | new,
     "Remove": lambda old, new: old - new,
-    "Within": lambda old, new: old & new,
+    "Intersect": lambda old, new: old & new,
 }
 """What a lasso does with the selection before it: replace it, union, difference, intersection."""
 

@@ -57,7 +57,7 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
     is_whole = run.status == "finished" and run.done >= run.total and bool(run.reason)
     parts = [f"{run.reason if is_whole else f'step {run.done:,.0f} of {run.total:,.0f}'}{place}"]
     if step_time_s:
-        parts.append(f"{significant(step_time_s)} s a step")
+        parts.append(f"{significant(step_time_s)} s per step")
     if run.active:
         if step_time_s and run.phase == "training":
             parts.append(f"{duration(step_time_s * (run.total - run.done))} left")

@@ -314,7 +314,7 @@ class RunConfig(BaseModel):
     def _whole_groups(self) -> "RunConfig":
         if self.completions_per_step % self.num_generations:
             raise ValueError(
-                f"per_device_train_batch_size x gradient_accumulation_steps = {self.completions_per_step} completions a step "
+                f"per_device_train_batch_size x gradient_accumulation_steps = {self.completions_per_step} completions per step "
                 f"cannot be divided into groups of num_generations = {self.num_generations}; "
                 f"make the batch a multiple of {self.num_generations}"
             )

@@ -29,7 +29,7 @@ def share_of(config: RunConfig, workers: int) -> RunConfig:
     if completions % left:
         possible = [fewer for fewer in range(1, workers) if _divides(passes, completions, fewer)]
         raise ConfigError(
-            f"per_device_train_batch_size x gradient_accumulation_steps = {completions} x {passes} completions a step cannot "
+            f"per_device_train_batch_size x gradient_accumulation_steps = {completions} x {passes} completions per step cannot "
             f"be divided among {workers} workers.",
             f"Use {count(possible[-1], 'worker')}, or make one of the two a multiple of {left}.",
         )

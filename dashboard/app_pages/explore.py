@@ -31,7 +31,7 @@ def render_page(atlas: Atlas, state: State) -> None:
 
 
 state = State()
-render_title("Explore", "Each point is a problem; problems with alike wording lie close together.")
+render_title("Explore", "Each point is a problem; problems worded alike lie close together.")
 atlas = render_map_source(state, stand_in=True)
 if atlas is not None:
     render_page(atlas, state)

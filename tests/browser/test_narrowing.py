@@ -51,7 +51,7 @@ def settle(page: Page, line: re.Pattern[str]) -> set[int]:
 def test_lassos_are_put_together_as_chosen(explore: Page) -> None:
     drag_lasso(explore, LEFT)
     left = settle(explore, SELECTED)
-    for choice, expected in (("Add", None), ("Remove", "less"), ("Within", "none")):
+    for choice, expected in (("Add", None), ("Remove", "less"), ("Intersect", "none")):
         explore.get_by_role("radio", name=choice, exact=True).click()
         before = standing_out(explore)
         drag_lasso(explore, RIGHT)
@@ -94,7 +94,7 @@ def test_words_and_a_bar_narrow_the_map_and_the_table(explore: Page) -> None:
 
 
 def test_a_pattern_that_cannot_be_read_is_explained_beside_the_map(explore: Page) -> None:
-    explore.get_by_role("combobox", name="Read as").click()
+    explore.get_by_role("combobox", name="Search by").click()
     explore.get_by_role("option", name="Regex").click()
     explore.get_by_role("textbox", name="Search").fill("(apples")
     explore.keyboard.press("Enter")
@@ -103,7 +103,7 @@ def test_a_pattern_that_cannot_be_read_is_explained_beside_the_map(explore: Page
 
 
 def test_meaning_finds_what_words_do_not_say(explore: Page) -> None:
-    explore.get_by_role("combobox", name="Read as").click()
+    explore.get_by_role("combobox", name="Search by").click()
     explore.get_by_role("option", name="Meaning").click()
     explore.get_by_role("textbox", name="Search").fill("how tall a tree gets")
     explore.keyboard.press("Enter")

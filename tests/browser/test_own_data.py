@@ -25,7 +25,7 @@ def test_an_unknown_table_is_mapped_kept_and_trained_on(start_app: Callable[...,
     (tmp_path / "exam.csv").write_text("\n".join(["asked,key,level", *ROWS, "nothing,,Level 1"]))
     address = start_app(tmp_path)
     page.goto(address)
-    page.get_by_role("combobox", name="Problems").click()
+    page.get_by_role("combobox", name="Data set").click()
     page.get_by_role("option", name="Folder or file").click()
     path = page.get_by_role("textbox", name="Path")
     path.fill(str(tmp_path / "exam.csv"))
@@ -41,7 +41,7 @@ def test_an_unknown_table_is_mapped_kept_and_trained_on(start_app: Callable[...,
     dialog.get_by_role("textbox", name="Name").press("Tab")
     dialog.get_by_role("button", name="Use it").click()
     expect(page.get_by_text("exam.csv has 60 problems and no map yet")).to_be_visible()
-    expect(page.get_by_role("combobox", name="Problems")).to_have_value("exam")
+    expect(page.get_by_role("combobox", name="Data set")).to_have_value("exam")
     changes = {"source": "exam", "evaluation_problems": 0, "max_steps": 1, "save_steps": 1}
     page.goto(f"{address}/launch?set={quote(json.dumps(changes))}")
     page.get_by_role("button", name="Launch the run").click()

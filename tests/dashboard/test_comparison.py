@@ -70,7 +70,7 @@ def test_time_is_in_hours_once_there_are_two(step_s: float, x: list[float], titl
     runs = {"a-1": run_curve([1.0, 2.0], step_s)}
     figure = comparison_figure([Panel(REWARD, runs)], ["a-1"], axis="time", smoothing=0.0, view="v")
     assert list(figure.data[0].x) == x
-    assert figure.layout.xaxis.title.text == f"time at work, {title}"
+    assert figure.layout.xaxis.title.text == f"training time, {title}"
 
 
 def test_a_long_run_is_thinned_and_keeps_its_peak() -> None:

@@ -42,7 +42,10 @@ def test_clusters_cannot_be_asked_for_before_they_are_known() -> None:
     assert mask(FRAME.drop(columns="cluster"), Filters(clusters=(0,)), subset=None, found=None).all()
 
 
-@pytest.mark.parametrize(("how", "expected"), [("New", (2, 3, 9)), ("Add", (1, 2, 3, 9)), ("Remove", (1,)), ("Within", (2, 3))])
+LASSOS = [("New", (2, 3, 9)), ("Add", (1, 2, 3, 9)), ("Remove", (1,)), ("Intersect", (2, 3))]
+
+
+@pytest.mark.parametrize(("how", "expected"), LASSOS)
 def test_a_lasso_is_put_together_with_the_selection(how: str, expected: tuple[int, ...]) -> None:
     assert combine(how, (1, 2, 3), [9, 3, 2]) == expected
 

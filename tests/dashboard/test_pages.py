@@ -356,7 +356,7 @@ def test_a_link_to_a_missing_folder_is_an_error_with_a_remedy(open_app: Open, so
 @pytest.mark.usefixtures("with_map")
 def test_a_bad_path_keeps_the_map(open_app: Open, source: Path) -> None:
     test = open_app()
-    next(box for box in test.selectbox if box.label == "Problems").select("folder").run()
+    next(box for box in test.selectbox if box.label == "Data set").select("folder").run()
     next(field for field in test.text_input if field.label == "Path").input(str(source / "nothing")).run()
     assert "There is no source" in words(test)
     assert "All 50 problems" in words(test)
@@ -395,7 +395,7 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
     assert [element.value for element in test.subheader] == [
         "Are the splits mixed?",
         "Which topics are there?",
-        "Does position tell difficulty?",
+        "Does position predict difficulty?",
         "Does train leak into test?",
         "Does a split repeat itself?",
         "Do the reference solutions hold?",

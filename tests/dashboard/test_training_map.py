@@ -74,7 +74,7 @@ def test_the_map_says_what_was_met_so_far_or_in_a_window(run_id: str) -> None:
 
 def test_what_is_chosen_stands_in_the_address(run_id: str) -> None:
     test = open_map(run_id, until="2")
-    next(box for box in test.selectbox if box.label == "What counts").set_value(1).run()
+    next(box for box in test.selectbox if box.label == "Steps shown").set_value(1).run()
     assert not test.exception
     assert dict(test.query_params) == {"run": run_id, "tab": "Map", "until": "2", "last": "1"}
 

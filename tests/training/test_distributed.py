@@ -48,7 +48,7 @@ def test_passes_are_divided_before_the_completions_of_a_pass() -> None:
 def test_a_batch_that_cannot_be_divided_is_refused_with_numbers_that_can() -> None:
     config = batch(4, 3)
     with pytest.raises(
-        ConfigError, match=r"4 x 3 completions a step cannot be divided among 5 workers\. Use 4 workers"
+        ConfigError, match=r"4 x 3 completions per step cannot be divided among 5 workers\. Use 4 workers"
     ) as told:
         share_of(config, 5)
     assert told.value.remedy == "Use 4 workers, or make one of the two a multiple of 5."

@@ -100,7 +100,7 @@ def test_neither_checking_nor_printing_imports_torch_or_transformers(home: Home)
         ({"learning_rate": 2e-4, "lora_rank": 8}, "learning_rate", ""),
         ({"lora_rank": 8, "lora_targets": ("query",)}, "lora_targets", "error: lora_targets: the model has no layer 'query'"),
         ({"lora_rank": 8, "lora_targets": ("self_attn.q_proj",)}, "lora_targets", ""),
-        ({"max_steps": 10_000}, "max_steps", "warning: 10,000 steps meet each of the 2,000 train problems 20 times"),
+        ({"max_steps": 10_000}, "max_steps", "warning: 10,000 steps use each of the 2,000 train problems 20 times"),
         ({"max_steps": 20, "save_steps": 50}, "save_steps", "note: save_steps = 50 is above max_steps = 20"),
         ({"evaluation_steps": 100}, "evaluation_steps", "note: evaluation_steps = 100 leaves no evaluation between"),
         ({"model": "/nowhere"}, "model", "error: There is no folder '/nowhere'"),

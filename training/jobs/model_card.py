@@ -53,7 +53,7 @@ def _facts(run: Job, config: RunConfig, step: int) -> dict[str, str]:
         "Steps": f"{step:,} of {config.max_steps:,}",
         "Trained": f"LoRA of rank {config.lora_rank}, merged" if config.lora_rank else "every weight",
         "Rewards": listed(config.reward_weights),
-        "Completions a step": f"{config.completions_per_step:,} in groups of {config.num_generations:,}",
+        "Completions per step": f"{config.completions_per_step:,} in groups of {config.num_generations:,}",
         "Learning rate": f"{config.learning_rate:g}",
     }
 

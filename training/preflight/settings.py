@@ -52,15 +52,15 @@ def check_course(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "max_steps",
-            f"{config.max_steps:,} steps meet each of the {problems:,} train problems {epochs:,.0f} times.",
+            f"{config.max_steps:,} steps use each of the {problems:,} train problems {epochs:,.0f} times.",
             "Use fewer steps or more problems, and watch the evaluation: a small set can be learnt by heart.",
         )
     elif epochs < 1:
         yield Finding(
             "note",
             "max_steps",
-            f"{config.max_steps:,} steps meet {round(epochs * problems):,} of the {problems:,} train problems.",
-            "Raise max_steps, or groups a step, to meet them all; a run need not.",
+            f"{config.max_steps:,} steps use {round(epochs * problems):,} of the {problems:,} train problems.",
+            "Raise max_steps, or groups per step, to use them all; a run need not.",
         )
     if config.save_steps > config.max_steps:
         yield Finding(

@@ -73,8 +73,8 @@ def calibration_lines(config: RunConfig, found: Preflight, measured: Calibration
     share, (low, high) = sampled.flat / sampled.groups, sampled.flat_interval
     yield f"{'Measured on ' + measured.device:<31} {'estimate':>15} {'measured':>10}"
     yield f"  {'Peak memory':<29} {estimate:>15} {measured.peak_gib:>6.2f} GiB"
-    yield f"  {'Tokens a step':<29} {f'at most {most:,}':>15} {measured.tokens_a_step:>10,.0f}"
-    yield f"  {'Time a step':<29} {'':>15} {rough_duration(measured.step_time_s):>10}  {split}"
+    yield f"  {'Tokens per step':<29} {f'at most {most:,}':>15} {measured.tokens_a_step:>10,.0f}"
+    yield f"  {'Time per step':<29} {'':>15} {rough_duration(measured.step_time_s):>10}  {split}"
     yield f"Forecast from {sampled.groups} groups of the model as it is"
     yield (
         f"  {sampled.flat} of {sampled.groups} without variance, {share:.0%} (95% interval {span(low, high, '.0%')}): "

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.map.place_on_map import open_on_map
 from dashboard.components.shared.completions import cards_html, completion_card, reward_rows
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured
 from dashboard.evaluation_figures import CHANGES, changes_frame
@@ -63,7 +64,7 @@ def render_changes(state: State, base: Measured, before: Titled, after: Titled) 
     if shown.empty:
         st.caption(plain(f"No problem was {kind} by {title_of(measures[str(measure)].name).lower()}."))
         return
-    table, cards = st.columns([2, 3], gap="medium")
+    table, cards = panes("changes", [2, 3], gap="medium")
     with table:
         _render_table(state, shown, several=bool(((frame["right before"] % 1) + (frame["right after"] % 1)).any()))
     with cards:

@@ -12,6 +12,7 @@ from dashboard.components.evaluate.changes import render_changes
 from dashboard.components.evaluate.report import render_report
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
 from dashboard.keys import Keys
@@ -118,7 +119,7 @@ def _take(state: State, job_id: str, runs: Collection[str]) -> None:
 
 def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
     tables = {title: evaluation_table(evaluation) for title, evaluation in evaluations.items()}
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = panes("measures", [3, 2], gap="medium")
     with left:
         render_table(
             evaluation_figures.measure_frame(tables, article=state.evaluated.article),
@@ -215,7 +216,7 @@ def _render_where(measured: Measured, pair: Mapping[str, Evaluation]) -> None:
         st.caption(plain(f"The problems of {source} cannot be read any more, so there is no breakdown by steps or cluster."))
         return
     st.subheader("Where", anchor=False)
-    left, right = st.columns(2, gap="medium")
+    left, right = panes("where", 2, gap="medium")
     with left:
         steps = {problem_id: len(problem.steps) for problem_id, problem in problems.items()}
         scores = {title: scores_by_group(evaluation, steps) for title, evaluation in pair.items()}
@@ -273,7 +274,7 @@ def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
         "pass@k: at least one of k completions is right; majority@k: the most frequent answer among the first k is. "
         "The gap to pass@1 is what training can still make certain."
     )
-    left, right = st.columns(2, gap="medium")
+    left, right = panes("samples", 2, gap="medium")
     with left:
         render_chart(
             figures.spec(evaluation_figures.samples_figure(sampled)),

@@ -12,6 +12,7 @@ from dashboard.actions import launch_evaluation, stop_run
 from dashboard.addresses import Fields
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.model_choice import render_model_choice
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.sidebar import job_line
 from dashboard.components.shared.status import render_status
 from dashboard.evaluation_catalogue import model_title
@@ -39,7 +40,7 @@ _SHOWN = 20
 
 def render_measuring(state: State) -> Fields:
     """The form, then what it started; returns the fields that its address shares."""
-    form, jobs = st.columns([2, 3], gap="large")
+    form, jobs = panes("measure", [2, 3], gap="large")
     with form:
         st.subheader("Measure a model", anchor=False)
         st.caption("Runs in the background, queued with training; its figures then appear in Compare beside the runs' own.")

@@ -13,6 +13,7 @@ from dashboard.addresses import Fields
 from dashboard.components.shared.completions import cards_html, completion_card, reward_rows
 from dashboard.components.shared.errors import boundary, fragment, render_error, shielded
 from dashboard.components.shared.model_choice import render_model_choice
+from dashboard.components.shared.panes import panes
 from dashboard.evaluation_catalogue import model_title
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.keys import Keys
@@ -36,7 +37,7 @@ _POLL_S = 0.5
 
 def render_playground(state: State) -> Fields:
     """Model and question on the left, answers on the right; returns the fields that its address shares."""
-    asking, answers = st.columns([1, 2], gap="large")
+    asking, answers = panes("ask", [1, 2], gap="large")
     with asking:
         _render_question(state)
     with answers:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import data, theme
 from dashboard.components.shared.errors import boundary, fragment, shielded
+from dashboard.components.shared.panes import panes
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.keys import Keys
 from dashboard.memory import Bench
@@ -53,7 +54,7 @@ def _render_bench(weights: Mapping[str, float], answer_form: str) -> None:
     state = State()
     if not state.bench.completion and not state.bench.gold:
         _fill(state, next(iter(_CASES)))
-    text, scores = st.columns(2, gap="medium")
+    text, scores = panes("bench", 2, gap="medium")
     with text:
         _render_example(state)
         st.text_area(

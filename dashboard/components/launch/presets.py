@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.addresses import LAUNCH
 from dashboard.components.shared.errors import unexpected
+from dashboard.components.shared.panes import CARDS, panes
 from dashboard.launch_changes import Base
 from dashboard.memory import Launch
 from dashboard.state import State
@@ -101,7 +102,8 @@ def render_gallery(state: State) -> None:
     st.html(_STYLE)
     found = sorted((_card(name, path) for name, path in preset_paths(data.home().presets).items()), key=_rank)
     for start in range(0, len(found), _CARDS_IN_A_ROW):
-        for column, card in zip(st.columns(_CARDS_IN_A_ROW), found[start : start + _CARDS_IN_A_ROW], strict=False):
+        some = found[start : start + _CARDS_IN_A_ROW]
+        for column, card in zip(panes(f"presets {start}", _CARDS_IN_A_ROW, kind=CARDS), some, strict=False):
             with column:
                 _render_card(card, state)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.components.launch.mark import marked, set_value
+from dashboard.components.shared.panes import ROWS, panes
 from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
 from dashboard.text import plain
@@ -17,7 +18,9 @@ VERIFIER = "verifier"
 def render_rewards(base: Base, state: State) -> None:
     """One row a function, one's own included; edits go into `state.launch.changes`."""
     st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
-    for column, title in zip(st.columns(_WIDTHS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True):
+    for column, title in zip(
+        panes("rewards", _WIDTHS, kind=ROWS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True
+    ):
         column.caption(title)
     with st.container(gap="xsmall"):
         for reward in REWARDS.values():
@@ -49,7 +52,7 @@ def _render_row(base: Base, state: State, reward: Reward) -> None:
     key = f"weight {reward.name}"
     weight = float(state.launch.changes.get(setting, base.value(setting)))
     st.session_state[key] = weight
-    name, field, maximum, adds = st.columns(_WIDTHS, vertical_alignment="center")
+    name, field, maximum, adds = panes(reward.name, _WIDTHS, kind=ROWS, vertical_alignment="center")
     title = marked(base, state, setting, f"**{plain(reward.title)}**" if weight else plain(reward.title))
     name.markdown(f"{title}  \n:small[:gray[{plain(reward.description.removeprefix(f'{reward.title}: '))}]]")
     field.number_input(

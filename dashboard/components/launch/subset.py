@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.components.shared.chart import render_chart
+from dashboard.components.shared.panes import panes
 from dashboard.keys import Keys
 from dashboard.launch_changes import WHOLE, Base
 from dashboard.memory import Launch
@@ -47,7 +48,7 @@ def render_subset(base: Base, state: State) -> None:
     subsets = _subsets()
     chosen = _chosen(base, state, subsets)
     source = str(settings_of(base, state)["source"])
-    choice, picture = st.columns([2, 3], gap="medium")
+    choice, picture = panes("subset", [2, 3], gap="medium")
     with choice:
         _render_choice(base, subsets, chosen)
         try:

@@ -58,9 +58,7 @@ def _alternative(shown: Exploration, state: State) -> str:
     frame = shown.frame
     train = int((frame["split"] == "train").sum())
     axes = (
-        "first two principal components"
-        if state.look.view == "PCA"
-        else "near points are alike in wording, the axes have no units"
+        "first two principal components" if state.look.view == "PCA" else "near points are worded alike, the axes have no units"
     )
     return (
         f"Map of {count(len(frame), 'problem')}, {train:,} train and {len(frame) - train:,} test, "

@@ -26,6 +26,7 @@ from training.allowed import allowed_embedding
 from training.store import RUN_KINDS, Store
 from training.store.curation import Subset, list_subsets
 from training.store.job_search import jobs_on, newest_with
+from training.text import count
 
 _RUNS_OFFERED = 8
 """The newest runs on this source whose outcomes can colour the map."""
@@ -41,7 +42,7 @@ def render_controls(shown: Exploration, state: State) -> None:
         _render_view(shown.atlas, state)
     search.text_input("Search", placeholder="years old, or “each day”", **Filtering.query.bind_text(), icon=":material/search:")
     mode.selectbox(
-        "Read as",
+        "Search by",
         list(MODES),
         format_func=MODES.__getitem__,
         help=(
@@ -139,7 +140,7 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
             st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
             st.button("Clear filters", type="tertiary", on_click=state.filters.clear)
         if state.selection.rows:
-            st.caption(f"{len(state.selection.rows):,} on the map selected.", width="content")
+            st.caption(f"{count(len(state.selection.rows), 'problem')} selected.", width="content")
             st.button("Clear selection", type="tertiary", on_click=state.selection.clear)
         if not phrases and not state.selection.rows:
             st.caption("Draw a lasso on the map to select problems, click one to read it.", width="content")
@@ -169,7 +170,12 @@ def _render_settings(atlas: Atlas, state: State) -> None:
             "Neighbours", 2, STORED_NEIGHBORS, shown.neighbors, help="How many nearest problems UMAP holds each one to."
         )
         min_dist = st.number_input(
-            "Least distance", 0.0, 1.0, shown.min_dist, step=0.05, help="UMAP's min_dist: small packs alike problems tightly."
+            "Minimum distance",
+            0.0,
+            1.0,
+            shown.min_dist,
+            step=0.05,
+            help="UMAP's min_dist: small packs similar problems tightly.",
         )
         seed = st.number_input("Seed", 0, MAX_SEED, shown.seed, help="UMAP's random state.")
         model = st.text_input(

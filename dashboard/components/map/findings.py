@@ -13,6 +13,7 @@ from dashboard import data, finding_figures, map_data
 from dashboard.addresses import EXPLORE
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.figures import Spec, spec
 from dashboard.state import State
@@ -89,7 +90,7 @@ def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> Non
     figure = finding_figures.difficulty_figure(steps, steps[basis.indices].mean(axis=1))
     heading = Heading(
         "difficulty",
-        "Does position tell difficulty?",
+        "Does position predict difficulty?",
         difficulty.reading,
         "Where it says little, a region of the map is a topic, not a level: choosing by region does not choose by difficulty.",
         "Show the steps on the map",
@@ -120,7 +121,7 @@ def render_honesty(atlas: Atlas, honesty: Honesty, state: State) -> None:
 def render_finding(heading: Heading, figure: Spec, *, height: str = "260px") -> bool:
     """The words beside the figure; whether the button was pressed."""
     st.subheader(heading.title, anchor=False, divider="gray")
-    words, chart = st.columns([2, 3], gap="large", vertical_alignment="center")
+    words, chart = panes(f"finding {heading.key}", [2, 3], gap="large", vertical_alignment="center")
     with words:
         st.markdown(plain(heading.reading))
         st.caption(heading.meaning)

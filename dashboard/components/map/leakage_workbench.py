@@ -14,6 +14,7 @@ from dashboard.actions import judge_pairs, save_subset
 from dashboard.components.map.findings import Heading, render_finding, show_on_map
 from dashboard.components.map.subset import file_name, render_download
 from dashboard.components.shared.errors import boundary, shielded
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
 from dashboard.keys import Keys
@@ -150,7 +151,7 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
 
 def _render_side_by_side(atlas: Atlas, pair: LeakagePair) -> None:
     st.caption(f"{pair.kind.capitalize()}: {PAIR_KINDS[pair.kind]}")
-    for column, problem_id in zip(st.columns(2, gap="large"), (pair.test_id, pair.train_id), strict=True):
+    for column, problem_id in zip(panes("pair", 2, gap="large"), (pair.test_id, pair.train_id), strict=True):
         problem = atlas.problem_set.problems[map_data.row_of(atlas, problem_id) or 0]
         with column, st.container(border=True):
             st.markdown(f"**{plain(problem.id)}**")

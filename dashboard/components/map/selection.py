@@ -12,6 +12,7 @@ from dashboard.actions import name_cluster
 from dashboard.components.map.subset import render_take_further
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.exploration import Exploration
 from dashboard.filters import count_category, toggled
@@ -35,7 +36,7 @@ def render_selection(shown: Exploration, state: State) -> None:
         render_take_further(shown, state)
     problems, clusters = st.tabs(["Problems", "Clusters"])
     with problems:
-        table, steps = st.columns([2, 1], gap="medium")
+        table, steps = panes("selection", [2, 1], gap="medium")
         with table:
             _render_table(shown, state)
         with steps:

@@ -8,6 +8,7 @@ from dashboard import map_data, run_data
 from dashboard.components.map.place_on_map import open_on_map
 from dashboard.components.run.run_map import render_run_map
 from dashboard.components.shared.completions import render_question
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.evaluation_figures import CHANGES
 from dashboard.keys import Keys
@@ -31,7 +32,7 @@ def render_test_problems(run: Job, config: RunConfig, atlas: Atlas, state: State
         return
     before, after, changes = found
     between = f"from {plain(before.label)} (step {before.step:,}) to {plain(after.label)} (step {after.step:,})"
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = panes("changed", [3, 2], gap="medium")
     with left:
         _render_map(atlas, changes, between, after.verifier.name, state)
     with right:
@@ -103,7 +104,7 @@ def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state:
         return
     problems = atlas.problem_set.problems
     found = changes[changes["problem"] == state.run_map.problem]
-    left, right = st.columns(2, gap="medium")
+    left, right = panes("texts", 2, gap="medium")
     with left:
         became = f", {CHANGES[str(found['change'].iloc[0])].lower()}" if len(found) else ""
         st.markdown(f"**{'Test' if problems[row].split == 'test' else 'Train'} problem{became}**")

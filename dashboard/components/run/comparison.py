@@ -41,7 +41,7 @@ _OFFERED = 1000
 """The newest runs, which the field offers; the list of runs has all."""
 _USUAL = ("reward", "correctness", "soft_correctness", "length")
 """Keys of the curves that a comparison begins with."""
-_AXES = {"step": "Step", "time": "Time at work"}
+_AXES = {"step": "Step", "time": "Training time"}
 
 
 def render_comparison(state: State) -> None:
@@ -99,7 +99,7 @@ def _render_controls(catalogue: dict[str, Curve]) -> None:
         list(_AXES),
         required=True,
         format_func=_AXES.__getitem__,
-        help="Time at work counts from each run's start; pauses of resumed runs are left out.",
+        help="Training time counts from each run's start; pauses of resumed runs are left out.",
         **Compared.axis.bind(),
     )
 

@@ -8,6 +8,7 @@ from dashboard import data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.run.against_gold import render_against_gold
 from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
+from dashboard.components.shared.panes import CARDS, panes
 from dashboard.keys import Keys
 from dashboard.memory import Completions, Search
 from dashboard.state import State
@@ -172,7 +173,7 @@ def _render_found(run_id: str, config: RunConfig, problems: Mapping[str, Problem
     span = max([1.0, *(abs(rollout.advantage) for rollout in page.rollouts)])
     for start in range(0, len(page.rollouts), _CARDS_IN_A_ROW):
         some = page.rollouts[start : start + _CARDS_IN_A_ROW]
-        for column, rollout in zip(st.columns(_CARDS_IN_A_ROW), some, strict=False):
+        for column, rollout in zip(panes(f"found {start}", _CARDS_IN_A_ROW, kind=CARDS), some, strict=False):
             with column:
                 _render_found_card(rollout, config, problems.get(rollout.problem_id), span, state)
     _render_turning(page, turned, state)

@@ -13,6 +13,7 @@ from dashboard.components.map.subset import saved_subset
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page, go_to
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.keys import Keys
 from dashboard.state import State
@@ -36,7 +37,7 @@ def render_compute(run: Job, config: RunConfig, atlas: Atlas, shown: pd.DataFram
         groups: all of the run's.
     """
     st.markdown("**Where the compute went**")
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = panes("spent", [2, 3], gap="medium")
     with left:
         _render_bar(shown, config.verifier)
         with boundary():

@@ -75,7 +75,7 @@ def _render_filters(state: State) -> None:
     statuses.multiselect("Status", list(get_args(Status)), placeholder="All", **RunList.statuses.bind())
     found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
     tags.multiselect("Tags", found, placeholder="All", **RunList.tags.bind())
-    archived.toggle("Archived too", help="Also list the runs that were archived.", **RunList.archived.bind())
+    archived.toggle("Show archived", help="Also list the runs that were archived.", **RunList.archived.bind())
 
 
 def _found(state: State) -> FoundRuns:
@@ -147,7 +147,7 @@ def _columns(tags: Sequence[str]) -> dict[str, Any]:
             width=120, y_min=0, y_max=1, help="Total reward by step, from 0 to the highest that the run can reach."
         ),
         "steps": column.TextColumn(width=90),
-        "took": column.TextColumn(width=90, help="Time at work; pauses before a resume are left out."),
+        "took": column.TextColumn(width=90, help="Training time; pauses before a resume are left out."),
         "launched": column.DatetimeColumn(width=110, format="D MMM HH:mm"),
         "backend": column.TextColumn(width=70),
         "tags": column.MultiselectColumn(width=130, options=list(tags), color="auto", disabled=True),

@@ -96,7 +96,7 @@ def _render_deletion(runs: Sequence[Job]) -> None:
     with boundary():
         for run in runs:
             st.markdown(f"**{plain(run.id)}**: {plain(belongings_line(belongings_of(store, home, run.id)))}")
-        st.caption("Steps, completions, evaluations, the log and every checkpoint go. There is no way back.")
+        st.caption("Steps, completions, evaluations, the log and every checkpoint go. This cannot be undone.")
         told = f"Delete {count(len(runs), 'run')}"
         if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=shielded(delete), **acts()):
             st.rerun()

@@ -15,6 +15,7 @@ from dashboard.components.run.health import show_evidence
 from dashboard.components.run.run_map import render_run_map
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
+from dashboard.components.shared.panes import panes
 from dashboard.components.shared.style import PROBLEM_PANEL
 from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
@@ -73,7 +74,7 @@ def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> Non
     steps = int(groups["step"].nunique())
     windows = sorted({0, *(size for size in _WINDOWS if size < steps), state.run_map.window})
     window.selectbox(
-        "What counts",
+        "Steps shown",
         windows,
         format_func=lambda size: f"the last {count(size, 'step')}" if size else "all steps so far",
         help="Up to the step chosen below the map.",
@@ -86,7 +87,7 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
     until = min(max(state.run_map.step, first), last) if state.run_map.step else last
     shown = in_steps(groups, until, state.run_map.window)
     words = _described(atlas, shown, state)
-    left, right = st.columns([2, 1], gap="medium")
+    left, right = panes("map", [2, 1], gap="medium")
     with left:
         colouring = colouring_of(state.run_map.colour, groups, config.maximum_reward)
         spec = map_data.timeline_spec(atlas, colouring, dark=st.context.theme.type == "dark")

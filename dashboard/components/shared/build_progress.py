@@ -98,7 +98,7 @@ def _render_missing(problems: ProblemSet, parameters: AtlasParameters, *, stand_
         st.write(
             f"{plain(problems.name)} has {count(len(problems.problems), 'problem')} and no map "
             + (f"with the model {plain(parameters.model)} yet. " if usual else "yet. ")
-            + "The map puts problems with alike wording close together; it is built in the background."
+            + "The map puts problems worded alike close together; it is built in the background."
             + (
                 " Until then the usual map stands here."
                 if usual

@@ -109,7 +109,7 @@ def _render_source(state: State) -> None:
     st.session_state.setdefault(Keys.SOURCE_CHOICE, named)
     st.session_state.setdefault(Keys.SOURCE_FOLDER, state.source if named == FOLDER else "")
     choice = st.selectbox(
-        "Problems",
+        "Data set",
         list(choices),
         format_func=lambda choice: choices.get(choice, choice),
         key=Keys.SOURCE_CHOICE,
@@ -196,7 +196,7 @@ def _render_active_jobs(active: Sequence[Job]) -> None:
     at_work = [job for job in active if job.status != "queued"]
     queued = [job for job in reversed(active) if job.status == "queued"]
     if not active:
-        st.caption("No job is running.")
+        st.caption("Nothing running")
     for job in (*at_work, *queued[:_QUEUED_SHOWN]):
         if job.kind in RUN_KINDS:
             st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params=State().query_of_run(job.id))

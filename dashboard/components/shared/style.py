@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard.components.shared.chart import PRELOAD, preload_plotly
 from dashboard.components.shared.going import FRAME
+from dashboard.components.shared.panes import CARDS, PANES, ROWS
 
 MAP_HEIGHT = "max(420px, 68vh)"
 """The map leaves room for the line that says what is selected."""
@@ -16,11 +17,22 @@ _LATE_S = 8
 EQUATIONS = "equations"
 TITLE = "title"
 
+
+def _wrapping(kind: str, least: str) -> str:
+    """Columns, or those of a kind, go below one another rather than become narrower."""
+    row = f'.stMain [class*="st-key-{kind}-"] > div > .stHorizontalBlock' if kind else ".stMain .stHorizontalBlock"
+    return f"{row}:has(> .stColumn) {{ flex-wrap: wrap; }} {row} > .stColumn {{ min-width: min(100%, {least}); }}"
+
+
 _STYLE = f"""<style>
 .stMainBlockContainer {{ padding: 2.2rem 3rem 4rem; }}
 .st-key-{TITLE} h1 {{ padding: 0; font-size: 1.9rem; }}
 .st-key-{TITLE} {{ align-items: baseline; }}
 .st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
+{_wrapping("", "7.5rem")}
+{_wrapping(PANES, "24rem")}
+{_wrapping(CARDS, "14rem")}
+{_wrapping(ROWS, "0px")}
 [data-stale] {{ opacity: 1 !important; transition: none !important; }}
 .st-key-{PRELOAD} {{ display: none; }}
 .st-key-{FRAME} {{ position: absolute; width: auto; z-index: 1; background: var(--st-background-color); }}
