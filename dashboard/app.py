@@ -10,19 +10,16 @@ import streamlit as st
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page, render_going
 from dashboard.components.shared.sidebar import render_sidebar
-from dashboard.components.shared.style import render_style
+from dashboard.components.shared.style import SIDEBAR_PX, render_style
 from dashboard.gate import MIDDLEWARE, started
 from dashboard.stale_requests import leave_out_stale_requests
 from dashboard.state import State
 
 HERE = Path(__file__).resolve().parent
-_SIDEBAR_PX = 232
 
 if __name__ == "__main__":
     leave_out_stale_requests()
-    st.set_page_config(
-        page_title="GRPO Atlas", page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR_PX
-    )
+    st.set_page_config("GRPO Atlas", str(HERE / "icon.svg"), "wide", SIDEBAR_PX)
     page = st.navigation(
         [
             st.Page(HERE / Page.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),

@@ -7,6 +7,7 @@ colours mean is for `colourings`.
 import hashlib
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,27 @@ from dashboard.colourings import ByCategory, ByNumber, Colouring
 from dashboard.figures import Spec
 from training.text import shorten
 
-Label = tuple[Sequence[float], str]
-"""Where on the map (x, y and, in three dimensions, z), and the text."""
+
+@dataclass(frozen=True)
+class Label:
+    """A cluster's name on the map."""
+
+    place: Sequence[float]
+    """x, y and, in three dimensions, z."""
+    text: str
+    cluster: int
+    colour: str = ""
+    """Empty for the colour of the page's text."""
+
 
 _TRACES = 10
 """Groups that mix are drawn in turns, so that none is covered where points are dense, in about so many traces altogether:
-each takes 20 ms to draw where there is no GPU. Of many groups the later ones, which are the rarer, lie on top."""
+each takes 20 ms to draw where there is no GPU. Of many groups the rarer ones lie on top."""
 _LONG_LEGEND = 12
 """More entries than this stand in a list beside the map, which scrolls."""
 _LIST_WIDTH = 232
 _LIST = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top", "tracegroupgap": 0, "font": {"size": 11}, "maxheight": 1}
+_ISOLATING = {"itemclick": "toggleothers", "itemdoubleclick": "toggle"}
 _BAR = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "len": 260, "lenmode": "pixels"}
 _QUANTILES = (0.005, 0.995)
 """A continuous scale ends here, so that a few extremes do not take all its colours."""
@@ -52,7 +64,8 @@ def map_figure(
     """
     values = frame[colouring.column]
     if isinstance(colouring, ByCategory):
-        figure = go.Figure(_category_traces(values, positions, colouring, dark=dark))
+        traces = _named_trace if colouring.named_on_map else _category_traces
+        figure = go.Figure(traces(values, positions, colouring, dark=dark))
         legend: dict[str, Any] = {"title": {"text": colouring.legend}}
         top = 28
     else:
@@ -62,8 +75,8 @@ def map_figure(
     is_list = sum(bool(trace.showlegend) for trace in figure.data) > _LONG_LEGEND
     figures.quiet(figure, view=view)
     figure.update_layout(
-        margin={"l": 0, "r": _LIST_WIDTH if is_list else 36, "t": top, "b": 0},
-        legend={"itemsizing": "constant", **legend, **(_LIST if is_list else {})},
+        margin={"l": 36, "r": _LIST_WIDTH if is_list else 8, "t": top, "b": 0},
+        legend={"itemsizing": "constant", **_ISOLATING, **legend, **(_LIST if is_list else {})},
         showlegend=True,
         modebar={"orientation": "v", "bgcolor": "rgba(0,0,0,0)", "color": theme.QUIET},
     )
@@ -76,15 +89,41 @@ def texts(ids: Sequence[str], questions: Sequence[str]) -> Spec:
     return figures.spec_of({"ids": ids, "texts": beginnings})
 
 
-def overlay(positions: NDArray[np.float32], *, labels: Sequence[Label] = (), density: bool = False) -> Spec:
-    """What is drawn over the points: contours of their density, and labels, the most important first.
+def overlay(
+    positions: NDArray[np.float32],
+    *,
+    labels: Sequence[Label] = (),
+    clusters: NDArray[np.integer] | None = None,
+    pairs: Sequence[tuple[int, int]] = (),
+    density: bool = False,
+) -> Spec:
+    """What is drawn over the points: contours of their density, lines between pairs, and labels, the most important first.
 
-    The browser leaves out labels that would overlap an earlier one, at whatever zoom. Three dimensions have no contours.
+    The browser leaves out labels that would overlap an earlier one, at whatever zoom; under the pointer a label lights up its
+    cluster. Three dimensions have no contours and no lines.
+
+    Args:
+        positions: (N, 2) or (N, 3) float32.
+        labels: of clusters.
+        clusters: (N,) the cluster of each point, -1 for none.
+        pairs: rows that a line connects.
+        density: whether there are contours.
     """
-    lines = contours.density_contours(positions) if density and positions.shape[1] == 2 else None
+    flat = positions.shape[1] == 2
+    lines = contours.density_contours(positions) if density and flat else None
     return figures.spec_of(
         {
-            "labels": [[[round(float(place), 4) for place in places], text] for places, text in labels],
+            "labels": [
+                {
+                    "place": [round(float(place), 4) for place in label.place],
+                    "text": label.text,
+                    "cluster": label.cluster,
+                    "colour": label.colour,
+                }
+                for label in labels
+            ],
+            "clusters": None if clusters is None else figures.typed_array(clusters.astype(np.int16)),
+            "pairs": list(pairs) if flat else [],
             "contours": lines and {"x": lines.origin[0], "y": lines.origin[1], "unit": lines.unit, "paths": lines.paths},
         }
     )
@@ -106,6 +145,7 @@ def _category_traces(
     groups = colouring.groups(values, positions, dark)
     in_turns = colouring.mixed and positions.shape[1] == 2
     layers = max(1, _TRACES // max(1, len(groups))) if in_turns else 1
+    drawn = sorted(enumerate(groups), key=lambda ranked: -len(ranked[1].rows)) if in_turns else list(enumerate(groups))
     return [
         points(
             positions,
@@ -113,13 +153,43 @@ def _category_traces(
             {"color": group.colour},
             name=html.escape(group.name, quote=False),
             legendgroup=group.name,
+            legendrank=rank + 1,
             showlegend=layer == 0,
             uid=_uid(colouring.column, group.name, layer),
             meta={"title": colouring.title, "value": group.name},
         )
         for layer in range(layers)
-        for group in groups
+        for rank, group in drawn
         if len(group.rows) > layer
+    ]
+
+
+def _named_trace(
+    values: "pd.Series[Any]", positions: NDArray[np.float32], colouring: ByCategory, *, dark: bool
+) -> list[dict[str, Any]]:
+    """One trace of many groups, the first of them below the others; `meta` has the group of each point."""
+    groups = colouring.groups(values, positions, dark)
+    colours = list(dict.fromkeys([group.colour for group in groups] + [theme.QUIET]))
+    sizes = [len(group.rows) for group in groups]
+    marker = {
+        "color": np.repeat([colours.index(group.colour) for group in groups], sizes).astype(np.float32),
+        "colorscale": [[place / max(1, len(colours) - 1), colour] for place, colour in enumerate(colours)],
+        "cmin": 0,
+        "cmax": max(1, len(colours) - 1),
+    }
+    return [
+        points(
+            positions,
+            np.concatenate([group.rows for group in groups]),
+            marker,
+            showlegend=False,
+            uid=_uid(colouring.column),
+            meta={
+                "title": colouring.title,
+                "names": [group.name for group in groups],
+                "groups": np.repeat(np.arange(len(groups), dtype=np.int16), sizes),
+            },
+        )
     ]
 
 

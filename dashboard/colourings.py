@@ -44,6 +44,8 @@ class ByCategory:
     """Stands before the groups in the legend."""
     mixed: bool = True
     """Whether groups lie among each other, so that drawing one after another would bury the first."""
+    named_on_map: bool = False
+    """Whether the groups' names stand on the map itself, in their colours, so that no legend is needed."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +99,26 @@ def _by_column(values: "pd.Series[Any]", name: str) -> Colouring | None:
 
 
 def by_cluster(titles: Mapping[int, str]) -> ByCategory:
-    """Clusters in their legend by title, in place of the registry's, which knows only their numbers."""
+    """Clusters by title, in place of the registry's, which knows only their numbers."""
 
     def groups(values: "pd.Series[Any]", positions: NDArray[np.float32], dark: bool) -> Sequence[Group]:
         labels = values.to_numpy(int)
         rows = _rows_by(labels, sorted(set(labels.tolist())))
-        clusters = [label for label in rows if label >= 0]
-        colours = _apart(np.array([positions[rows[label]].mean(axis=0) for label in clusters]), theme.TOPICS)
         named = [
             Group(titles.get(label, f"cluster {label}"), colour, rows[label])
-            for label, colour in zip(clusters, colours, strict=True)
+            for label, colour in cluster_colours(labels, positions).items()
         ]
         loose = rows.get(-1)
         return ([Group("unclustered", theme.QUIET, loose)] if loose is not None else []) + named
 
-    return ByCategory("Cluster", "cluster", groups, mixed=False)
+    return ByCategory("Cluster", "cluster", groups, mixed=False, named_on_map=True)
+
+
+def cluster_colours(labels: NDArray[np.integer], positions: NDArray[np.float32]) -> Mapping[int, str]:
+    """Cluster -> its colour, another than that of the clusters near it."""
+    clusters = [label for label in sorted(set(labels.tolist())) if label >= 0]
+    centres = np.array([positions[labels == label].mean(axis=0) for label in clusters])
+    return dict(zip(clusters, _apart(centres, theme.TOPICS), strict=True))
 
 
 def _apart(centres: NDArray[np.float32], palette: Sequence[str]) -> list[str]:

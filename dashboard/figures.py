@@ -53,15 +53,15 @@ def panels_json(panels: Iterable[Panel]) -> bytes:
     """Several figures as the browser gets them: a list in JSON, each with the revision that tells whether it has changed."""
     written = []
     for panel in panels:
-        figure = json.dumps(panel.figure, separators=(",", ":"), default=_typed_array, allow_nan=False)
+        figure = json.dumps(panel.figure, separators=(",", ":"), default=typed_array, allow_nan=False)
         head = json.dumps({"key": panel.key, "alt": panel.alt, "revision": _spec(figure).revision})
         written.append(f'{head[:-1]},"figure":{figure}}}')
     return f"[{','.join(written)}]".encode()
 
 
-def _typed_array(values: object) -> dict[str, str]:
+def typed_array(values: object) -> dict[str, str]:
     """An array of one dimension as plotly.js reads it in binary."""
-    if not isinstance(values, np.ndarray) or values.dtype.str[1:] not in ("i4", "f4"):
+    if not isinstance(values, np.ndarray) or values.dtype.str[1:] not in ("i2", "i4", "f4"):
         raise TypeError(f"{type(values)} cannot be part of a figure")
     return {"dtype": values.dtype.str[1:], "bdata": base64.b64encode(values.tobytes()).decode()}
 

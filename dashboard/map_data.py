@@ -1,7 +1,7 @@
 """What pages read of one map: its table, search, figures. See `caching` for how it is kept."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from analysis.encoder import TextEncoder
 from analysis.repeats import Distinct, Repeat, find_repeats
 from analysis.report import NEIGHBORS
 from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
-from dashboard import atlas_figure, data, figures, training_map_figure
+from dashboard import atlas_figure, colourings, data, figures, training_map_figure
 from dashboard.access import may_act
 from dashboard.caching import cached
 from dashboard.colourings import ByNumber, Colouring
@@ -143,14 +143,31 @@ def map_texts(problems: ProblemSet) -> figures.Spec:
 
 
 @cached(4 * _MAPS)
-def map_overlay(shown: Atlas, titles: Mapping[int, str], view: str, *, density: bool) -> figures.Spec:
-    """What is drawn over the map: the clusters' titles, and lines of density."""
+def map_overlay(
+    shown: Atlas,
+    titles: Mapping[int, str],
+    view: str,
+    *,
+    coloured: bool = False,
+    pairs: Sequence[tuple[int, int]] = (),
+    density: bool = False,
+) -> figures.Spec:
+    """What is drawn over the map: the clusters' titles, lines between pairs of rows, and lines of density.
+
+    Args:
+        coloured: whether the titles have the colours of their clusters, as points have when they show those.
+    """
     positions = _positions(shown, view)
-    labels: list[atlas_figure.Label] = []
-    if shown.clusters is not None:
-        members = shown.clusters.labels
-        labels = [(_label_place(positions[members == label]).tolist(), titles[label]) for label in titles if label >= 0]
-    return atlas_figure.overlay(positions, labels=labels, density=density)
+    if shown.clusters is None:
+        return atlas_figure.overlay(positions, pairs=pairs, density=density)
+    members = shown.clusters.labels
+    colours = colourings.cluster_colours(members, positions) if coloured else {}
+    labels = [
+        atlas_figure.Label(_label_place(positions[members == label]).tolist(), titles[label], label, colours.get(label, ""))
+        for label in titles
+        if label >= 0
+    ]
+    return atlas_figure.overlay(positions, labels=labels, clusters=members, pairs=pairs, density=density)
 
 
 @cached(4 * _MAPS)

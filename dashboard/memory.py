@@ -93,6 +93,8 @@ class Selection(Group):
     """The id of the problem that is read, empty when none is."""
     rows: Field[tuple[int, ...]] = Field(())
     """Rows of the problems selected."""
+    pinned = Field(False)
+    """Whether the map leaves room for the problem, rather than lie below it."""
     combine = Field("New")
     """How the next lasso and the selection are put together: a key of `filters.COMBINE`."""
     picked: Field[tuple[str, ...]] = Field(())

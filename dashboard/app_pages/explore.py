@@ -1,4 +1,4 @@
-"""Explore: the map, the problem chosen on it, and what is in question now."""
+"""Explore: the map over the whole width, what is in question now below it, and a drawer with the problem that is read."""
 
 import streamlit as st
 
@@ -6,11 +6,11 @@ from analysis.atlas import Atlas
 from dashboard.addresses import EXPLORE
 from dashboard.components.map.atlas_map import render_atlas_map
 from dashboard.components.map.controls import render_controls
-from dashboard.components.map.problem_panel import render_problem_panel
+from dashboard.components.map.drawer import render_drawer
 from dashboard.components.map.selection import render_selection
 from dashboard.components.shared.build_progress import render_map_source
 from dashboard.components.shared.errors import boundary, fragment
-from dashboard.components.shared.style import PROBLEM_PANEL, render_title
+from dashboard.components.shared.style import BESIDE_DRAWER, STAGE, render_title
 from dashboard.exploration import explore
 from dashboard.state import State
 
@@ -21,12 +21,12 @@ def render_page(atlas: Atlas, state: State) -> None:
     with boundary():
         shown = explore(atlas, state)
         render_controls(shown, state)
-        left, right = st.columns([2, 1], gap="medium")
-        with left:
+        with st.container(key=STAGE, gap="small"):
             render_atlas_map(shown, state)
-        with right, st.container(key=PROBLEM_PANEL, gap="small"):
-            render_problem_panel(atlas, state)
-        render_selection(shown, state)
+            if state.selection.problem:
+                render_drawer(shown, state)
+            with st.container(key=BESIDE_DRAWER):
+                render_selection(shown, state)
     state.write_url(*EXPLORE)
 
 

@@ -1,6 +1,6 @@
 """A page with nothing but a map and a histogram, for `test_plot.py`: generated problems, every control in the address.
 
-`?points=500&colour=split&deep=1&labels=1&density=1`
+`?points=500&colour=split&deep=1&labels=1&density=1&pairs=1`; row 0 and its pair lie on an island when `island=1`.
 """
 
 import os
@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import atlas_figure, figures
-from dashboard.colourings import COLOURINGS
+from dashboard.colourings import COLOURINGS, cluster_colours
 from dashboard.components.map.map_plot import render_map
 from dashboard.components.shared.chart import render_chart
 from dashboard.web_files import WebFiles
@@ -43,8 +43,14 @@ address = st.query_params
 frame, places = problems(int(address.get("points", 500)))
 colour = st.segmented_control("Colour", ["split", "steps", "cluster", "length"], default=address.get("colour", "split"))
 deep = st.toggle("3-D", value="deep" in address)
-places = places if deep else places[:, :2]
-labels = [(places[topic], f"topic {topic}") for topic in range(TOPICS)]
+places = places.copy() if deep else places[:, :2].copy()
+if "island" in address:
+    places[:2] += 40
+topics = frame["cluster"].to_numpy()
+colours = cluster_colours(topics, places)
+labels = [
+    atlas_figure.Label(places[topics == topic].mean(axis=0), f"topic {topic}", topic, colours[topic]) for topic in colours
+]
 memory = st.session_state
 figure = atlas_figure.map_figure(frame, places, COLOURINGS[str(colour)], dark=False, view="problems")
 
@@ -69,11 +75,18 @@ render_map(
     figures.spec(figure),
     key="map",
     view="problems",
+    name="problems",
     alt="map",
     height="500px",
     files=WebFiles(Path(os.environ["GRPO_ATLAS_HOME"]) / "web"),
     texts=atlas_figure.texts(frame["id"].tolist(), frame["question"].tolist()),
-    overlay=atlas_figure.overlay(places, labels=labels if "labels" in address else (), density="density" in address),
+    overlay=atlas_figure.overlay(
+        places,
+        labels=labels if "labels" in address else (),
+        clusters=topics,
+        pairs=[(0, 1), (2, 3)] if "pairs" in address else (),
+        density="density" in address,
+    ),
     selected=memory.get("selected", []),
     chosen=memory.get("chosen"),
     on_selected=select,

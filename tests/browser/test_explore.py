@@ -77,7 +77,9 @@ def test_choosing_and_colouring_never_move_the_view(explore: Page) -> None:
     assert box is not None
     at_first = ranges(explore)
     explore.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    explore.keyboard.down("Control")
     explore.mouse.wheel(0, -300)
+    explore.keyboard.up("Control")
     explore.wait_for_function(f"(before) => {MAP}._fullLayout.xaxis.range[0] !== before", arg=at_first[0])
     wait_for_rest(explore, RANGES)  # plotly waits for the wheel to rest before it redraws
     zoomed = ranges(explore)

@@ -90,13 +90,14 @@ def test_escape_undoes_the_selection(open_map: Open) -> None:
 def test_a_selection_survives_other_colours_and_dimensions(open_map: Open) -> None:
     page = open_map()
     drawn = lasso(page)
-    for colour, trace in (("steps", "3"), ("cluster", "cluster 3"), ("length", "unknown")):
+    for colour, name in (("steps", "3"), ("cluster", "cluster 3"), ("length", "unknown")):
         page.get_by_role("radio", name=colour).click()
-        page.wait_for_function(f"(name) => {MAP}._fullData.some((trace) => trace.name === name)", arg=trace)
+        named = f"(name) => {MAP}._fullData.some((trace) => trace.name === name || trace.meta.names?.includes(name))"
+        page.wait_for_function(named, arg=name)
         assert shown(page) == drawn
     page.get_by_text("3-D").click()
     page.wait_for_function(f"() => {MAP}._fullLayout.scene")
-    sizes = page.evaluate(f"{MAP}.data.slice(0, -1).flatMap((trace) => trace.marker.size)")
+    sizes = page.evaluate(f"{MAP}.data.flatMap((trace) => trace.marker.size)")
     assert sizes.count(max(sizes)) == drawn < len(sizes) == POINTS
     page.get_by_text("3-D").click()
     page.wait_for_function(f"() => {MAP}._fullLayout.xaxis && !{MAP}._fullLayout.scene")
@@ -125,7 +126,7 @@ def test_a_number_is_shown_with_its_unit(open_map: Open) -> None:
 def test_what_the_legend_hides_does_not_hide_anything_in_other_colours(open_map: Open) -> None:
     page = open_map()
     page.locator(".st-key-map .legendtoggle").first.click()
-    page.wait_for_function(f"() => {MAP}._fullData[0].visible === 'legendonly'")
+    page.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.visible === 'legendonly')")
     page.get_by_role("radio", name="steps").click()
     page.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
     assert page.evaluate(f"{MAP}._fullData.every((trace) => trace.visible === true)")
@@ -148,17 +149,19 @@ def test_three_dimensions_keep_their_camera_and_show_the_ring(open_map: Open) ->
     page.get_by_role("radio", name="steps").click()
     page.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
     assert page.evaluate(camera) == pytest.approx(turned)
-    assert page.evaluate(f"{MAP}._fullLayout.scene.annotations.map((label) => label.text)")[0] == "topic 0"
+    expect(page.locator(".st-key-map .atlas-names text").first).to_have_text("topic 0")
+    assert page.evaluate(f"{LABELS}.length") > 0
 
 
 def test_labels_never_overlap_and_leave_the_lasso_alone(open_map: Open) -> None:
     page = open_map("labels=1&density=1")
     assert page.evaluate(f"{LABELS}.length") == 6
+    assert page.evaluate(f"new Set({LABELS}.map((t) => getComputedStyle(t).fill)).size") == 6  # each in its cluster's colour
     boxes = page.evaluate(f"{LABELS}.map((t) => t.getBoundingClientRect()).map((b) => [b.left, b.right, b.top, b.bottom])")
     for number, one in enumerate(boxes):
         for other in boxes[:number]:
             assert one[1] < other[0] or other[1] < one[0] or one[3] < other[2] or other[3] < one[2]
-    assert page.locator(".st-key-map .atlas-overlay path").count() == 5
+    assert page.locator(".st-key-map .atlas-contours path").count() == 5
     assert lasso(page) > 0
 
 

@@ -45,7 +45,7 @@ def draw(colouring: Colouring, rows: int = 60, dimensions: int = 2, *, dark: boo
 
 
 def legend(figure: go.Figure) -> list[str]:
-    return [trace.name for trace in figure.data if trace.showlegend]
+    return [trace.name for trace in sorted(figure.data, key=lambda trace: trace.legendrank or 0) if trace.showlegend]
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
@@ -96,7 +96,19 @@ def test_no_category_covers_the_others() -> None:
     assert [trace.name for trace in draw(COLOURINGS["split"]).data][:4] == ["train", "test", "train", "test"]
 
 
-@pytest.mark.parametrize("colour", ["split", "steps", "cluster", "operations"])
+def test_rare_categories_lie_on_top_and_keep_their_place_in_the_legend() -> None:
+    frame = atlas_like_frame().assign(steps=[2] * 5 + [3] * 50 + [4] * 3 + [9] * 2)
+    figure = atlas_figure.map_figure(frame, positions(), COLOURINGS["steps"], dark=False, view="a")
+    assert [trace.name for trace in figure.data][-4:] == ["3", "2", "4", "8+"]
+    ranks = {trace.name: trace.legendrank for trace in figure.data}
+    assert sorted(ranks, key=ranks.__getitem__) == ["2", "3", "4", "8+"]
+
+
+def test_a_click_on_the_legend_isolates() -> None:
+    assert draw(COLOURINGS["split"]).layout.legend.itemclick == "toggleothers"
+
+
+@pytest.mark.parametrize("colour", ["split", "steps", "operations"])
 def test_the_legend_hides_a_category_as_a_whole(colour: str) -> None:
     figure = draw(COLOURINGS[colour])
     assert len(set(legend(figure))) == len(legend(figure))
@@ -117,23 +129,28 @@ def test_operations_are_ordered_by_how_many_there_are() -> None:
 
 def test_clusters_have_their_titles_and_the_rest_is_grey() -> None:
     figure = draw(by_cluster({0: "years, old, age", 1: "<b>money</b>"}))
-    assert legend(figure) == ["unclustered", "years, old, age", "&lt;b&gt;money&lt;/b&gt;", "cluster 2", "cluster 3"]
-    assert figure.data[0].marker.color == theme.QUIET
-    assert theme.QUIET not in [trace.marker.color for trace in figure.data[1:]]
+    assert not legend(figure)  # their names stand on the map
+    (trace,) = figure.data
+    assert trace.meta["names"] == ["unclustered", "years, old, age", "<b>money</b>", "cluster 2", "cluster 3"]
+    clusters = atlas_like_frame()["cluster"].to_numpy()[trace.customdata]
+    np.testing.assert_array_equal(np.asarray(trace.meta["groups"]), clusters + 1)
+    colours = [colour for _, colour in trace.marker.colorscale]
+    greys = np.array([colours[int(number)] == theme.QUIET for number in trace.marker.color])
+    np.testing.assert_array_equal(greys, clusters < 0)
 
 
 def test_clusters_side_by_side_differ_in_colour() -> None:
     places = np.array([[x, y] for x in range(10) for y in range(6) for _ in range(2)], np.float32)
     frame = pd.DataFrame({"cluster": np.repeat(np.arange(60), 2)})
-    figure = atlas_figure.map_figure(frame, places, COLOURINGS["cluster"], dark=False, view="a")
-    colours = {(float(trace.x[0]), float(trace.y[0])): trace.marker.color for trace in figure.data}
+    (trace,) = atlas_figure.map_figure(frame, places, COLOURINGS["cluster"], dark=False, view="a").data
+    colours = {(float(x), float(y)): float(colour) for x, y, colour in zip(trace.x, trace.y, trace.marker.color, strict=True)}
     neighbors = [((x, y), (x + 1, y)) for x, y in colours] + [((x, y), (x, y + 1)) for x, y in colours]
     assert all(colours[one] != colours[other] for one, other in neighbors if other in colours)
 
 
-def test_sixty_clusters_have_a_legend_that_scrolls_beside_the_map() -> None:
-    frame = pd.DataFrame({"cluster": np.arange(60)})
-    figure = atlas_figure.map_figure(frame, positions(60), COLOURINGS["cluster"], dark=False, view="a")
+def test_many_categories_have_a_legend_that_scrolls_beside_the_map() -> None:
+    frame = atlas_like_frame().assign(topic=[f"topic {chr(65 + row % 20)}" for row in range(60)])
+    figure = atlas_figure.map_figure(frame, positions(60), offered_for(frame)["column:topic"], dark=False, view="a")
     assert figure.layout.legend.orientation == "v"
     assert figure.layout.legend.maxheight
     assert figure.layout.margin.r > 200
@@ -203,9 +220,14 @@ def test_a_point_takes_few_bytes(rows: int, limit: int) -> None:
 
 def test_the_overlay_holds_labels_in_order_and_contours_on_request() -> None:
     places = positions(500)
-    labels = [((0.1, 0.2), "years, old, age"), ((1.0, 2.0), "money")]
-    content = json.loads(atlas_figure.overlay(places, labels=labels, density=True).json)
-    assert content["labels"] == [[[0.1, 0.2], "years, old, age"], [[1.0, 2.0], "money"]]
+    labels = [atlas_figure.Label((0.1, 0.2), "years, old, age", 3, "#009E73"), atlas_figure.Label((1.0, 2.0), "money", 0)]
+    content = json.loads(atlas_figure.overlay(places, labels=labels, pairs=[(1, 2)], density=True).json)
+    assert [(label["text"], label["place"], label["cluster"]) for label in content["labels"]] == [
+        ("years, old, age", [0.1, 0.2], 3),
+        ("money", [1.0, 2.0], 0),
+    ]
+    assert content["pairs"] == [[1, 2]]
     assert len(content["contours"]["paths"]) == 5
-    assert json.loads(atlas_figure.overlay(places).json) == {"labels": [], "contours": None}
-    assert json.loads(atlas_figure.overlay(positions(500, 3), density=True).json)["contours"] is None
+    deep = json.loads(atlas_figure.overlay(positions(500, 3), pairs=[(1, 2)], density=True).json)
+    assert deep["contours"] is None
+    assert deep["pairs"] == []

@@ -4,7 +4,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard import data, map_data
+from dashboard.colourings import ByCategory
 from dashboard.components.map.map_plot import render_map
+from dashboard.components.map.subset import file_name
 from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
 from dashboard.filters import combine
@@ -38,12 +40,17 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
         map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.look.view, dark=dark),
         key=Keys.MAP,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.look.view}",
+        name=f"{file_name(atlas.problem_set.name)}-map-by-{file_name(shown.colouring.title).lower()}",
         alt=_alternative(shown, state),
         height=MAP_HEIGHT,
         files=data.web_files(),
         texts=map_data.map_texts(atlas.problem_set),
         overlay=map_data.map_overlay(
-            atlas, shown.titles if state.look.labels else {}, state.look.view, density=state.look.density
+            atlas,
+            shown.titles if state.look.labels else {},
+            state.look.view,
+            coloured=isinstance(shown.colouring, ByCategory) and shown.colouring.named_on_map,
+            density=state.look.density,
         ),
         selected=standing_out,
         chosen=map_data.row_of(atlas, state.selection.problem),

@@ -35,26 +35,14 @@ _COMBINE_HELP = "Whether a lasso makes a new selection, adds to the one before, 
 
 def render_controls(shown: Exploration, state: State) -> None:
     """One row of controls, and below it what they leave in question."""
-    colour, view, search, mode, narrow, settings = st.columns([1.7, 1.9, 2.8, 1.3, 1, 1], vertical_alignment="bottom")
-    with colour:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _render_colour(shown.atlas, state)
-    with view:
         _render_view(shown.atlas, state)
-    search.text_input("Search", placeholder="years old, or “each day”", **Filtering.query.bind_text(), icon=":material/search:")
-    mode.selectbox(
-        "Search by",
-        list(MODES),
-        format_func=MODES.__getitem__,
-        help=(
-            'Words: all must occur, "a phrase" in quotes, -word must not. Regex: a regular expression. '
-            "Meaning: what reads most alike, by the map's own embedding model."
-        ),
-        **Filtering.mode.bind(),
-    )
-    with narrow, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
-        _render_filters(shown, state)
-    with settings, st.popover("Map", icon=":material/tune:", width="stretch"):
-        _render_settings(shown.atlas, state)
+        _render_search()
+        with st.popover("Filter", icon=":material/filter_alt:"):
+            _render_filters(shown, state)
+        with st.popover("Map", icon=":material/tune:"):
+            _render_settings(shown.atlas, state)
     if shown.problem:
         render_error(shown.problem)
     if state.filters.query.strip() and state.filters.mode == MEANING and not shown.problem and MATCH not in shown.frame:
@@ -70,6 +58,22 @@ def colour_title(key: str) -> str:
     return f"{outcome(column).title} in {job_id}" if job_id else COLOURINGS[column].title
 
 
+def _render_search() -> None:
+    icon = ":material/search:"
+    st.text_input("Search", placeholder="years old, or “each day”", icon=icon, width=220, **Filtering.query.bind_text())
+    st.selectbox(
+        "Search by",
+        list(MODES),
+        format_func=MODES.__getitem__,
+        help=(
+            'Words: all must occur, "a phrase" in quotes, -word must not. Regex: a regular expression. '
+            "Meaning: what reads most alike, by the map's own embedding model."
+        ),
+        width=130,
+        **Filtering.mode.bind(),
+    )
+
+
 def _colourings_by_runs(store: Store, atlas: Atlas) -> list[str]:
     runs = islice(
         jobs_on(store, (*RUN_KINDS, "evaluate"), atlas.problem_set.source, atlas.problem_set.whole.content_hash), _RUNS_OFFERED
@@ -82,7 +86,7 @@ def _render_colour(atlas: Atlas, state: State) -> None:
     offered += data.readable(lambda store: _colourings_by_runs(store, atlas), [])
     if state.look.colour not in offered:  # of an older run, by a link; `explore` has made sure that it is there
         offered.append(state.look.colour)
-    st.selectbox("Colour by", offered, format_func=colour_title, **MapLook.colour.bind())
+    st.selectbox("Colour by", offered, format_func=colour_title, width=200, **MapLook.colour.bind())
 
 
 def _render_view(atlas: Atlas, state: State) -> None:

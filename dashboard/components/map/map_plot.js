@@ -1,25 +1,24 @@
 // A map that stays where the person left it: redrawing keeps zoom, camera, hidden legend entries and selection.
 // (Streamlit's own chart element takes no clicks while the lasso is on.)
 // `data`: plotly_url; figure, texts, overlay (each {revision, json} or {revision, url}, the latter two or null), with rows as the
-// points' customdata; view; height (CSS); alt; selectable; selected (bits of rows), answers (the last report that `selected` takes
-// in); chosen (row or null); timeline (see `timeline.js`, or null).
+// points' customdata; view; name (of files); height (CSS); alt; selectable; selected (bits of rows), answers (the last report that
+// `selected` takes in); chosen (row or null); timeline (see `timeline.js`, or null).
 // Reports {selected: {rows: bits, report: n}}, {clicked: row} and {stepped: {step, report}}.
-// Follows `plotly.js` and `timeline.js`.
+// Follows `plotly.js`, `timeline.js`, `map_overlay.js` and `map_views.js`.
 
 globalThis.grpoAtlasViews ??= new Map();
 const views = globalThis.grpoAtlasViews;
 
 const BUTTONS = {
-  roaming: [["pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
-  flat: [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
-  deep: [["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"]],
+  flat: ["zoomIn2d", "zoomOut2d", "resetScale2d"],
+  deep: ["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"],
 };
-const CONFIGS = {
-  flat: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.flat },
-  roaming: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.roaming },
-  deep: { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons: BUTTONS.deep },
-};
-const LABELS_IN_DEPTH = 10; // more cover each other from most sides
+
+function configOf(kind, selectable) {
+  const tools = kind === "flat" ? [...(selectable ? ["lasso2d", "select2d"] : []), "pan2d"] : [];
+  const modeBarButtons = [ourButtons(kind === "flat"), [...tools, ...BUTTONS[kind]]];
+  return { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons };
+}
 
 // --- Selections: a bit a row, row 0 first, in base64 ---
 
@@ -80,6 +79,7 @@ async function redraw(box, change) {
 
 async function showSelection(box) {
   const { traces, selected, kind } = box.atlas;
+  showStanding(box);
   const places = traces.map((_, place) => place);
   await redraw(box, async (Plotly) => {
     if (kind === "deep") {
@@ -91,115 +91,26 @@ async function showSelection(box) {
   });
 }
 
+// A click on the name of a cluster selects it. (What a mouse presses and lets go of are different elements while plotly drags.)
+function takeNamed(box, selectable) {
+  const { pressed, pointer } = box.atlas;
+  if (!selectable || !pressed || pressed.name === null) return;
+  if (Math.hypot(pressed.x - pointer.x, pressed.y - pointer.y) > 3) return;
+  report(box, rowsOfName(box, pressed.name));
+  box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
+}
+
 function unselect(box) {
   if (!box.atlas.selected) return;
   report(box, []);
   box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
 }
 
-// --- The ring around the chosen point, contours and labels: elements above the plot, which move without a redraw and leave
-// plotly's lasso alone. In three dimensions, where plotly alone knows the camera, a trace and annotations. ---
-
-function placeOf(box, row) {
-  if (row === null) return null;
-  for (const [number, trace] of box.atlas.traces.entries()) {
-    const index = trace.customdata.indexOf(row);
-    const { x, y, z } = box._fullData[number];
-    if (index >= 0) return z ? [x[index], y[index], z[index]] : [x[index], y[index]];
-  }
-  return null;
-}
-
-function placeOver(box) {
-  const frame = box.parentElement;
-  const svg = frame.querySelector(".atlas-overlay");
-  const mark = frame.querySelector(".atlas-ring");
-  const flat = box.atlas.kind === "flat";
-  svg.style.display = flat ? "" : "none";
-  mark.hidden = true;
-  if (!flat || !box._fullLayout?.xaxis) return;
-  const { xaxis, yaxis } = box._fullLayout;
-  Object.assign(svg.style, { left: `${xaxis._offset}px`, top: `${yaxis._offset}px` });
-  Object.assign(svg.style, { width: `${xaxis._length}px`, height: `${yaxis._length}px` });
-  const scale = { x: xaxis._length / (xaxis.range[1] - xaxis.range[0]), y: yaxis._length / (yaxis.range[1] - yaxis.range[0]) };
-  const across = (x) => (x - xaxis.range[0]) * scale.x;
-  const down = (y) => (yaxis.range[1] - y) * scale.y;
-  placeRing(mark, box.atlas.place, { across, down, xaxis, yaxis });
-  const lines = box.atlas.over?.contours;
-  if (lines) {
-    const matrix = [lines.unit * scale.x, 0, 0, -lines.unit * scale.y, across(lines.x), down(lines.y)];
-    svg.querySelector("g").setAttribute("transform", `matrix(${matrix.join(" ")})`);
-  }
-  placeLabels(svg, box.atlas.over?.labels ?? [], { across, down });
-}
-
-function placeRing(mark, place, { across, down, xaxis, yaxis }) {
-  if (!place) return;
-  const [x, y] = [across(place[0]), down(place[1])];
-  if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) return;
-  Object.assign(mark.style, { left: `${xaxis._offset + x}px`, top: `${yaxis._offset + y}px` });
-  mark.hidden = false;
-}
-
-// The first labels are the most important; one that would touch an earlier one, or leave the map, waits for a closer look.
-function placeLabels(svg, labels, { across, down }) {
-  const taken = [];
-  const [width, height] = [svg.clientWidth, svg.clientHeight];
-  for (const [number, text] of [...svg.querySelectorAll("text")].entries()) {
-    const [x, y] = [across(labels[number][0][0]), down(labels[number][0][1])];
-    const [halfWidth, halfHeight] = [text.getComputedTextLength() / 2 + 4, 10];
-    const box = [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
-    const free = taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
-    const inside = box[0] >= 0 && box[1] >= 0 && box[2] <= width && box[3] <= height;
-    text.style.visibility = free && inside ? "visible" : "hidden";
-    if (!free || !inside) continue;
-    taken.push(box);
-    text.setAttribute("x", x);
-    text.setAttribute("y", y);
-  }
-}
-
-function fillOverlay(box, over) {
-  box.atlas.over = over;
-  const svg = box.parentElement.querySelector(".atlas-overlay");
-  const element = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
-  const lines = element("g");
-  for (const [level, path] of (over?.contours?.paths ?? []).entries()) {
-    const line = element("path");
-    line.setAttribute("d", path);
-    line.style.opacity = 0.16 + 0.08 * level;
-    lines.append(line);
-  }
-  const labels = (over?.labels ?? []).map(([, words]) => {
-    const text = element("text");
-    text.textContent = words;
-    return text;
-  });
-  svg.replaceChildren(lines, ...labels);
-}
-
-function sceneLabels({ over, ink }) {
-  const style = { showarrow: false, font: { size: 12, color: ink }, captureevents: false };
-  return (over?.labels ?? [])
-    .slice(0, LABELS_IN_DEPTH)
-    .map(([[x, y, z], text]) => ({ x, y, z, text: escaped(text), ...style }));
-}
-
-function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function ringTrace({ place, ink }) {
-  const [x, y, z] = place ?? [];
-  const marker = { symbol: "circle-open", size: 10, color: ink, line: { width: 2, color: ink } };
-  const points = place ? { x: [x], y: [y], z: [z] } : { x: [], y: [], z: [] };
-  return { type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false, uid: "ring", marker, ...points };
-}
-
 // --- The text of the point under the pointer, as text: whatever it holds, nothing of it is markup ---
 
-function describe(meta, colour) {
+function describe(meta, colour, point) {
   if (!meta?.title) return "";
+  if (meta.names) return meta.names[meta.groups[point]];
   if (meta.value !== undefined) return meta.value;
   const rounded = { maximumSignificantDigits: 3 };
   if (meta.scale === "share") return `${(100 * colour).toLocaleString("en", rounded)}% ${meta.unit}`;
@@ -216,7 +127,7 @@ function showText(box, point) {
   const row = point.customdata;
   if (!texts || row === undefined || !pointer) return;
   const { meta, marker } = point.fullData;
-  const value = describe(meta, marker.color?.[point.pointNumber]);
+  const value = describe(meta, marker.color?.[point.pointNumber], point.pointNumber);
   const parts = [texts.texts[row], `${texts.ids[row]}, ${meta.title.toLowerCase()}: ${value}`];
   bubble.replaceChildren(...parts.map((part) => Object.assign(document.createElement("div"), { textContent: part })));
   bubble.hidden = false;
@@ -252,13 +163,14 @@ function listen(box) {
   box.on("plotly_deselect", () => box.atlas.redrawing || report(box, []));
   box.on("plotly_click", (event) => {
     const clicked = event.points[0].customdata;
-    if (clicked !== undefined) box.atlas.tell("clicked", clicked);
+    if (clicked !== undefined && (box.atlas.pressed?.name ?? null) === null) box.atlas.tell("clicked", clicked);
   });
   box.on("plotly_hover", (event) => showText(box, event.points[0]));
   box.on("plotly_unhover", () => hideText(box));
   box.on("plotly_relayout", () => keepView(box));
   box.on("plotly_relayouting", () => {
     hideText(box);
+    light(box, null);
     placeOver(box);
   });
   box.on("plotly_afterplot", () => placeOver(box));
@@ -271,23 +183,26 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
   atlas.traces = traces.map((trace) => ({ customdata: typed(trace.customdata), size: trace.marker?.size }));
   const shown = traces.map((trace, number) => {
     const { customdata } = atlas.traces[number];
-    if (kind === "flat") return { ...trace, customdata, selectedpoints: selectedPoints(atlas.traces[number], atlas.selected) };
-    return { ...trace, customdata, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
+    const meta = trace.meta?.groups ? { ...trace.meta, groups: typed(trace.meta.groups) } : trace.meta;
+    const own = { ...trace, customdata, meta };
+    if (kind === "flat") return { ...own, selectedpoints: selectedPoints(atlas.traces[number], atlas.selected) };
+    return { ...own, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
   });
   atlas.ink = paintColours(box, layout);
-  if (kind === "deep") {
-    shown.push(ringTrace(atlas));
-    layout.scene.annotations = sceneLabels(atlas);
-  } else {
+  if (kind === "flat") {
     layout.selections = selectionChanged || atlas.kind !== "flat" ? [] : (box.layout?.selections ?? []);
     layout.selectionrevision = `${data.figure.revision} ${atlas.ink}`; // plotly would carry point indices over to other traces
   }
   returnToView(layout, data.view, kind);
   const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
-  Object.assign(atlas, { kind, view: data.view, revision: data.figure.revision });
-  const config = kind === "flat" && !data.selectable ? CONFIGS.roaming : CONFIGS[kind];
+  Object.assign(atlas, { kind, view: data.view, name: data.name, revision: data.figure.revision, places: null });
+  const config = configOf(kind, data.selectable);
   await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, config));
   if (isNew) listen(box);
+  if (kind === "deep" && !atlas.follows) {
+    atlas.follows = true;
+    followCamera(box);
+  }
 }
 
 // Gives one of the traces other points.
@@ -304,17 +219,6 @@ async function drawOverlay(box, data) {
   if (revision === box.atlas.overRevision) return;
   fillOverlay(box, data.overlay ? await contentOf(data.overlay) : null);
   box.atlas.overRevision = revision;
-  if (box.atlas.kind === "deep") await globalThis.Plotly.relayout(box, { "scene.annotations": sceneLabels(box.atlas) });
-}
-
-async function drawRing(box, row) {
-  const atlas = box.atlas;
-  const before = String(atlas.place);
-  atlas.place = placeOf(box, row);
-  atlas.chosen = row;
-  if (atlas.kind !== "deep" || before === String(atlas.place)) return;
-  const { x, y, z } = ringTrace(atlas);
-  await globalThis.Plotly.restyle(box, { x: [x], y: [y], z: [z] }, [atlas.traces.length]);
 }
 
 async function draw(box, data) {
@@ -328,7 +232,7 @@ async function draw(box, data) {
     if (atlas.timeline) paint(atlas.timeline); // the points are without their colours until then
   }
   if (!isNew && selectionChanged) await showSelection(box);
-  await drawRing(box, data.chosen);
+  atlas.chosen = data.chosen;
   await drawOverlay(box, data);
   placeOver(box);
   atlas.texts = data.texts ? await contentOf(data.texts) : null; // last: the map is there without them
@@ -355,16 +259,39 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const follow = (event) => {
     const { left, top } = frame.getBoundingClientRect();
     box.atlas.pointer = { x: event.clientX - left, y: event.clientY - top };
+    if (!event.buttons) light(box, box.atlas.over?.clusters ? nameUnder(box) : null);
+  };
+  const press = () => {
+    box.atlas.pressed = { ...box.atlas.pointer, name: box.atlas.lit ?? null };
+    box.atlas.wheelZooms = true;
+  };
+  const leave = ({ clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = frame.getBoundingClientRect();
+    if (x > left && x < right && y > top && y < bottom) return; // onto what plotly lays over all while it drags
+    box.atlas.wheelZooms = false;
+    light(box, null);
+  };
+  const letGo = () => {
+    takeNamed(box, data.selectable);
+    setTimeout(() => {
+      box.atlas.pressed = null;
+    });
+  };
+  const turn = (event) => {
+    if (!event.ctrlKey && !event.metaKey && !box.atlas.wheelZooms) event.stopPropagation(); // the page scrolls
   };
   const undo = (event) => {
     if (event.key === "Escape" && data.selectable && frame.matches(":hover, :focus-within")) unselect(box);
   };
-  frame.addEventListener("mousemove", follow, true);
+  const heard = { mousemove: follow, mousedown: press, mouseleave: leave, wheel: turn };
+  for (const [name, listener] of Object.entries(heard)) frame.addEventListener(name, listener, true);
   document.addEventListener("keydown", undo);
+  document.addEventListener("mouseup", letGo, true);
   drawInTurn(box, () => draw(box, data));
   return () => {
-    frame.removeEventListener("mousemove", follow, true);
+    for (const [name, listener] of Object.entries(heard)) frame.removeEventListener(name, listener, true);
     document.removeEventListener("keydown", undo);
+    document.removeEventListener("mouseup", letGo, true);
     release(box);
   };
 }

@@ -22,7 +22,8 @@ from dashboard.components.shared.browser import plotly_url, reference, script
 from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
 
-_SCRIPTS = tuple(Path(__file__).with_name(name) for name in ("timeline.js", "map_plot.js"))
+_PARTS = ("timeline.js", "map_overlay.js", "map_views.js", "map_plot.js")
+_SCRIPTS = tuple(Path(__file__).with_name(name) for name in _PARTS)
 _STYLE = """
 .atlas-frame { position: relative; overflow: hidden; }
 .atlas-plot { width: 100%; }
@@ -32,13 +33,20 @@ _STYLE = """
 .atlas-ring[hidden], .atlas-hover[hidden] { display: none; }
 .atlas-overlay { position: absolute; overflow: hidden; pointer-events: none; }
 .atlas-overlay path { fill: none; stroke: var(--st-text-color); stroke-width: 1px; vector-effect: non-scaling-stroke; }
-.atlas-overlay text { font-size: 12px; fill: var(--st-text-color); text-anchor: middle; dominant-baseline: central; }
-.atlas-overlay text, .atlas-plot .annotation-text { font-weight: 600; paint-order: stroke; stroke-width: 4px;
-  stroke: var(--st-background-color); stroke-linejoin: round; }
+.atlas-overlay .atlas-pairs { stroke-width: 1.5px; opacity: 0.75; }
+.atlas-overlay text { font-size: 12px; font-weight: 600; text-anchor: middle; dominant-baseline: central;
+  fill: color-mix(in srgb, var(--cluster, var(--st-text-color)) 55%, var(--st-text-color));
+  paint-order: stroke; stroke-width: 4px; stroke: var(--st-background-color); stroke-linejoin: round; }
+.atlas-lit { position: absolute; pointer-events: none; }
+.atlas-lit[hidden] { display: none; }
+[class*="st-key-stage"]:fullscreen { overflow: auto; padding: 1rem; background: var(--st-background-color); }
+:fullscreen .atlas-plot { height: calc(100vh - 9rem) !important; }
 .atlas-hover { position: absolute; max-width: 340px; padding: 0.4rem 0.6rem; pointer-events: none; font-size: 12px;
   line-height: 1.35; overflow-wrap: anywhere; color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: 6px; }
 .atlas-hover div + div { opacity: 0.75; margin-top: 0.15rem; }
+.atlas-plot .modebar-container { left: 0; right: auto !important; }
+.atlas-plot .modebar { top: 3rem !important; left: 0 !important; right: auto !important; }
 .atlas-plot .modebar-btn:focus-visible { outline: 2px solid var(--st-text-color) !important; }
 .atlas-plot .outline-controllers { display: none; }
 .atlas-plot .selectionlayer path, .atlas-plot .select-outline { pointer-events: none !important; }
@@ -54,6 +62,7 @@ _STYLE = """
 """A drawn selection is an outline only: its points can be clicked like all others."""
 _HTML = """<div class="atlas-frame">
   <div class="atlas-plot"></div>
+  <canvas class="atlas-lit" hidden></canvas>
   <svg class="atlas-overlay" aria-hidden="true"></svg>
   <div class="atlas-ring" hidden></div>
   <div class="atlas-hover" role="tooltip" hidden></div>
@@ -89,6 +98,7 @@ def render_map(
     *,
     key: str,
     view: str,
+    name: str,
     alt: str,
     height: str,
     files: WebFiles,
@@ -106,6 +116,7 @@ def render_map(
         spec: the figure.
         key: the widget's key.
         view: what the figure shows; the person's zoom is kept as long as it stays the same.
+        name: of files that are made of it, without an ending.
         alt: the map's text alternative.
         height: as CSS.
         files: where large parts are put for the browser to fetch; where they cannot be written, they travel with every rerun.
@@ -143,6 +154,7 @@ def render_map(
         "texts": reference(texts, files),
         "overlay": reference(overlay, files),
         "view": view,
+        "name": name,
         "height": height,
         "alt": alt,
         "selectable": on_selected is not None,

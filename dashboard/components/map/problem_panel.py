@@ -30,11 +30,11 @@ _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
 
 
 def render_problem_panel(atlas: Atlas, state: State) -> None:
-    """The chosen problem, or how to choose one."""
+    """The problem that is chosen."""
     problems = atlas.problem_set.problems
     row = map_data.row_of(atlas, state.selection.problem)
     if row is None:
-        _render_nothing_chosen(state)
+        st.info(plain(f"There is no problem {state.selection.problem} in this source. Choose another on the map."))
         return
     _render_problem(problems[row], _failures(atlas, problems[row]))
     st.markdown("**Nearest problems**")
@@ -46,14 +46,6 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
         _render_history(
             problem_history(data.store(), atlas.problem_set.source, problems[row].id, atlas.problem_set.whole.content_hash)
         )
-
-
-def _render_nothing_chosen(state: State) -> None:
-    if state.selection.problem:
-        st.info(plain(f"There is no problem {state.selection.problem} in this source. Choose another on the map."))
-        return
-    st.markdown("**No problem chosen**")
-    st.caption("Click a point on the map, or a row of the table below it, to read the problem here.")
 
 
 def _render_problem(problem: Problem, failures: Sequence[VerifierFailure]) -> None:

@@ -67,9 +67,14 @@ def _render_table(shown: Exploration, state: State) -> None:
 
     def choose() -> None:
         picked = st.session_state[Keys.TABLE]["selection"]["rows"]
-        if picked:
-            state.selection.problem = str(rows["id"].iloc[picked[0]])
+        state.selection.problem = ids[picked[0]] if picked else ""
 
+    ids = list(rows["id"])
+    st.session_state[Keys.TABLE] = (
+        {"selection": {"rows": [ids.index(state.selection.problem)]}}
+        if (state.selection.problem in ids)
+        else {"selection": {"rows": []}}
+    )
     render_table(
         table[[column for column in order if column in table]],
         key=Keys.TABLE,
