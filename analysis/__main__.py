@@ -31,8 +31,10 @@ from analysis.atlas import (
 from analysis.cache import Cache
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
+from analysis.frame import cluster_titles
 from analysis.jobs import build, look_for
 from analysis.language import model_notice
+from analysis.map_table import TABLE_FORMATS, map_table
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.repeats import REPEAT_KINDS
@@ -49,7 +51,7 @@ from training.files import replace_file
 from training.home import DEMO_ATLAS, Home
 from training.insight.agreement import Agreement, agreement_of
 from training.store import Store
-from training.store.curation import matching_subset, subset_ids
+from training.store.curation import matching_subset, named_clusters, subset_ids
 from training.terminal import check_ctrl_c, new_program, run_program
 
 PAIRS_SHOWN = 20
@@ -68,9 +70,13 @@ Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="UMAP's random stat
 CompareWith = Annotated[str, typer.Option(metavar="M", help="the model whose neighbours this one's are compared with")]
 
 
+_MAP_TABLES = {f"map-{ending}": write for ending, write in TABLE_FORMATS.items()}
+_FORMS = (PROJECTOR, *FORMATS, *_MAP_TABLES)
+
+
 def _known_format(text: str) -> str:
-    if text not in (PROJECTOR, *FORMATS):
-        raise typer.BadParameter(f"{text!r} is none of {', '.join((PROJECTOR, *FORMATS))}")
+    if text not in _FORMS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(_FORMS)}")
     return text
 
 
@@ -287,7 +293,13 @@ def export_problems(
     seed: Seed = DEFAULTS.seed,
     compare_with: CompareWith = DEFAULTS.compare_with,
     form: Annotated[
-        str, typer.Option("--format", metavar="|".join((PROJECTOR, *FORMATS)), callback=_known_format, help="what to write")
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(_FORMS),
+            callback=_known_format,
+            help="what to write: for the Embedding Projector, problems to read in again, or a table with the map's columns too",
+        ),
     ] = PROJECTOR,
     subset: Annotated[
         str | None, typer.Option(metavar="S", help="only a saved subset's problems: a name, or name@version")
@@ -304,11 +316,16 @@ def export_problems(
     """Write problems as files, or the map for the Embedding Projector."""
     home = Home.from_environment()
     line = mapped(source, columns, home)
-    if form != PROJECTOR:
-        _export_file(line, subset, form, out, home)
+    if form in FORMATS:
+        problem_set = load_problems(line, home)
+        warn_of_left_out(problem_set)
+        _write(out, FORMATS[form]([problem_set.problems[row] for row in _kept_rows(problem_set, subset, home)]))
         return 0
     atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     rows = _kept_rows(atlas.problem_set, subset, home) if subset else None
+    if form in _MAP_TABLES:
+        _write(out, _MAP_TABLES[form](map_table(atlas, _titles(atlas, home), rows)))
+        return 0
     print("\n".join(str(file) for file in export_projector(atlas, out, rows, address=served_at or "")))
     print(TENSORBOARD_STEPS.format(folder=shlex.quote(str(out))))
     print(STANDALONE_STEPS)
@@ -317,10 +334,20 @@ def export_problems(
     return 0
 
 
-def _export_file(source: str, subset: str | None, form: str, out: Path, home: Home) -> None:
-    problem_set = load_problems(source, home)
-    warn_of_left_out(problem_set)
-    content = FORMATS[form]([problem_set.problems[row] for row in _kept_rows(problem_set, subset, home)])
+def _titles(atlas: Atlas, home: Home) -> Mapping[int, str]:
+    """The clusters' titles, names given by hand included."""
+    if atlas.clusters is None:
+        return {}
+    named = named_clusters(Store.open(home.store_url), atlas.problem_set.content_hash)
+    return cluster_titles(atlas.clusters, [problem.id for problem in atlas.problem_set.problems], named)
+
+
+def _write(out: Path, content: bytes) -> None:
+    """Write a file and say so.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(out, lambda stream: stream.write(content))

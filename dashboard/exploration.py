@@ -1,7 +1,7 @@
 """What the Explore page shows now: the map's problems, which of them pass the filters, and which are selected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,14 @@ from analysis.outcomes import outcome
 from analysis.search_pool import SearchError
 from dashboard import data, filters, map_data
 from dashboard.colourings import COLUMN, ByNumber, Colouring, by_cluster, offered_for
+from dashboard.filters import Filters
 from dashboard.memory import MapLook
 from dashboard.state import State
 from training.errors import StoreFailedError
 from training.store.curation import SubsetError, matching_subset, subset_ids
 
 NEAREST_MEANINGS = 50
-"""Problems that a search by meaning finds."""
+"""Problems that a search by meaning finds, unless it is said how near they must be."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Exploration:
     colouring: Colouring
     titles: Mapping[int, str]
     """Cluster number -> its title."""
+    asked: Filters
+    """What is asked of the problems: the session's filters, without a search or a subset that could not be applied."""
     passing: NDArray[np.bool_]
     """(N,) which problems pass the filters."""
     selected: NDArray[np.bool_] | None
@@ -68,7 +71,10 @@ def explore(atlas: Atlas, state: State) -> Exploration:
     of_data = further_columns(map_data.frame(atlas))
     state.filters.where = tuple(asked for asked in state.filters.where if filters.column_and_value(asked)[0] in of_data)
     frame, colouring = _coloured(map_data.frame(atlas), titles, state)
+    asked = state.filters.value
     found, cosines, problem = _search(atlas, state)
+    if found is None:
+        asked = replace(asked, query="")
     if cosines is not None:
         frame = frame.assign(**{MATCH: cosines})
     subset = None
@@ -76,7 +82,7 @@ def explore(atlas: Atlas, state: State) -> Exploration:
         try:
             subset = subset_ids(data.store(), matching_subset(data.store(), state.filters.subset, atlas.problem_set.whole))
         except (SubsetError, StoreFailedError) as error:
-            problem = str(error)
+            problem, asked = str(error), replace(asked, subset="")
     selected = None
     if state.selection.rows:
         selected = np.zeros(len(frame), bool)
@@ -86,7 +92,8 @@ def explore(atlas: Atlas, state: State) -> Exploration:
         frame=frame,
         colouring=colouring,
         titles=titles,
-        passing=filters.mask(frame, state.filters.value, subset=subset, found=found),
+        asked=asked,
+        passing=filters.mask(frame, asked, subset=subset, found=found),
         selected=selected,
         problem=problem,
     )
@@ -94,7 +101,7 @@ def explore(atlas: Atlas, state: State) -> Exploration:
 
 def described(shown: Exploration, state: State) -> str:
     """How the current problems were chosen, in words."""
-    return "; ".join([*state.filters.value.described(shown.titles), *state.selection.picked]) or "all problems"
+    return "; ".join([*shown.asked.described(shown.titles), *state.selection.picked]) or "all problems"
 
 
 def _coloured(frame: pd.DataFrame, titles: Mapping[int, str], state: State) -> tuple[pd.DataFrame, Colouring]:
@@ -125,6 +132,9 @@ def _search(atlas: Atlas, state: State) -> tuple[NDArray[np.bool_] | None, NDArr
         return None, None, str(error)
     if cosines is None:
         return None, None, ""
-    found = np.zeros(len(cosines), bool)
-    found[np.argsort(-cosines, kind="stable")[:NEAREST_MEANINGS]] = True
-    return found, cosines, ""
+    return cosines >= (state.filters.near or nearness(cosines)), cosines, ""
+
+
+def nearness(cosines: NDArray[np.float32]) -> float:
+    """The cosine that the nearest ones have at least."""
+    return float(np.sort(cosines)[-min(NEAREST_MEANINGS, len(cosines))])

@@ -38,12 +38,18 @@ class Filters:
     query: str = ""
     mode: str = "words"
     """A key of `MODES`."""
+    near: float = 0.0
+    """The least cosine of a search by meaning; 0 for the `exploration.NEAREST_MEANINGS` nearest."""
     where: tuple[str, ...] = ()
     """Values of the data's own columns, as `column_value` writes them; of one column any of them."""
 
     @property
     def active(self) -> bool:
         return bool(self.split or self.steps or self.clusters or self.where or self.subset or self.query)
+
+    @property
+    def _nearness(self) -> str:
+        return f" from a cosine of {self.near:.2f}" if self.near and self.mode == MEANING else ""
 
     def described(self, titles: Mapping[int, str]) -> Sequence[str]:
         """What is asked, one phrase a filter.
@@ -57,7 +63,7 @@ class Filters:
             self.clusters and f"cluster {'; '.join(titles.get(label, str(label)) for label in self.clusters)}",
             *(f"{column} {' or '.join(values)}" for column, values in _by_column(self.where).items()),
             self.subset and f"subset {self.subset}",
-            self.query and f"{self.mode} “{self.query}”",
+            self.query and f"{self.mode} “{self.query}”{self._nearness}",
         ]
         return [phrase for phrase in phrases if phrase]
 

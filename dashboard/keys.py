@@ -13,6 +13,8 @@ class Keys(StrEnum):
     SOURCE_CHOICE = "source_choice"
     SOURCE_FOLDER = "source_folder"
     MAP = "map"
+    NEARNESS = "nearness"
+    SAVE = "save"
     TABLE = "table"
     STEPS_CHART = "steps_chart"
     CLUSTER_TABLE = "cluster_table"

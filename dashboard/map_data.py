@@ -1,7 +1,7 @@
 """What pages read of one map: its table, search, figures. See `caching` for how it is kept."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from analysis import frame as frames
 from analysis import repeats, search
 from analysis.atlas import Atlas
 from analysis.encoder import TextEncoder
+from analysis.leakage import PairKind
 from analysis.repeats import Distinct, Repeat, find_repeats
 from analysis.report import NEIGHBORS
 from analysis.search_pool import SearchBusyError, SearchError, SearchPool, Texts
@@ -149,17 +150,18 @@ def map_overlay(
     view: str,
     *,
     coloured: bool = False,
-    pairs: Sequence[tuple[int, int]] = (),
+    pairs: Collection[PairKind] = (),
     density: bool = False,
 ) -> figures.Spec:
-    """What is drawn over the map: the clusters' titles, lines between pairs of rows, and lines of density.
+    """What is drawn over the map: the clusters' titles, lines between leakage pairs, and lines of density.
 
     Args:
         coloured: whether the titles have the colours of their clusters, as points have when they show those.
+        pairs: of these kinds.
     """
     positions = _positions(shown, view)
     if shown.clusters is None:
-        return atlas_figure.overlay(positions, pairs=pairs, density=density)
+        return atlas_figure.overlay(positions, density=density)
     members = shown.clusters.labels
     colours = colourings.cluster_colours(members, positions) if coloured else {}
     labels = [
@@ -167,7 +169,15 @@ def map_overlay(
         for label in titles
         if label >= 0
     ]
-    return atlas_figure.overlay(positions, labels=labels, clusters=members, pairs=pairs, density=density)
+    return atlas_figure.overlay(positions, labels=labels, clusters=members, pairs=_pairs(shown, pairs), density=density)
+
+
+def _pairs(shown: Atlas, kinds: Collection[PairKind]) -> list[tuple[int, int]]:
+    """The rows of the leakage pairs of these kinds, as far as they are known."""
+    if shown.report is None or shown.report.leakage is None:
+        return []
+    row = rows(shown.problem_set)
+    return [(row[pair.test_id], row[pair.train_id]) for pair in shown.report.leakage.pairs if pair.kind in kinds]
 
 
 @cached(4 * _MAPS)

@@ -67,6 +67,8 @@ class MapLook(Group):
     density = Field(False, "density")
     labels = Field(True, "labels")
     """Whether density lines and cluster names are drawn."""
+    pairs = Field(False, "pairs")
+    """Whether lines connect test problems with what train holds of them."""
 
 
 class Filtering(Built[Filters]):
@@ -79,6 +81,7 @@ class Filtering(Built[Filters]):
     subset = Field(Filters.subset, "subset")
     query = Field(Filters.query, "q")
     mode = Field(Filters.mode, "search", one_of(*MODES))
+    near = Field(Filters.near, "near", within(0.0, 1.0))
     where = Field(Filters.where, "where")
 
     def clear(self) -> None:
@@ -93,6 +96,8 @@ class Selection(Group):
     """The id of the problem that is read, empty when none is."""
     rows: Field[tuple[int, ...]] = Field(())
     """Rows of the problems selected."""
+    saved = Field("")
+    """Reference of a subset that was just saved, until that is said."""
     pinned = Field(False)
     """Whether the map leaves room for the problem, rather than lie below it."""
     combine = Field("New")

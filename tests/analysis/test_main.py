@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis import __main__ as command
@@ -139,6 +140,10 @@ def test_a_subset_is_exported_as_problems_and_as_a_map(
     assert [p.id for p in load_problems(str(tmp_path / "few.jsonl")).problems] == ["train-0", "train-1", "test-0"]
     assert main([*common, "--format", "csv", "--out", str(tmp_path / "sub" / "few.csv")]) == 0
     assert len((tmp_path / "sub" / "few.csv").read_bytes().split(b"\r\n")) == 5
+    assert main([*common, "--format", "map-parquet", "--out", str(tmp_path / "few.parquet")]) == 0
+    table = pd.read_parquet(tmp_path / "few.parquet")
+    assert list(table["id"]) == ["train-3", "train-5", "test-1"]
+    assert {"x", "y", "cluster_name", "nearest"} <= set(table.columns)
     assert main([*common, "--out", str(tmp_path / "projector")]) == 0
     assert len((tmp_path / "projector" / "vectors.tsv").read_text().splitlines()) == 3
     assert main([*common[:-1], "gone", "--out", str(tmp_path / "x")]) == 2

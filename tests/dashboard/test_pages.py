@@ -189,6 +189,7 @@ def test_a_search_finds_what_it_says(open_app: Open, query: str, mode: str, foun
 @pytest.mark.usefixtures("with_map")
 def test_a_pattern_that_cannot_be_read_is_explained_and_filters_nothing(open_app: Open) -> None:
     test = open_app(q="(apples", search="regex")
+    assert "Only" not in words(test), "nothing was asked that could be applied"
     assert not test.exception
     assert "cannot be read at character 1" in words(test)
     assert len(problems_in_table(test)) == 50

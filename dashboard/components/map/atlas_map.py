@@ -1,24 +1,41 @@
 """The map: a point a problem, coloured, with what is in question standing out and a ring around the chosen problem."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from analysis.leakage import PAIR_KINDS, PairKind
 from dashboard import data, map_data
 from dashboard.colourings import ByCategory
 from dashboard.components.map.map_plot import render_map
-from dashboard.components.map.subset import file_name
 from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
+from dashboard.figures import Spec
 from dashboard.filters import combine
 from dashboard.keys import Keys
 from dashboard.state import State
+from dashboard.text import file_name
 from training.text import count
+
+
+@dataclass(frozen=True)
+class MapParts:
+    """A map as it is shown now."""
+
+    figure: Spec
+    texts: Spec
+    overlay: Spec
+    standing_out: NDArray[np.integer]
+    """Rows of what is in question, none where all is."""
+    words: str
+    """The map's text alternative."""
 
 
 def render_atlas_map(shown: Exploration, state: State) -> None:
     """Draw the map. A lasso or box changes the session's selection, a click its problem."""
     atlas, frame = shown.atlas, shown.frame
-    dark = st.context.theme.type == "dark"
 
     def choose(row: int) -> None:
         state.selection.problem = str(frame["id"].iloc[row])
@@ -33,31 +50,53 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
         state.selection.picked = (step,) if how == "New" else (*before, step)
         state.selection.rows = chosen
 
-    standing_out = np.flatnonzero(shown.current) if shown.narrowed else np.empty(0, int)
-    if shown.narrowed and not len(standing_out):
-        standing_out = np.array([len(frame)])  # a row that no point has: all of them fade
+    parts = map_parts(shown, state)
     render_map(
-        map_data.map_spec(atlas, frame, shown.colouring, shown.titles, state.look.view, dark=dark),
+        parts.figure,
         key=Keys.MAP,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.look.view}",
         name=f"{file_name(atlas.problem_set.name)}-map-by-{file_name(shown.colouring.title).lower()}",
-        alt=_alternative(shown, state),
+        alt=parts.words,
         height=MAP_HEIGHT,
         files=data.web_files(),
-        texts=map_data.map_texts(atlas.problem_set),
-        overlay=map_data.map_overlay(
-            atlas,
-            shown.titles if state.look.labels else {},
-            state.look.view,
-            coloured=isinstance(shown.colouring, ByCategory) and shown.colouring.named_on_map,
-            density=state.look.density,
-        ),
-        selected=standing_out,
+        texts=parts.texts,
+        overlay=parts.overlay,
+        selected=parts.standing_out,
         chosen=map_data.row_of(atlas, state.selection.problem),
         on_selected=select,
         on_clicked=choose,
     )
-    st.caption(_alternative(shown, state))
+    st.caption(parts.words)
+
+
+def map_parts(shown: Exploration, state: State) -> MapParts:
+    """What the session's map is made of."""
+    atlas, look = shown.atlas, state.look
+    dark = st.context.theme.type == "dark"
+    standing_out = np.flatnonzero(shown.current) if shown.narrowed else np.empty(0, int)
+    if shown.narrowed and not len(standing_out):
+        standing_out = np.array([len(shown.frame)])  # a row that no point has: all of them fade
+    return MapParts(
+        figure=map_data.map_spec(atlas, shown.frame, shown.colouring, shown.titles, look.view, dark=dark),
+        texts=map_data.map_texts(atlas.problem_set),
+        overlay=map_data.map_overlay(
+            atlas,
+            shown.titles if look.labels else {},
+            look.view,
+            coloured=isinstance(shown.colouring, ByCategory) and shown.colouring.named_on_map,
+            pairs=_pair_kinds(shown, state),
+            density=look.density,
+        ),
+        standing_out=standing_out,
+        words=_alternative(shown, state),
+    )
+
+
+def _pair_kinds(shown: Exploration, state: State) -> tuple[PairKind, ...]:
+    """Of which pairs lines are drawn: of all only where a selection leaves few."""
+    if not state.look.pairs:
+        return ()
+    return tuple(kind for kind in PAIR_KINDS if kind != "topic" or shown.selected is not None)
 
 
 def _alternative(shown: Exploration, state: State) -> str:

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -16,9 +17,10 @@ from dashboard.actions import launch_job
 from dashboard.colourings import COLOURINGS, COLUMN, offered_for
 from dashboard.components.shared.build_progress import start_build
 from dashboard.components.shared.errors import boundary, fragment, render_error
-from dashboard.exploration import Exploration
+from dashboard.exploration import NEAREST_MEANINGS, Exploration, nearness
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.filters import COMBINE, MEANING, MODES
+from dashboard.keys import Keys
 from dashboard.memory import Filtering, MapLook, MapParameters, Selection
 from dashboard.state import State
 from dashboard.text import plain
@@ -136,13 +138,15 @@ def _render_column_filter(frame: pd.DataFrame, state: State) -> None:
 
 def _render_narrowing(shown: Exploration, state: State) -> None:
     """What is asked of the problems, with ways to ask for less, and what the next lasso does. Always there: nothing jumps."""
-    phrases = state.filters.value.described(shown.titles)
+    phrases = shown.asked.described(shown.titles)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if phrases:
             passing = f"{int(shown.passing.sum()):,} of {len(shown.frame):,} problems"
             hint = " Search by meaning also finds other wordings." if state.filters.query and not shown.passing.any() else ""
             st.caption(f"Only {plain(' · '.join(phrases))}: {passing}.{hint}", width="content")
-            st.button("Clear filters", type="tertiary", on_click=state.filters.clear)
+            st.button("Clear filters", key="clear filters", type="tertiary", on_click=state.filters.clear)
+        if MATCH in shown.frame:
+            _render_nearness(shown, state)
         if state.selection.rows:
             st.caption(f"{count(len(state.selection.rows), 'problem')} selected.", width="content")
             st.button("Clear selection", type="tertiary", on_click=state.selection.clear)
@@ -161,10 +165,26 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
         )
 
 
+def _render_nearness(shown: Exploration, state: State) -> None:
+    """How near to what is searched for a problem must be."""
+    cosines = shown.frame[MATCH].to_numpy()
+
+    def take() -> None:
+        state.filters.near = float(st.session_state[Keys.NEARNESS])
+
+    highest = max(float(np.ceil(100 * cosines.max()) / 100), 0.01)
+    st.session_state[Keys.NEARNESS] = min(max(state.filters.near or nearness(cosines), 0.0), highest)
+    told = f"The least cosine of a question to the search. Until you move it, the {NEAREST_MEANINGS} nearest are found."
+    st.slider("How near", 0.0, highest, step=0.01, key=Keys.NEARNESS, on_change=take, help=told, width=200)
+
+
 def _render_settings(atlas: Atlas, state: State) -> None:
     """Which map of the source is shown. Another one is built in the background, from the same embeddings if it can be."""
     st.toggle("Cluster names", **MapLook.labels.bind())
     st.toggle("Density lines", **MapLook.density.bind())
+    if atlas.report is not None and atlas.report.leakage is not None:
+        told = "Lines between test problems and train problems that hold them; of what is selected also those near in topic."
+        st.toggle("Leakage pairs", help=told, disabled=state.look.view == "3-D", **MapLook.pairs.bind())
     shown = state.parameters
     with st.form("map settings", border=False):
         st.caption(

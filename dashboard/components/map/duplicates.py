@@ -9,13 +9,13 @@ from dashboard import data, finding_figures, map_data
 from dashboard.access import acts
 from dashboard.actions import save_subset
 from dashboard.components.map.findings import Heading, render_finding, show_on_map
-from dashboard.components.map.subset import file_name, render_download
+from dashboard.components.map.subset import render_download
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import render_table
 from dashboard.figures import spec
 from dashboard.keys import Keys
 from dashboard.state import State
-from dashboard.text import plain
+from dashboard.text import file_name, plain
 from training.data.problem import SPLITS
 from training.text import count
 

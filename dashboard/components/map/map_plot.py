@@ -23,8 +23,8 @@ from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
 
 _PARTS = ("timeline.js", "map_overlay.js", "map_views.js", "map_plot.js")
-_SCRIPTS = tuple(Path(__file__).with_name(name) for name in _PARTS)
-_STYLE = """
+SCRIPTS = tuple(Path(__file__).with_name(name) for name in _PARTS)
+STYLE = """
 .atlas-frame { position: relative; overflow: hidden; }
 .atlas-plot { width: 100%; }
 .atlas-ring { position: absolute; width: 20px; height: 20px; margin: -10px; border-radius: 50%; pointer-events: none;
@@ -60,7 +60,7 @@ _STYLE = """
 .atlas-timeline-line { min-width: 11rem; text-align: right; font-variant-numeric: tabular-nums; color: var(--st-text-color); }
 """
 """A drawn selection is an outline only: its points can be clicked like all others."""
-_HTML = """<div class="atlas-frame">
+HTML = """<div class="atlas-frame">
   <div class="atlas-plot"></div>
   <canvas class="atlas-lit" hidden></canvas>
   <svg class="atlas-overlay" aria-hidden="true"></svg>
@@ -192,4 +192,4 @@ def rows_of(bits: str) -> list[int]:
 
 @cache
 def _component() -> ComponentRenderer:
-    return components_v2.component("grpo_atlas_map", html=_HTML, css=_STYLE, js=script(*_SCRIPTS), isolate_styles=False)
+    return components_v2.component("grpo_atlas_map", html=HTML, css=STYLE, js=script(*SCRIPTS), isolate_styles=False)

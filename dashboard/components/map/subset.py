@@ -1,38 +1,49 @@
 """Taking the current problems further: save them as a subset, export them, train on them."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from analysis.export import FORMATS
+from analysis.map_table import TABLE_FORMATS, map_table
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, projector_zip
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import save_subset
 from dashboard.addresses import LAUNCH
+from dashboard.components.map.map_page import map_page
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.exploration import Exploration, described
 from dashboard.keys import Keys
 from dashboard.state import State
-from dashboard.text import plain
+from dashboard.text import file_name, plain
 from training.data.problem import Problem, ProblemSet
 from training.errors import AtlasError
 from training.store.curation import Subset, list_subsets, subset_ids
 from training.text import count
 
-_MIME = {"jsonl": "application/jsonl", "csv": "text/csv"}
+_MIME = {
+    "jsonl": "application/jsonl",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "html": "text/html",
+    "zip": "application/zip",
+}
+TABLE_NAMES = {"csv": "CSV", "parquet": "Parquet"}
+_NAME_CHARACTERS = 40
 _UNNAMED = "selection"
 """The name of what is trained on without being saved first."""
 
 
 def render_take_further(shown: Exploration, state: State) -> None:
     """Three buttons for the current problems."""
-    with st.popover("Save", icon=":material/bookmark_add:"):
+    _tell_saved(state)
+    with st.popover("Save", icon=":material/bookmark_add:", key=Keys.SAVE, on_change="rerun"):
         _render_save(shown, state)
     with st.popover("Export", icon=":material/download:"):
-        _render_export(shown)
+        _render_export(shown, state)
     trainable = int((shown.frame["split"][shown.current] == "train").sum())
     if st.button(
         "Train on these",
@@ -60,45 +71,69 @@ def _render_save(shown: Exploration, state: State) -> None:
         except AtlasError as error:
             render_error(error.problem, error.remedy)
         else:
-            st.toast(plain(f"Saved as {subset.reference}. The filters and Launch offer it."))
+            state.selection.saved = subset.reference  # with the next run, as an open popover cannot be closed any more
+            st.rerun(scope="fragment")
 
 
-def _render_export(shown: Exploration) -> None:
+def _tell_saved(state: State) -> None:
+    """Close what was open to save a subset, and say that it is saved."""
+    if not state.selection.saved:
+        return
+    st.session_state[Keys.SAVE] = False
+    st.toast(plain(f"Saved as {state.selection.saved}. The filters and Launch offer it."))
+    state.selection.saved = ""
+
+
+def _render_export(shown: Exploration, state: State) -> None:
     rows = shown.current.nonzero()[0].tolist()
-    problems = [shown.atlas.problem_set.problems[row] for row in rows]
+    problem_set = shown.atlas.problem_set
+    problems = [problem_set.problems[row] for row in rows]
+    name = export_name(shown, state)
     st.caption(f"{count(len(problems), 'problem')}, as they are selected now.")
-    name = file_name(shown.atlas.problem_set.name)
-    for ending in FORMATS:
-        render_download(problems, ending, name)
-    st.download_button(
+    for ending, label in (("jsonl", "Problems, JSON Lines"), ("csv", "Problems, CSV")):
+        render_download(problems, ending, name, label, wide=True)
+    for ending, write in TABLE_FORMATS.items():
+        _render_file(
+            f"Table with the map's columns, {TABLE_NAMES[ending]}",
+            lambda write=write: write(map_table(shown.atlas, shown.titles, rows)),  # type: ignore[misc]
+            f"{name}-table.{ending}",
+        )
+    _render_file("The map as one HTML file", lambda: map_page(shown, state, name), f"{name}-map.html")
+    _render_file(
         "Embedding Projector",
-        data=data.file_queue().making(lambda: projector_zip(shown.atlas, rows)),
-        file_name=f"{name}-projector.zip",
-        mime="application/zip",
+        lambda: projector_zip(shown.atlas, rows),
+        f"{name}-projector.zip",
         key=Keys.EXPORT,
-        on_click="ignore",
-        width="stretch",
         disabled=len(rows) < 2,
         help=f"Unpack the zip into a folder. {TENSORBOARD_STEPS.format(folder='FOLDER')} {STANDALONE_STEPS}",
     )
+    st.caption("A picture of the map: the camera and the frame beside it.")
 
 
-def render_download(problems: list[Problem], ending: str, name: str, label: str = "") -> None:
-    """A button that makes its file when it is pressed."""
+def _render_file(label: str, make: Callable[[], bytes], name: str, *, key: str = "", **settings: Any) -> None:
+    """A button for a file that is made when it is asked for."""
     st.download_button(
-        label or ending.upper(),
-        data=data.file_queue().making(lambda: FORMATS[ending](problems)),
-        file_name=f"{name}.{ending}",
-        mime=_MIME[ending],
-        key=f"download {name} {ending}",
+        label,
+        data=data.file_queue().making(make),
+        file_name=name,
+        mime=_MIME[name.rpartition(".")[2]],
+        key=key or f"download {name}",
         on_click="ignore",
-        width="content" if label else "stretch",
+        **({"width": "stretch"} | settings),
     )
 
 
-def file_name(title: str) -> str:
-    """A title as the beginning of a file's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-") or "problems"
+def render_download(problems: list[Problem], ending: str, name: str, label: str, *, wide: bool = False) -> None:
+    """A button for problems as a file."""
+    _render_file(label, lambda: FORMATS[ending](problems), f"{name}.{ending}", width="stretch" if wide else "content")
+
+
+def export_name(shown: Exploration, state: State) -> str:
+    """What a file of the current problems is called: by the source, what was asked for, and how many they are."""
+    chosen = file_name(described(shown, state)).lower() if shown.narrowed else "all"
+    return (
+        f"{file_name(shown.atlas.problem_set.name)}-{chosen[:_NAME_CHARACTERS].strip('-')}-{int(shown.current.sum())}-problems"
+    )
 
 
 def saved_subset(name: str, problem_set: ProblemSet, ids: Sequence[str], how: str) -> Subset:

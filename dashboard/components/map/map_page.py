@@ -1,0 +1,61 @@
+"""The map as one HTML file that needs no program and no network: the same component, with a search and what is clicked on."""
+
+import html
+import json
+from pathlib import Path
+from string import Template
+
+import streamlit as st
+from plotly.offline import get_plotlyjs
+
+from dashboard.components.map.atlas_map import map_parts
+from dashboard.components.map.map_plot import HTML, SCRIPTS, STYLE, bits_of
+from dashboard.components.shared.browser import reference, script
+from dashboard.exploration import Exploration
+from dashboard.state import State
+
+_PAGE = Path(__file__).with_name("map_page.html")
+_HEIGHT = "calc(100vh - 9rem)"
+_COLOURS = {"text": "textColor", "background": "backgroundColor", "border": "borderColor", "primary": "primaryColor"}
+"""What the page calls a colour of the theme -> what Streamlit does."""
+
+
+def map_page(shown: Exploration, state: State, name: str) -> bytes:
+    """The map as it is shown now: its colours, its view, what stands out.
+
+    Args:
+        name: of pictures that are made of it.
+    """
+    parts = map_parts(shown, state)
+    problems = shown.atlas.problem_set.problems
+    content = {
+        "data": {
+            "figure": reference(parts.figure, None),
+            "texts": reference(parts.texts, None),
+            "overlay": reference(parts.overlay, None),
+            "view": name,
+            "name": name,
+            "height": _HEIGHT,
+            "alt": parts.words,
+            "selectable": False,
+            "selected": bits_of(parts.standing_out),
+            "answers": 0,
+            "chosen": None,
+            "timeline": None,
+        },
+        "ids": [problem.id for problem in problems],
+        "questions": [problem.question for problem in problems],
+    }
+    theme = f"theme.{st.context.theme.type or 'light'}"
+    page = Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        {name: st.get_option(f"{theme}.{option}") for name, option in _COLOURS.items()},
+        title=html.escape(shown.atlas.problem_set.name),
+        words=html.escape(parts.words),
+        style=STYLE,
+        map=HTML,
+        plotly=get_plotlyjs(),
+        # No text in it can end the element that holds it.
+        content=json.dumps(content).replace("<", "\\u003c"),
+        script=script(*SCRIPTS).replace("export default function", "function renderMap"),
+    )
+    return page.encode()

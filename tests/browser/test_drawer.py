@@ -1,0 +1,63 @@
+"""The drawer of Explore in Chromium: one problem beside the table, before and after it, and nothing that jumps."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import MAP, point_at
+
+pytestmark = pytest.mark.browser
+
+PANEL = ".st-key-problem_panel"
+
+
+def open_first(page: Page) -> None:
+    page.mouse.click(*point_at(page, page.evaluate(f"{MAP}._fullData[0].customdata[0]")))
+    expect(page.locator(PANEL)).to_be_visible()
+
+
+def test_choosing_a_problem_moves_nothing(explore: Page) -> None:
+    before = explore.evaluate(f"{MAP}.getBoundingClientRect().toJSON()")
+    open_first(explore)
+    assert explore.evaluate(f"{MAP}.getBoundingClientRect().toJSON()") == before
+    explore.get_by_role("button", name="Close").click()
+    expect(explore.locator(PANEL)).to_be_hidden()
+
+
+def test_pinned_it_leaves_the_map_in_sight(explore: Page) -> None:
+    open_first(explore)
+    explore.get_by_role("button", name="Pin").click()
+    explore.wait_for_function(
+        f"() => {MAP}.getBoundingClientRect().right <= document.querySelector('{PANEL}').getBoundingClientRect().left"
+    )
+    explore.get_by_role("button", name="Unpin").click()
+    explore.wait_for_function(
+        f"() => {MAP}.getBoundingClientRect().right > document.querySelector('{PANEL}').getBoundingClientRect().left"
+    )
+
+
+def test_arrow_keys_go_through_the_table(app: str, page: Page) -> None:
+    page.goto(f"{app}/?problem=train-5&q=garden")
+    page.goto(f"{app}/?problem=train-5")
+    panel = page.locator(PANEL)
+    expect(panel).to_contain_text("train-5")
+    page.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("train-6")
+    page.wait_for_function(f"() => {MAP}?.atlas?.chosen === 6")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(panel).to_contain_text("train-4")
+
+
+@pytest.mark.parametrize("width", [820, 1280, 1440, 1920, 2560])
+def test_all_of_explore_is_in_reach(app: str, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{app}/?problem=test-0")
+    expect(page.locator(PANEL)).to_contain_text("Nearest problems")
+    for name in ("Filter", "Map", "Save", "Export", "Train on these", "Close"):
+        button = page.get_by_role("button", name=name, exact=True)
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.querySelector('.stMain').scrollWidth <= document.querySelector('.stMain').clientWidth")
