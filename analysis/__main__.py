@@ -9,17 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from tqdm import tqdm
 
 from analysis.against import Against, against_json
 from analysis.atlas import (
-    MAX_SEED,
     STAGES,
-    STORED_NEIGHBORS,
     Atlas,
     AtlasParameters,
     Progress,
@@ -28,12 +25,23 @@ from analysis.atlas import (
     stage_keys,
     stopgap_notice,
 )
+from analysis.build_command import (
+    DEFAULTS,
+    Bar,
+    CompareWith,
+    MinDist,
+    Model,
+    Neighbors,
+    Seed,
+    build_with_bar,
+    with_bar,
+)
 from analysis.cache import Cache
 from analysis.export import FORMATS
 from analysis.findings import Correlation, steps_and_pass_rate
 from analysis.frame import cluster_titles
-from analysis.jobs import build, look_for
-from analysis.language import model_notice
+from analysis.jobs import look_for
+from analysis.leakage import COPIES, Leakage
 from analysis.map_table import TABLE_FORMATS, map_table
 from analysis.outcomes import job_outcomes
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
@@ -41,7 +49,7 @@ from analysis.repeats import REPEAT_KINDS
 from analysis.report import report_json
 from analysis.search import prepare_encoder
 from analysis.sources_command import manage_sources, show_problems
-from analysis.subset_command import save_without_repeats
+from analysis.subset_command import save_without_copies, save_without_repeats
 from training.command_line.parameters import AsJson
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.data.problem import ProblemSet
@@ -52,22 +60,11 @@ from training.home import DEMO_ATLAS, Home
 from training.insight.agreement import Agreement, agreement_of
 from training.store import Store
 from training.store.curation import matching_subset, named_clusters, subset_ids
-from training.terminal import check_ctrl_c, new_program, run_program
+from training.terminal import new_program, run_program
 
 PAIRS_SHOWN = 20
-Made = TypeVar("Made")
 PROJECTOR = "projector"
 """The export that is a folder of files."""
-
-DEFAULTS = AtlasParameters()
-
-Model = Annotated[str, typer.Option(metavar="M", help="sentence-transformers model, a Hub name or a folder, or tf-idf")]
-Neighbors = Annotated[
-    int, typer.Option(min=2, max=STORED_NEIGHBORS, metavar="K", help="nearest problems that UMAP holds each one to")
-]
-MinDist = Annotated[float, typer.Option(min=0, max=1, metavar="D", help="UMAP's least distance between points")]
-Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="UMAP's random state")]
-CompareWith = Annotated[str, typer.Option(metavar="M", help="the model whose neighbours this one's are compared with")]
 
 
 _MAP_TABLES = {f"map-{ending}": write for ending, write in TABLE_FORMATS.items()}
@@ -149,7 +146,7 @@ def build_map(
     """Compute the atlas, as far as the cache lacks it."""
     home, times = Home.from_environment(), StageTimes()
     parameters = AtlasParameters(model, neighbors, min_dist, seed, compare_with)
-    atlas = _build_with_bar(mapped(source, columns, home), parameters, home, times.note, keep=True)
+    atlas = build_with_bar(mapped(source, columns, home), parameters, home, times.note, keep=True)
     if notice := stopgap_notice(atlas.problem_set, parameters, Cache.from_home(home)):
         print(f"warning: {notice}", file=sys.stderr)
     print(json.dumps(_built_facts(atlas, times, home), indent=2) if as_json else _built_text(atlas, times))
@@ -205,15 +202,16 @@ def report_findings(
     """Say what the atlas tells about splits, topics, difficulty, leakage."""
     home = Home.from_environment()
     line = mapped(source, columns, home)
-    atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
+    atlas = build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     assert atlas.report is not None
-    other = _with_bar(lambda tell, unkept: look_for(against, atlas, home, tell, unkept)) if against else None
+    other = with_bar(lambda tell, unkept: look_for(against, atlas, home, tell, unkept)) if against else None
     explained = atlas.report.explained
     learned, agreement = _of_run(atlas, Store.open(home.store_url), run) if run else (None, None)
     if as_json:
         facts = json.loads(report_json(atlas.report))
         for name, finding in explained.items():
-            facts[name] |= {"reading": finding.reading, "map": finding.address}
+            said = dataclasses.asdict(finding)
+            facts[name] |= said | {"map": said.pop("address")}
         if learned is not None:
             facts["pass_rate"] = dataclasses.asdict(learned)
         if agreement is not None:
@@ -223,7 +221,8 @@ def report_findings(
         print(json.dumps(facts, indent=2))
         return 0
     for finding in explained.values():
-        print(f"{finding.reading}\n    on the map: {finding.address}")
+        print(f"{finding.question} {finding.answer} {finding.numbers}")
+        print(f"    how: {finding.method}\n    on the map: {finding.address}")
     if learned is not None:
         print(f"Rank correlation of steps with {learned.reading} in {run}.")
     if agreement is not None:
@@ -235,10 +234,17 @@ def report_findings(
         for repeat in atlas.report.duplicates.pairs[:PAIRS_SHOWN]:
             print(f"  {REPEAT_KINDS[repeat.kind]:<32} {repeat.problem_id:<10} {repeat.original_id}")
     if atlas.report.leakage is not None:
-        print("\nNearest test and train problems:")
-        for pair in atlas.report.leakage.pairs[:PAIRS_SHOWN]:
-            print(f"  {pair.cosine:.3f}  {pair.kind:<10}  {pair.test_id:<10} {pair.train_id}")
+        _print_pairs(atlas.report.leakage)
     return 0
+
+
+def _print_pairs(leakage: Leakage) -> None:
+    nearest = [pair for pair in leakage.pairs if pair.kind not in COPIES]
+    for title, pairs in (("Near copies", leakage.copies), ("Nearest that share a topic only", nearest)):
+        if pairs:
+            print(f"\n{title}, test and train problem:")
+        for pair in pairs[:PAIRS_SHOWN]:
+            print(f"  {pair.cosine:.3f}  {pair.kind:<10}  {pair.test_id:<10} {pair.train_id}")
 
 
 def _print_against(other: Against) -> None:
@@ -321,7 +327,7 @@ def export_problems(
         warn_of_left_out(problem_set)
         _write(out, FORMATS[form]([problem_set.problems[row] for row in _kept_rows(problem_set, subset, home)]))
         return 0
-    atlas = _build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
+    atlas = build_with_bar(line, AtlasParameters(model, neighbors, min_dist, seed, compare_with), home)
     rows = _kept_rows(atlas.problem_set, subset, home) if subset else None
     if form in _MAP_TABLES:
         _write(out, _MAP_TABLES[form](map_table(atlas, _titles(atlas, home), rows)))
@@ -376,80 +382,11 @@ def prepare_model(model: Model = DEFAULTS.model) -> int:
 
 def ship_map() -> int:
     """Remake the demo's ready-made map in assets/demo-atlas (for developers)."""
-    with _Bar() as bar:
+    with Bar() as bar:
         atlas = ship_demo(bar.show)
     size_mib = sum(file.stat().st_size for file in DEMO_ATLAS.iterdir()) / 2**20
     print(f"{DEMO_ATLAS}: {len(atlas.problem_set.problems):,} problems, {size_mib:.1f} MiB")
     return 0
-
-
-def _build_with_bar(
-    source: str,
-    parameters: AtlasParameters,
-    home: Home,
-    note: Callable[[Progress], None] = lambda progress: None,
-    *,
-    keep: bool = False,
-) -> Atlas:
-    """The atlas of a source.
-
-    Args:
-        keep: whether it is built to be kept, so that a cache that cannot be written is an error and not just told.
-    """
-
-    def make(tell: Callable[[Progress], None], unkept: Callable[[HomeError], None]) -> Atlas:
-        def report(progress: Progress) -> None:
-            note(progress)
-            tell(progress)
-
-        return build(source, parameters, home, report, None if keep else unkept)
-
-    atlas = _with_bar(make)
-    warn_of_left_out(atlas.problem_set.whole)
-    if notice := model_notice([problem.question for problem in atlas.problem_set.problems], parameters.model):
-        print(f"warning: {notice}", file=sys.stderr)
-    return atlas
-
-
-def _with_bar(make: Callable[[Callable[[Progress], None], Callable[[HomeError], None]], Made]) -> Made:
-    """What is made while a bar shows its progress; what cannot be kept is told once.
-
-    Args:
-        make: takes what is told of the progress, and what of a stage that the cache does not take.
-    """
-    told: set[str] = set()
-
-    def tell_once(error: HomeError) -> None:
-        if str(error) not in told:
-            print(f"warning: {error}", file=sys.stderr)
-        told.add(str(error))
-
-    def report(progress: Progress) -> None:
-        check_ctrl_c()
-        bar.show(progress)
-
-    with _Bar() as bar:
-        return make(report, tell_once)
-
-
-class _Bar:
-    """A progress bar on stderr, drawn on a terminal only, and only once there is something to wait for."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, progress: Progress) -> None:
-        if self._bar is None:
-            self._bar = tqdm(total=1.0, disable=None, bar_format="{desc} |{bar}| {percentage:3.0f}% {elapsed}")
-        self._bar.set_description_str(progress.message, refresh=False)
-        self._bar.update(progress.fraction - self._bar.n)
 
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -459,6 +396,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "report": report_findings,
     "export": export_problems,
     "subset": save_without_repeats,
+    "clean": save_without_copies,
     "prepare": prepare_model,
     "ship": ship_map,
 }

@@ -223,7 +223,7 @@ def stage_keys(problem_set: ProblemSet, parameters: AtlasParameters) -> Mapping[
         "layout": flat,
         "clusters": found_clusters,
         "layout_3d": cache_key("layout_3d", version=1, graph=neighbors, **settings),
-        "report": cache_key("report", version=2, clusters=found_clusters, other=_comparison_identity(parameters)),
+        "report": cache_key("report", version=3, clusters=found_clusters, other=_comparison_identity(parameters)),
     }
 
 

@@ -1,23 +1,24 @@
-"""What the map of a data set says: are the splits mixed, which topics are there, does position tell difficulty, is it honest.
+"""What a data set's neighbours say: are the splits mixed, which topics are there, does position tell difficulty.
 
-Measured from arrays, exact or seeded, torch-free. Every finding comes with one sentence that reads its numbers, and passes
-through pydantic's `TypeAdapter` to JSON and back; one that the data cannot give (no test split, say) is `None`. `indices` is
-always (N, K) int32, each problem's neighbours in the space of the embeddings, K = 15 unless there are fewer problems. Near
-copies between the splits are for `analysis.leakage`, wrong reference solutions for `analysis.verifier`.
+Measured from arrays, exact or seeded, torch-free. Every finding says its answer and numbers in words, and passes through
+pydantic's `TypeAdapter` to JSON and back; one that the data cannot give (no test split, say) is `None`. `indices` is always
+(N, K) int32, each problem's neighbours in the space of the embeddings, K = 15 unless there are fewer problems. Near copies
+between the splits are for `analysis.leakage`, wrong reference solutions for `analysis.verifier`, how far the map itself can be
+trusted for `analysis.honesty`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.clusters import Clusters
-from analysis.honesty import nearest_points, neighbor_overlap
+from analysis.finding import FEW, TOO_FEW, Finding
 from training.data.problem import Problem
-from training.text import span, with_interval
+from training.text import count, span, with_interval
 
 SEED = 42
 RESAMPLES = 1000
@@ -25,6 +26,11 @@ RESAMPLES = 1000
 CONFIDENCE = 0.95
 AS_ISOLATED = 0.05
 """Clusters whose isolation is within so much of the highest count as equally isolated, so that the largest of them is named."""
+
+SLIGHT = 0.05
+"""By so much the share of test may differ from that of all problems and still be called a little more."""
+WIDE = 0.3
+"""An interval of R-squared that is wider than this spans several of the answers."""
 
 Interval = tuple[float, float]
 
@@ -42,8 +48,15 @@ class ClusterShare:
 
 
 @dataclass(frozen=True)
-class Mixing:
+class Mixing(Finding):
     """Whether test problems lie among train problems."""
+
+    question: ClassVar[str] = "Are the splits mixed?"
+    method: ClassVar[str] = (
+        "Each test problem's 15 nearest problems in the space of the embeddings are counted by split. Chance is what 1,000 "
+        "random assignments of the split give (95%); that of a cluster is exact (hypergeometric), widened to hold for all "
+        "clusters together (Bonferroni)."
+    )
 
     test_share: float
     """Of the neighbours of test problems, the share that is test."""
@@ -55,22 +68,27 @@ class Mixing:
     """How many clusters were looked at."""
     outlying: tuple[ClusterShare, ...]
     """Those that stand out, the share furthest from the base rate first."""
+    problems: int
     left_out: int = 0
     """Repeats that it was measured without, see `analysis.repeats`."""
 
     @property
-    def reading(self) -> str:
+    def answer(self) -> str:
         low, high = self.chance
+        if self.problems < FEW:
+            return TOO_FEW
         if self.test_share > high:
-            verdict = "test problems keep to themselves: the splits differ"
-        elif self.test_share < low:
-            verdict = "test problems lie among train problems even more than chance would put them"
-        else:
-            verdict = "the splits are mixed"
+            slightly = self.test_share - self.base_rate < SLIGHT
+            return f"{'Nearly' if slightly else 'No'}: test problems keep to themselves{' a little' if slightly else ''}."
+        if self.test_share < low:
+            return "Yes, even more than chance would mix them."
+        return f"Yes, but for {count(len(self.outlying), 'cluster')}." if self.outlying else "Yes."
+
+    @property
+    def numbers(self) -> str:
         return (
-            f"Of the neighbours of test problems {self.test_share:.1%} are test, of all problems {self.base_rate:.1%}, "
-            f"and chance gives {span(low, high, '.1%')}: {verdict}.{self._reading_of_clusters()}"
-            f"{_without(self.left_out)}"
+            f"Of the neighbours of test problems {self.test_share:.1%} are test, of all problems {self.base_rate:.1%}; "
+            f"chance gives {span(*self.chance, '.1%')}.{self._reading_of_clusters()}{_without(self.left_out)}"
         )
 
     def _reading_of_clusters(self) -> str:
@@ -101,8 +119,15 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Topics:
+class Topics(Finding):
     """The clusters, largest first."""
+
+    question: ClassVar[str] = "Which topics are there?"
+    method: ClassVar[str] = (
+        "HDBSCAN in several spaces, of which the one is taken whose clusters agree best with the neighbours (modularity); "
+        "names are the words that tell a cluster from the others (class-based TF-IDF). How much a cluster lies by itself is "
+        "the share of its problems' 15 nearest that lie within it."
+    )
 
     topics: tuple[Topic, ...]
     unclustered: float
@@ -111,6 +136,7 @@ class Topics:
     """In which they were found."""
     modularity: dict[str, float]
     """What each space's clusters scored."""
+    problems: int
 
     @property
     def island(self) -> Topic:
@@ -119,12 +145,18 @@ class Topics:
         return max((topic for topic in self.topics if topic.isolation >= highest - AS_ISOLATED), key=lambda topic: topic.size)
 
     @property
-    def reading(self) -> str:
+    def answer(self) -> str:
+        if self.problems < FEW:
+            return TOO_FEW
+        return f"{count(len(self.topics), 'cluster')}, “{self.island.name}” most by itself."
+
+    @property
+    def numbers(self) -> str:
         island = self.island
         return (
-            f"{1 - self.unclustered:.0%} of problems fall into {len(self.topics):,} clusters. The largest of those "
-            f"most by themselves is “{island.name}”: {island.size:,} problems, "
-            f"{island.isolation:.0%} of whose neighbours lie within it."
+            f"{1 - self.unclustered:.0%} of problems are in a cluster. Of those most by "
+            f"themselves “{island.name}” is the largest: {count(island.size, 'problem')}, {island.isolation:.0%} of whose "
+            "neighbours lie within it."
         )
 
 
@@ -145,66 +177,42 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class Difficulty:
+class Difficulty(Finding):
     """How much of the variance in step counts the neighbours' mean step count explains, and what goes along with steps."""
+
+    question: ClassVar[str] = "Does position predict difficulty?"
+    method: ClassVar[str] = (
+        "A problem's number of steps is predicted by the mean of its 15 nearest problems; R-squared is the part of the "
+        "variance that this explains, with its 95% interval by resampling problems. Correlations are Spearman's, with "
+        "Fisher's interval."
+    )
 
     r_squared: float
     """1 - residual / total sum of squares; below 0 where the overall mean would do better."""
     interval: Interval
     """95%, by resampling problems."""
     correlations: tuple[Correlation, ...]
+    problems: int
     left_out: int = 0
     """Repeats that it was measured without, see `analysis.repeats`."""
 
     @property
-    def reading(self) -> str:
-        amounts = ((0.1, "almost nothing"), (0.3, "a little"), (0.6, "something"), (np.inf, "much"))
-        amount = next(words for limit, words in amounts if self.r_squared < limit)
+    def answer(self) -> str:
+        low, high = self.interval
+        if self.problems < FEW or high - low > WIDE:
+            return TOO_FEW
+        answers = ((0.01, "No."), (0.1, "Hardly."), (0.3, "A little."), (0.6, "In part."), (np.inf, "Yes."))
+        return next(words for limit, words in answers if self.r_squared < limit)
+
+    @property
+    def numbers(self) -> str:
         along = ", ".join(correlation.reading for correlation in self.correlations)
         return (
-            f"R-squared {with_interval(self.r_squared, *self.interval)}: position says {amount} about the number of steps."
+            f"R-squared {with_interval(self.r_squared, *self.interval)}: the neighbours tell "
+            f"{max(0.0, self.r_squared):.0%} of the variance in steps."
             + (f" Rank correlation of steps with {along}." if along else "")
             + _without(self.left_out)
         )
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far another embedding model has the same neighbours."""
-
-    model: str
-    overlap: float
-    """The mean share of neighbours in common, in the spaces of the embeddings."""
-
-
-@dataclass(frozen=True)
-class Honesty:
-    """How far the map shows what lies near what."""
-
-    kept: float
-    """The mean share of each problem's true neighbours among its nearest points on the map."""
-    chance: float
-    """What a map at random would keep."""
-    stability: float | None
-    """The mean share of nearest points that maps made with different seeds have in common; None with fewer than two."""
-    agreement: Agreement | None
-
-    @property
-    def reading(self) -> str:
-        parts = [
-            f"Of each problem's nearest neighbours the map keeps {self.kept:.0%} as nearest points (chance {self.chance:.1%})"
-        ]
-        if self.stability is not None:
-            parts.append(f"maps with different seeds have {self.stability:.0%} of nearest points in common")
-        if self.agreement is not None:
-            parts.append(f"{self.agreement.model} agrees on {self.agreement.overlap:.0%} of the true neighbours")
-        trusts = (
-            (0.1, "nearness on it says little"),
-            (0.5, "trust its regions, but for a single problem the list of its neighbours"),
-            (np.inf, "what lies near on it mostly is near"),
-        )
-        trust = next(words for limit, words in trusts if self.kept < limit)
-        return f"{'; '.join(parts)}: {trust}."
 
 
 def measure_mixing(is_test: NDArray[np.bool_], indices: NDArray[np.int32], clusters: Clusters | None = None) -> Mixing | None:
@@ -225,6 +233,7 @@ def measure_mixing(is_test: NDArray[np.bool_], indices: NDArray[np.int32], clust
         chance=_interval(shares),
         clusters=len(clusters.names) if clusters else 0,
         outlying=_outlying(is_test, clusters) if clusters else (),
+        problems=len(is_test),
     )
 
 
@@ -261,7 +270,7 @@ def describe_topics(
             )
         )
     unclustered = float((clusters.labels < 0).mean())
-    return Topics(tuple(topics), unclustered, clusters.space, dict(clusters.modularity))
+    return Topics(tuple(topics), unclustered, clusters.space, dict(clusters.modularity), len(steps))
 
 
 def measure_difficulty(
@@ -284,6 +293,7 @@ def measure_difficulty(
         r_squared=_r_squared(actual, predicted),
         interval=_interval([_r_squared(actual[sample], predicted[sample]) for sample in samples]),
         correlations=tuple(correlation for correlation in found if correlation is not None),
+        problems=len(steps),
     )
 
 
@@ -321,33 +331,6 @@ def correlate(name: str, steps: NDArray[np.float64], values: NDArray[np.float64]
     return Correlation(name, rho, (float(np.tanh(middle - reach)), float(np.tanh(middle + reach))), len(steps))
 
 
-def measure_honesty(
-    kept: NDArray[np.float32],
-    indices: NDArray[np.int32],
-    layouts: Sequence[NDArray[np.float32]] = (),
-    other: tuple[str, NDArray[np.int32]] | None = None,
-) -> Honesty | None:
-    """How honest the map is; None for a single problem.
-
-    Args:
-        kept: (N,) as `honesty.kept_neighbors` gives for the map.
-        indices: (N, K).
-        layouts: maps of the same problems, (N, 2) each, that differ by their seed; the map itself among them.
-        other: another embedding model's name and its neighbours, (N, K).
-    """
-    total, k = indices.shape
-    if k == 0:
-        return None
-    nearest = [nearest_points(points, k) for points in layouts]
-    overlaps = [neighbor_overlap(one, another) for one, another in combinations(nearest, 2)]
-    return Honesty(
-        kept=float(kept.mean()),
-        chance=k / (total - 1),
-        stability=float(np.mean(overlaps)) if overlaps else None,
-        agreement=Agreement(other[0], neighbor_overlap(indices, other[1])) if other else None,
-    )
-
-
 def _without(left_out: int) -> str:
     return f" {left_out:,} problems that repeat another are left out." if left_out else ""
 
@@ -368,10 +351,10 @@ def _outlying(is_test: NDArray[np.bool_], clusters: Clusters) -> tuple[ClusterSh
         if not size:  # all of it repeats problems of other clusters
             continue
         low, high = hypergeom.ppf((tail, 1 - tail), len(is_test), is_test.sum(), size)
-        count = int(is_test[clusters.labels == number].sum())
-        if not low <= count <= high:
+        tests = int(is_test[clusters.labels == number].sum())
+        if not low <= tests <= high:
             chance = (float(low / size), float(high / size))
-            outlying.append(ClusterShare(number, name, size, count / size, chance))
+            outlying.append(ClusterShare(number, name, size, tests / size, chance))
     return tuple(sorted(outlying, key=lambda cluster: -abs(cluster.test_share - is_test.mean())))
 
 

@@ -1,14 +1,69 @@
 """How far a layout can be trusted: which true neighbours it keeps, and how far two sets of neighbours agree.
 
-All by neighbours: no layout keeps distances. What the numbers mean for a data set is for `analysis.findings`.
+All by neighbours: no layout keeps distances.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.finding import FEW, TOO_FEW, Finding
 from analysis.neighbors import Neighbors
 
 HONESTY_NEIGHBORS = 15
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far another embedding model has the same neighbours."""
+
+    model: str
+    overlap: float
+    """The mean share of neighbours in common, in the spaces of the embeddings."""
+
+
+@dataclass(frozen=True)
+class Honesty(Finding):
+    """How far the map shows what lies near what."""
+
+    question: ClassVar[str] = "Is the map honest?"
+    method: ClassVar[str] = (
+        "Each problem's 15 nearest in the space of the embeddings against its 15 nearest points on the map, and against those "
+        "of another map or another model; the mean share in common."
+    )
+
+    kept: float
+    """The mean share of each problem's true neighbours among its nearest points on the map."""
+    chance: float
+    """What a map at random would keep."""
+    stability: float | None
+    """The mean share of nearest points that maps made with different seeds have in common; None with fewer than two."""
+    agreement: Agreement | None
+    problems: int
+
+    @property
+    def answer(self) -> str:
+        answers = (
+            (0.1, "No: nearness on it says little."),
+            (0.5, "In its regions; for a single problem trust the list of its neighbours."),
+            (np.inf, "Yes: what lies near on it mostly is near."),
+        )
+        return TOO_FEW if self.problems < FEW else next(words for limit, words in answers if self.kept < limit)
+
+    @property
+    def numbers(self) -> str:
+        parts = [
+            f"Of each problem's nearest neighbours the map keeps {self.kept:.0%} as nearest points (chance {self.chance:.1%})"
+        ]
+        if self.stability is not None:
+            parts.append(f"maps with different seeds have {self.stability:.0%} of nearest points in common")
+        if self.agreement is not None:
+            parts.append(f"{self.agreement.model} agrees on {self.agreement.overlap:.0%} of the true neighbours")
+        return f"{'; '.join(parts)}."
 
 
 def kept_neighbors(points: NDArray[np.float32], neighbors: Neighbors) -> NDArray[np.float32]:
@@ -51,3 +106,31 @@ def shared_neighbors(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArra
     for column in other.T:
         shared += (one == column[:, None]).any(axis=1)
     return np.asarray(shared / one.shape[1], np.float32)
+
+
+def measure_honesty(
+    kept: NDArray[np.float32],
+    indices: NDArray[np.int32],
+    layouts: Sequence[NDArray[np.float32]] = (),
+    other: tuple[str, NDArray[np.int32]] | None = None,
+) -> Honesty | None:
+    """How honest the map is; None for a single problem.
+
+    Args:
+        kept: (N,) as `kept_neighbors` gives for the map.
+        indices: (N, K).
+        layouts: maps of the same problems, (N, 2) each, that differ by their seed; the map itself among them.
+        other: another embedding model's name and its neighbours, (N, K).
+    """
+    total, k = indices.shape
+    if k == 0:
+        return None
+    nearest = [nearest_points(points, k) for points in layouts]
+    overlaps = [neighbor_overlap(one, another) for one, another in combinations(nearest, 2)]
+    return Honesty(
+        kept=float(kept.mean()),
+        chance=k / (total - 1),
+        stability=float(np.mean(overlaps)) if overlaps else None,
+        agreement=Agreement(other[0], neighbor_overlap(indices, other[1])) if other else None,
+        problems=total,
+    )

@@ -1,22 +1,24 @@
 """Which test problems the train split already holds, and how: word for word, with other numbers, in other words.
 
 Exact over all pairs of a test and a train problem, in blocks of test rows, so that memory does not grow with their product.
-Which pairs are to be dropped is for a person to decide; `without_leaks` then makes the cleaned data set.
+Cleaning drops near copies (`COPIES`), unless a person decides otherwise; `without_leaks` makes the cleaned data set.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.finding import Finding
 from analysis.language import ENGLISH, language_of
 from analysis.neighbors import block_rows, nearest_among
 from training.data.duplicates import same_words
 from training.data.problem import Problem, Split
+from training.text import agree, count
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -29,6 +31,10 @@ PAIR_KINDS: dict[PairKind, str] = {
     "topic": "Near in meaning or wording, but another question.",
 }
 """From the gravest to the mildest; a pair is of the first kind that it fits."""
+COPIES: tuple[PairKind, ...] = ("verbatim", "template", "paraphrase")
+"""Whoever knows the one problem of such a pair knows the other; of a topic there are thousands of pairs that share nothing."""
+A_FEW = 0.01
+"""Up to this share of test problems with a near copy a data set hardly leaks."""
 
 THRESHOLDS = (0.80, 0.85)
 COSINE_FLOOR = 0.70
@@ -59,8 +65,14 @@ class LeakagePair:
 
 
 @dataclass(frozen=True, slots=True)
-class Leakage:
+class Leakage(Finding):
     """How near test problems come to train problems."""
+
+    question: ClassVar[str] = "Does train leak into test?"
+    method: ClassVar[str] = (
+        "Every test problem is compared with every train problem, by the cosine of their embeddings and by the words of their "
+        "questions, numbers and names masked or not. A near copy is verbatim, of the same template, or a paraphrase."
+    )
 
     tests: int
     """Test problems in all."""
@@ -77,13 +89,59 @@ class Leakage:
     """At most `MAX_PAIRS`, by falling cosine."""
 
     @property
-    def reading(self) -> str:
-        thresholds = " and ".join(f"{count:,} above {threshold}" for threshold, count in self.above.items())
-        kinds = ", ".join(f"{self.counts[kind]:,} {kind}" for kind in PAIR_KINDS)
-        return (
-            f"Of {self.tests:,} test problems, {thresholds} in cosine to some train problem; the highest is "
-            f"{self.highest:.3f}. The {len(self.pairs):,} nearest pairs by kind: {kinds}."
+    def answer(self) -> str:
+        affected = len({pair.test_id for pair in self.copies})
+        if not affected:
+            return "No."
+        return "Hardly." if affected <= A_FEW * self.tests else "Yes."
+
+    @property
+    def numbers(self) -> str:
+        near = " and ".join(f"{number:,} nearer than {threshold}" for threshold, number in self.above.items())
+        topics = (
+            f"Another {count(self.counts['topic'], 'near pair')} {agree(self.counts['topic'], 'shares', 'share')} a topic only."
         )
+        cut = f" Only the {len(self.pairs):,} nearest of {self.found:,} pairs were told apart."
+        return (
+            f"{copies_sentence(self.tests, self.copies)} {topics} The highest cosine of a test and a "
+            f"train problem is {self.highest:.3f}; {near}.{cut if self.found > len(self.pairs) else ''}"
+        )
+
+    @property
+    def copies(self) -> tuple[LeakagePair, ...]:
+        """The pairs that cleaning drops by itself."""
+        return choose_pairs(self.pairs)
+
+
+def copies_sentence(tests: int, pairs: Sequence[LeakagePair], kinds: Collection[str] = COPIES) -> str:
+    """How test problems, pairs and train problems go together.
+
+    Args:
+        tests: test problems in all.
+        kinds: those that were asked for.
+    """
+    what = "a near copy" if set(kinds) <= set(COPIES) else "a near problem"
+    affected, trains = {pair.test_id for pair in pairs}, {pair.train_id for pair in pairs}
+    if not pairs:
+        return f"Of {count(tests, 'test problem')}, none has {what} among train."
+    numbers = Counter(pair.kind for pair in pairs)
+    of_kinds = ", ".join(f"{numbers[kind]:,} {kind}" for kind in PAIR_KINDS if numbers[kind])
+    return (
+        f"Of {count(tests, 'test problem')}, {len(affected):,} {agree(len(affected), 'has', 'have')} {what} among train: "
+        f"{count(len(pairs), 'pair')} with {count(len(trains), 'train problem')} ({of_kinds})."
+    )
+
+
+def cleaning_words(lost: int, side: Split, kinds: Collection[str], limit: str = "") -> str:
+    """How a cleaned data set came about; `limit` says how near pairs had to be, if that was asked for."""
+    return f"without {count(lost, f'{side} problem')} of {', '.join(kinds)} pairs{limit and f' with {limit}'}"
+
+
+def choose_pairs(
+    pairs: Iterable[LeakagePair], kinds: Collection[str] = COPIES, least_cosine: float = 0.0
+) -> tuple[LeakagePair, ...]:
+    """The pairs of these kinds that are at least so near, order kept."""
+    return tuple(pair for pair in pairs if pair.kind in kinds and pair.cosine >= least_cosine)
 
 
 def find_leakage(
@@ -159,7 +217,7 @@ def find_names(texts: Iterable[str]) -> frozenset[str]:
     for text in texts:
         for word in _INSIDE_SENTENCE.findall(text):
             (capital if word[0].isupper() else small)[word.casefold()] += 1
-    return frozenset(word for word, count in capital.items() if count > small[word])
+    return frozenset(word for word, often in capital.items() if often > small[word])
 
 
 @dataclass(frozen=True, slots=True)

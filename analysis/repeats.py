@@ -7,11 +7,12 @@ Findings that ask what lies near a problem would find its copies, so that some a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.finding import Finding
 from analysis.neighbors import Neighbors, nearest_neighbors
 from training.data.duplicates import repeats
 from training.data.problem import SPLITS, Problem, Split
@@ -31,6 +32,8 @@ EXACT_KINDS: tuple[RepeatKind, ...] = ("question", "template")
 LEFT_OUT_FROM = 0.01
 """With a larger share of problems that repeat another word for word than this, `distinct` leaves them out."""
 MAX_PAIRS = 1000
+A_FEW = 0.01
+"""Up to this share of problems that repeat another a data set hardly repeats itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,14 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class Duplicates:
+class Duplicates(Finding):
     """How far the splits repeat themselves."""
+
+    question: ClassVar[str] = "Does a split repeat itself?"
+    method: ClassVar[str] = (
+        "Each problem is compared with the earlier ones of its split: by the question's words, by these with numbers masked, "
+        "and by the cosine of their embeddings. The first that fits counts."
+    )
 
     problems: dict[Split, int]
     counts: dict[RepeatKind, dict[Split, int]]
@@ -56,7 +65,14 @@ class Duplicates:
     """How many copies, word for word, mixing and difficulty are measured without."""
 
     @property
-    def reading(self) -> str:
+    def answer(self) -> str:
+        repeated = sum(sum(counts.values()) for counts in self.counts.values())
+        if not repeated:
+            return "No."
+        return "Hardly." if repeated <= A_FEW * sum(self.problems.values()) else "Yes."
+
+    @property
+    def numbers(self) -> str:
         said = [words for split, total in self.problems.items() if (words := self._of_split(split, total))]
         if not said:
             *kinds, last = REPEAT_KINDS.values()

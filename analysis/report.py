@@ -1,6 +1,7 @@
 """Everything that is measured of an atlas, put together: made once by the build, kept as JSON, read by page and terminal.
 
-What each finding means is for `analysis.findings`, `analysis.leakage`, `analysis.repeats` and `analysis.verifier`.
+What each finding means is for `analysis.findings`, `analysis.leakage`, `analysis.repeats`, `analysis.verifier` and
+`analysis.honesty`.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from analysis import findings, leakage, repeats, verifier
+from analysis import findings, honesty, leakage, repeats, verifier
 from analysis.cache import Arrays
 from analysis.clusters import Clusters
+from analysis.finding import Finding
 from analysis.neighbors import Neighbors
 from training.data.problem import Problem
 
@@ -24,7 +26,10 @@ NEIGHBORS = 15
 class Explained:
     """A finding in words."""
 
-    reading: str
+    question: str
+    answer: str
+    numbers: str
+    method: str
     address: str
     """Of the page that shows it on the map, relative to the dashboard's."""
 
@@ -39,14 +44,14 @@ class Report:
     leakage: leakage.Leakage | None
     duplicates: repeats.Duplicates | None
     verifier: verifier.VerifierReport
-    honesty: findings.Honesty | None
+    honesty: honesty.Honesty | None
 
     @property
     def explained(self) -> dict[str, Explained]:
         """Each finding that there is: what it says, and where to see it."""
         island = self.topics.island.number if self.topics else 0
-        gravity = list(verifier.FAILURE_KINDS)
-        gravest = min(self.verifier.failures, key=lambda failure: gravity.index(failure.kind), default=None)
+        gravity = list(verifier.REMARK_KINDS)
+        gravest = min(self.verifier.remarks, key=lambda remark: gravity.index(remark.kind), default=None)
         repeated = self.duplicates.pairs if self.duplicates else ()
         addresses = {
             "mixing": "/?colour=split",
@@ -57,8 +62,12 @@ class Report:
             "verifier": f"/?problem={gravest.problem_id}" if gravest else "/",
             "honesty": "/?colour=kept",
         }
-        found = {name: getattr(self, name) for name in addresses}
-        return {name: Explained(finding.reading, addresses[name]) for name, finding in found.items() if finding is not None}
+        found: dict[str, Finding | None] = {name: getattr(self, name) for name in addresses}
+        return {
+            name: Explained(finding.question, finding.answer, finding.numbers, finding.method, addresses[name])
+            for name, finding in found.items()
+            if finding is not None
+        }
 
 
 _JSON = TypeAdapter(Report)
@@ -101,7 +110,7 @@ def make_report(
         leakage=leakage.find_leakage(problems, embeddings),
         duplicates=repeats.describe_repeats(problems, found, basis.left_out),
         verifier=verifier.check_problems(problems),
-        honesty=findings.measure_honesty(
+        honesty=honesty.measure_honesty(
             kept, indices, layouts, (other[0], other[1].first(NEIGHBORS).indices) if other else None
         ),
     )

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from analysis.equations import (
     SPACED_THOUSANDS,
@@ -22,20 +22,38 @@ from analysis.equations import (
     is_arithmetic,
     shorten,
 )
+from analysis.finding import Finding
 from training.data.answers import HASHES
 from training.data.problem import Equation, Problem
 from training.rewards import BUILT_IN, REWARDS, SYMBOLIC_REWARD
+from training.text import agree
 
-FailureKind = Literal["wrong_equation", "unreadable_equation", "gold_absent", "gold_not_last", "no_equations", "reward"]
-FAILURE_KINDS: dict[FailureKind, str] = {
+RemarkKind = Literal[
+    "wrong_equation", "gold_absent", "reward", "hundredfold", "unreadable_equation", "gold_not_last", "no_equations"
+]
+REMARK_KINDS: dict[RemarkKind, str] = {
     "wrong_equation": "An equation's result is neither its exact value nor that value rounded.",
-    "unreadable_equation": "An equation is not plain arithmetic, so it cannot be recomputed.",
     "gold_absent": "The gold answer stands nowhere in the solution's steps.",
+    "reward": "The reference solution, written in the format asked for, does not earn every reward in full.",
+    "hundredfold": "The gold answer is a hundred times the last result, or a hundredth of it: percent against a fraction, "
+    "cents against dollars.",
+    "unreadable_equation": "An equation is not plain arithmetic, so it cannot be recomputed.",
     "gold_not_last": "The last equation's result is not the gold answer, which stands elsewhere in the steps.",
     "no_equations": "The solution has no equations to recompute.",
-    "reward": "The reference solution, written in the format asked for, does not earn every reward in full.",
 }
-"""What can be said against a problem, gravest for the data first; a rounded result is no failure."""
+"""What can be said of a problem, gravest for the data first; a rounded result is nothing to remark."""
+FAILURE_KINDS: tuple[RemarkKind, ...] = ("wrong_equation", "gold_absent", "reward")
+"""What makes a solution fail; the others are notes on solutions that may well be right."""
+NOTE_KINDS = tuple(kind for kind in REMARK_KINDS if kind not in FAILURE_KINDS)
+REMARK_TITLES: dict[RemarkKind, str] = {
+    "wrong_equation": "wrong equation",
+    "gold_absent": "gold answer nowhere",
+    "reward": "reward missed",
+    "hundredfold": "percent against fraction",
+    "unreadable_equation": "unreadable equation",
+    "gold_not_last": "another last result",
+    "no_equations": "no equations",
+}
 
 Check = Literal["equations", "gold", "rewards", "symbolic"]
 CHECKS: dict[Check, str] = {
@@ -50,25 +68,35 @@ _LATEX_MARKS = re.compile(r"\\(?:left|right|displaystyle|(?:math|text)[a-z]*|[,;
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierFailure:
-    """What speaks against one problem."""
+class Remark:
+    """What speaks against one problem, or is to be noted of it."""
 
     problem_id: str
-    kind: FailureKind
+    kind: RemarkKind
     detail: str
 
+    @property
+    def is_failure(self) -> bool:
+        return self.kind in FAILURE_KINDS
 
-@dataclass(frozen=True, slots=True)
-class VerifierReport:
+
+@dataclass(frozen=True)
+class VerifierReport(Finding):
     """All checks of a set of problems."""
+
+    question: ClassVar[str] = "Do the reference solutions hold?"
+    method: ClassVar[str] = (
+        "Every equation is recomputed with exact fractions, the gold answer is looked for in the steps, and the solution, "
+        "written in the format asked for, is given to every reward; a gold answer that is no plain number, to math-verify."
+    )
 
     problems: int
     equations: int
-    counts: dict[FailureKind, int]
-    """Problems by kind of failure; a problem with several wrong equations counts once."""
+    counts: dict[RemarkKind, int]
+    """Problems by kind of remark; a problem with several wrong equations counts once."""
     verdicts: dict[Verdict, int]
     """Equations by verdict."""
-    failures: tuple[VerifierFailure, ...]
+    remarks: tuple[Remark, ...]
     """In the order of the problems."""
     checked: dict[Check, int] = field(default_factory=dict)
     """For how many problems each check could be made."""
@@ -76,9 +104,29 @@ class VerifierReport:
     """Gold answers that the symbolic verifier does not find equal to themselves; they count as "reward" too."""
 
     @property
-    def reading(self) -> str:
-        """The equations first, then what asks for a look; what only limits the check stays in the counts."""
-        return f"{self._of_equations}; {self._of_golds} and {self._of_rewards}."
+    def failing(self) -> int:
+        """Problems with a failure."""
+        return len({remark.problem_id for remark in self.remarks if remark.is_failure})
+
+    @property
+    def answer(self) -> str:
+        if not any(self.checked.values()):
+            return "They cannot be checked."
+        if not self.failing:
+            return "Yes."
+        few, many = (self.failing <= share * self.problems for share in (0.01, 0.1))
+        verdict = "Nearly all" if few else "Most" if many else "No"
+        return f"{verdict}: {self.failing:,} of {self.problems:,} {agree(self.failing, 'does', 'do')} not."
+
+    @property
+    def numbers(self) -> str:
+        """The equations first, then what asks for a look; what only limits the check is a note."""
+        return f"{self._of_equations}; {self._of_golds} and {self._of_rewards}.{self._of_notes}"
+
+    @property
+    def _of_notes(self) -> str:
+        listed = ", ".join(f"{REMARK_TITLES[kind]} {self.counts[kind]:,}" for kind in NOTE_KINDS if self.counts[kind])
+        return f" Noted, and no failure: {listed}." if listed else ""
 
     @property
     def _of_equations(self) -> str:
@@ -117,7 +165,7 @@ def check_problems(problems: Sequence[Problem]) -> VerifierReport:
     annotated = any(problem.equations for problem in problems)
     stated = _state_golds(problems)
     judged = _judge_symbolically(problems)
-    failures: list[VerifierFailure] = []
+    remarks: list[Remark] = []
     verdicts: Counter[Verdict] = Counter()
     checked: Counter[Check] = Counter()
     for problem in problems:
@@ -125,24 +173,24 @@ def check_problems(problems: Sequence[Problem]) -> VerifierReport:
         verdicts.update(check.verdict for check in checks)
         made = _possible(problem, stated=stated)
         checked.update(made)
-        failures.extend(_failures(problem, checks, made, annotated=annotated))
+        remarks.extend(_remarks(problem, checks, made, annotated=annotated))
         if judged.get(problem.id, 1.0) != 1.0:
-            failures.append(_uncompared(problem))
-    counts = Counter(kind for _, kind in {(failure.problem_id, failure.kind) for failure in failures})
+            remarks.append(_uncompared(problem))
+    counts = Counter(kind for _, kind in {(remark.problem_id, remark.kind) for remark in remarks})
     return VerifierReport(
         problems=len(problems),
         equations=verdicts.total(),
-        counts={kind: counts[kind] for kind in FAILURE_KINDS},
+        counts={kind: counts[kind] for kind in REMARK_KINDS},
         verdicts={verdict: verdicts[verdict] for verdict in VERDICTS},
-        failures=tuple(failures),
+        remarks=tuple(remarks),
         checked={check: checked[check] for check in CHECKS},
         uncompared=sum(value != 1.0 for value in judged.values()),
     )
 
 
-def check_problem(problem: Problem) -> tuple[VerifierFailure, ...]:
-    """What speaks against one problem by itself, without the symbolic verifier; nothing where its solution holds."""
-    return tuple(_failures(problem, _recompute(problem), _possible(problem, stated=True), annotated=True))
+def check_problem(problem: Problem) -> tuple[Remark, ...]:
+    """What is to be said of one problem by itself, without the symbolic verifier; nothing where its solution holds."""
+    return tuple(_remarks(problem, _recompute(problem), _possible(problem, stated=True), annotated=True))
 
 
 def _possible(problem: Problem, *, stated: bool) -> set[Check]:
@@ -203,15 +251,16 @@ def _judge_symbolically(problems: Sequence[Problem]) -> dict[str, float | None]:
     return {problem.id: value for problem, value in zip(others, values, strict=True)}
 
 
-def _uncompared(problem: Problem) -> VerifierFailure:
+def _uncompared(problem: Problem) -> Remark:
     detail = f"math-verify does not find the gold answer {shorten(problem.gold)} equal to itself."
-    return VerifierFailure(problem.id, "reward", detail)
+    return Remark(problem.id, "reward", detail)
 
 
-def _failures(
+def _remarks(
     problem: Problem, checks: Sequence[EquationCheck], made: Collection[Check], *, annotated: bool
-) -> Iterator[VerifierFailure]:
-    """
+) -> Iterator[Remark]:
+    """What speaks against a problem, or is to be noted of it.
+
     Args:
         checks: of the problem's equations.
         made: the checks to make.
@@ -219,10 +268,10 @@ def _failures(
     """
     for check in checks:
         if check.verdict == "unreadable":
-            yield VerifierFailure(problem.id, "unreadable_equation", f"{check.reason}.")
+            yield Remark(problem.id, "unreadable_equation", f"{check.reason}.")
         elif check.verdict == "wrong" and check.value is not None:
             written = f"{shorten(check.equation.expression)} = {shorten(check.equation.result)}"
-            yield VerifierFailure(problem.id, "wrong_equation", f"{written}, but it is {format_value(check.value)}.")
+            yield Remark(problem.id, "wrong_equation", f"{written}, but it is {format_value(check.value)}.")
     ending = f"The gold answer is {shorten(problem.gold)}"
     if problem.equations:
         ending += f"; the last equation gives {shorten(problem.equations[-1].result)}"
@@ -231,13 +280,22 @@ def _failures(
     else:
         ending += ", which stands nowhere in the solution"
     if not checks and annotated and HASHES in problem.answer:
-        yield VerifierFailure(problem.id, "no_equations", "No line of the solution has an annotated equation.")
-    if "gold" in made and not _stands_in_solution(problem):
-        yield VerifierFailure(problem.id, "gold_absent", f"{ending}.")
-    elif problem.equations and problem.gold_kind == "number" and not _gives_gold(problem.equations[-1], problem.gold):
-        yield VerifierFailure(problem.id, "gold_not_last", f"{ending}.")
+        yield Remark(problem.id, "no_equations", "No line of the solution has an annotated equation.")
+    if (kind := _of_ending(problem, made)) is not None:
+        yield Remark(problem.id, kind, f"{ending}.")
     if "rewards" in made and (missed := _missed_rewards(problem)):
-        yield VerifierFailure(problem.id, "reward", f"For the gold answer {shorten(problem.gold)}: {', '.join(missed)}.")
+        yield Remark(problem.id, "reward", f"For the gold answer {shorten(problem.gold)}: {', '.join(missed)}.")
+
+
+def _of_ending(problem: Problem, made: Collection[Check]) -> RemarkKind | None:
+    """What is to be said of the gold answer beside the solution's end."""
+    is_absent = "gold" in made and not _stands_in_solution(problem)
+    is_other = (
+        bool(problem.equations) and problem.gold_kind == "number" and not _gives_gold(problem.equations[-1], problem.gold)
+    )
+    if is_other and _is_hundredfold(problem.equations[-1], problem.gold):
+        return "hundredfold"
+    return "gold_absent" if is_absent else "gold_not_last" if is_other else None
 
 
 def _stands_in_solution(problem: Problem) -> bool:
@@ -279,6 +337,15 @@ def _digits(number: str) -> tuple[str, str]:
 def _gives_gold(last: Equation, gold: str) -> bool:
     """Whether the last result is the gold answer, or is it once rounded; a percent sign is a unit here."""
     return check_equation(Equation(last.result.rstrip("% "), gold)).verdict in ("exact", "rounded")
+
+
+def _is_hundredfold(last: Equation, gold: str) -> bool:
+    """Whether the gold answer is a hundred times the last result, or the other way round."""
+    result = last.result.rstrip("% ")
+    return any(
+        check_equation(Equation(f"({number})*100", hundredfold)).verdict == "exact"
+        for number, hundredfold in ((result, gold), (gold, result))
+    )
 
 
 def _missed_rewards(problem: Problem) -> list[str]:

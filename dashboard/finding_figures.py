@@ -1,6 +1,7 @@
 """Figures of the findings: numbers go in, a plotly figure comes out. Nothing here knows Streamlit."""
 
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,31 @@ from numpy.typing import NDArray
 from analysis.findings import Correlation, Topics
 from dashboard import theme
 from dashboard.figures import quiet
+from training.text import shorten
 
-_NAMED = 3
-"""So many of the largest topics have their names in the figure, and the island; more would cover each other."""
-_PLACES = ("top center", "middle left", "bottom center", "middle right")
-"""Of names, from the highest point down: striking topics often lie close together."""
+_PLACES: Mapping[str, tuple[float, float]] = {
+    "middle right": (1, 0),
+    "middle left": (-1, 0),
+    "top center": (0, -1),
+    "bottom center": (0, 1),
+    "top right": (1, -1),
+    "top left": (-1, -1),
+    "bottom right": (1, 1),
+    "bottom left": (-1, 1),
+}
+"""Where a name may stand beside its point: plotly's word -> to which side, right and down."""
+_NAME_CHARACTERS = 26
+_CHARACTER_PX, _LINE_PX, _POINT_PX = 6.3, 15, 6
+_WIDTHS_PX, _HEIGHT_PX = (330, 1400), 240
+"""Of the narrowest and the widest chart inside its axes: between them distances grow and names stay as they are."""
+_MOST_ISOLATED = 1.12
+_FAINT = "rgba(138,148,158,0.4)"
+_SURE = 4
+"""So many of the most striking have their names even over the points of others."""
+_Box = tuple[float, float, float, float]
+"""Left, right, top, bottom in pixels."""
+_Boxes = tuple[_Box, _Box]
+"""In the narrowest and in the widest chart."""
 
 _TICKS = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
 """Of an axis with logarithms."""
@@ -97,19 +118,24 @@ def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.F
 
 
 def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
-    """Every cluster by its size and by how much it lies by itself, the most striking ones named."""
-    striking = {topics.island.number}
-    striking |= {topic.number for topic in topics.topics[:_NAMED]}
-    highest_first = sorted(topics.topics, key=lambda topic: -topic.isolation)
-    ranks = {topic.number: rank for rank, topic in enumerate(topic for topic in highest_first if topic.number in striking)}
+    """Every cluster by its size and by how much it lies by itself; those named that have room, the most striking first."""
+    sizes = np.log10([topic.size for topic in topics.topics])
+    low, high = float(sizes.min()) - 0.1, float(sizes.max()) + 0.1
+    striking = sorted(topics.topics, key=lambda topic: topic is not topics.island)
+    points = {
+        topic.number: ((np.log10(topic.size) - low) / (high - low), 1 - topic.isolation / _MOST_ISOLATED) for topic in striking
+    }
+    texts = {topic.number: shorten(titles[topic.number], _NAME_CHARACTERS) for topic in striking}
+    places = place_names(points, texts)
     figure = go.Figure(
         go.Scatter(
             x=[topic.size for topic in topics.topics],
             y=[topic.isolation for topic in topics.topics],
-            text=[titles[topic.number] if topic.number in striking else "" for topic in topics.topics],
+            text=[html.escape(texts[topic.number], quote=False) if topic.number in places else "" for topic in topics.topics],
             customdata=[[titles[topic.number], topic.test_share, topic.mean_steps] for topic in topics.topics],
             mode="markers+text",
-            textposition=[_PLACES[ranks.get(topic.number, 0) % len(_PLACES)] for topic in topics.topics],
+            textposition=[places.get(topic.number, "middle right") for topic in topics.topics],
+            textfont={"size": 11},
             marker={"color": theme.TRAIN, "size": 8, "opacity": 0.75},
             hovertemplate=(
                 "%{customdata[0]}<br>%{x:,} problems, %{y:.0%} of their neighbours inside<br>"
@@ -118,16 +144,41 @@ def topics_figure(topics: Topics, titles: Mapping[int, str]) -> go.Figure:
         )
     )
     quiet(figure)
-    sizes = np.log10([topic.size for topic in topics.topics])
     figure.update_xaxes(
         title={"text": "problems in the cluster"},
         type="log",
-        range=[sizes.min() - 0.1, sizes.max() + 0.25],  # names need room at the right
+        range=[low, high],
         tickvals=_TICKS,
         ticktext=[f"{tick:,}" for tick in _TICKS],
     )
-    figure.update_yaxes(title={"text": "isolation: neighbours inside"}, tickformat=".0%", range=[0, 1.12])
+    figure.update_yaxes(title={"text": "isolation: neighbours inside"}, tickformat=".0%", range=[0, _MOST_ISOLATED])
     return figure
+
+
+def place_names(points: Mapping[int, tuple[float, float]], texts: Mapping[int, str]) -> dict[int, str]:
+    """Where names can stand so that none leaves the chart or covers another or a point, in a chart of any width.
+
+    Args:
+        points: number -> its place as shares of the chart's width from the left and height from the top; earlier ones are named
+            rather than later ones.
+        texts: number -> its name.
+
+    Returns:
+        Number -> plotly's `textposition`; a name without room is left out.
+    """
+    spots = {number: _in_all_widths(*point) for number, point in points.items()}
+    placed: dict[int, str] = {}
+    taken: list[_Boxes] = []
+    for rank, (number, point) in enumerate(points.items()):
+        boxes = {place: _in_all_widths(*point, place, len(texts[number]) * _CHARACTER_PX) for place in _PLACES}
+        free = [place for place, box in boxes.items() if _is_inside(box) and not _meet_any(box, taken)]
+        others = [spot for other, spot in spots.items() if other != number]
+        clear = [place for place in free if not _meet_any(boxes[place], others)]
+        if _meet_any(spots[number], taken) or not (clear or (free and rank < _SURE)):
+            continue
+        placed[number] = (clear or free)[0]
+        taken += [boxes[placed[number]], spots[number]]
+    return placed
 
 
 def correlations_figure(correlations: Sequence[Correlation]) -> go.Figure:
@@ -151,7 +202,7 @@ def correlations_figure(correlations: Sequence[Correlation]) -> go.Figure:
 
 
 def leakage_figure(cosines: NDArray[np.float32], threshold: float) -> go.Figure:
-    """How near each train problem comes to its nearest test problem, and where the threshold cuts."""
+    """How near each train problem comes to its nearest test problem, and where the threshold cuts, if there is one."""
     figure = go.Figure(
         go.Histogram(
             x=cosines,
@@ -162,31 +213,36 @@ def leakage_figure(cosines: NDArray[np.float32], threshold: float) -> go.Figure:
     )
     quiet(figure)
     line = {"color": theme.QUIET, "width": 1.5, "dash": "dot"}
-    figure.add_vline(x=threshold, line=line, annotation_text=f"{threshold:.2f}", annotation_position="top")
+    if threshold:
+        figure.add_vline(x=threshold, line=line, annotation_text=f"{threshold:.2f}", annotation_position="top")
     figure.update_layout(bargap=0.08, showlegend=False)
     figure.update_xaxes(title={"text": "cosine to the nearest test problem"})
     figure.update_yaxes(title={"text": "train problems"})
     return figure
 
 
-def failures_figure(counts: Mapping[str, int]) -> go.Figure:
-    """Problems by kind of failure."""
-    names = list(counts)[::-1]
-    figure = go.Figure(
-        go.Bar(
-            x=[counts[name] for name in names],
-            y=names,
-            orientation="h",
-            text=[f"{counts[name]:,}" for name in names],
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": theme.QUIET},
-            hovertemplate="%{y}: %{x:,} problems<extra></extra>",
+def counts_figure(counts: Mapping[str, int], notes: Mapping[str, int] | None = None) -> go.Figure:
+    """Problems by kind; notes, which weigh less, fainter and below."""
+    figure = go.Figure()
+    for name, group, colour in (("failures", counts, theme.QUIET), ("notes", notes or {}, _FAINT)):
+        figure.add_trace(
+            go.Bar(
+                name=name,
+                x=list(group.values()),
+                y=list(group),
+                orientation="h",
+                text=[f"{number:,}" for number in group.values()],
+                textposition="outside",
+                cliponaxis=False,
+                marker={"color": colour},
+                hovertemplate="%{y}: %{x:,} problems<extra></extra>",
+            )
         )
-    )
     quiet(figure)
+    figure.update_layout(showlegend=bool(notes), margin={"r": 48})
     figure.update_xaxes(title={"text": "problems"}, rangemode="tozero")
-    figure.update_yaxes(showgrid=False)
+    order = [*counts, *(notes or {})][::-1]
+    figure.update_yaxes(showgrid=False, categoryorder="array", categoryarray=order)
     return figure
 
 
@@ -202,8 +258,35 @@ def kept_figure(kept: NDArray[np.float32], chance: float) -> go.Figure:
     )
     quiet(figure)
     line = {"color": theme.QUIET, "width": 1.5, "dash": "dot"}
-    figure.add_vline(x=chance, line=line, annotation_text="chance", annotation_position="top right")
+    figure.add_vline(x=chance, line=line, annotation_text="chance", annotation_position="top right", annotation_yshift=14)
     figure.update_layout(bargap=0.08, showlegend=False)
     figure.update_xaxes(title={"text": "share of the 15 true neighbours that are near on the map"}, tickformat=".0%")
     figure.update_yaxes(title={"text": "problems"})
     return figure
+
+
+def _in_all_widths(across: float, down: float, place: str = "", text_px: float = 0.0) -> _Boxes:
+    """What a point's name covers in the narrowest and in the widest chart; the point itself where there is no name."""
+    x_side, y_side = _PLACES.get(place, (0, 0))
+    half_width, half_height = (text_px / 2, _LINE_PX / 2) if text_px else (_POINT_PX, _POINT_PX)
+    middle = down * _HEIGHT_PX + y_side * (half_height + _POINT_PX)
+    narrow, wide = (
+        (centre - half_width, centre + half_width, middle - half_height, middle + half_height)
+        for centre in (across * width + x_side * (half_width + _POINT_PX) for width in _WIDTHS_PX)
+    )
+    return narrow, wide
+
+
+def _is_inside(boxes: _Boxes) -> bool:
+    return all(
+        left >= 0 and right <= width and top >= 0 and bottom <= _HEIGHT_PX
+        for (left, right, top, bottom), width in zip(boxes, _WIDTHS_PX, strict=True)
+    )
+
+
+def _meet_any(boxes: _Boxes, others: Iterable[_Boxes]) -> bool:
+    return any(
+        one[0] < two[1] and two[0] < one[1] and one[2] < two[3] and two[2] < one[3]
+        for other in others
+        for one, two in zip(boxes, other, strict=True)
+    )

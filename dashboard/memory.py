@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
+from analysis.leakage import COPIES
 from analysis.outcomes import OF_TRAINING
 from dashboard.fields import (
     LONG_TEXT_CHARACTERS,
@@ -114,9 +115,10 @@ class Workbench(Group):
     """Which pairs the leakage workbench shows."""
 
     rank = Field("cosine", "rank", one_of("cosine", "overlap"))
-    cosine = Field(0.8, "cosine", within(0.0, 1.0))
-    overlap = Field(0.2, "overlap", within(0.0, 1.0))
-    kinds: Field[tuple[str, ...]] = Field((), "kinds")
+    cosine = Field(0.0, "cosine", within(0.0, 1.0))
+    overlap = Field(0.0, "overlap", within(0.0, 1.0))
+    """How near pairs have to be, by that measure; 0 leaves it to their kinds."""
+    kinds: Field[tuple[str, ...]] = Field(COPIES, "kinds")
 
 
 class RunList(Built[RunFilter]):

@@ -1,6 +1,7 @@
 """Findings on sets whose answer is known, and GSM8K's figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -8,16 +9,17 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from analysis import findings
 from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.clusters import Clusters
 from analysis.embed import unit_rows
+from analysis.finding import TOO_FEW
 from analysis.findings import (
+    Difficulty,
+    Mixing,
     correlate,
     describe_topics,
     measure_difficulty,
-    measure_honesty,
     measure_mixing,
     step_features,
     steps_and_pass_rate,
@@ -67,7 +69,7 @@ def test_splits_in_two_places_are_found_to_differ_and_so_are_their_clusters() ->
     assert [cluster.number for cluster in mixing.outlying] == [0, 1]
     assert mixing.outlying[0].test_share == 1.0
     assert mixing.outlying[0].chance[1] < 0.6
-    assert "the splits differ" in mixing.reading
+    assert mixing.answer == "No: test problems keep to themselves."
     assert "2 have more or fewer" in mixing.reading
 
 
@@ -75,7 +77,7 @@ def test_alternating_splits_are_found_to_be_mixed_in_every_cluster() -> None:
     mixing = measure_mixing(in_turn(True, False), two_groups(), HALVES)
     assert mixing is not None
     assert mixing.outlying == ()
-    assert "the splits are mixed" in mixing.reading
+    assert mixing.answer == "Yes."
     assert "None of 2 clusters" in mixing.reading
 
 
@@ -141,10 +143,10 @@ def test_steps_that_follow_position_are_predicted_and_others_are_not() -> None:
     assert following is not None
     assert unrelated is not None
     assert following.r_squared == 1.0
-    assert "says much" in following.reading
+    assert following.answer == "Yes."
     assert unrelated.r_squared < 0.1
     assert unrelated.interval[0] < unrelated.r_squared < unrelated.interval[1]
-    assert "almost nothing" in unrelated.reading
+    assert unrelated.answer == "No."
 
 
 def test_steps_are_correlated_with_features_that_change() -> None:
@@ -197,26 +199,6 @@ def test_pass_rates_are_correlated_over_the_problems_that_have_one() -> None:
     assert steps_and_pass_rate(problems, {"train-1": 0.5}) is None
 
 
-def test_honesty_tells_what_is_kept_what_is_stable_and_who_agrees() -> None:
-    indices = two_groups()
-    points = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
-    honesty = measure_honesty(np.full(200, 0.25, np.float32), indices, [points, points.copy()], ("tf-idf", indices[:, ::-1]))
-    assert honesty is not None
-    assert honesty.kept == 0.25
-    assert honesty.chance == pytest.approx(15 / 199)
-    assert honesty.stability == 1.0
-    assert honesty.agreement == findings.Agreement("tf-idf", 1.0)
-    assert "tf-idf agrees on 100%" in honesty.reading
-
-
-def test_honesty_without_other_seeds_and_models_says_so_by_silence() -> None:
-    honesty = measure_honesty(np.full(200, 0.7, np.float32), two_groups(), [np.zeros((200, 2), np.float32)])
-    assert honesty is not None
-    assert (honesty.stability, honesty.agreement) == (None, None)
-    assert "seeds" not in honesty.reading
-    assert measure_honesty(np.full(1, np.nan, np.float32), np.empty((1, 0), np.int32)) is None
-
-
 @pytest.mark.parametrize("count", [1, 2, 30])
 def test_what_the_data_cannot_tell_is_none(count: int) -> None:
     indices = nearest_neighbors(unit_rows(np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)), 15).indices
@@ -230,13 +212,37 @@ def test_two_problems_of_either_split_are_mixed() -> None:
     assert mixing.test_share == 0.0
 
 
+def test_few_problems_are_too_few_for_an_answer() -> None:
+    indices = nearest_neighbors(unit_rows(np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)), 15).indices
+    is_test, steps = np.arange(30) < 15, np.arange(30) % 4
+    clusters = Clusters(np.zeros(30, np.int16), ("kites",), (0,), "8-D", {})
+    for found in (
+        measure_mixing(is_test, indices),
+        measure_difficulty(steps, indices, {}),
+        describe_topics(clusters, indices, is_test, steps, IDS[:30]),
+    ):
+        assert found is not None
+        assert found.answer == TOO_FEW
+        assert found.reading.startswith(f"{TOO_FEW} ")
+
+
+def test_a_wide_interval_gives_no_answer() -> None:
+    difficulty = Difficulty(0.3, (0.05, 0.55), (), problems=60)
+    assert difficulty.answer == TOO_FEW
+    assert replace(difficulty, interval=(0.2, 0.4)).answer == "In part."
+
+
+def test_a_difference_that_is_certain_but_small_is_called_so() -> None:
+    mixing = Mixing(0.17, 0.15, (0.145, 0.155), clusters=0, outlying=(), problems=90_000)
+    assert mixing.answer == "Nearly: test problems keep to themselves a little."
+
+
 def test_findings_repeat_themselves_and_come_back_from_json() -> None:
     indices, steps = two_groups(), in_turn(2, 3, 4, 5)
     for make in (
         lambda: measure_mixing(halves(True, False), indices, HALVES),
         lambda: describe_topics(HALVES, indices, halves(True, False), steps, IDS),
         lambda: measure_difficulty(steps, indices, {"length": steps**2.0}),
-        lambda: measure_honesty(np.ones(200, np.float32), indices, (), ("tf-idf", indices)),
     ):
         found = make()
         adapter = TypeAdapter(type(found))

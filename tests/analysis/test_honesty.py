@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
-from analysis.honesty import kept_neighbors, nearest_points, neighbor_overlap, shared_neighbors
+from analysis.finding import TOO_FEW
+from analysis.honesty import (
+    Agreement,
+    Honesty,
+    kept_neighbors,
+    measure_honesty,
+    nearest_points,
+    neighbor_overlap,
+    shared_neighbors,
+)
 from analysis.neighbors import Neighbors
 
 
@@ -53,3 +63,38 @@ def test_overlap_counts_common_neighbors_in_any_order() -> None:
     assert shared_neighbors(one, other).tolist() == [1.0, 0.25]
     assert neighbor_overlap(one, other) == 0.625
     assert neighbor_overlap(one, one) == 1.0
+
+
+def random_neighbors(total: int = 200) -> np.ndarray:
+    """(total, 15) others of each row."""
+    random = np.random.default_rng(0)
+    return np.array([random.permutation(total - 1)[:15] for _ in range(total)], np.int32)
+
+
+def test_honesty_tells_what_is_kept_what_is_stable_and_who_agrees() -> None:
+    indices = random_neighbors()
+    points = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    honesty = measure_honesty(np.full(200, 0.25, np.float32), indices, [points, points.copy()], ("tf-idf", indices[:, ::-1]))
+    assert honesty is not None
+    assert honesty.kept == 0.25
+    assert honesty.chance == pytest.approx(15 / 199)
+    assert honesty.stability == 1.0
+    assert honesty.agreement == Agreement("tf-idf", 1.0)
+    assert "tf-idf agrees on 100%" in honesty.reading
+    adapter = TypeAdapter(Honesty)
+    assert adapter.validate_json(adapter.dump_json(honesty)) == honesty
+
+
+def test_honesty_without_other_seeds_and_models_says_so_by_silence() -> None:
+    honesty = measure_honesty(np.full(200, 0.7, np.float32), random_neighbors(), [np.zeros((200, 2), np.float32)])
+    assert honesty is not None
+    assert (honesty.stability, honesty.agreement) == (None, None)
+    assert honesty.answer.startswith("Yes")
+    assert "seeds" not in honesty.reading
+    assert measure_honesty(np.full(1, np.nan, np.float32), np.empty((1, 0), np.int32)) is None
+
+
+def test_a_map_of_few_problems_is_not_judged() -> None:
+    honesty = measure_honesty(np.ones(20, np.float32), random_neighbors(20))
+    assert honesty is not None
+    assert honesty.answer == TOO_FEW

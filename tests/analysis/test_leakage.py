@@ -9,7 +9,17 @@ from analysis import leakage, neighbors
 from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.embed import unit_rows
-from analysis.leakage import Leakage, LeakagePair, find_leakage, find_names, nearest_test, without_leaks, words
+from analysis.leakage import (
+    Leakage,
+    LeakagePair,
+    PairKind,
+    choose_pairs,
+    find_leakage,
+    find_names,
+    nearest_test,
+    without_leaks,
+    words,
+)
 from training.data.problem import Problem
 from training.data.problems import load_problems
 from training.data.reader import parse_problem
@@ -155,7 +165,27 @@ def test_leakage_survives_json() -> None:
     adapter = TypeAdapter(Leakage)
     result = found([problem("train", 0, EIGHT_HATS), problem("test", 0, EIGHT_HATS)], identical(2))
     assert adapter.validate_json(adapter.dump_json(result)) == result
-    assert "1 verbatim" in result.reading
+    assert result.answer == "Yes."
+    assert result.numbers.startswith(
+        "Of 1 test problem, 1 has a near copy among train: 1 pair with 1 train problem (1 verbatim)."
+    )
+
+
+def test_topics_alone_are_no_leak() -> None:
+    result = found([problem("train", 0, EIGHT_HATS), problem("test", 0, "What is 7 + 7?", "#### 14")], identical(2))
+    assert [pair.kind for pair in result.pairs] == ["topic"]
+    assert (result.answer, result.copies) == ("No.", ())
+    assert result.numbers.startswith(
+        "Of 1 test problem, none has a near copy among train. Another 1 near pair shares a topic only."
+    )
+
+
+def test_pairs_are_chosen_by_kind_and_if_asked_by_nearness() -> None:
+    kinds: tuple[PairKind, ...] = ("topic", "verbatim", "template", "paraphrase")
+    pairs = [LeakagePair(f"test-{n}", f"train-{n}", 0.9 - n / 10, 0.5, kind) for n, kind in enumerate(kinds)]
+    assert [pair.kind for pair in choose_pairs(pairs)] == ["verbatim", "template", "paraphrase"]
+    assert [pair.kind for pair in choose_pairs(pairs, least_cosine=0.7)] == ["verbatim", "template"]
+    assert [pair.kind for pair in choose_pairs(pairs, ("topic",))] == ["topic"]
 
 
 def test_words_keep_numbers_and_apostrophes() -> None:
@@ -216,3 +246,8 @@ def test_gsm8k_has_little_leakage_and_five_shared_templates(gsm8k_home: Home) ->
     }
     assert [(pair.test_id, pair.train_id) for pair in result.pairs if pair.kind == "paraphrase"] == [("test-1291", "train-936")]
     assert result.counts["verbatim"] == 0
+    assert {(pair.test_id, pair.train_id) for pair in result.copies} == templates | {("test-1291", "train-936")}
+    assert result.answer == "Hardly."
+    assert "5 have a near copy among train: 6 pairs with 6 train problems" in result.numbers
+    kept = without_leaks(atlas.problem_set.problems, [(pair.test_id, pair.train_id) for pair in result.copies], "train")
+    assert len(kept) == 8_792 - 6

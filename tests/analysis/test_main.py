@@ -16,6 +16,7 @@ from analysis import __main__ as command
 from analysis.__main__ import StageTimes, main
 from analysis.atlas import STAGES, AtlasParameters, Progress
 from analysis.jobs import BUILD, BuildSpec, build
+from training.data.problem import SPLITS
 from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
@@ -68,7 +69,32 @@ def test_report_prints_findings_as_text_and_as_json(in_home: Home, capsys: pytes
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"mixing", "topics", "difficulty", "leakage", "duplicates", "verifier", "honesty"}
     assert found["leakage"]["tests"] == 400
-    assert all(finding["reading"] and finding["map"].startswith("/") for finding in found.values())
+    assert all(finding["map"].startswith("/") for finding in found.values())
+    for said in ("question", "answer", "numbers", "method"):
+        assert all(finding[said] in text for finding in found.values())
+
+
+def test_near_copies_between_the_splits_are_left_out_of_a_subset(
+    in_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("What does a pen cost?", "How far is the moon?", "How old is Kim?")
+    rows = [{"question": text, "answer": f"#### {n}", "split": split} for n, text in enumerate(asked) for split in SPLITS]
+    rows += [
+        {"question": f"How many of {n} sheep are left at home?", "answer": f"#### {n}", "split": "train"} for n in range(9)
+    ]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    clean = ["clean", "fair", "--source", str(source), "--model", "tf-idf"]
+    assert main(clean) == 0
+    printed = capsys.readouterr().out
+    assert "Of 3 test problems, 3 have a near copy among train: 3 pairs with 3 train problems (3 verbatim)." in printed
+    assert "fair@1: 9 train, 3 test, without 3 train problems of verbatim, template, paraphrase pairs" in printed
+    assert main([*clean, "--drop-from", "test"]) == 0
+    assert "fair@2: 12 train, 0 test" in capsys.readouterr().out
+    assert main([*clean, "--kinds", "paraphrase"]) == 2
+    assert "No test problem of rows.jsonl has such a copy among train." in capsys.readouterr().err
+    assert main([*clean, "--kinds", "similar"]) == 2
+    assert "none of verbatim, template, paraphrase, topic" in capsys.readouterr().err
 
 
 def test_problems_without_repeats_are_saved_as_a_subset(

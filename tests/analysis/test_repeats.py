@@ -52,7 +52,8 @@ def test_a_problem_repeats_the_first_of_its_split_in_the_first_way_that_fits() -
     assert duplicates is not None
     assert duplicates.problems == {"train": 5, "test": 3}
     assert duplicates.counts == {kind: {"train": 1, "test": 0} for kind in ("question", "template", "near")}
-    assert duplicates.reading.startswith(
+    assert duplicates.answer == "Yes."
+    assert duplicates.numbers.startswith(
         "3 of 5 train problems repeat an earlier one: 1 word for word, 1 but for the numbers, 1 nearly"
     )
     adapter = TypeAdapter(Duplicates)
@@ -121,7 +122,7 @@ def test_a_problem_a_hundred_times_has_no_neighbours_of_its_own() -> None:
     found = report_of(problems, embeddings)
     assert (found.mixing, found.difficulty) == (None, None)
     assert found.duplicates is not None
-    assert found.duplicates.reading.startswith("99 of 100 train problems repeat an earlier one: 99 word for word.")
+    assert found.duplicates.numbers.startswith("99 of 100 train problems repeat an earlier one: 99 word for word.")
 
 
 def test_the_first_pairs_are_kept_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from analysis import verifier
 from analysis.verifier import (
-    FAILURE_KINDS,
+    REMARK_KINDS,
     VerifierReport,
     check_problem,
     check_problems,
@@ -26,7 +26,7 @@ def problem(answer: str, index: int = 0) -> Problem:
 
 
 def kinds(answer: str) -> list[str]:
-    return [failure.kind for failure in check_problem(problem(answer))]
+    return [remark.kind for remark in check_problem(problem(answer))]
 
 
 def test_a_solution_that_holds_has_no_failure() -> None:
@@ -52,10 +52,24 @@ def test_a_gold_answer_that_rounds_the_last_equation_is_its_end() -> None:
         ("#### 5", ["no_equations", "gold_absent"]),
         ("2-9=<<2-9=-7>>-7\n#### -7", ["reward"]),
         ("5/2=<<5/2=2.5>>2.5\n#### 2.5", ["reward"]),
+        ("Of these <<40/160=0.25>>0.25 are red\n#### 25", ["hundredfold"]),
+        ("It is <<12/15=.8>>.8, so 80%\n#### 80", ["hundredfold"]),
+        ("It costs <<30+20=50>>50 cents\n#### 0.5", ["hundredfold", "reward"]),
     ],
 )
 def test_each_kind_of_failure_is_found(answer: str, expected: list[str]) -> None:
     assert kinds(answer) == expected
+
+
+def test_notes_are_no_failures() -> None:
+    noted = check_problems([problem("Of these <<40/160=0.25>>0.25 are red\n#### 25"), problem("He has 5\n#### 5", 1)])
+    assert [remark.is_failure for remark in noted.remarks] == [False, False]
+    assert (noted.failing, noted.answer) == (0, "Yes.")
+    assert noted.numbers.endswith("Noted, and no failure: percent against fraction 1, no equations 1.")
+
+
+def test_what_cannot_be_checked_is_not_said_to_hold() -> None:
+    assert check_problems([]).answer == "They cannot be checked."
 
 
 def test_failures_tell_what_was_found() -> None:
@@ -85,10 +99,10 @@ def test_a_report_counts_problems_by_kind_and_equations_by_verdict() -> None:
     answers = ["<<1+1=3>>3 <<1+1=4>>4\n#### 4", "<<10/3=3.3>>3.3 <<x=3>>3 <<3=3>>3\n#### 3"]
     report = check_problems([problem(answer, index) for index, answer in enumerate(answers)])
     assert (report.problems, report.equations) == (2, 5)
-    assert report.counts == dict.fromkeys(FAILURE_KINDS, 0) | {"wrong_equation": 1, "unreadable_equation": 1}
+    assert report.counts == dict.fromkeys(REMARK_KINDS, 0) | {"wrong_equation": 1, "unreadable_equation": 1}
     assert report.verdicts == {"exact": 1, "rounded": 1, "wrong": 2, "unreadable": 1}
-    assert len(report.failures) == 3
-    assert report.reading.startswith("1 of 5 equations are exact, 1 rounded, 2 wrong, 1 unreadable; 0 gold answers")
+    assert len(report.remarks) == 3
+    assert report.numbers.startswith("1 of 5 equations are exact, 1 rounded, 2 wrong, 1 unreadable; 0 gold answers")
 
 
 def from_rows(tmp_path: Path, *rows: dict[str, object]) -> Sequence[Problem]:
@@ -111,10 +125,11 @@ def test_gold_answers_of_any_kind_are_looked_for_and_compared_by_what_they_mean(
     rows = [{"problem": f"Question {n}?", "solution": text, "answer": gold} for n, (text, gold) in enumerate(BOXED)]
     report = check_problems(from_rows(tmp_path, *rows, {**rows[0], "problem": "Other?", "answer": "\\sqrt{5}"}))
     assert report.checked == {"equations": 0, "gold": 7, "rewards": 1, "symbolic": 6}
-    [absent] = report.failures
+    [absent] = report.remarks
     assert (absent.problem_id, absent.kind) == ("train-6", "gold_absent")
     assert absent.detail == r"The gold answer is \sqrt{5}, which stands nowhere in the solution."
-    assert report.reading == (
+    assert report.answer == "No: 1 of 7 does not."
+    assert report.numbers == (
         "No solution has an equation to recompute; 1 gold answers stand nowhere in the steps and 0 of 1 solutions with a "
         "number miss part of a reward, 0 of 6 gold answers that are no plain numbers cannot be compared by math-verify."
     )
@@ -131,16 +146,16 @@ def test_a_gold_answer_that_cannot_be_compared_with_itself_is_a_failure(
     rows = [{"question": f"Q{n}?", "answer": gold} for n, gold in enumerate(("x^2", "12", "y^2", "1/2"))]
     report = check_problems(from_rows(tmp_path, *rows))
     assert report.checked == {"equations": 0, "gold": 0, "rewards": 1, "symbolic": 3}
-    assert [(failure.problem_id, failure.kind) for failure in report.failures] == [("train-2", "reward"), ("train-3", "reward")]
+    assert [(remark.problem_id, remark.kind) for remark in report.remarks] == [("train-2", "reward"), ("train-3", "reward")]
     assert report.uncompared == report.counts["reward"] == 2
 
 
 def test_bare_answers_and_programs_have_no_solution_to_check(tmp_path: Path) -> None:
     bare = check_problems(from_rows(tmp_path, *({"question": f"Q{n}?", "answer": str(n)} for n in range(1, 4))))
-    assert (bare.failures, bare.equations, bare.checked["gold"]) == ((), 0, 0)
+    assert (bare.remarks, bare.equations, bare.checked["gold"]) == ((), 0, 0)
     programs = [{"input": f"Q{n}?", "code": f"def solution():\n    return {n} + 1\n", "target": n + 1} for n in range(5)]
     report = check_problems(from_rows(tmp_path, *programs))
-    assert (report.failures, report.checked["gold"], report.checked["rewards"]) == ((), 0, 5)
+    assert (report.remarks, report.checked["gold"], report.checked["rewards"]) == ((), 0, 5)
     assert "solutions do not state their gold answers" in report.reading
 
 
@@ -151,13 +166,13 @@ def test_a_solution_that_is_only_a_sum_is_recomputed_against_the_gold_answer(tmp
     ]
     report = check_problems(from_rows(tmp_path, *rows))
     assert report.verdicts == {"exact": 2, "rounded": 0, "wrong": 1, "unreadable": 0}
-    [wrong] = report.failures
+    [wrong] = report.remarks
     assert (wrong.problem_id, wrong.detail) == ("train-2", "( 8.0 / 2.0 ) = 6, but it is 4.")
 
 
 def test_a_rule_instead_of_a_gold_answer_is_nothing_to_check(tmp_path: Path) -> None:
     report = check_problems(from_rows(tmp_path, {"target": 7, "nums": [3, 4]}))
-    assert (report.failures, set(report.checked.values())) == ((), {0})
+    assert (report.remarks, set(report.checked.values())) == ((), {0})
 
 
 def test_a_report_survives_json_and_an_empty_set_has_one() -> None:
@@ -168,7 +183,7 @@ def test_a_report_survives_json_and_an_empty_set_has_one() -> None:
 
 def test_the_demo_has_no_failure() -> None:
     report = check_problems(load_problems("demo").problems)
-    assert report.failures == ()
+    assert report.remarks == ()
     assert report.verdicts["exact"] == report.equations > 0
 
 
@@ -178,14 +193,15 @@ def test_gsm8k_equations_are_exact_and_some_gold_answers_are_doubtful(gsm8k: Pat
     assert report.counts == {
         "wrong_equation": 0,
         "unreadable_equation": 0,
-        "gold_absent": 18,
-        "gold_not_last": 445,
+        "gold_absent": 11,
+        "hundredfold": 14,
+        "gold_not_last": 438,
         "no_equations": 113,
         "reward": 5,
     }
-    of_kind = {kind: [f.problem_id for f in report.failures if f.kind == kind] for kind in FAILURE_KINDS}
+    of_kind = {kind: [f.problem_id for f in report.remarks if f.kind == kind] for kind in REMARK_KINDS}
     assert of_kind["reward"] == ["train-5715", "train-5844", "train-6189", "test-489", "test-1113"]
-    assert {"train-356", "train-2770", "train-4796"} <= set(of_kind["gold_absent"])
+    assert report.answer == "Nearly all: 16 of 8,792 do not."
 
 
 def test_mathematics_is_checked_without_noise(shared_datasets: Path) -> None:
@@ -197,4 +213,4 @@ def test_mathematics_is_checked_without_noise(shared_datasets: Path) -> None:
 def test_one_sum_of_svamp_is_not_its_gold_answer(shared_datasets: Path) -> None:
     report = check_problems(load_problems(str(shared_datasets / "svamp.jsonl")).problems)
     assert (report.verdicts["exact"], report.verdicts["wrong"]) == (998, 1)
-    assert [failure.problem_id for failure in report.failures] == ["train-351"]
+    assert [remark.problem_id for remark in report.remarks] == ["train-351"]

@@ -16,6 +16,7 @@ def test_the_difficulty_figure_has_a_mean_for_each_step_count() -> None:
 def test_the_leakage_figure_marks_its_threshold() -> None:
     figure = finding_figures.leakage_figure(np.array([0.4, 0.9]), 0.85)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.85]
+    assert not finding_figures.leakage_figure(np.array([0.4, 0.9]), 0.0).layout.shapes
 
 
 def test_the_mixing_figure_shows_share_and_base_rate() -> None:
@@ -28,14 +29,29 @@ def topics(sizes: list[int], isolations: list[float]) -> Topics:
         Topic(number, f"words {number}", size, 0.15, 3.0, "train-0", isolation)
         for number, (size, isolation) in enumerate(zip(sizes, isolations, strict=True))
     ]
-    return Topics(tuple(found), 0.3, "the map", {"the map": 0.4})
+    return Topics(tuple(found), 0.3, "the map", {"the map": 0.4}, problems=sum(sizes))
 
 
-def test_the_topics_figure_names_the_largest_and_the_most_isolated() -> None:
-    found = topics([900, 800, 700, 600, 500, 400, 300, 200, 100, 5, 5, 5], [0.5, 0.5, 0.5, 0.97, *[0.4] * 8])
-    (trace,) = finding_figures.topics_figure(found, {n: f"title {n}" for n in range(12)}).data
-    assert [text for text in trace.text if text] == [f"title {n}" for n in range(4)]
+def test_the_topics_figure_names_the_island_and_of_crowded_topics_the_largest() -> None:
+    found = topics([900, 800, 400, 400, 400, 400, 5], [0.5, 0.5, 0.97, 0.5, 0.5, 0.5, 0.4])
+    titles = {n: f"title {n}, of several words" for n in range(7)}
+    (trace,) = finding_figures.topics_figure(found, titles).data
+    named = [number for number, text in enumerate(trace.text) if text]
+    assert {0, 2, 6} <= set(named)
+    assert len(named) < 7
+    assert [row[0] for row in trace.customdata] == list(titles.values())
     assert list(trace.x) == [topic.size for topic in found.topics]
+
+
+def test_names_without_room_are_left_out_and_none_leaves_the_chart() -> None:
+    name = "a name of many letters"
+    assert finding_figures.place_names({1: (0.0, 0.5), 2: (1.0, 0.5)}, {1: name, 2: name}) == {
+        1: "middle right",
+        2: "middle left",
+    }
+    crowded = finding_figures.place_names(dict.fromkeys(range(9), (0.5, 0.5)), dict.fromkeys(range(9), name))
+    assert list(crowded) == [0]
+    assert finding_figures.place_names({1: (0.5, 0.5)}, {1: "long " * 80}) == {}
 
 
 def test_the_correlations_figure_shows_each_interval() -> None:
@@ -47,9 +63,11 @@ def test_the_correlations_figure_shows_each_interval() -> None:
     assert list(trace.error_x.arrayminus) == pytest.approx([0.2, 0.1])
 
 
-def test_the_failures_figure_counts_every_kind() -> None:
-    (trace,) = finding_figures.failures_figure({"wrong equation": 0, "reward": 5}).data
-    assert dict(zip(trace.y, trace.x, strict=True)) == {"wrong equation": 0, "reward": 5}
+def test_the_counts_figure_tells_failures_from_notes() -> None:
+    failures, notes = finding_figures.counts_figure({"wrong equation": 0, "reward": 5}, {"no equations": 113}).data
+    assert (failures.name, dict(zip(failures.y, failures.x, strict=True))) == ("failures", {"wrong equation": 0, "reward": 5})
+    assert (notes.name, dict(zip(notes.y, notes.x, strict=True))) == ("notes", {"no equations": 113})
+    assert notes.marker.color != failures.marker.color  # an opacity would not show in the legend
 
 
 def test_the_kept_figure_marks_what_chance_keeps() -> None:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from analysis.atlas import AtlasParameters, build_atlas, map_sample, stage_keys
 from analysis.cache import Cache
 from dashboard import data
+from dashboard.components.map.findings import report_command
 from tests.app_testing import run_app, words
 from tests.fakes import FakeEmbedder, record_evaluation
 from training.data.problems import load_problems
@@ -405,13 +406,34 @@ def test_insights_says_what_each_finding_is_and_means(open_app: Open) -> None:
     said = words(test).replace("\\", "")
     for sentence in (
         "Of the neighbours of test problems",
-        "fall into 3 clusters",
+        "of problems are in a cluster",
         "R-squared",
+        "**Yes.** Of 10 test problems, 10 have a near copy among train: ",
         "10 verbatim",
         "equations are exact",
         "train problems repeat an earlier one",
     ):
         assert sentence in said
+    assert {code.value for code in test.code} == {"python -m analysis report --source auto"}
+
+
+@pytest.mark.usefixtures("with_map")
+def test_a_finding_names_the_command_that_computes_it_with_its_map_settings(open_app: Open, source: Path) -> None:
+    found = report_command(str(source), AtlasParameters(model="my model", min_dist=0.2))
+    assert found == f"python -m analysis report --source {source} --model 'my model' --min-dist 0.2"
+
+
+@pytest.mark.usefixtures("with_map")
+def test_topics_are_kept_and_near_copies_dropped_unless_told_otherwise(open_app: Open) -> None:
+    test = open_app("insights")
+    (kinds,) = [pills for pills in test.get("button_group") if pills.label == "Pairs to drop"]
+    assert kinds.value == ["verbatim", "template", "paraphrase"]
+    assert set(test.dataframe[0].value["kind"]) <= set(kinds.value)
+    kinds.set_value(["topic"]).run()
+    assert "have a near problem among train" in words(test) or "none has a near problem among train" in words(test)
+    kinds.set_value([]).run()
+    assert "Of 10 test problems, none has a near copy among train." in words(test)
+    assert "Dropping 0 train problems leaves 40 train and 10 test." in words(test)
 
 
 @pytest.mark.usefixtures("with_map")

@@ -1,5 +1,7 @@
 """Problems that repeat an earlier one of their split: how many, which, and the data without them saved as a subset."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +13,7 @@ from dashboard.actions import save_subset
 from dashboard.components.map.findings import Heading, render_finding, show_on_map
 from dashboard.components.map.subset import render_download
 from dashboard.components.shared.errors import boundary
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.figures import spec
 from dashboard.keys import Keys
 from dashboard.state import State
@@ -20,24 +22,23 @@ from training.data.problem import SPLITS
 from training.text import count
 
 _DISTINCT = "distinct"
+_TALLEST_PX = 240
 
 
 def render_duplicates(atlas: Atlas, duplicates: Duplicates, state: State) -> None:
     """The finding, then the pairs and what is left without them."""
     heading = Heading(
         "duplicates",
-        "Does a split repeat itself?",
-        duplicates.reading,
+        duplicates,
         "Copies are trained on more often than they should, and make intervals and other findings look surer than they are.",
         "Show the repeats on the map",
     )
     if not duplicates.pairs:
-        st.subheader(heading.title, anchor=False, divider="gray")
-        st.markdown(plain(heading.reading))
+        render_finding(atlas, replace(heading, button=""), None)
         return
     splits = [split for split in SPLITS if duplicates.problems[split]]
     bars = {f"{split}, {words}": duplicates.counts[kind][split] for split in splits for kind, words in REPEAT_KINDS.items()}
-    if render_finding(heading, spec(finding_figures.failures_figure(bars))):
+    if render_finding(atlas, heading, spec(finding_figures.counts_figure(bars))):
         both = [problem for pair in duplicates.pairs for problem in (pair.problem_id, pair.original_id)]
         show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(duplicates.pairs), "repeat"))
     _render_pairs(atlas, duplicates)
@@ -55,7 +56,9 @@ def _render_pairs(atlas: Atlas, duplicates: Duplicates) -> None:
         }
     )
     column_config = {"question": st.column_config.TextColumn(width="large")}
-    render_table(table, key=Keys.DUPLICATES, hide_index=True, height=240, column_config=column_config)
+    render_table(
+        table, key=Keys.DUPLICATES, hide_index=True, height=fitted_height(len(table), _TALLEST_PX), column_config=column_config
+    )
 
 
 def _render_distinct(atlas: Atlas) -> None:

@@ -1,14 +1,17 @@
-"""The findings: what each is, what it means, its figure, and a button that shows it on the map."""
+"""The findings: the answer first, its numbers, what it means, how it was computed, its figure, a button to the map."""
 
+import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 import pandas as pd
 import streamlit as st
 
-from analysis.atlas import Atlas
-from analysis.findings import Correlation, Difficulty, Honesty, Mixing, Topics, steps_and_pass_rate
+from analysis.atlas import Atlas, AtlasParameters
+from analysis.finding import Finding
+from analysis.findings import Correlation, Difficulty, Mixing, Topics, steps_and_pass_rate
+from analysis.honesty import Honesty
 from dashboard import data, finding_figures, map_data
 from dashboard.addresses import EXPLORE
 from dashboard.components.shared.chart import render_chart
@@ -31,8 +34,7 @@ class Heading:
     """How a finding is presented."""
 
     key: str
-    title: str
-    reading: str
+    finding: Finding
     meaning: str
     """Why it matters, in one sentence."""
     button: str = ""
@@ -43,13 +45,12 @@ def render_mixing(atlas: Atlas, mixing: Mixing, state: State) -> None:
     """Whether test problems lie among train problems."""
     heading = Heading(
         "mixing",
-        "Are the splits mixed?",
-        mixing.reading,
+        mixing,
         "If they were not, a score on test would measure other wording as well as skill.",
         "Show the splits on the map",
     )
     figure = finding_figures.mixing_figure(mixing.test_share, mixing.chance, mixing.base_rate)
-    if render_finding(heading, spec(figure), height="150px"):
+    if render_finding(atlas, heading, spec(figure), height="150px"):
         show_on_map(state, colour="split")
     if mixing.outlying:
         outlying = [
@@ -73,13 +74,12 @@ def render_topics(atlas: Atlas, topics: Topics, state: State) -> None:
     titles = map_data.cluster_titles(atlas)
     heading = Heading(
         "topics",
-        "Which topics are there?",
-        topics.reading,
+        topics,
         "A topic on its own is learned and tested apart from the rest: look at it before you judge a score.",
         f"Show “{titles[topics.island.number]}” on the map",
     )
     figure = finding_figures.topics_figure(topics, titles)
-    if render_finding(heading, spec(figure), height="320px"):
+    if render_finding(atlas, heading, spec(figure), height="320px"):
         show_on_map(state, colour="cluster", clusters=(topics.island.number,))
 
 
@@ -90,12 +90,11 @@ def render_difficulty(atlas: Atlas, difficulty: Difficulty, state: State) -> Non
     figure = finding_figures.difficulty_figure(steps, steps[basis.indices].mean(axis=1))
     heading = Heading(
         "difficulty",
-        "Does position predict difficulty?",
-        difficulty.reading,
+        difficulty,
         "Where it says little, a region of the map is a topic, not a level: choosing by region does not choose by difficulty.",
         "Show the steps on the map",
     )
-    if render_finding(heading, spec(figure)):
+    if render_finding(atlas, heading, spec(figure)):
         show_on_map(state, colour="steps")
     correlations = [*difficulty.correlations, *_pass_rates(atlas)]
     if correlations:
@@ -108,28 +107,41 @@ def render_honesty(atlas: Atlas, honesty: Honesty, state: State) -> None:
     """How far the map can be trusted."""
     heading = Heading(
         "honesty",
-        "Is the map honest?",
-        honesty.reading,
+        honesty,
         "A flat map cannot keep all neighbours; coloured by the share kept, it says where not to trust it.",
         "Show the neighbours kept on the map",
     )
     assert atlas.kept is not None
-    if render_finding(heading, spec(finding_figures.kept_figure(atlas.kept, honesty.chance))):
+    if render_finding(atlas, heading, spec(finding_figures.kept_figure(atlas.kept, honesty.chance))):
         show_on_map(state, colour="kept")
 
 
-def render_finding(heading: Heading, figure: Spec, *, height: str = "260px") -> bool:
-    """The words beside the figure; whether the button was pressed."""
-    st.subheader(heading.title, anchor=False, divider="gray")
+def render_finding(atlas: Atlas, heading: Heading, figure: Spec | None, *, height: str = "260px") -> bool:
+    """The words beside the figure, if there is one; whether the button was pressed."""
+    finding = heading.finding
+    st.subheader(finding.question, anchor=False, divider="gray")
     words, chart = panes(f"finding {heading.key}", [2, 3], gap="large", vertical_alignment="center")
     with words:
-        st.markdown(plain(heading.reading))
+        st.markdown(f"**{plain(finding.answer)}** {plain(finding.numbers)}")
         st.caption(heading.meaning)
-        pressed = bool(heading.button) and st.button(plain(heading.button), key=f"show {heading.key}")
-    with chart:
-        alt = f"{heading.title}. {heading.reading}"
-        render_chart(figure, key=f"figure {heading.key}", alt=alt, height=height)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            pressed = bool(heading.button) and st.button(plain(heading.button), key=f"show {heading.key}")
+            with st.popover("How this was computed", type="tertiary", icon=":material/calculate:", key=f"how {heading.key}"):
+                st.markdown(plain(finding.method))
+                st.caption("The same figures in a terminal:")
+                st.code(report_command(State().source, atlas.parameters), language="bash", wrap_lines=True)
+    if figure is not None:
+        with chart:
+            render_chart(figure, key=f"figure {heading.key}", alt=f"{finding.question} {finding.reading}", height=height)
     return pressed
+
+
+def report_command(source: str, parameters: AtlasParameters) -> str:
+    """What computes the findings in a terminal."""
+    usual = AtlasParameters()
+    differing = {name.replace("_", "-"): value for name, value in asdict(parameters).items() if value != getattr(usual, name)}
+    options = {"source": source} | differing
+    return " ".join(("python -m analysis report", *(f"--{name} {shlex.quote(str(value))}" for name, value in options.items())))
 
 
 def show_on_map(

@@ -7,7 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.leakage import PAIR_KINDS, Leakage, LeakagePair, without_leaks
+from analysis.leakage import (
+    COPIES,
+    PAIR_KINDS,
+    Leakage,
+    LeakagePair,
+    choose_pairs,
+    cleaning_words,
+    copies_sentence,
+    without_leaks,
+)
 from dashboard import data, finding_figures, map_data
 from dashboard.access import acts
 from dashboard.actions import judge_pairs, save_subset
@@ -15,7 +24,7 @@ from dashboard.components.map.findings import Heading, render_finding, show_on_m
 from dashboard.components.map.subset import render_download
 from dashboard.components.shared.errors import boundary, shielded
 from dashboard.components.shared.panes import panes
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.figures import spec
 from dashboard.keys import Keys
 from dashboard.memory import Workbench
@@ -29,63 +38,60 @@ _RANKS = {"cosine": "Cosine", "overlap": "Word 3-grams"}
 """What the pairs are ranked and cut by: a field of `LeakagePair` -> its name."""
 _SHOWN = 1000
 """Rows of the table."""
+_TALLEST_PX = 320
 _CLEANED = "cleaned"
 
 
 def render_leakage(atlas: Atlas, leakage: Leakage, state: State) -> None:
-    """The finding, then the pairs above the threshold and what to do with them."""
+    """The finding, then the chosen pairs, near copies unless others are, and what to do with them."""
     heading = Heading(
         "leakage",
-        "Does train leak into test?",
-        leakage.reading,
+        leakage,
         "A near copy in train can be remembered instead of solved; read the pairs before trusting a score.",
     )
     assert atlas.nearest_test is not None
     is_train = (map_data.frame(atlas)["split"] == "train").to_numpy()
-    render_finding(heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.workbench.cosine)))
+    render_finding(atlas, heading, spec(finding_figures.leakage_figure(atlas.nearest_test[is_train], state.workbench.cosine)))
     ranked, threshold = _render_choice(leakage, state)
     verdicts = judged_pairs(data.store(), atlas.problem_set.content_hash)
     above = [pair for pair in ranked if getattr(pair, state.workbench.rank) >= threshold]
     _render_below(ranked[len(above) :])
     _render_pairs(atlas, above, verdicts, state)
     dropped = [(pair.test_id, pair.train_id) for pair in above if verdicts.get((pair.test_id, pair.train_id), True)]
-    how = f"{_RANKS[state.workbench.rank].lower()} of {threshold:.2f} and above"
-    _render_cleaned(atlas, dropped, how)
+    limit = f"{_RANKS[state.workbench.rank].lower()} of at least {threshold:.2f}" if threshold else ""
+    _render_cleaned(atlas, dropped, copies_sentence(leakage.tests, above, state.workbench.kinds), limit, state)
 
 
 def _render_choice(leakage: Leakage, state: State) -> tuple[Sequence[LeakagePair], float]:
-    """Rank, threshold and kinds; the pairs of these kinds, ranked, and the threshold."""
-    rank, threshold, kinds = st.columns([1, 2, 2], vertical_alignment="bottom")
-    rank.segmented_control("Rank by", list(_RANKS), format_func=_RANKS.__getitem__, required=True, **Workbench.rank.bind())
-    state.workbench.cosine = max(state.workbench.cosine, leakage.floor)
-    by_cosine = state.workbench.rank == "cosine"
-    cut = threshold.slider(
-        "Threshold",
-        leakage.floor if by_cosine else 0.0,
-        1.0,
-        step=0.01,
-        help=f"Pairs are recorded from a cosine of {leakage.floor:.2f} up, or where their wording is alike.",
-        **(Workbench.cosine.bind() if by_cosine else Workbench.overlap.bind()),
-    )
+    """Kinds, rank and threshold; the pairs of these kinds, ranked, and the threshold."""
+    kinds, rank, threshold = st.columns([2, 1, 2], vertical_alignment="bottom")
     chosen = kinds.pills(
-        "Kinds",
+        "Pairs to drop",
         list(PAIR_KINDS),
         selection_mode="multi",
         help=" ".join(f"{kind.capitalize()}: {meaning}" for kind, meaning in PAIR_KINDS.items()),
         **Workbench.kinds.bind(),
     )
-    of_kinds = [pair for pair in leakage.pairs if not chosen or pair.kind in chosen]
-    return sorted(of_kinds, key=lambda pair: -getattr(pair, state.workbench.rank)), cut
+    rank.segmented_control("Rank by", list(_RANKS), format_func=_RANKS.__getitem__, required=True, **Workbench.rank.bind())
+    by_cosine = state.workbench.rank == "cosine"
+    cut = threshold.slider(
+        f"Minimum, {_RANKS[state.workbench.rank].lower()}",
+        0.0,
+        1.0,
+        step=0.01,
+        help=f"0 leaves it to the kinds. Pairs are recorded from a cosine of {leakage.floor:.2f} up, or where their wording is "
+        "alike.",
+        **(Workbench.cosine.bind() if by_cosine else Workbench.overlap.bind()),
+    )
+    return sorted(choose_pairs(leakage.pairs, chosen), key=lambda pair: -getattr(pair, state.workbench.rank)), cut
 
 
 def _render_below(pairs: Sequence[LeakagePair]) -> None:
     """A hint at grave pairs that the threshold cuts off."""
     counts = Counter(pair.kind for pair in pairs)
-    grave = ", ".join(f"{counts[kind]:,} {kind}" for kind in PAIR_KINDS if counts[kind] and kind != "topic")
+    grave = ", ".join(f"{counts[kind]:,} {kind}" for kind in PAIR_KINDS if counts[kind] and kind in COPIES)
     if grave:
-        st.caption(
-            f"Pairs of graver kinds lie below the threshold: {grave}. Choose the kind and lower the threshold to see them."
-        )
+        st.caption(f"Near copies lie below the minimum and are kept: {grave}. Set it to 0 to drop them too.")
 
 
 def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[tuple[str, str], bool], state: State) -> None:
@@ -111,9 +117,9 @@ def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[
         on_select="rerun",
         selection_mode="multi-row",
         hide_index=True,
-        height=320,
+        height=fitted_height(len(shown), _TALLEST_PX),
         column_config={
-            "verdict": st.column_config.TextColumn(width=110, help="Pairs above the threshold are dropped unless kept."),
+            "verdict": st.column_config.TextColumn(width=110, help="Pairs of the chosen kinds are dropped unless kept."),
             "kind": st.column_config.TextColumn(width="small"),
             "cosine": st.column_config.NumberColumn(format="%.3f", width="small"),
             "3-grams": st.column_config.NumberColumn(format="%.2f", width="small", help="Jaccard index of the word 3-grams."),
@@ -130,7 +136,7 @@ def _render_pairs(atlas: Atlas, pairs: Sequence[LeakagePair], verdicts: Mapping[
 
 
 def _verdict(drop: bool | None) -> str:
-    return "by threshold" if drop is None else "drop" if drop else "keep"
+    return "by kind" if drop is None else "drop" if drop else "keep"
 
 
 def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequence[LeakagePair], state: State) -> None:
@@ -140,7 +146,7 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
         judge_pairs(data.store(), atlas.problem_set.content_hash, {(pair.test_id, pair.train_id): drop for pair in chosen})
 
     with st.container(horizontal=True):
-        for label, drop in (("Drop", True), ("Keep", False), ("By threshold", None)):
+        for label, drop in (("Drop", True), ("Keep", False), ("By kind", None)):
             st.button(label, key=f"judge {label}", on_click=shielded(judge), args=(drop,), **acts(disabled=not chosen))
         looked_at = chosen or listed
         label = f"Show {count(len(looked_at), 'pair')} on the map"
@@ -160,7 +166,7 @@ def _render_side_by_side(atlas: Atlas, pair: LeakagePair) -> None:
             st.markdown(f"Gold answer  **{plain(problem.gold)}**")
 
 
-def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) -> None:
+def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], found: str, limit: str, state: State) -> None:
     """What is left when the dropped pairs lose one side, and where to take it."""
     chosen = st.segmented_control(
         "Drop from",
@@ -175,12 +181,12 @@ def _render_cleaned(atlas: Atlas, dropped: Sequence[tuple[str, str]], how: str) 
     kept = list(without_leaks(everything.problems, dropped, side))
     lost = len(everything.problems) - len(kept)
     sizes = " and ".join(f"{sum(problem.split == split for problem in kept):,} {split}" for split in ("train", "test"))
-    st.markdown(f"**Dropping {count(lost, f'{side} problem')} leaves {sizes}.**")
+    st.markdown(f"**{found} Dropping {count(lost, f'{side} problem')} leaves {sizes}.**")
     with st.container(horizontal=True):
         name = f"{file_name(atlas.problem_set.name)}-{_CLEANED}"
         render_download(kept, "jsonl", name, label="Export the cleaned data")
         if st.button("Save as a subset", key="save cleaned", **acts(disabled=not lost)):
-            made = f"without {lost:,} {side} problems of pairs with a {how}"
+            made = cleaning_words(lost, side, state.workbench.kinds, limit)
             with boundary():
                 subset = save_subset(data.store(), _CLEANED, everything, [problem.id for problem in kept], made)
                 st.toast(plain(f"Saved as {subset.reference}. Launch offers it under “Train on”."))

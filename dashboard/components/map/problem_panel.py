@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.atlas import Atlas
 from analysis.equations import EquationCheck, check_equation
-from analysis.verifier import VerifierFailure, check_problem
+from analysis.verifier import Remark, check_problem
 from dashboard import data, map_data
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.going import Page
@@ -25,7 +25,7 @@ _LONGEST = 20_000
 _COLUMNS_WIDTH = 500
 """Characters of what the data says besides."""
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
-_DOUBT = "✗"
+_DOUBT, _NOTE = "✗", "Note:"
 _MARKS = {"exact": "✓", "rounded": "≈", "wrong": _DOUBT, "unreadable": "?"}
 
 
@@ -36,7 +36,7 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
     if row is None:
         st.info(plain(f"There is no problem {state.selection.problem} in this source. Choose another on the map."))
         return
-    _render_problem(problems[row], _failures(atlas, problems[row]))
+    _render_problem(problems[row], _remarks(atlas, problems[row]))
     st.markdown("**Nearest problems**")
     nearest = zip(atlas.neighbors.indices[row, :_NEAREST], atlas.neighbors.similarities[row, :_NEAREST], strict=True)
     with st.container(key=NEIGHBORS, gap="xsmall"):
@@ -48,7 +48,7 @@ def render_problem_panel(atlas: Atlas, state: State) -> None:
         )
 
 
-def _render_problem(problem: Problem, failures: Sequence[VerifierFailure]) -> None:
+def _render_problem(problem: Problem, remarks: Sequence[Remark]) -> None:
     facts = [problem.split, count(len(problem.steps), "step"), count(len(problem.equations), "equation")]
     st.markdown(f"**{plain(problem.id)}** · {' · '.join(facts)}")
     if problem.columns:
@@ -65,15 +65,15 @@ def _render_problem(problem: Problem, failures: Sequence[VerifierFailure]) -> No
                         st.caption(_checked(check))
     gold = f"**{plain(problem.gold)}**" if problem.gold else "none, a reward decides"
     st.markdown(f"Gold answer  {gold}")
-    for failure in failures:
-        st.caption(f"{_DOUBT}  {plain(failure.detail)}")
+    for remark in remarks:
+        st.caption(f"{_DOUBT if remark.is_failure else _NOTE}  {plain(remark.detail)}")
 
 
-def _failures(atlas: Atlas, problem: Problem) -> Sequence[VerifierFailure]:
-    """What the report says against a problem; before there is one, what can be said of the problem by itself."""
+def _remarks(atlas: Atlas, problem: Problem) -> Sequence[Remark]:
+    """What the report says of a problem; before there is one, what can be said of the problem by itself."""
     if atlas.report is None:
         return check_problem(problem)
-    return [failure for failure in atlas.report.verifier.failures if failure.problem_id == problem.id]
+    return [remark for remark in atlas.report.verifier.remarks if remark.problem_id == problem.id]
 
 
 def _render_text(text: str) -> None:
