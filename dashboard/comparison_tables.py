@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard.comparison_figures import Panel, RunCurve
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
-from training.intervals import bootstrap_interval
+from training.intervals import difference_interval
 from training.store.evaluations import Evaluation
 from training.text import agree, count, span, with_interval
 
@@ -132,13 +132,13 @@ def both_met(first: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
 
 
 def reading_of(met: pd.DataFrame, first: str, last: str) -> str:
-    """`both_met` in a sentence, the mean difference with its 95% bootstrap interval over the problems.
+    """`both_met` in a sentence, the mean difference with its 95% paired interval over the problems.
 
     Args:
         met: at least one problem.
         first, last: the runs' ids.
     """
-    low, high = bootstrap_interval(met["change"].to_numpy(np.float64))
+    low, high = difference_interval(met["change"].to_numpy(np.float64))
     better, worse = int((met["change"] > 0).sum()), int((met["change"] < 0).sum())
     certain = "" if low > 0 or high < 0 else ", which may be chance"
     before, after, change = (float(met[name].mean()) for name in ("before", "after", "change"))

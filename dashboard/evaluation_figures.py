@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from training.data.problem import Problem
-from training.evaluation.comparison import SampledScore, pass_rates
+from training.evaluation.comparison import Difference, SampledScore, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS
 from training.store.evaluations import Evaluation
-from training.text import shorten, span, with_interval
+from training.text import count, shorten, span, with_interval
 
 EVALUATION_COLOURS = (theme.QUIET, theme.TOPICS[0], theme.TOPICS[1], theme.TOPICS[3], theme.TOPICS[2], *theme.TOPICS[4:])
 """The first evaluation is what the others are compared with: grey."""
@@ -32,24 +32,35 @@ CLUSTERS_SHOWN = 12
 SMALLEST_CLUSTER = 3
 """Problems below which a cluster's share says nothing; it still stands in the table."""
 
-_SPREAD = 0.14
+_RING, _DOT = {"symbol": "circle-open", "size": 13, "line": {"width": 2}}, {"symbol": "circle", "size": 7}
+_SHAPES = (_RING, _DOT)
+"""A ring and a dot within: equal values are both seen."""
+_SPREAD = 0.2
 """How far evaluations stand apart around one measure or group, of the distance between two."""
 
 GroupScores = Mapping[int | None, tuple[int, Mapping[str, Score]]]
 """As `training.evaluation.comparison.scores_by_group` gives them."""
 
 
-def measure_frame(tables: Mapping[str, Mapping[str, Score]], *, article: bool) -> pd.DataFrame:
+Differences = Mapping[str, Mapping[str, Difference]]
+"""What was subtracted -> the article's measures, as `training.evaluation.comparison.paired_differences` gives them."""
+
+
+def measure_frame(
+    tables: Mapping[str, Mapping[str, Score]], differences: Differences | None = None, *, article: bool
+) -> pd.DataFrame:
     """One row a measure in the article's order: its maximum, then value and 95% interval of each evaluation in one cell.
 
     Args:
         tables: evaluation's title -> its table.
+        differences: between two of them.
         article: whether the article's own figures stand beside.
     """
     rows = []
     for key, (title, reward) in ARTICLE_TABLE.items():
         row: dict[str, object] = {"measure": title, "maximum": f"{REWARDS[reward].maximum:.1f}"}
         row |= {name: _shown(table.get(key)) for name, table in tables.items()}
+        row |= {name: _shown(found.get(key), "+.3f") for name, found in (differences or {}).items()}
         if article:
             before, after = ARTICLE_FIGURES[key]
             row |= {"article before": f"{before:.3f}", "article after": f"{after:.3f}"}
@@ -57,12 +68,13 @@ def measure_frame(tables: Mapping[str, Mapping[str, Score]], *, article: bool) -
     return pd.DataFrame(rows)
 
 
-def measure_rows(tables: Mapping[str, Mapping[str, Score]]) -> pd.DataFrame:
-    """The same as numbers, for a file: one row an evaluation and measure."""
+def measure_rows(tables: Mapping[str, Mapping[str, Score]], differences: Differences | None = None) -> pd.DataFrame:
+    """The same as numbers, for a file: one row an evaluation, or a difference of two, and measure."""
+    named: dict[str, Mapping[str, Score] | Mapping[str, Difference]] = {**tables, **(differences or {})}
     rows = [
         {"evaluation": name, "measure": score.title, "value": score.value, "low": score.low, "high": score.high}
         | {"maximum": score.maximum}
-        for name, table in tables.items()
+        for name, table in named.items()
         for score in table.values()
     ]
     return pd.DataFrame(rows, columns=["evaluation", "measure", "value", "low", "high", "maximum"])
@@ -119,8 +131,7 @@ def clusters_figure(frame: pd.DataFrame, titles: Sequence[str]) -> go.Figure:
         frame: `clusters_frame` of the two.
         titles: of the two, or of one evaluation compared with itself, which then has only its points.
     """
-    shown = frame[frame["problems"] >= SMALLEST_CLUSTER].nlargest(CLUSTERS_SHOWN, "problems")
-    shown = shown.sort_values(["change", "before"], ignore_index=True)
+    shown = large_clusters(frame).head(CLUSTERS_SHOWN).sort_values(["change", "before"], ignore_index=True)
     sizes = zip(shown["cluster"], shown["problems"], strict=True)
     names = [f"{html.escape(shorten(str(name), 30), quote=False)} ({problems:,})" for name, problems in sizes]
     figure = go.Figure()
@@ -134,9 +145,9 @@ def clusters_figure(frame: pd.DataFrame, titles: Sequence[str]) -> go.Figure:
                 x=shown[column].tolist(),
                 y=list(range(len(shown))),
                 mode="markers",
-                marker={"color": EVALUATION_COLOURS[number], "size": 9},
-                customdata=shown["problems"].tolist(),
-                hovertemplate="%{x:.0%} of %{customdata:,} problems<extra></extra>",
+                marker={"color": EVALUATION_COLOURS[number], **(_SHAPES[number] if len(titles) > 1 else _DOT)},
+                customdata=[list(row) for row in zip(shown["problems"], shown[f"{column} interval"], strict=True)],
+                hovertemplate="%{x:.0%} (%{customdata[1]}) of %{customdata[0]:,} problems<extra></extra>",
             )
         )
     figures.quiet(figure)
@@ -149,16 +160,31 @@ def clusters_figure(frame: pd.DataFrame, titles: Sequence[str]) -> go.Figure:
 
 
 def clusters_frame(base: GroupScores, against: GroupScores, titles: Mapping[int, str]) -> pd.DataFrame:
-    """One row a cluster that both evaluated, the largest first: its problems, hard correctness in both, and the change."""
+    """One row a cluster that both evaluated, the largest first: its problems, hard correctness in both with its interval, and
+    the change."""
     rows = []
     for group, (problems, scores) in base.items():
         other = against.get(group)
         if group is None or "hard" not in scores or other is None or "hard" not in other[1]:
             continue
-        before, after = scores["hard"].value, other[1]["hard"].value
-        rows.append((titles.get(group, f"cluster {group}"), problems, before, after, after - before))
-    frame = pd.DataFrame(rows, columns=["cluster", "problems", "before", "after", "change"])
-    return frame.sort_values("problems", ascending=False, ignore_index=True)
+        before, after = scores["hard"], other[1]["hard"]
+        intervals = (span(score.low, score.high, ".0%") for score in (before, after))
+        change = after.value - before.value
+        rows.append((titles.get(group, f"cluster {group}"), problems, before.value, after.value, change, *intervals))
+    columns = ["cluster", "problems", "before", "after", "change", "before interval", "after interval"]
+    return pd.DataFrame(rows, columns=columns).sort_values("problems", ascending=False, kind="stable", ignore_index=True)
+
+
+def large_clusters(frame: pd.DataFrame) -> pd.DataFrame:
+    """Those of `clusters_frame` with enough problems to be drawn, the largest first."""
+    return frame[frame["problems"] >= SMALLEST_CLUSTER]
+
+
+def clusters_caption(frame: pd.DataFrame) -> str:
+    """Which clusters `clusters_figure` shows."""
+    large = len(large_clusters(frame))
+    shown = f"The {CLUSTERS_SHOWN} largest of {large:,} clusters" if large > CLUSTERS_SHOWN else count(large, "cluster")
+    return f"{shown} with at least {SMALLEST_CLUSTER} of the problems (their number in brackets); shares of so few are rough."
 
 
 def samples_figure(sampled: Mapping[str, Sequence[SampledScore]]) -> go.Figure:
@@ -182,6 +208,7 @@ def samples_figure(sampled: Mapping[str, Sequence[SampledScore]]) -> go.Figure:
                     error_y=_errors([(score.value, score.low, score.high) for score in found], place),
                     mode="lines+markers",
                     line={"color": EVALUATION_COLOURS[place % len(EVALUATION_COLOURS)], "dash": dash, "width": 2},
+                    marker=_RING if kind == "majority" else _DOT,
                     hovertemplate=f"{kind}@%{{x}}: %{{y:.3f}}<extra></extra>",
                 )
             )
@@ -281,5 +308,5 @@ def _problems(scores: Mapping[str, GroupScores], group: int | None) -> int:
     return max(by_group[group][0] if group in by_group else 0 for by_group in scores.values())
 
 
-def _shown(score: Score | SampledScore | None) -> str:
-    return "" if score is None else with_interval(score.value, score.low, score.high)
+def _shown(score: Score | SampledScore | Difference | None, form: str = ".3f") -> str:
+    return "" if score is None else with_interval(score.value, score.low, score.high, form)

@@ -81,6 +81,8 @@ def mixing_figure(test_share: float, chance: tuple[float, float], base_rate: flo
 
 _EVERY_STEP = 20
 """Numbers of steps up to which the axis names each."""
+_FEW = 10
+"""Problems below which their spread says nothing, however small it looks."""
 
 
 def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.Figure:
@@ -101,12 +103,13 @@ def difficulty_figure(steps: NDArray[Any], neighbor_steps: NDArray[Any]) -> go.F
     )
     figure.add_trace(
         go.Scatter(
-            name="mean, with 80% of the problems",
+            name=f"mean, with 80% of the problems (a ring: fewer than {_FEW})",
             x=own,
             y=mean,
             error_y={"array": high - mean, "arrayminus": mean - low, "thickness": 1.2, "width": 0},
             customdata=by_own.size(),
             mode="lines+markers",
+            marker={"symbol": ["circle-open" if size < _FEW else "circle" for size in by_own.size()], "size": 7},
             line={"color": theme.TRAIN, "width": 2},
             hovertemplate="%{x} steps (%{customdata:,} problems): neighbours have %{y:.2f} on average<extra></extra>",
         )

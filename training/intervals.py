@@ -1,4 +1,4 @@
-"""Intervals of means: one for a plain proportion, one for whatever else a mean is taken over."""
+"""95% intervals of means: of a plain proportion, of shares, of paired differences. None is a point, however few the values."""
 
 import math
 
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 SEED = 42
 RESAMPLES = 2000
 """Bootstrap samples; enough for the three digits that are shown of a 95% interval."""
+FEW = 10
+"""Below so many values resampling tells nothing of those that were not drawn."""
 _Z95 = 1.959963984540054
 
 
@@ -29,3 +31,26 @@ def bootstrap_interval(values: NDArray[np.float64], seed: int = SEED) -> tuple[f
     drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), size=RESAMPLES)
     low, high = np.quantile(drawn @ distinct / len(values), [0.025, 0.975])
     return float(low), float(high)
+
+
+def mean_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
+    """The 95% interval of the mean of (N,) shares from 0 to 1: the bootstrap's, or Wilson's where that has nothing to resample.
+
+    Shares vary no more about their mean than zeros and ones do, so that Wilson's is wide enough for them.
+    """
+    is_poor = len(shares) < FEW or bool(np.ptp(shares) == 0)
+    return wilson_interval(float(shares.mean()), len(shares)) if is_poor else bootstrap_interval(shares, seed)
+
+
+def difference_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95% interval of the mean of (N,) paired differences from -1 to 1.
+
+    Wald's after a gain and a loss are added (Bonett and Price 2012, "Adjusted Wald Confidence Interval for a Difference of
+    Binomial Proportions Based on Paired Data"), so that pairs without a difference do not look certain.
+    """
+    count = len(differences) + 2
+    middle = float(differences.sum()) / count
+    variance = (float(np.square(differences).sum()) + 2) / count - middle**2
+    half = _Z95 * math.sqrt(variance / count)
+    mean = float(differences.mean())
+    return max(-1.0, min(mean, middle - half)), min(1.0, max(mean, middle + half))

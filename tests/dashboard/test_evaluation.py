@@ -73,15 +73,23 @@ def test_an_empty_page_says_what_comes_here_and_offers_both_ways() -> None:
     assert "Nothing was measured outside a run yet." in words(test)
 
 
+def evaluated(test: AppTest) -> list[str]:
+    """What stands beside the maximum in the article's table."""
+    return [name.replace("\\", "") for name in test.main.table[0].value][1:]
+
+
 def test_a_run_opens_with_before_and_after_their_intervals_and_what_was_gained(run_id: str) -> None:
     test = run_app("evaluate")
     assert not test.exception
-    table = test.main.dataframe[0].value
-    assert list(table) == ["measure", "maximum", "before", "after"]
-    assert table["after"].tolist()[0] == "0.667 (0.300 to 0.903)"
+    table = test.main.table[0].value
+    assert list(table) == ["maximum", "before", "after", "after − before"]
+    assert table.loc["Hard correctness"].tolist()[2:] == [
+        "0.667 (0.300\u00a0to\u00a00.903)",
+        "+0.500 (-0.107\u00a0to\u00a0+0.857)",
+    ]
     said = words(test)
     assert "Hard correctness rose from 0.167 to 0.667 on 6 problems, 3 gained and 0 lost" in said
-    assert test.main.dataframe[1].value["problem"].tolist() == ["test-1", "test-2", "test-3"]
+    assert test.main.dataframe[0].value["problem"].tolist() == ["test-1", "test-2", "test-3"]
     cards = "".join(element.proto.body for element in test.get("html"))
     assert "equals gold" in cards
     assert "<script>" not in cards
@@ -92,8 +100,9 @@ def test_a_run_opens_with_before_and_after_their_intervals_and_what_was_gained(r
 def test_several_evaluations_stand_side_by_side_and_any_two_are_compared(run_id: str) -> None:
     several = ",".join(f"{run_id}:{label}" for label in ("before", "step-5", "after"))
     test = run_app("evaluate", run=run_id, evaluations=several, base=f"{run_id}:step-5", article="True")
-    table = test.main.dataframe[0].value
-    assert list(table)[2:] == ["before", "step 5", "after", "article before", "article after"]
+    table = test.main.table[0].value
+    assert list(table)[1:] == ["before", "step 5", "after", "after − step 5", "article before", "article after"]
+    assert "Strict format is its Hard format reward" in words(test)
     assert table["article after"].tolist()[0] == "0.785"
     assert "rose from 0.500 to 0.667 on 6 problems, 1 gained and 0 lost" in words(test)
 
@@ -102,7 +111,8 @@ def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and
     test = run_app("evaluate", run=run_id, evaluations=f"{run_id}:before,{measured}:test")
     assert not test.exception
     said = words(test)
-    assert list(test.main.dataframe[0].value)[2:] == [f"{run_id} before", f"{measured}: {run_id}, step 5"]
+    named = [f"{run_id} before", f"{measured}: {run_id}, step 5"]
+    assert evaluated(test) == [*named, f"{named[1]} − {named[0]}"]
     assert "Completions were drawn differently" in said
     assert "temperature 1, 4 completions a problem" in said
     assert "pass@4" in test.main.dataframe[-1].value["figure"].tolist()
@@ -112,7 +122,7 @@ def test_evaluations_of_other_problems_are_not_offered(run_id: str, store: Store
     other, _ = store.create_job("train", "mine", load_preset("demo", ["source=/data/mine"]).model_dump(mode="json"))
     record_evaluation(store, other.id, "before", 0, "test", items(1))
     test = run_app("evaluate", run=run_id, evaluations=f"{run_id}:after,{other.id}:before")
-    assert list(test.main.dataframe[0].value)[2:] == [f"{run_id} after"]
+    assert evaluated(test) == [f"{run_id} after"]
     assert all("mine" not in option for option in test.multiselect[0].options)
 
 

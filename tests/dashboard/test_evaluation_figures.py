@@ -7,6 +7,7 @@ from dashboard.evaluation_catalogue import catalogue, default_ids, model_title, 
 from dashboard.evaluation_figures import (
     SMALLEST_CLUSTER,
     changes_frame,
+    clusters_caption,
     clusters_figure,
     clusters_frame,
     groups_figure,
@@ -17,9 +18,10 @@ from dashboard.evaluation_figures import (
     samples_frame,
 )
 from training.data.reader import parse_problem
-from training.evaluation.comparison import sampled_scores, scores_by_group
+from training.evaluation.comparison import paired_differences, sampled_scores, scores_by_group
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
 from training.groups import Verifier
+from training.rewards import REWARDS
 from training.store import Job
 from training.store.evaluations import Evaluation, EvaluationItem, Heading
 
@@ -78,6 +80,8 @@ def test_clusters_are_compared_by_their_share_right() -> None:
         "before": [1.0, 1.0],
         "after": [1.0, 0.0],
         "change": [0.0, -1.0],
+        "before interval": ["44% to 100%", "44% to 100%"],
+        "after interval": ["44% to 100%", "0% to 56%"],
     }
     figure = clusters_figure(frame, ["x", "y"])
     assert figure.layout.yaxis.ticktext == ("b (3)", "a &lt;b&gt; (3)"), "most gained at the top, as text"
@@ -87,8 +91,40 @@ def test_clusters_are_compared_by_their_share_right() -> None:
 def test_clusters_too_small_to_say_anything_are_not_drawn() -> None:
     frame = pd.DataFrame(
         {"cluster": ["a"], "problems": [SMALLEST_CLUSTER - 1], "before": [1.0], "after": [0.0], "change": [-1.0]}
+        | {"before interval": [""], "after interval": [""]}
     )
     assert len(clusters_figure(frame, ["x", "y"]).data[-1].x) == 0
+
+
+@pytest.mark.parametrize(("clusters", "said"), [(4, "4 clusters with at least"), (20, "The 12 largest of 20 clusters with")])
+def test_the_caption_says_how_many_clusters_there_are(clusters: int, said: str) -> None:
+    groups = {f"test-{n}": n % clusters for n in range(3 * clusters)}
+    scores = scores_by_group(evaluation("1" * 3 * clusters), groups)
+    assert clusters_caption(clusters_frame(scores, scores, {})).startswith(said)
+
+
+def test_equal_values_before_and_after_are_both_seen() -> None:
+    scores = scores_by_group(evaluation("1100"), dict.fromkeys((f"test-{n}" for n in range(4)), 0))
+    before, after = (
+        trace for trace in clusters_figure(clusters_frame(scores, scores, {}), ["x", "y"]).data if trace.mode == "markers"
+    )
+    assert before.x == after.x
+    assert (before.marker.symbol, before.marker.size > after.marker.size) == ("circle-open", True)
+
+
+def test_a_column_of_paired_differences_stands_beside_the_evaluations() -> None:
+    before, after = evaluation("1000"), evaluation("1110")
+    tables = {"before": evaluation_table(before), "after": evaluation_table(after)}
+    differences = {"after − before": paired_differences(before, after)}
+    frame = measure_frame(tables, differences, article=False)
+    assert list(frame) == ["measure", "maximum", "before", "after", "after − before"]
+    assert frame["after − before"][0].startswith("+0.500 (")
+    rows = measure_rows(tables, differences)
+    assert rows["evaluation"].unique().tolist() == ["before", "after", "after − before"]
+
+
+def test_a_reward_is_called_alike_everywhere() -> None:
+    assert [title for title, _ in ARTICLE_TABLE.values()] == [REWARDS[reward].title for _, reward in ARTICLE_TABLE.values()]
 
 
 def test_one_evaluation_alone_has_its_clusters_too() -> None:

@@ -13,6 +13,11 @@ def test_the_difficulty_figure_has_a_mean_for_each_step_count() -> None:
     assert list(figure.data[1].y) == [3.0, 5.0]
 
 
+def test_step_counts_of_few_problems_are_drawn_as_rings() -> None:
+    steps = np.array([2] * 12 + [3])
+    assert list(finding_figures.difficulty_figure(steps, steps * 1.0).data[1].marker.symbol) == ["circle", "circle-open"]
+
+
 def test_the_leakage_figure_marks_its_threshold() -> None:
     figure = finding_figures.leakage_figure(np.array([0.4, 0.9]), 0.85)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.85]

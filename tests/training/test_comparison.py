@@ -18,10 +18,11 @@ from training.evaluation.comparison import (
     compare_run,
     majority_at_k,
     mcnemar_p_value,
+    paired_differences,
     pass_at_k,
     scores_by_steps,
 )
-from training.intervals import wilson_interval
+from training.intervals import difference_interval, wilson_interval
 from training.rewards import verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
@@ -218,9 +219,18 @@ def test_bootstrap_intervals_repeat_for_a_seed_and_match_the_normal_ones_on_many
     assert score.high == pytest.approx(score.value + 1.96 * error, abs=0.15 * error)
 
 
-def test_the_interval_of_one_common_value_is_that_value() -> None:
+def test_the_interval_of_one_common_value_is_as_wide_as_its_problems_are_few() -> None:
     score = majority_at_k({"a": [("7", True)], "b": [("9", True)]}, 1)
-    assert (score.value, score.low, score.high) == (1.0, 1.0, 1.0)
+    assert (score.value, (score.low, score.high)) == (1.0, wilson_interval(1.0, 2))
+
+
+def test_differences_are_paired_by_problem_in_the_units_of_the_measure() -> None:
+    before = evaluation(item("a", 0.0), item("b", 1.0), item("c", 0.0), item("alone", 1.0))
+    after = evaluation(item("c", 1.0), item("a", 1.0), item("b", 1.0))
+    hard = paired_differences(before, after)["hard"]
+    assert (hard.value, hard.problems) == (pytest.approx(2 / 3), 3)
+    assert (hard.low, hard.high) == pytest.approx(difference_interval(np.array([1.0, 0.0, 1.0])))
+    assert paired_differences(before, evaluation()) == {}
 
 
 def test_figures_by_steps_have_counts_and_wilson_intervals() -> None:

@@ -12,10 +12,10 @@ from math import comb
 import numpy as np
 
 from training.errors import AtlasError
-from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
+from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table, shares_by_problem
 from training.groups import Verifier, change_of
-from training.intervals import SEED, bootstrap_interval
-from training.rewards import title_of, verifier_named
+from training.intervals import SEED, difference_interval, mean_interval
+from training.rewards import REWARDS, title_of, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import agree, count, span
 
@@ -96,6 +96,37 @@ def compare_evaluations(before: Evaluation, after: Evaluation) -> dict[str, Comp
     return {key: _compare(measure, before, after) for key, measure in correctness_measures(after.verifier).items()}
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How much a measure changed, problem by problem."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+    """`low` to `high`: 95% paired interval."""
+    maximum: float
+    problems: int
+    """That both evaluations scored."""
+
+
+def paired_differences(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
+    """Of each of the article's five measures that both scored, the mean over problems of later minus earlier.
+
+    Where a problem was answered several times, the mean of its completions counts.
+    """
+    found = {}
+    for key, (title, reward) in ARTICLE_TABLE.items():
+        was, now = shares_by_problem(before, reward), shares_by_problem(after, reward)
+        changes = np.array([np.mean(now[problem_id]) - np.mean(was[problem_id]) for problem_id in was if problem_id in now])
+        if not len(changes):
+            continue
+        maximum = REWARDS[reward].maximum
+        low, high = difference_interval(changes)
+        found[key] = Difference(title, float(changes.mean()) * maximum, low * maximum, high * maximum, maximum, len(changes))
+    return found
+
+
 def compare_run(evaluations: Iterable[Evaluation]) -> dict[str, Comparison]:
     """`compare_evaluations` of a run's "before" and "after"; empty while it does not have both."""
     labelled = {evaluation.label: evaluation for evaluation in evaluations}
@@ -164,7 +195,7 @@ class SampledScore:
     value: float
     low: float
     high: float
-    """`low` to `high`: 95% bootstrap interval over problems; a single point where all problems have one value."""
+    """`low` to `high`: 95% interval over problems."""
     problems: int
     left_out: tuple[str, ...]
     """Problems with fewer than k samples."""
@@ -255,7 +286,7 @@ def _majority_right(drawn: Sequence[Sample]) -> bool:
 
 def _sampled_score(title: str, values: Sequence[float], left_out: tuple[str, ...], seed: int) -> SampledScore:
     array = np.asarray(values, dtype=np.float64)
-    low, high = bootstrap_interval(array, seed)
+    low, high = mean_interval(array, seed)
     return SampledScore(title, float(array.mean()), low, high, len(values), left_out)
 
 

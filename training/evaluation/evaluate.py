@@ -11,7 +11,7 @@ import numpy as np
 from training.data.problem import Problem
 from training.engines import Complete
 from training.errors import RewardError
-from training.intervals import bootstrap_interval, wilson_interval
+from training.intervals import mean_interval, wilson_interval
 from training.prompts import Prompting
 from training.rewards import REWARDS, score_completions
 from training.rewards.forms import TAGS, AnswerForm
@@ -21,14 +21,17 @@ from training.store.evaluations import Evaluation, EvaluationItem
 BATCH_SIZE = 64
 _MOST_TOLD = 5
 
-ARTICLE_TABLE: dict[str, tuple[str, str]] = {
-    "hard": ("Hard correctness", "correctness"),
-    "soft": ("Soft correctness", "soft_correctness"),
-    "integer": ("Integer reward", "integer"),
-    "soft_format": ("Soft format reward", "soft_format"),
-    "strict_format": ("Hard format reward", "strict_format"),
+_ARTICLE_ROWS = {
+    "hard": "correctness",
+    "soft": "soft_correctness",
+    "integer": "integer",
+    "soft_format": "soft_format",
+    "strict_format": "strict_format",
 }
-"""key -> (the article's row title, reward function), in the article's order."""
+ARTICLE_TABLE: dict[str, tuple[str, str]] = {key: (REWARDS[name].title, name) for key, name in _ARTICLE_ROWS.items()}
+"""key -> (the reward function's title, as it is called everywhere, its name), in the article's order."""
+ARTICLE_NAMES = {"integer": "Integer reward", "soft_format": "Soft format reward", "strict_format": "Hard format reward"}
+"""key -> what the article calls it, where that is another title."""
 
 
 ARTICLE_FIGURES: dict[str, tuple[float, float]] = {
@@ -56,24 +59,24 @@ def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
     """The article's five figures with 95% intervals.
 
     Each of the five rewards is either 0 or its maximum, so its mean is a proportion times the maximum: a Wilson interval.
-    Where problems were answered several times, the figure is the mean over problems of their means, with a bootstrap
-    interval over problems. A reward that could not be computed leaves its completion out of that row.
+    Where problems were answered several times, the figure is the mean over problems of their means, with an interval over
+    problems (`mean_interval`). A reward that could not be computed leaves its completion out of that row.
     """
     table = {}
     for key, (title, reward) in ARTICLE_TABLE.items():
         maximum = REWARDS[reward].maximum
-        shares = _shares_by_problem(evaluation, reward)
+        shares = shares_by_problem(evaluation, reward)
         if not shares:
             continue
         means = np.array([np.mean(found) for found in shares.values()])
         share = float(means.mean())
         is_plain = all(len(found) == 1 for found in shares.values())
-        low, high = wilson_interval(share, len(means)) if is_plain else bootstrap_interval(means)
+        low, high = wilson_interval(share, len(means)) if is_plain else mean_interval(means)
         table[key] = Score(title, share * maximum, low * maximum, high * maximum, maximum)
     return table
 
 
-def _shares_by_problem(evaluation: Evaluation, reward: str) -> dict[str, list[float]]:
+def shares_by_problem(evaluation: Evaluation, reward: str) -> dict[str, list[float]]:
     """Problem id -> the reward of each of its completions as a share of the maximum."""
     shares: dict[str, list[float]] = {}
     for item in evaluation.items:

@@ -19,12 +19,21 @@ from dashboard.keys import Keys
 from dashboard.memory import Evaluated
 from dashboard.state import State
 from dashboard.text import plain
-from training.evaluation.comparison import answers_reading, compare_evaluations, sampled_scores, scores_by_group
-from training.evaluation.evaluate import evaluation_table
+from training.evaluation.comparison import (
+    answers_reading,
+    compare_evaluations,
+    paired_differences,
+    sampled_scores,
+    scores_by_group,
+)
+from training.evaluation.evaluate import ARTICLE_NAMES, ARTICLE_TABLE, evaluation_table
 from training.models.checkpoints import recorded_checkpoints
 from training.store.evaluations import Evaluation, evaluation_headings
 from training.text import count, percent
 
+_PAIRED_NOTE = " The difference is the mean of later minus earlier problem by problem, with its paired 95% interval."
+_WHOLE_INTERVALS = 5
+"""Columns of the table up to which an interval stands in one line in any window."""
 _LEGEND_LINE_PX = 20
 """More evaluations take more lines of a legend, which is no reason for their figure to shrink."""
 
@@ -44,18 +53,17 @@ def render_comparison(state: State) -> Fields:
     shown = _render_choice(state, entries)
     titles = short_titles(shown)
     evaluations = {titles[measured.id]: data.evaluation(measured.heading.key) for measured in shown}
-    _render_table(state, evaluations)
+    base, against = _pair(state, shown)
+    pair = {titles[measured.id]: evaluations[titles[measured.id]] for measured in (base, against)}
+    _render_table(state, evaluations, pair)
     _render_settings(shown, titles)
     if len(shown) > 1:
-        base, against = _render_pair(state, shown, titles)
-        pair = {titles[measured.id]: data.evaluation(measured.heading.key) for measured in (base, against)}
-        before, after = (data.evaluation(measured.heading.key) for measured in (base, against))
+        _render_pair(shown, titles)
+        before, after = pair[titles[base.id]], pair[titles[against.id]]
         _render_readings(before, after)
         render_changes(state, base, (titles[base.id], before), (titles[against.id], after))
-    else:
-        pair = evaluations
-        if any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
-            st.caption("The second evaluation follows when training is done.")
+    elif any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
+        st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0], pair)
     _render_samples(evaluations)
     return EVALUATIONS
@@ -117,14 +125,18 @@ def _take(state: State, job_id: str, runs: Collection[str]) -> None:
         state.shown.run = job_id
 
 
-def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
+def _render_table(state: State, evaluations: Mapping[str, Evaluation], pair: Mapping[str, Evaluation]) -> None:
     tables = {title: evaluation_table(evaluation) for title, evaluation in evaluations.items()}
+    differences = _differences(pair)
     left, right = panes("measures", [3, 2], gap="medium")
     with left:
-        render_table(
-            evaluation_figures.measure_frame(tables, article=state.evaluated.article),
-            hide_index=True,
-            column_config={"maximum": st.column_config.TextColumn(width="small")},
+        frame = evaluation_figures.measure_frame(tables, differences, article=state.evaluated.article)
+        # Its cells wrap, unlike those of a data frame: nothing is cut in a small window.
+        st.table(
+            (frame if len(frame.columns) > _WHOLE_INTERVALS else frame.replace(" to ", "\u00a0to\u00a0", regex=True))
+            .rename(columns=plain)
+            .set_index("measure"),
+            border="horizontal",
             alt="The article's five measures, each with its 95% interval",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -135,14 +147,17 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
             )
             st.download_button(
                 "CSV",
-                data=data.file_queue().making(lambda: csv_text(evaluation_figures.measure_rows(tables))),
+                data=data.file_queue().making(lambda: csv_text(evaluation_figures.measure_rows(tables, differences))),
                 file_name="evaluations.csv",
                 mime="text/csv",
                 icon=":material/download:",
                 type="tertiary",
                 on_click="ignore",
             )
-        st.caption(_problems_note(evaluations))
+        st.caption(_problems_note(evaluations) + (_PAIRED_NOTE if differences else ""))
+        if state.evaluated.article:
+            called = ", ".join(f"{ARTICLE_TABLE[key][0]} is its {name}" for key, name in ARTICLE_NAMES.items())
+            st.caption(f"What the article calls otherwise: {called}.")
         unmarked = {title: reading for title, evaluation in evaluations.items() if (reading := answers_reading(evaluation))}
         if unmarked:
             st.caption(plain(f"{'; '.join(f'{title}: {reading}' for title, reading in unmarked.items())}."))
@@ -160,6 +175,14 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation]) -> None:
         )
 
 
+def _differences(pair: Mapping[str, Evaluation]) -> evaluation_figures.Differences:
+    """Of the two that are compared; none where there is only one."""
+    if len(pair) < 2:
+        return {}
+    (first, before), (last, after) = pair.items()
+    return {f"{last} − {first}": paired_differences(before, after)}
+
+
 def _problems_note(evaluations: Mapping[str, Evaluation]) -> str:
     sizes = {title: evaluation.problems for title, evaluation in evaluations.items()}
     first = next(iter(evaluations.values()))
@@ -168,7 +191,7 @@ def _problems_note(evaluations: Mapping[str, Evaluation]) -> str:
     else:
         problems = "; ".join(f"{plain(title)}: {count(size, f'{first.split} problem')}" for title, size in sizes.items())
     several = any(len(evaluation.items) > sizes[title] for title, evaluation in evaluations.items())
-    resampled = " (bootstrap over problems where each has several completions)" if several else ""
+    resampled = " (bootstrap over problems where each has several completions, if there are ten or more)" if several else ""
     return f"{problems}. Each figure is a mean, with its 95% Wilson interval{resampled} in brackets."
 
 
@@ -181,19 +204,23 @@ def _render_settings(shown: Sequence[Measured], titles: Mapping[str, str]) -> No
     st.caption(plain(f"Completions were drawn differently, which alone changes figures. {parts}."))
 
 
-def _render_pair(state: State, shown: Sequence[Measured], titles: Mapping[str, str]) -> tuple[Measured, Measured]:
+def _pair(state: State, shown: Sequence[Measured]) -> tuple[Measured, Measured]:
     """The two that are compared problem by problem: the first and the last, unless others are chosen."""
     by_id = {measured.id: measured for measured in shown}
     if state.evaluated.base not in by_id:
         state.evaluated.base = shown[0].id
     if state.evaluated.against not in by_id:
         state.evaluated.against = shown[-1].id
+    return by_id[state.evaluated.base], by_id[state.evaluated.against]
+
+
+def _render_pair(shown: Sequence[Measured], titles: Mapping[str, str]) -> None:
+    """Which two are compared, where there are more."""
     st.subheader("Problem by problem", anchor=False)
     if len(shown) > 2:
         columns = st.columns([2, 2, 4])
         for column, label, field in ((columns[0], "From", Evaluated.base), (columns[1], "To", Evaluated.against)):
-            column.selectbox(label, list(by_id), format_func=lambda found: titles[found], **field.bind())
-    return by_id[state.evaluated.base], by_id[state.evaluated.against]
+            column.selectbox(label, list(titles), format_func=titles.__getitem__, **field.bind())
 
 
 def _render_readings(before: Evaluation, after: Evaluation) -> None:
@@ -250,18 +277,15 @@ def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
         height="320px",
         alt="Hard correctness by cluster, the largest clusters, most gained at the top",
     )
-    st.caption(
-        f"The {evaluation_figures.CLUSTERS_SHOWN} largest clusters with at least {evaluation_figures.SMALLEST_CLUSTER} of the "
-        "problems, whose number stands in brackets; shares of so few are rough."
-    )
-    labels = {"before": titles[0], "after": titles[-1], "change": "change"} if len(titles) > 1 else {"before": titles[0]}
+    st.caption(evaluation_figures.clusters_caption(frame))
+    columns = {"before": titles[0], "after": titles[-1]} if len(titles) > 1 else {"before": titles[0]}
+    numbers = {**columns, "change": "change"} if len(titles) > 1 else columns
+    config = {name: st.column_config.NumberColumn(title, format="percent") for name, title in numbers.items()}
+    config |= {f"{name} interval": st.column_config.TextColumn(f"{title}, 95%") for name, title in columns.items()}
     with st.popover("All clusters", type="tertiary", icon=":material/table:"):
-        render_table(
-            frame[["cluster", "problems", *labels]],
-            hide_index=True,
-            column_config={name: st.column_config.NumberColumn(label, format="percent") for name, label in labels.items()},
-            width=640,
-        )
+        order = ["cluster", "problems", *(found for name in columns for found in (name, f"{name} interval"))]
+        order += ["change"] if len(titles) > 1 else []
+        render_table(frame[order], hide_index=True, column_config=config, width=640)
 
 
 def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
