@@ -11,8 +11,14 @@ from typing import Any
 
 from training.config import SETTINGS, RunConfig
 from training.rewards import REWARDS
+from training.text import count
 
 REWARDS_TABLE = "rewards."
+LARGE_GROUPS = ("Model and data", "Size of the run", "Rewards")
+"""Those that always stand by themselves in the form."""
+_GATHERED = "Learning and evaluation"
+SIMPLE_GROUPS = ("Model and data", "Size of the run", _GATHERED, "Rewards")
+"""Those of the form that asks for a few settings only, in order."""
 WHOLE = "all"
 """In place of a subset's reference (`name@version`): the whole train split."""
 ADDRESS_CHARACTERS = 4_000
@@ -91,9 +97,38 @@ def write_changes(changes: Changes) -> str:
     return text if len(text) <= ADDRESS_CHARACTERS else ""
 
 
-def group_of(setting: str) -> str:
-    """The group of a setting in the form."""
-    return SETTINGS["rewards" if setting.startswith(REWARDS_TABLE) else setting].group
+def group_of(setting: str, *, everything: bool = True) -> str:
+    """The group of a setting in the form, which gathers the few that stand in small groups unless it shows everything."""
+    group = SETTINGS[_whole(setting)].group
+    return group if everything or group in LARGE_GROUPS else _GATHERED
+
+
+def is_shown(setting: str, changes: Changes, *, everything: bool) -> bool:
+    """Whether the form asks for a setting: most runs choose it, all are asked for, or it was changed."""
+    return everything or SETTINGS[setting].is_simple or setting in changes
+
+
+def batch_words(values: Mapping[str, Any]) -> str:
+    """What a step learns from, derived of the three settings that say it; what to change where it makes no whole groups."""
+    group = int(values["num_generations"])
+    completions = int(values["per_device_train_batch_size"]) * int(values["gradient_accumulation_steps"])
+    if group < 1 or completions < 1:
+        return ""
+    problems, rest = divmod(completions, group)
+    if rest:
+        return (
+            f"{count(completions, 'completion')} per step make no whole groups of {group:,}: make it a multiple of {group:,}."
+        )
+    return f"{count(problems, 'problem')} × {count(group, 'completion')} per step."
+
+
+def none_words(setting: str) -> str:
+    """What 0 means in a setting where it means no number; empty for all others."""
+    return SETTINGS[setting].none if setting in SETTINGS else ""
+
+
+def _whole(setting: str) -> str:
+    return "rewards" if setting.startswith(REWARDS_TABLE) else setting
 
 
 def written(value: Any) -> str:

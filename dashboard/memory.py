@@ -216,6 +216,8 @@ class Launch(Group):
     """The changes made to other presets and runs, kept for when one comes back to them."""
     subset = Field("", "train_on")
     """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
+    everything = Field(False, "all")
+    """Whether the form asks for every setting, not only for those that most runs choose."""
     backend = Field("local", "backend")
     """One of `training.backends.registry.backend_names`."""
 

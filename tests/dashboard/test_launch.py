@@ -14,7 +14,7 @@ from dashboard import data
 from dashboard.components.launch.bench import bench_html
 from dashboard.components.launch.checks import memory_html, time_line
 from dashboard.components.launch.panel import backend_line
-from dashboard.launch_changes import Base, parse_changes, write_changes
+from dashboard.launch_changes import Base, batch_words, parse_changes, write_changes
 from tests.app_testing import APP, TIMEOUT_S, follow, words
 from training.backends import BackendState
 from training.backends.cluster import Cluster
@@ -27,7 +27,7 @@ from training.preflight.architecture import published_architecture
 from training.preflight.expectation import expect
 from training.preflight.memory import estimate_memory, smallest_gpu
 from training.preflight.placement import placement
-from training.presets import load_preset, preset_description, save_preset
+from training.presets import load_preset, preset_description, preset_paths, save_preset
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import FORMS
 from training.runs.launch import launch_run
@@ -73,13 +73,13 @@ def linked(changes: dict[str, Any], **address: str) -> AppTest:
 
 
 def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
-    test = open_launch()
+    test = open_launch(all="True")
     assert not test.exception
     elsewhere = {"preset", "content_hash", "subset", "rewards"}
     assert all(setting(test, name).help for name in RunConfig.model_fields if name not in elsewhere)
     assert {f"weight {name}" for name in REWARDS} <= {widget.key for widget in test.number_input}
     length = setting(test, "max_completion_length")
-    assert length.label == "Max completion length, tokens"
+    assert length.label == "Longest completion :small[:gray[max_completion_length]]"
     assert length.help == f"{SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
     assert "60 steps of 4 problems × 8 completions, 1,920 completions in all" in words(test)
 
@@ -88,14 +88,47 @@ def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
     test = open_launch()
     assert "All as in demo" in words(test)
     setting(test, "max_steps").set_value(20).run()
-    assert "Max steps" in setting(test, "max_steps").label
+    assert "Steps :small[:gray[max_steps]]" in setting(test, "max_steps").label
     assert ":orange-badge[demo: 60]" in setting(test, "max_steps").label
-    assert setting(test, "num_generations").label == "Num generations, completions"
+    assert setting(test, "num_generations").label == "Completions per problem (group size) :small[:gray[num_generations]]"
     assert "1 setting differs from demo" in words(test)
     assert [group.label for group in test.expander if "changed" in group.label] == ["Size of the run :orange-badge[1 changed]"]
     button(test, "Reset").click().run()
     assert setting(test, "max_steps").value == 60
     assert "All as in demo" in words(test)
+
+
+def test_few_settings_are_asked_for_first_and_those_that_differ() -> None:
+    test = linked({"weight_decay": 0.1})
+    asked = {str(widget.key).removeprefix("setting ") for widget in test.number_input if str(widget.key).startswith("setting ")}
+    assert {"max_steps", "num_generations", "learning_rate", "beta", "weight_decay"} <= asked
+    assert not {"adam_beta1", "top_k", "save_steps"} & asked
+    groups = [group.label for group in test.expander][:3]
+    assert groups == ["Model and data", "Size of the run", "Learning and evaluation :orange-badge[1 changed]"]
+    next(toggle for toggle in test.toggle if toggle.label == "All settings").set_value(True).run()
+    assert setting(test, "adam_beta1").value == 0.9
+    assert test.query_params["all"] == "True"
+    assert "Optimiser :orange-badge[1 changed]" in [group.label for group in test.expander]
+
+
+def test_an_empty_field_means_none_where_0_does() -> None:
+    test = open_launch()
+    never = setting(test, "evaluation_steps")
+    assert (never.value, never.placeholder) == (None, "never")
+    never.set_value(5).run()
+    assert json.loads(test.query_params["set"]) == {"evaluation_steps": 5}
+    assert ":orange-badge[demo: never]" in setting(test, "evaluation_steps").label
+    setting(test, "evaluation_steps").set_value(None).run()
+    assert "All as in demo" in words(test)
+    setting(test, "lora_rank").set_value(None).run()
+    assert json.loads(test.query_params["set"]) == {"lora_rank": 0}
+
+
+def test_what_a_step_learns_from_stands_beside_the_batch() -> None:
+    assert "4 problems × 8 completions per step." in words(open_launch())
+    odd = words(linked({"num_generations": 7}))
+    assert "32 completions per step make no whole groups of 7: make it a multiple of 7." in odd
+    assert batch_words({"num_generations": 0, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}) == ""
 
 
 def test_a_value_set_back_by_hand_is_no_longer_marked() -> None:
@@ -167,15 +200,23 @@ def test_changes_travel_through_an_address_unless_they_are_long() -> None:
 def test_the_gallery_shows_every_preset_and_ones_own_and_keeps_the_choice_in_the_address(home: Home) -> None:
     (home.presets / "mine.toml").write_text('# My look at it. More words.\nmodel = "demo"\nmax_steps = 3\n')
     test = open_launch()
+    choices = {str(choice.key).removeprefix("choose "): choice for choice in test.button if "choose " in str(choice.key)}
+    assert choices.keys() == preset_paths(home.presets).keys()
+    assert "one GPU, about" in str(choices["qwen2.5-3b"].help)
+    assert ("minutes on two CPU cores" in words(test), "My look at it." in words(test)) == (True, False)
+    groups = [caption.value for caption in test.caption][:4]
+    assert [group for group in groups if group in ("Runs on any machine", "Needs a GPU", "Yours")] == [
+        "Runs on any machine",
+        "Needs a GPU",
+        "Yours",
+    ]
+    next(choice for choice in test.button if choice.key == "choose mine").click().run()
+    assert setting(test, "max_steps").value == 3
+    assert test.query_params["preset"] == "mine"
     said = words(test)
     assert "My look at it." in said
     assert "More words" not in said
     assert "demo · 3 steps · CPU" in said
-    assert "one GPU, about" in said
-    button(test, "Choose")
-    next(choice for choice in test.button if choice.key == "choose mine").click().run()
-    assert setting(test, "max_steps").value == 3
-    assert test.query_params["preset"] == "mine"
 
 
 def test_changes_stay_with_the_preset_they_were_made_to(home: Home) -> None:

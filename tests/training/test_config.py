@@ -12,10 +12,16 @@ def test_every_setting_says_what_it_means_and_may_be() -> None:
     for name, setting in SETTINGS.items():
         assert setting.description.endswith("."), name
         assert setting.group, name
+        assert setting.title[0].isupper() or setting.title.startswith("vLLM"), name
+        assert "_" not in setting.title, name
+        assert not setting.none or "0" in setting.description or name == "lora_rank", name
         is_number = isinstance(values[name], int | float) and not isinstance(values[name], bool)
         assert bool(setting.limits) == is_number, name
     assert SETTINGS["num_generations"].limits == "at least 2, at most 256"
     assert SETTINGS["num_generations"].unit == "completions"
+    assert (SETTINGS["evaluation_steps"].title, SETTINGS["evaluation_steps"].none) == ("Evaluate every N steps", "never")
+    titles = [setting.title for setting in SETTINGS.values()]
+    assert len(set(titles)) == len(titles)
     assert SETTINGS["loss_type"].choices == ("grpo", "dr_grpo", "dapo", "bnpo")
 
 

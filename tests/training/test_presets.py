@@ -34,7 +34,7 @@ def test_a_preset_resolves_and_explains_itself(name: str, tmp_path: Path) -> Non
     explained.write_text(preset_text(config, description), encoding="utf-8")
     assert load_preset(str(explained)) == config
     assert preset_description(explained) == description
-    assert "# Completions of one problem that are compared with each other: the group size. (at least 2, at most 256" in (
+    assert "# Completions per problem (group size). Completions of one problem that are compared with each other" in (
         explained.read_text(encoding="utf-8")
     )
 

@@ -81,7 +81,7 @@ def _render_form(state: State) -> None:
         key=f"{key} temperature",
     )
     samples = right.number_input(
-        "Completions a problem",
+        "Completions per problem",
         1,
         256,
         int(usual.get("evaluation_samples", 1)),
@@ -114,16 +114,16 @@ def _render_prompting(usual: Mapping[str, Any], key: str) -> dict[str, object]:
         )
         chosen = {
             name: st.selectbox(
-                title,
+                SETTINGS[name].title,
                 SETTINGS[name].choices,
                 index=SETTINGS[name].choices.index(usual.get(name, SETTINGS[name].choices[0])),
                 help=SETTINGS[name].description,
                 key=f"{key} {name}",
             )
-            for name, title in (("system_turn", "System turn"), ("chat_template", "Chat template"))
+            for name in ("system_turn", "chat_template")
         }
         form = st.text_input(
-            "Answer form",
+            SETTINGS["answer_form"].title,
             str(usual.get("answer_form", TAGS.name)),
             max_chars=TEXT_CHARACTERS,
             help=SETTINGS["answer_form"].description,

@@ -71,10 +71,13 @@ def _render_question(state: State) -> None:
     with st.expander("Prompt"):
         st.text_area("System prompt", height=180, **Asking.system.bind_text())
         turn, template = st.columns(2)
-        for column, title, field in ((turn, "System turn", Asking.system_turn), (template, "Chat template", Asking.template)):
-            setting = SETTINGS[title.lower().replace(" ", "_")]
-            column.selectbox(title, setting.choices, help=setting.description, **field.bind())
-        st.text_input("Answer form", help=SETTINGS["answer_form"].description, **Asking.form.bind_text())
+        for column, name, field in (
+            (turn, "system_turn", Asking.system_turn),
+            (template, "chat_template", Asking.template),
+        ):
+            setting = SETTINGS[name]
+            column.selectbox(setting.title, setting.choices, help=setting.description, **field.bind())
+        st.text_input(SETTINGS["answer_form"].title, help=SETTINGS["answer_form"].description, **Asking.form.bind_text())
     same = state.asking.samples > 1 and state.asking.temperature == 0
     if same:
         st.caption("At temperature 0 all answers are the same; raise it, to 1 say, for different ones.")

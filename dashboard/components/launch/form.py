@@ -15,34 +15,54 @@ from dashboard.components.launch.bench import render_bench
 from dashboard.components.launch.mark import MARK, marked, set_value
 from dashboard.components.launch.rewards import render_rewards
 from dashboard.components.launch.subset import render_subset, subset_settings
+from dashboard.components.shared.panes import CARDS, panes
 from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
-from dashboard.launch_changes import CHOSEN_ELSEWHERE, Base, group_of
+from dashboard.launch_changes import CHOSEN_ELSEWHERE, LARGE_GROUPS, SIMPLE_GROUPS, Base, batch_words, group_of, is_shown
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
 from training.config import SETTINGS
 from training.text import agree, count
 
-_OPEN_GROUPS = ("Model and data", "Size of the run", "Rewards")
 _FIELDS_IN_A_ROW = 3
 _LONG_TEXTS = ("system_prompt",)
-_WORDS = {"lora": "LoRA", "vllm": "vLLM", "gpu": "GPU", "lr": "learning rate", "wandb": "Weights & Biases", "4bit": "4 bits"}
+_BATCH = "gradient_accumulation_steps"
+"""The last of the three settings that say what a step learns from."""
+_UNITS = "".join(
+    f'.st-key-setting-{setting.name} [data-testid="stNumberInputContainer"]::after {{ content: "{setting.unit}"; }}'
+    for setting in SETTINGS.values()
+    if setting.unit
+)
+_STYLE = f"""<style>
+[class*="st-key-setting-"] [data-testid="stNumberInputContainer"]::after {{
+  order: 1; align-self: center; padding: 0 .5rem; font-size: .8rem; opacity: .7; white-space: nowrap; }}
+[class*="st-key-setting-"] [data-testid="stNumberInputContainer"] > :last-child {{ order: 2; }}
+{_UNITS}
+[class*="st-key-setting-"] [data-testid="stNumberInputContainer"]:has(:placeholder-shown:not([placeholder=""]))::after {{
+  content: none; }}
+</style>"""
+"""Units inside the fields, which Streamlit's own have no place for; none beside words that stand for no number."""
 
 
 def render_form(base: Base, state: State) -> None:
-    """Every setting, beginning with the base's values; edits go into `state.launch.changes`."""
-    differing = Counter(group_of(setting) for setting in state.launch.changes)
+    """The settings that most runs choose, or all, beginning with the base's values; edits go into `state.launch.changes`."""
+    everything = state.launch.everything
+    differing = Counter(group_of(setting, everything=everything) for setting in state.launch.changes)
+    st.html(_STYLE)
     _render_head(base, state)
-    for group, names in _groups().items():
+    for group, names in _groups(state).items():
         changed = differing[group]
         label = f"{group} :{MARK}-badge[{changed} changed]" if changed else group
-        with st.expander(label, expanded=bool(changed) or group in _OPEN_GROUPS, key=f"group {group}"):
+        is_open = bool(changed) or group in LARGE_GROUPS or not everything
+        with st.expander(label, expanded=is_open, key=f"group {group}"):
             if group == "Model and data":
                 _render_data(base, state, names)
             elif group == "Rewards":
                 render_rewards(base, state)
             else:
                 _render_fields(base, state, names)
+                if _BATCH in names:
+                    st.caption(batch_words(base.values(state.launch.changes)))
         if group == "Rewards":
             values = base.values(state.launch.changes)
             render_bench(values["rewards"], values["answer_form"])
@@ -52,29 +72,35 @@ def _render_head(base: Base, state: State) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Settings", anchor=False, width="content")
         differing = len(state.launch.changes)
-        if not differing:
+        if differing:
+            differ = agree(differing, "differs", "differ")
+            st.caption(f":{MARK}[●] {count(differing, 'setting')} {differ} from {plain(base.name)}.", width="stretch")
+        else:
             st.caption(f"All as in {plain(base.name)}. What you change is marked.", width="stretch")
-            return
-        st.caption(
-            f":{MARK}[●] {count(differing, 'setting')} {agree(differing, 'differs', 'differ')} from {plain(base.name)}.",
-            width="stretch",
+        st.toggle(
+            "All settings",
+            help="Every setting of TRL, PEFT and the program; else those that most runs choose, and what differs.",
+            **Launch.everything.bind(),
         )
-        st.button(
-            "Reset",
-            key="reset changes",
-            on_click=Launch.changes.reset,
-            icon=":material/undo:",
-            help=f"Takes every setting back to its value in {plain(base.name)}.",
-        )
+        if differing:
+            st.button(
+                "Reset",
+                key="reset changes",
+                on_click=Launch.changes.reset,
+                icon=":material/undo:",
+                help=f"Takes every setting back to its value in {plain(base.name)}.",
+            )
 
 
-def _groups() -> dict[str, list[str]]:
-    """Group -> its fields, in the order in which `RunConfig` names them."""
-    groups: dict[str, list[str]] = {}
-    for name, setting in SETTINGS.items():
-        if name == "rewards" or name not in CHOSEN_ELSEWHERE:
-            fields = groups.setdefault(setting.group, [])
-            fields += [name] if name not in CHOSEN_ELSEWHERE else []
+def _groups(state: State) -> dict[str, list[str]]:
+    """Group -> its fields that are asked for, in the order in which `RunConfig` names them."""
+    everything = state.launch.everything
+    groups: dict[str, list[str]] = {} if everything else {group: [] for group in SIMPLE_GROUPS}
+    for name in SETTINGS:
+        if name != "rewards" and (name in CHOSEN_ELSEWHERE or not is_shown(name, state.launch.changes, everything=everything)):
+            continue
+        fields = groups.setdefault(group_of(name, everything=everything), [])
+        fields += [name] if name not in CHOSEN_ELSEWHERE else []
     return groups
 
 
@@ -88,8 +114,9 @@ def _render_data(base: Base, state: State, names: list[str]) -> None:
 def _render_fields(base: Base, state: State, names: list[str]) -> None:
     short = [name for name in names if name not in _LONG_TEXTS]
     for start in range(0, len(short), _FIELDS_IN_A_ROW):
-        columns = st.columns(_FIELDS_IN_A_ROW, vertical_alignment="bottom")
-        for column, name in zip(columns, short[start : start + _FIELDS_IN_A_ROW], strict=False):
+        some = short[start : start + _FIELDS_IN_A_ROW]
+        columns = panes(f"fields {some[0]}", _FIELDS_IN_A_ROW, kind=CARDS, vertical_alignment="bottom")
+        for column, name in zip(columns, some, strict=False):
             with column:
                 _render_field(base, state, name)
     for name in (name for name in names if name in _LONG_TEXTS):
@@ -101,25 +128,20 @@ def _render_field(base: Base, state: State, name: str) -> None:
     value = state.launch.changes.get(name, base.value(name))
     allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
     common: dict[str, Any] = {
-        "label": marked(base, state, name, label_of(name)),
+        "label": marked(base, state, name, f"{setting.title} :small[:gray[{name}]]"),
         "help": f"{setting.description} {allowed.capitalize()}." if setting.limits else setting.description,
         "key": key,
         "on_change": set_value,
         "args": (base, name, key),
     }
-    st.session_state[key] = list(value) if isinstance(value, tuple) else value
+    if setting.none:
+        common |= {"placeholder": setting.none, "value": None}
+    is_none = bool(setting.none) and not value
+    st.session_state[key] = None if is_none else list(value) if isinstance(value, tuple) else value
     if setting.choices:
         st.selectbox(options=setting.choices, **common)
     else:
         _WIDGETS["text area" if name in _LONG_TEXTS else type(base.value(name)).__name__](base.value(name), common)
-
-
-def label_of(name: str) -> str:
-    """A setting's name as a person reads it, with its unit where the name does not say it."""
-    words = " ".join(_WORDS.get(word, word) for word in name.split("_"))
-    unit = SETTINGS[name].unit
-    shown = words[0].upper() + words[1:] if words.split()[0] not in _WORDS.values() else words
-    return f"{shown}, {unit}" if unit and unit not in name else shown
 
 
 _WIDGETS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {

@@ -45,8 +45,12 @@ _ABOUT_PROBLEMS = ("source", "evaluation_problems", "max_steps", "max_prompt_len
 _STYLE = f"""<style>
 .stColumn:has(.st-key-{Keys.LAUNCH_PANEL}) {{ position: sticky; top: 4rem; align-self: flex-start; }}
 .st-key-{Keys.LAUNCH_PANEL} {{ max-height: calc(100vh - 5rem); overflow-y: auto; }}
+.stMain .stColumn:has(.st-key-{Keys.LAUNCH_PANEL}) {{ min-width: min(100%, 17rem) !important; }}
+@media (max-width: 1050px) {{
+  .stColumn:has(.st-key-{Keys.LAUNCH_PANEL}) {{ position: static; order: -1; }}
+}}
 </style>"""
-"""The button stays in sight while the form is scrolled."""
+"""The button stays in sight while the form is scrolled; above the form where there is no room beside it."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import streamlit as st
 from dashboard import data
 from dashboard.addresses import LAUNCH
 from dashboard.components.shared.errors import unexpected
-from dashboard.components.shared.panes import CARDS, panes
 from dashboard.launch_changes import Base
 from dashboard.memory import Launch
 from dashboard.state import State
@@ -20,25 +19,23 @@ from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
 from training.text import count, shorten
 
-_CARDS_IN_A_ROW = 4
 _MODEL_CHARACTERS = 60
 _SENTENCE_CHARACTERS = 300
 _STYLE = """<style>
-[class*="st-key-preset-c"] { padding: .5rem .8rem; }
-[class*="st-key-preset-chosen"] { border-color: var(--st-primary-color, #2F87C0); }
-[class*="st-key-preset-c"] button { min-height: 0; padding: .1rem .6rem; }
-[class*="st-key-preset-c"] p { line-height: 1.35; }
+.st-key-gallery button { white-space: nowrap; min-height: 0; padding: .15rem .7rem; }
+.st-key-gallery [data-testid="stMarkdownContainer"] p { line-height: 1.4; }
 </style>"""
+_ANYWHERE, _ON_GPU, _OWN = "Runs on any machine", "Needs a GPU", "Yours"
 _SENTENCE = re.compile(r".*?[.](?=\s|$)")
 
 
 @dataclass(frozen=True)
 class Card:
-    """A preset in the gallery."""
+    """A preset as the gallery shows it."""
 
     name: str
     sentence: str
-    """What it is, in one sentence; why it cannot be used where `facts` is empty."""
+    """What it is; why it cannot be used where `facts` is empty."""
     facts: str
     """Model, steps and where it can run."""
     is_own: bool
@@ -47,6 +44,10 @@ class Card:
     @property
     def is_usable(self) -> bool:
         return bool(self.facts)
+
+    @property
+    def group(self) -> str:
+        return _OWN if self.is_own else _ANYWHERE if self.on_cpu else _ON_GPU
 
 
 def begin_with(state: State, preset: str = "", run: str = "") -> None:
@@ -93,44 +94,47 @@ def find_base(state: State) -> Base:
 
 
 def render_gallery(state: State) -> None:
-    """A card for each preset; or, when a run is duplicated, which."""
+    """The presets by where they run, and what the chosen one is; or, when a run is duplicated, which."""
     if state.launch.origin:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"Begins with the configuration of **{plain(state.launch.origin)}**.", width="stretch")
             st.button("Choose a preset instead", on_click=begin_with, args=(state, state.launch.preset), key="leave run")
         return
     st.html(_STYLE)
-    found = sorted((_card(name, path) for name, path in preset_paths(data.home().presets).items()), key=_rank)
-    for start in range(0, len(found), _CARDS_IN_A_ROW):
-        some = found[start : start + _CARDS_IN_A_ROW]
-        for column, card in zip(panes(f"presets {start}", _CARDS_IN_A_ROW, kind=CARDS), some, strict=False):
-            with column:
-                _render_card(card, state)
+    cards = [_card(name, path) for name, path in sorted(preset_paths(data.home().presets).items())]
+    with st.container(key="gallery", border=True, gap="xsmall"):
+        for group in (_ANYWHERE, _ON_GPU, _OWN):
+            of_group = [card for card in cards if card.group == group]
+            if of_group:
+                with st.container(horizontal=True, wrap=False, gap="small"):
+                    st.caption(group, width=140)
+                    with st.container(horizontal=True, gap="xsmall"):
+                        for card in of_group:
+                            _render_choice(card, state)
+        for card in cards:
+            if card.name == state.launch.preset or not card.is_usable:
+                _render_card(card)
 
 
-def _rank(card: Card) -> tuple[bool, bool, str]:
-    """Those that ship first, and of them those that run anywhere."""
-    return card.is_own, not card.on_cpu, card.name
+def _render_choice(card: Card, state: State) -> None:
+    is_chosen = card.name == state.launch.preset
+    st.button(
+        plain(card.name),
+        key=f"choose {card.name}",
+        type="primary" if is_chosen else "secondary",
+        help=plain(f"{shorten(card.sentence, _SENTENCE_CHARACTERS)} {card.facts}"),
+        on_click=begin_with,
+        args=(state, card.name),
+        disabled=not card.is_usable,
+        width="content",
+    )
 
 
-def _render_card(card: Card, state: State) -> None:
-    chosen = card.name == state.launch.preset
-    with st.container(border=True, height="stretch", key=f"preset {'chosen' if chosen else 'card'} {card.name}", gap="xxsmall"):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
-            own = " :violet-badge[own]" if card.is_own else ""
-            st.markdown(f"**{plain(card.name)}**{own}", width="stretch")
-            if chosen:
-                st.badge("chosen", icon=":material/check:", color="blue")
-            else:
-                st.button(
-                    "Choose",
-                    key=f"choose {card.name}",
-                    on_click=begin_with,
-                    args=(state, card.name),
-                    disabled=not card.is_usable,
-                )
-        st.markdown(f":small[{plain(shorten(card.sentence, _SENTENCE_CHARACTERS))}]")
-        st.caption(plain(card.facts))
+def _render_card(card: Card) -> None:
+    """What a preset is, or why it cannot be used."""
+    facts = f"  \n:small[:gray[{plain(card.facts)}]]" if card.facts else ""
+    own = " :violet-badge[own]" if card.is_own else ""
+    st.markdown(f"**{plain(card.name)}**{own} :small[{plain(shorten(card.sentence, _SENTENCE_CHARACTERS))}]{facts}")
 
 
 def _card(name: str, path: Path) -> Card:

@@ -11,16 +11,14 @@ from training.config import SETTINGS
 from training.rewards import REWARDS, Reward, highest_total, title_of
 from training.text import significant
 
-_WIDTHS = (5, 2, 1.2, 1.4)
+_WIDTHS = (4.5, 2.2, 1.2, 1.4)
 VERIFIER = "verifier"
 
 
 def render_rewards(base: Base, state: State) -> None:
     """One row a function, one's own included; edits go into `state.launch.changes`."""
     st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
-    for column, title in zip(
-        panes("rewards", _WIDTHS, kind=ROWS), ("Function", "Weight", "Maximum", "Adds at most"), strict=True
-    ):
+    for column, title in zip(panes("rewards", _WIDTHS, kind=ROWS), ("Function", "Weight", "Max.", "Adds up to"), strict=True):
         column.caption(title)
     with st.container(gap="xsmall"):
         for reward in REWARDS.values():
@@ -37,7 +35,7 @@ def _render_verifier(base: Base, state: State) -> None:
     key = f"setting {VERIFIER}"
     st.session_state[key] = chosen = str(state.launch.changes.get(VERIFIER, base.value(VERIFIER)))
     st.selectbox(
-        marked(base, state, VERIFIER, "An answer is right by"),
+        marked(base, state, VERIFIER, SETTINGS[VERIFIER].title),
         dict.fromkeys([*REWARDS, chosen]),
         format_func=lambda name: plain(title_of(name)),
         help=SETTINGS[VERIFIER].description,
