@@ -253,7 +253,7 @@ def _coloraxis(values: "pd.Series[Any]", colouring: ByNumber, *, dark: bool) -> 
     unit = f", {colouring.unit}" if colouring.unit else ""
     title = {"text": f"{colouring.title}{unit}", "side": "top", "font": {"size": 12}}
     bar = {**_BAR, "thickness": 8, "outlinewidth": 0, "ypad": 2, "xpad": 4, "title": title, "ticks": ""}
-    colours = theme.magnitudes(9, dark=dark)
+    colours = theme.differences(dark=dark) if colouring.signed else theme.magnitudes(9, dark=dark)
     return {"cmin": low, "cmax": high, "colorscale": colours, "colorbar": {**bar, **colouring.ticks(low, high)}}
 
 

@@ -61,6 +61,8 @@ class ByNumber:
     """Where the colours begin and end; without it, where nearly all numbers lie."""
     unknown: str = "unknown"
     """What the problems without a number are called."""
+    signed: bool = False
+    """Whether the numbers are differences: the middle of the scale is none."""
 
     def on_axis(self, values: "pd.Series[Any]") -> NDArray[np.float32]:
         """(N,) where the numbers lie on the colour axis; on a log scale log10(1 + number), which takes 0."""

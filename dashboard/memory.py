@@ -175,6 +175,8 @@ class RunMap(Group):
     """Training is shown up to a step (0 for the latest), of so many steps (0 for all)."""
     problem = Field("", "point")
     """The id of the problem chosen, empty when none is."""
+    rows: Field[tuple[int, ...]] = Field(())
+    """Rows of the map that are selected: of a run's map, or of that of two runs."""
 
 
 class Completions(Group):

@@ -25,6 +25,7 @@ from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
+from training.store.ledger import group_rewards
 from training.store.scalar_series import RunSeries, Series, series_names
 from training.store.sessions import step_times as step_times_of
 
@@ -119,6 +120,14 @@ def evaluation_scores(run_id: str) -> tuple[Scores, ...]:
 def groups_of(run_id: str) -> pd.DataFrame:
     """`analysis.outcomes.group_frame` of a run as it stands now, for reading only."""
     return _current_groups(run_id)[1]
+
+
+@cached(_RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
+def rewards_of(run_id: str, names: tuple[str, ...]) -> pd.DataFrame:
+    """A row a group, in training order: `problem`, `step`, and the mean of each of these reward functions (float, unweighted)."""
+    found = group_rewards(store(), run_id, names)
+    means = pd.DataFrame([means for *_, means in found], columns=list(names), dtype=float)
+    return pd.DataFrame({"problem": [row[0] for row in found], "step": [row[1] for row in found]}).join(means)
 
 
 @cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])

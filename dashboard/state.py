@@ -28,6 +28,7 @@ _CHOSEN_FOR_A_RUN: tuple[AnyField, ...] = (
     Completions.completion,
     RunMap.step,
     RunMap.problem,
+    RunMap.rows,
 )
 
 

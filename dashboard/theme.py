@@ -30,6 +30,17 @@ _VIRIDIS_DARK = (0.24, 1.0)
 """The part of viridis that stands out from the page's background. (Cividis has one grey for all that lies in its middle.)"""
 
 
+def differences(*, dark: bool) -> Sequence[str]:
+    """The scale for signed magnitudes, from below zero to above."""
+    return [BELOW_ZERO, "#4A5159" if dark else "#D5DADE", ABOVE_ZERO]
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A colour such as `#0072B2` that lets through what lies below it."""
+    red, green, blue = plotly.colors.hex_to_rgb(colour)
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
 def magnitudes(count: int, *, dark: bool) -> Sequence[str]:
     """`count` colours of viridis, from low to high."""
     places = np.linspace(*(_VIRIDIS_DARK if dark else _VIRIDIS_LIGHT), count)

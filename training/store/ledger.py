@@ -76,6 +76,23 @@ def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupO
         return [GroupOutcome(**row) for row in connection.execute(query).mappings()]
 
 
+def group_rewards(store: Store, job_id: str, names: Sequence[str]) -> list[tuple[str, int, int, tuple[float | None, ...]]]:
+    """Of every group of a run, in training order: problem id, step, index, and the mean of each of these reward functions.
+
+    A mean is unweighted; `None` where the function scored none of the completions.
+    """
+    means = [sa.func.avg(rollouts.c.rewards[name].as_float()) for name in names]
+    keys = (rollouts.c.problem_id, rollouts.c.step, rollouts.c.group_index)
+    query = (
+        sa.select(*keys, *means)
+        .where(rollouts.c.job_id == job_id)
+        .group_by(*keys)
+        .order_by(rollouts.c.step, rollouts.c.group_index)
+    )
+    with store.reading() as connection:
+        return [(row[0], row[1], row[2], tuple(row[3:])) for row in connection.execute(query)]
+
+
 def newest_rollout(store: Store, job_id: str) -> int:
     """The sequence number of the newest rollout of the last step, 0 when there is none."""
     last = sa.select(sa.func.max(rollouts.c.step)).where(rollouts.c.job_id == job_id).scalar_subquery()

@@ -7,9 +7,12 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.comparison_tables import both_met, reading_of
+from dashboard.components.run.compared_on_map import render_compared_map
 from dashboard.components.shared.completions import render_question
+from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
+from dashboard.state import State
 from dashboard.text import plain
 from training.store import Job
 from training.store.records import is_on
@@ -32,6 +35,8 @@ def render_problems(runs: Sequence[Job]) -> None:
         st.caption(plain(f"No problem was met in training by both {first.id} and {last.id}."))
         return
     st.markdown(plain(reading_of(met, first.id, last.id)))
+    with boundary():
+        render_compared_map(met, str(first.spec.get("source")), first.id, last.id, State())
     _render_table(met, first, last)
 
 

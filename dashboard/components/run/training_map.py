@@ -9,29 +9,26 @@ from analysis.outcomes import OF_TRAINING
 from dashboard import map_data, run_data
 from dashboard.components.map.map_plot import Timeline
 from dashboard.components.map.place_on_map import open_on_map, parameters_for
+from dashboard.components.run.brushed import render_brushed, render_cluster_curves
 from dashboard.components.run.changed_on_map import render_test_problems
 from dashboard.components.run.compute_spent import render_compute
-from dashboard.components.run.health import show_evidence
-from dashboard.components.run.run_map import render_run_map
+from dashboard.components.run.groups_table import render_groups
+from dashboard.components.run.run_map import render_run_map, selected_ids
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.style import PROBLEM_PANEL
-from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
 from dashboard.memory import TEST_CHANGES, RunMap
 from dashboard.state import State
-from dashboard.text import plain
 from dashboard.training_map_figure import colouring_of
 from training.config import RunConfig
-from training.insight.health import Evidence
 from training.store import Job
 from training.text import count, percent, significant
 
 MAP = "Map"
 """The tab's title."""
 _WINDOWS = (1, 5, 10, 25, 50, 100, 250, 1_000)
-_GROUPS_HEIGHT = 210
 
 
 def render_training_map(run: Job, config: RunConfig, state: State) -> None:
@@ -103,6 +100,12 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
         st.caption(words)
     with right, st.container(key=PROBLEM_PANEL, gap="small"):
         _render_problem(config, atlas, shown, state)
+    if state.run_map.rows:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader("Selected problems", anchor=False, width="content")
+            st.button("Clear selection", key="clear brushed", type="tertiary", on_click=RunMap.rows.reset)
+        render_brushed(run, config, shown, selected_ids(atlas, state), state.run_map.colour, state)
+    render_cluster_curves(atlas, groups, state.run_map.colour)
     render_compute(run, config, atlas, shown, groups, state)
 
 
@@ -126,39 +129,13 @@ def _render_problem(config: RunConfig, atlas: Atlas, shown: pd.DataFrame, state:
     row = map_data.row_of(atlas, state.run_map.problem)
     if row is None:
         st.markdown("**No problem chosen**")
-        st.caption("Click a point to read the problem and its groups. Play shows how training went from step to step.")
+        st.caption(
+            "Click a point to read the problem and its groups; draw a lasso, or click a cluster's name, for the curves of those "
+            "problems alone. Play shows how training went from step to step."
+        )
         return
     problem = atlas.problem_set.problems[row]
     render_question(problem.id, problem)
-    _render_groups(shown[shown["problem"] == problem.id].iloc[::-1].reset_index(drop=True), state)
+    render_groups(shown[shown["problem"] == problem.id], f"{Keys.PROBLEM_GROUPS} {problem.id}", state)
     if st.button("Show in Explore", key="map to explore", icon=":material/scatter_plot:", type="tertiary"):
         open_on_map(config.source, problem.id, state)
-
-
-def _render_groups(groups: pd.DataFrame, state: State) -> None:
-    if groups.empty:
-        st.caption("No group of these steps is about it.")
-        return
-    chosen = render_table(
-        groups.assign(taught=~groups["flat"]),
-        key=f"{Keys.PROBLEM_GROUPS} {groups['problem'][0]}",
-        on_select="rerun",
-        selection_mode="single-row",
-        hide_index=True,
-        height=fitted_height(len(groups), _GROUPS_HEIGHT),
-        column_order=["step", "pass_rate", "mean_reward", "taught"],
-        column_config={
-            "step": st.column_config.NumberColumn(width="small", format="localized"),
-            "pass_rate": st.column_config.NumberColumn("right", width="small", format="percent"),
-            "mean_reward": st.column_config.NumberColumn("reward", width="small", format="%.3g"),
-            "taught": st.column_config.CheckboxColumn(
-                "signal", width="small", help="Whether its completions earned differently."
-            ),
-        },
-        alt=f"Groups of {plain(str(groups['problem'][0]))}, the latest first",
-    )
-    rows = chosen["selection"]["rows"]
-    if rows:
-        group = groups.iloc[rows[0]]
-        show_evidence(Evidence(int(group["step"]), int(group["group"]), None, ""), state)
-    st.caption(f"{count(len(groups), 'group')} in these steps. Choose a row to read its completions.")

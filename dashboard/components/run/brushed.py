@@ -1,0 +1,122 @@
+"""The problems selected on a map in one run: their curves beside the others', their rewards, their groups; and each cluster's."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis.atlas import Atlas
+from analysis.brushing import interval_of, largest_clusters, over_steps, stretches
+from analysis.compute import TOPICLESS
+from analysis.outcomes import OF_TRAINING
+from dashboard import figures, map_data, run_data
+from dashboard.brushing_figures import clusters_figure, rewards_figure, selection_figure
+from dashboard.components.run.groups_table import render_groups
+from dashboard.components.shared.chart import render_chart
+from dashboard.components.shared.panes import panes
+from dashboard.keys import Keys
+from dashboard.state import State
+from training.config import RunConfig
+from training.rewards import REWARDS, title_of
+from training.store import Job
+from training.text import count, percent, significant, span
+
+_CLUSTERS = 9
+"""Clusters with a curve of their own: those of which training met the most groups."""
+
+
+def render_brushed(run: Job, config: RunConfig, groups: pd.DataFrame, ids: frozenset[str], measure: str, state: State) -> None:
+    """What training did with the selected problems.
+
+    Args:
+        groups: the run's, rows of `analysis.outcomes.group_frame`.
+        ids: of the selected problems.
+        measure: a key of `OF_TRAINING`.
+    """
+    is_selected = groups["problem"].isin(ids)
+    selected, others = groups[is_selected], groups[~is_selected]
+    if selected.empty:
+        st.caption(f"{count(len(ids), 'problem')} selected; training met none of them in these steps.")
+        return
+    st.markdown(_reading(selected, others, len(ids), measure))
+    edges = stretches(int(groups["step"].min()), int(groups["step"].max()))
+    about = OF_TRAINING[measure]
+    left, right = panes(f"brushed {run.id}", 2, gap="medium")
+    with left:
+        curves = [over_steps(part, measure, edges) for part in (selected, others)]
+        figure = selection_figure(curves[0], curves[1], about)
+        alt = f"{about.title} over the steps of the selected problems and of the others"
+        render_chart(figures.spec(figure), key=Keys.BRUSHED_CURVES, alt=alt, height="260px")
+    with right:
+        _render_rewards(run, config, ids, edges)
+    render_groups(selected, f"{Keys.BRUSHED_GROUPS} {run.id}", state, with_problem=True)
+
+
+def _reading(selected: pd.DataFrame, others: pd.DataFrame, chosen: int, measure: str) -> str:
+    """The measure of both in a sentence."""
+    about = OF_TRAINING[measure]
+    met = f"Of **{count(chosen, 'problem')} selected** training met {selected['problem'].nunique():,}"
+    words = f"{met} in {count(len(selected), 'group')}: {about.title.lower()} {_mean(selected, measure)}"
+    return f"{words}, of the others {_mean(others, measure)}." if len(others) else f"{words}."
+
+
+def _mean(groups: pd.DataFrame, measure: str) -> str:
+    """The mean over groups with its interval, where there is one."""
+    values = groups[measure].dropna().to_numpy(np.float64)
+    if not len(values):
+        return "unknown"
+    is_share = OF_TRAINING[measure].scale == "share"
+    low, high = interval_of(values, measure)
+    mean = percent(float(values.mean())) if is_share else significant(float(values.mean()))
+    return mean if np.isnan(low) else f"{mean} ({span(low, high, '.0%' if is_share else '.3g')})"
+
+
+def _render_rewards(run: Job, config: RunConfig, ids: frozenset[str], edges: np.ndarray) -> None:
+    names = tuple(name for name, weight in config.rewards.items() if weight)
+    if not names:
+        st.caption("The log names no reward functions.")
+        return
+    rewards = run_data.rewards_of(run.id, names)
+    of_ids = rewards[rewards["problem"].isin(ids)]
+    means = {title_of(name): over_steps(of_ids, name, edges) for name in names}
+    maxima = {title_of(name): REWARDS[name].maximum if name in REWARDS else None for name in names}
+    render_chart(
+        figures.spec(rewards_figure(means, maxima)),
+        key=Keys.BRUSHED_REWARDS,
+        alt=f"Rewards of the selected problems over the steps: {', '.join(means)}",
+        height="260px",
+    )
+
+
+def render_cluster_curves(atlas: Atlas, groups: pd.DataFrame, measure: str) -> None:
+    """A curve for each of the clusters that training met most.
+
+    Args:
+        groups: the run's.
+        measure: a key of `OF_TRAINING`.
+    """
+    clusters = cluster_of(atlas)
+    found = largest_clusters(groups, clusters, _CLUSTERS)
+    if not found:
+        return
+    titles, about = map_data.cluster_titles(atlas), OF_TRAINING[measure]
+    edges = stretches(int(groups["step"].min()), int(groups["step"].max()))
+    curves = {titles.get(label, f"cluster {label}"): over_steps(part, measure, edges) for label, part in found.items()}
+    st.markdown("**By cluster**")
+    figure = clusters_figure(curves, over_steps(groups, measure, edges), about)
+    alt = f"{about.title} over the steps, by cluster: {', '.join(curves)}"
+    render_chart(figures.spec(figure), key=Keys.CLUSTER_CURVES, alt=alt, height=f"{int(figure.layout.height)}px")
+    all_clusters = len({label for label in clusters.values() if label != TOPICLESS})
+    st.caption(
+        f"{about.title} of {len(curves)} of {count(all_clusters, 'cluster')}, those of which training met the most groups, with "
+        "95% intervals over the groups; in grey all problems."
+    )
+
+
+def cluster_of(atlas: Atlas) -> Mapping[str, int]:
+    """Problem id -> its cluster; empty before there are clusters."""
+    if atlas.clusters is None:
+        return {}
+    problems = atlas.problem_set.problems
+    return {problem.id: label for problem, label in zip(problems, atlas.clusters.labels.tolist(), strict=True)}
