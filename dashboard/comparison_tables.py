@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard.comparison_figures import Panel, RunCurve
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
-from training.intervals import difference_interval
+from training.intervals import paired_interval
 from training.store.evaluations import Evaluation
 from training.text import agree, count, span, with_interval
 
@@ -138,7 +138,7 @@ def reading_of(met: pd.DataFrame, first: str, last: str) -> str:
         met: at least one problem.
         first, last: the runs' ids.
     """
-    low, high = difference_interval(met["change"].to_numpy(np.float64))
+    low, high = paired_interval(met["change"].to_numpy(np.float64))
     better, worse = int((met["change"] > 0).sum()), int((met["change"] < 0).sum())
     certain = "" if low > 0 or high < 0 else ", which may be chance"
     before, after, change = (float(met[name].mean()) for name in ("before", "after", "change"))

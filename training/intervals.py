@@ -33,7 +33,7 @@ def bootstrap_interval(values: NDArray[np.float64], seed: int = SEED) -> tuple[f
     return float(low), float(high)
 
 
-def mean_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
+def share_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
     """The 95% interval of the mean of (N,) shares from 0 to 1: the bootstrap's, or Wilson's where that has nothing to resample.
 
     Shares vary no more about their mean than zeros and ones do, so that Wilson's is wide enough for them.
@@ -42,7 +42,7 @@ def mean_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float,
     return wilson_interval(float(shares.mean()), len(shares)) if is_poor else bootstrap_interval(shares, seed)
 
 
-def difference_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
+def paired_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
     """The 95% interval of the mean of (N,) paired differences from -1 to 1.
 
     Wald's after a gain and a loss are added (Bonett and Price 2012, "Adjusted Wald Confidence Interval for a Difference of

@@ -22,7 +22,7 @@ from training.evaluation.comparison import (
     pass_at_k,
     scores_by_steps,
 )
-from training.intervals import difference_interval, wilson_interval
+from training.intervals import paired_interval, wilson_interval
 from training.rewards import verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
@@ -229,7 +229,7 @@ def test_differences_are_paired_by_problem_in_the_units_of_the_measure() -> None
     after = evaluation(item("c", 1.0), item("a", 1.0), item("b", 1.0))
     hard = paired_differences(before, after)["hard"]
     assert (hard.value, hard.problems) == (pytest.approx(2 / 3), 3)
-    assert (hard.low, hard.high) == pytest.approx(difference_interval(np.array([1.0, 0.0, 1.0])))
+    assert (hard.low, hard.high) == pytest.approx(paired_interval(np.array([1.0, 0.0, 1.0])))
     assert paired_differences(before, evaluation()) == {}
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.intervals import bootstrap_interval, difference_interval, mean_interval, wilson_interval
+from training.intervals import bootstrap_interval, paired_interval, share_interval, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -28,22 +28,22 @@ def test_a_bootstrap_interval_is_seeded_and_a_point_where_nothing_varies() -> No
 
 
 def test_a_mean_of_few_or_equal_shares_is_never_certain() -> None:
-    assert mean_interval(np.array([1.0])) == wilson_interval(1.0, 1)
-    assert mean_interval(np.full(50, 0.5)) == wilson_interval(0.5, 50)
-    assert mean_interval(np.array([0.25, 0.5, 1.0])) == wilson_interval(7 / 12, 3)
+    assert share_interval(np.array([1.0])) == wilson_interval(1.0, 1)
+    assert share_interval(np.full(50, 0.5)) == wilson_interval(0.5, 50)
+    assert share_interval(np.array([0.25, 0.5, 1.0])) == wilson_interval(7 / 12, 3)
     varied = np.array([0.0, 0.5, 1.0] * 10)
-    assert mean_interval(varied) == bootstrap_interval(varied)
+    assert share_interval(varied) == bootstrap_interval(varied)
 
 
 def test_an_interval_of_paired_differences_agrees_with_bonett_and_price() -> None:
     # Their formula by hand for 20 gains and 5 losses of 100: p12 = 21/102, p21 = 6/102.
     changes = np.repeat([1.0, -1.0, 0.0], [20, 5, 75])
     half = 1.959964 * np.sqrt((27 / 102 - (15 / 102) ** 2) / 102)
-    assert difference_interval(changes) == pytest.approx((15 / 102 - half, 15 / 102 + half), abs=1e-6)
+    assert paired_interval(changes) == pytest.approx((15 / 102 - half, 15 / 102 + half), abs=1e-6)
 
 
 @pytest.mark.parametrize("changes", [[0.0], [1.0], [-1.0], [0.0] * 30])
 def test_pairs_that_all_changed_alike_are_not_certain(changes: list[float]) -> None:
-    low, high = difference_interval(np.array(changes))
+    low, high = paired_interval(np.array(changes))
     assert -1 <= low <= changes[0] <= high <= 1
     assert high - low > 0.1

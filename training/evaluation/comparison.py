@@ -14,7 +14,7 @@ import numpy as np
 from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table, shares_by_problem
 from training.groups import Verifier, change_of
-from training.intervals import SEED, difference_interval, mean_interval
+from training.intervals import SEED, paired_interval, share_interval
 from training.rewards import REWARDS, title_of, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import agree, count, span
@@ -122,7 +122,7 @@ def paired_differences(before: Evaluation, after: Evaluation) -> dict[str, Diffe
         if not len(changes):
             continue
         maximum = REWARDS[reward].maximum
-        low, high = difference_interval(changes)
+        low, high = paired_interval(changes)
         found[key] = Difference(title, float(changes.mean()) * maximum, low * maximum, high * maximum, maximum, len(changes))
     return found
 
@@ -286,7 +286,7 @@ def _majority_right(drawn: Sequence[Sample]) -> bool:
 
 def _sampled_score(title: str, values: Sequence[float], left_out: tuple[str, ...], seed: int) -> SampledScore:
     array = np.asarray(values, dtype=np.float64)
-    low, high = mean_interval(array, seed)
+    low, high = share_interval(array, seed)
     return SampledScore(title, float(array.mean()), low, high, len(values), left_out)
 
 

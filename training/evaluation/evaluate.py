@@ -11,7 +11,7 @@ import numpy as np
 from training.data.problem import Problem
 from training.engines import Complete
 from training.errors import RewardError
-from training.intervals import mean_interval, wilson_interval
+from training.intervals import share_interval, wilson_interval
 from training.prompts import Prompting
 from training.rewards import REWARDS, score_completions
 from training.rewards.forms import TAGS, AnswerForm
@@ -60,7 +60,7 @@ def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
 
     Each of the five rewards is either 0 or its maximum, so its mean is a proportion times the maximum: a Wilson interval.
     Where problems were answered several times, the figure is the mean over problems of their means, with an interval over
-    problems (`mean_interval`). A reward that could not be computed leaves its completion out of that row.
+    problems (`share_interval`). A reward that could not be computed leaves its completion out of that row.
     """
     table = {}
     for key, (title, reward) in ARTICLE_TABLE.items():
@@ -71,7 +71,7 @@ def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
         means = np.array([np.mean(found) for found in shares.values()])
         share = float(means.mean())
         is_plain = all(len(found) == 1 for found in shares.values())
-        low, high = wilson_interval(share, len(means)) if is_plain else mean_interval(means)
+        low, high = wilson_interval(share, len(means)) if is_plain else share_interval(means)
         table[key] = Score(title, share * maximum, low * maximum, high * maximum, maximum)
     return table
 
