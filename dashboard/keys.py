@@ -37,6 +37,7 @@ class Keys(StrEnum):
     BENCH_PROBLEM = "bench_problem_choice"
     RUN_TABLE = "run_table"
     RUN_MARKS = "run_marks"
+    MARKS_POPOVER = "marks_popover"
     COMPARED = "compared"
     COMPARED_CHART = "compared_chart"
     RUN_TABS = "run_tabs"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from training.home import Home
 from training.presets import load_preset
@@ -34,3 +34,33 @@ def test_the_chosen_run_stays_chosen_when_another_comes_above_it(
     expect(page.get_by_text("3 runs")).to_be_visible()
     expect(chosen).to_be_visible()
     expect(page.locator("[aria-selected=true]", has_text="demo-1").first).to_be_attached()
+
+
+def box_of(place: Locator) -> tuple[float, float, float, float]:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def test_deleting_from_a_runs_page_asks_above_all_else_and_can_be_called_off(
+    start_app: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url)
+    add_run(store, 1)
+    page.goto(f"{start_app(tmp_path)}/runs?run=demo-1&tab=Configuration")
+    for answer in ("Cancel", "Delete 1 run"):
+        page.get_by_role("button", name="Tags & notes").click()
+        page.get_by_role("button", name="Delete", exact=True).click()
+        dialog = page.get_by_role("dialog").filter(has_text="Delete for good")
+        expect(dialog).to_be_visible()
+        expect(page.get_by_test_id("stPopoverBody")).to_be_hidden()
+        left, top, right, bottom = box_of(dialog)
+        for x, y in ((left + 9, top + 9), (right - 9, top + 9), (left + 9, bottom - 9), (right - 9, bottom - 9)):
+            on_top = "([x, y]) => !!document.elementFromPoint(x, y).closest('[role=dialog]')"
+            assert page.evaluate(on_top, [x, y])
+        delete = dialog.get_by_role("button", name="Delete 1 run")
+        expect(delete).to_have_css("background-color", "rgb(198, 40, 40)")
+        dialog.get_by_role("button", name=answer).click()
+        expect(dialog).to_be_hidden()
+        assert bool(store.jobs("train")) is (answer == "Cancel")
+    expect(page.get_by_role("button", name="Launch a run")).to_be_visible()

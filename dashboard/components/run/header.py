@@ -91,8 +91,7 @@ def _render_actions(run: Job) -> None:
     if run.kind == "train" and st.button("Duplicate", key=Keys.DUPLICATE, help=opens):
         State().launch.origin, State().launch.changes = run.id, {}
         go_to(Page.LAUNCH, LAUNCH)
-    with st.popover("Tags & notes", icon=":material/sell:", help="Tags and note, archive and delete."):
-        render_marks(run)
+    render_marks(run)
     with st.popover("Download", icon=":material/download:"):
         _render_downloads(run.id)
 

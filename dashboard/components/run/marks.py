@@ -1,6 +1,6 @@
 """What a person keeps with a run, and its end: tags, note, archive, delete. Below the list of runs and on a run's own page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -9,6 +9,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import delete_job, set_marks
 from dashboard.components.shared.errors import boundary, shielded
+from dashboard.components.shared.style import DANGER
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
@@ -19,14 +20,22 @@ from training.text import count
 
 
 def render_marks(run: Job) -> None:
-    """The run's tags and note to edit, and what archives and deletes it.
+    """What is kept with the run, behind a button: its tags and note to edit, and what archives and deletes it.
+
+    It closes when something is saved or a dialog opens, which would lie beneath it.
 
     Raises:
         StoreError: there is no such run any more.
     """
-    render_tags_and_note(run)
-    with st.container(horizontal=True, gap="small"):
-        render_keeping([run])
+    told = "Tags and note, archive and delete."
+    with st.popover("Tags & notes", icon=":material/sell:", help=told, key=Keys.MARKS_POPOVER, on_change="rerun"):
+        render_tags_and_note(run, on_saved=_close_popover)
+        with st.container(horizontal=True, gap="small"):
+            render_keeping([run])
+
+
+def _close_popover() -> None:
+    st.session_state[Keys.MARKS_POPOVER] = False
 
 
 def render_keeping(runs: Sequence[Job]) -> None:
@@ -46,12 +55,21 @@ def render_keeping(runs: Sequence[Job]) -> None:
         if active
         else "Asks for confirmation, and lists what would be deleted."
     )
-    if st.button("Delete", key=f"{Keys.RUN_MARKS} delete", icon=":material/delete:", **acts(disabled=bool(active), help=told)):
+    if st.button(
+        "Delete",
+        key=f"{Keys.RUN_MARKS} delete",
+        icon=":material/delete:",
+        on_click=_close_popover,
+        **acts(disabled=bool(active), help=told),
+    ):
         _render_deletion(runs)
 
 
-def render_tags_and_note(run: Job) -> None:
+def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) -> None:
     """The run's tags and note to edit.
+
+    Args:
+        on_saved: called when they are to be saved.
 
     Raises:
         StoreError: there is no such run any more.
@@ -76,7 +94,7 @@ def render_tags_and_note(run: Job) -> None:
             placeholder="What was tried, what came of it",
             height=68,
         )
-        saved = save_column.form_submit_button("Save", **acts())
+        saved = save_column.form_submit_button("Save", on_click=on_saved, **acts())
     if saved:
         with boundary():
             set_marks(data.store(), run.id, replace(marks, tags=tuple(tags), note=note.strip()))
@@ -89,17 +107,22 @@ def _render_deletion(runs: Sequence[Job]) -> None:
     store, home = data.store(), data.home()
 
     def delete() -> None:
-        for run in runs:
-            delete_job(store, home, run.id)
-            _forget(run.id)
+        for run_id in there:
+            delete_job(store, home, run_id)
+            _forget(run_id)
 
     with boundary():
-        for run in runs:
+        there = store.jobs_named(run.id for run in runs)
+        if not there:  # gone by the button below, or elsewhere
+            st.rerun()
+        for run in there.values():
             st.markdown(f"**{plain(run.id)}**: {plain(belongings_line(belongings_of(store, home, run.id)))}")
         st.caption("Steps, completions, evaluations, the log and every checkpoint go. This cannot be undone.")
-        told = f"Delete {count(len(runs), 'run')}"
-        if st.button(told, type="primary", key=f"{Keys.RUN_MARKS} delete now", on_click=shielded(delete), **acts()):
-            st.rerun()
+        with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+            told = f"Delete {count(len(there), 'run')}"
+            if st.button("Cancel", key=f"{Keys.RUN_MARKS} cancel deletion"):
+                st.rerun()
+            st.button(told, type="primary", key=f"{DANGER} delete runs", on_click=shielded(delete), **acts())
 
 
 def _forget(run_id: str) -> None:

@@ -20,6 +20,8 @@ PROBLEM_PANEL = "problem_panel"
 NEIGHBORS = "neighbors"
 _LATE_S = 8
 """A link that the browser follows by itself is shown when it has not done so by then."""
+DANGER = "danger"
+"""How keys begin of buttons that do what cannot be undone."""
 EQUATIONS = "equations"
 TITLE = "title"
 SIDEBAR_PX = 232
@@ -54,6 +56,8 @@ def _style(paper: str) -> str:
 {_wrapping(PANES, "24rem")}
 {_wrapping(CARDS, "14rem")}
 {_wrapping(ROWS, "0px")}
+[class*="st-key-{DANGER}-"] button {{ background: #C62828; border-color: #C62828; color: #FFFFFF; }}
+[class*="st-key-{DANGER}-"] button:is(:hover, :focus-visible) {{ background: #A31515; border-color: #A31515; color: #FFFFFF; }}
 [data-stale] {{ opacity: 1 !important; transition: none !important; }}
 .st-key-{PRELOAD} {{ display: none; }}
 .st-key-{FRAME} {{ position: absolute; width: auto; z-index: 1; background: {paper}; }}
