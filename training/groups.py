@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+import numpy as np
+
+from training.intervals import bootstrap_interval, wilson_interval
+
 Scale = Literal["group", "batch", "none"]
 
 Kind = Literal["mixed", "right", "wrong", "unjudged"]
@@ -70,6 +74,38 @@ class Verifier:
         """The share that is right of those that the verifier scored; `None` where it scored none."""
         judged = [right for rewards in completions if (right := self.is_right(rewards)) is not None]
         return sum(judged) / len(judged) if judged else None
+
+
+@dataclass(frozen=True)
+class RightShare:
+    """How much of some problems is right: the mean of their pass rates, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+    problems: int
+    """Those that were judged."""
+
+
+def right_share(completions: Iterable[tuple[str, Mapping[str, float | None]]], verifier: Verifier) -> RightShare | None:
+    """What a verifier says of completions of several problems; `None` where it judged none.
+
+    A Wilson interval where each problem has one judged completion, else a bootstrap over problems.
+
+    Args:
+        completions: problem id and rewards of each.
+    """
+    judged: dict[str, list[bool]] = {}
+    for problem_id, rewards in completions:
+        if (right := verifier.is_right(rewards)) is not None:
+            judged.setdefault(problem_id, []).append(right)
+    if not judged:
+        return None
+    rates = np.array([sum(found) / len(found) for found in judged.values()])
+    value = float(rates.mean())
+    is_plain = all(len(found) == 1 for found in judged.values())
+    low, high = wilson_interval(value, len(rates)) if is_plain else bootstrap_interval(rates)
+    return RightShare(value, low, high, len(rates))
 
 
 @dataclass(frozen=True)

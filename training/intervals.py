@@ -54,3 +54,54 @@ def paired_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
     half = _Z95 * math.sqrt(variance / count)
     mean = float(differences.mean())
     return max(-1.0, min(mean, middle - half)), min(1.0, max(mean, middle + half))
+
+
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The 95% interval of the mean of (N,) values by Student's t; `None` of fewer than two values."""
+    if len(values) < 2:
+        return None
+    mean, half = float(values.mean()), _t975(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def difference_interval(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The 95% interval of the difference of two means, (N,) and (M,), by Welch's t; `None` if one has fewer than two values."""
+    if min(len(before), len(after)) < 2:
+        return None
+    first, second = (float(values.var(ddof=1)) / len(values) for values in (before, after))
+    difference = float(after.mean() - before.mean())
+    if not first + second:
+        return difference, difference
+    # Welch-Satterthwaite, rounded down: the wider interval.
+    freedom = (first + second) ** 2 / (first**2 / (len(before) - 1) + second**2 / (len(after) - 1))
+    half = _t975(int(freedom)) * math.sqrt(first + second)
+    return difference - half, difference + half
+
+
+def shares_difference(before: tuple[float, float, float], after: tuple[float, float, float]) -> tuple[float, float]:
+    """The 95% interval of the difference of two shares with their intervals (Newcombe 1998, method 10).
+
+    Each is `(value, low, high)`. As if they were of different problems: of the same ones it is rather too wide.
+    """
+    (first, first_low, first_high), (second, second_low, second_high) = before, after
+    difference = second - first
+    return (
+        difference - math.hypot(second - second_low, first_high - first),
+        difference + math.hypot(second_high - second, first - first_low),
+    )
+
+
+def _t975(freedom: int) -> float:
+    """The 97.5% quantile of Student's t, to 0.2% (Abramowitz and Stegun 1972, 26.7.5; exact for 1 and 2)."""
+    if freedom <= 1:
+        return 12.706204736
+    if freedom == 2:
+        return 4.302652730
+    z, v = _Z95, freedom
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
+    )
+    return z + math.fsum(term / v**power for power, term in enumerate(terms, start=1))

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from training.intervals import bootstrap_interval, paired_interval, share_interval, wilson_interval
+from training.intervals import (
+    bootstrap_interval,
+    difference_interval,
+    mean_interval,
+    paired_interval,
+    share_interval,
+    shares_difference,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,26 @@ def test_pairs_that_all_changed_alike_are_not_certain(changes: list[float]) -> N
     low, high = paired_interval(np.array(changes))
     assert -1 <= low <= changes[0] <= high <= 1
     assert high - low > 0.1
+
+
+@pytest.mark.parametrize("runs", [2, 3, 4, 5, 9, 40])
+def test_intervals_of_means_are_students(runs: int) -> None:
+    values = np.random.default_rng(runs).normal(size=runs)
+    expected = stats.t.interval(0.95, runs - 1, values.mean(), stats.sem(values))
+    assert mean_interval(values) == pytest.approx(expected, rel=2e-3, abs=2e-3)
+    assert mean_interval(values[:1]) is None
+
+
+def test_a_difference_of_means_has_welchs_interval() -> None:
+    generator = np.random.default_rng(1)
+    before, after = generator.normal(size=12), generator.normal(2, 3, size=20)
+    low, high = stats.ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
+    assert difference_interval(before, after) == pytest.approx((low, high), rel=5e-3)
+    assert difference_interval(np.ones(3), np.full(3, 1.5)) == (0.5, 0.5)
+    assert difference_interval(np.ones(1), np.ones(9)) is None
+
+
+def test_a_difference_of_shares_agrees_with_the_published_value() -> None:
+    """Newcombe 1998, table II: 56/70 against 48/80, method 10: 0.0524 to 0.3339."""
+    shares = [(x / n, *wilson_interval(x / n, n)) for x, n in ((48, 80), (56, 70))]
+    assert shares_difference(*shares) == pytest.approx((0.0524, 0.3339), abs=1e-4)

@@ -4,7 +4,7 @@ import pytest
 
 from training.errors import StoreError
 from training.store import Store
-from training.store.run_marks import MarkError, Marks, all_marks, known_tags, marks_of, set_marks
+from training.store.run_marks import MarkError, Marks, all_marks, known_tags, marks_of, run_name, set_marks
 
 pytestmark = pytest.mark.both_databases
 
@@ -35,6 +35,16 @@ def test_a_tag_that_no_address_could_hold_is_refused(store: Store, run_ids: list
     with pytest.raises(MarkError, match="cannot be tagged"):
         set_marks(store, run_ids[0], Marks((tag,)))
     assert marks_of(store, run_ids[0]) == Marks()
+
+
+def test_a_name_is_one_line_and_the_id_where_it_is_none(store: Store, run_ids: list[str]) -> None:
+    first, second = run_ids
+    set_marks(store, first, Marks(name="  Higher\n rate "))
+    set_marks(store, second, Marks(name=second))
+    assert [run_name(store, run_id) for run_id in run_ids] == ["Higher rate", second]
+    assert marks_of(store, second) == Marks()
+    with pytest.raises(MarkError, match="A name of 81 characters is too long"):
+        set_marks(store, first, Marks(name="x" * 81))
 
 
 def test_too_many_tags_and_too_long_a_note_are_refused(store: Store, run_ids: list[str]) -> None:

@@ -14,7 +14,9 @@ from training.groups import Rollout
 from training.home import Home
 from training.insight.rollout_pages import Asked, rollout_page
 from training.store import LOST_AFTER_S, Store, schema
-from training.store.evaluations import EvaluationItem, complete_evaluations
+from training.store.evaluations import EvaluationItem, complete_evaluations, open_evaluation
+from training.store.run_marks import Marks, marks_of, set_marks
+from training.store.run_table import standings
 
 pytestmark = pytest.mark.both_databases
 
@@ -272,6 +274,32 @@ def test_a_migration_and_its_record_are_one_transaction(store: Store) -> None:
 
 
 COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
+COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
+
+
+def drop_version_7(connection: sa.Connection) -> None:
+    for column in COLUMNS_OF_VERSION_7:
+        connection.exec_driver_sql(f'ALTER TABLE evaluations DROP COLUMN "{column}"')
+    connection.exec_driver_sql("ALTER TABLE run_marks DROP COLUMN name")
+
+
+def test_evaluations_of_version_6_get_what_they_came_to(store: Store, home: Home) -> None:
+    job_id = store.create_job("train", "demo", {"verifier": "soft_correctness"})[0].id
+    items = [EvaluationItem(f"test-{n}", "", {"correctness": 0.0, "soft_correctness": n / 3}, 3) for n in range(4)]
+    record_evaluation(store, job_id, "before", 0, "test", items)
+    open_evaluation(store, job_id, "after", 3, "test")
+    set_marks(store, job_id, Marks(("kept",)))
+    standing = standings(store, [job_id])
+    with store.writing() as connection:
+        drop_version_7(connection)
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 6")
+    store.close()
+    store = Store.open(home.store_url)
+    before = standing[job_id].before
+    assert before is not None
+    assert (before.value, before.problems) == (0.25, 4)
+    assert standings(store, [job_id]) == standing
+    assert marks_of(store, job_id) == Marks(("kept",))
 
 
 def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:
@@ -279,6 +307,7 @@ def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home
     store.start(at_work)
     store.progress(at_work, 41, 100, "training; the checkpoint of step 40 is not uploaded")
     with store.writing() as connection:
+        drop_version_7(connection)
         connection.execute(schema.requests.insert().values(job_id=at_work, kind="resume at 40", created_at=store.now()))
         connection.execute(schema.requests.insert().values(job_id=waiting, kind="stop", created_at=store.now()))
         for column in COLUMNS_OF_VERSION_6:
@@ -306,6 +335,7 @@ def test_a_store_of_the_first_version_gets_what_came_later(store: Store, home: H
     job_id = store.create_job("train", "demo", {})[0].id
     record_evaluation(store, job_id, "before", 0, "test", [EvaluationItem("test-0", "72", {"correctness": 1.0}, 3)])
     with store.writing() as connection:
+        drop_version_7(connection)
         for table in ("subsets", "cluster_names", "pair_verdicts", "run_marks", "sessions", "deleted_jobs"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         for index in ("rollouts_by_problem", "evaluation_items_by_problem", "scalars_by_name", "rollouts_by_total"):

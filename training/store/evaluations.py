@@ -10,7 +10,7 @@ from training.groups import Verifier
 from training.rewards import verifier_of
 from training.rewards.forms import TAGS, AnswerForm, form_named, form_of
 from training.store import Store
-from training.store.schema import evaluation_items, evaluations, jobs
+from training.store.schema import evaluation_items, evaluations, jobs, keep_right_share
 
 _WITH_SPEC = sa.select(evaluations, jobs.c.spec).join(jobs, jobs.c.id == evaluations.c.job_id)
 
@@ -121,6 +121,9 @@ def complete_evaluation(store: Store, evaluation: OpenEvaluation) -> None:
     with store.writing() as connection:
         _kept(connection, evaluation)
         connection.execute(evaluations.update().where(evaluations.c.seq == evaluation.key).values(completed_at=store.now()))
+        of_job = sa.select(jobs.c.spec).join(evaluations, jobs.c.id == evaluations.c.job_id)
+        spec = connection.scalar(of_job.where(evaluations.c.seq == evaluation.key))
+        keep_right_share(connection, evaluation.key, verifier_of(spec if isinstance(spec, dict) else {}))
 
 
 def complete_evaluations(store: Store, job_id: str) -> list[Evaluation]:

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from training.store import Store
 from training.store.records import ACTIVE, RUN_KINDS, Job, JobKind, is_on
-from training.store.run_marks import all_marks
+from training.store.run_marks import Marks, all_marks
+from training.store.run_table import Order, ordered
 from training.store.schema import Name, jobs, run_marks
 
 _SEARCHED = ("preset", "model", "source", "subset")
-"""Settings of a run that words are looked for in, beside its id, tags and note."""
+"""Settings of a run that words are looked for in, beside its id, name, tags and note."""
 
 _BATCH = 100
 
@@ -24,7 +25,7 @@ class RunFilter:
     """Which runs are asked for."""
 
     search: str = ""
-    """Words that must all occur in the id, preset, model, source, subset, tags or note."""
+    """Words that must all occur in the id, name, preset, model, source, subset, tags or note."""
     statuses: tuple[str, ...] = ()
     """Any of them; with none, all."""
     tags: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class FoundRuns:
     """One page of the runs that were asked for."""
 
     runs: list[Job]
-    """Newest first."""
+    """In the order asked for."""
     page: int
     """Counted from 1; the last one where fewer were found than the page asked for would need."""
     matching: int
@@ -47,17 +48,27 @@ class FoundRuns:
     """How many runs there are, found or not."""
 
 
-def find_runs(store: Store, asked: RunFilter, *, page: int, size: int) -> FoundRuns:
+NEWEST_FIRST = Order()
+
+
+def find_runs(store: Store, asked: RunFilter, *, page: int, size: int, order: Order = NEWEST_FIRST) -> FoundRuns:
     """A page of the runs that are asked for, and how many there are.
 
     Args:
         page: counted from 1.
         size: runs on a page.
+        order: of all that are asked for, not only of those on the page.
     """
-    where = _matching(store, asked)
+    where = matching_runs(store, asked)
     matching = store.count_where(where)
     shown = max(1, min(page, -(-matching // size)))
-    runs = store.jobs_where(where, size, (shown - 1) * size)
+    first = (shown - 1) * size
+    if order == NEWEST_FIRST:
+        runs = store.jobs_where(where, size, first)
+    else:
+        numbers = ordered(store, where, order)[first : first + size]
+        by_number = {run.seq: run for run in store.jobs_where(jobs.c.seq.in_(numbers))}
+        runs = [by_number[number] for number in numbers if number in by_number]
     return FoundRuns(runs, shown, matching, store.count_jobs(RUN_KINDS))
 
 
@@ -98,7 +109,8 @@ def spec_text(*names: str) -> sa.ColumnElement[str]:
     return sa.type_coerce(sa.case((has_null, ""), else_=reduce(lambda before, text: before + "\n" + text, texts)), Name)
 
 
-def _matching(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
+def matching_runs(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
+    """The condition on rows of jobs that says which runs are asked for."""
     where: sa.ColumnElement[bool] = jobs.c.kind.in_(RUN_KINDS)
     if not asked.archived:
         where &= ~jobs.c.id.in_(sa.select(run_marks.c.job_id).where(run_marks.c.archived))
@@ -109,9 +121,14 @@ def _matching(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
     if asked.tags:
         where &= jobs.c.id.in_([job_id for job_id, kept in marks.items() if set(asked.tags).issubset(kept.tags)])
     for word in words:
-        noted = [job_id for job_id, kept in marks.items() if word.casefold() in "\n".join((*kept.tags, kept.note)).casefold()]
+        noted = [job_id for job_id, kept in marks.items() if word.casefold() in _said(kept)]
         where &= _says(word) | jobs.c.id.in_(noted)
     return where
+
+
+def _said(kept: Marks) -> str:
+    """What people say of a run, in small letters."""
+    return "\n".join((kept.name, *kept.tags, kept.note)).casefold()
 
 
 def _says(word: str) -> sa.ColumnElement[bool]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from training.groups import Verifier, right_share
+from training.rewards import verifier_of
 from training.store.database import take_turn
 
 METADATA = sa.MetaData()
@@ -157,6 +159,10 @@ evaluations = sa.Table(
     sa.Column("split", Name, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("completed_at", sa.Float),
+    sa.Column("problems", sa.Integer),
+    sa.Column("right", Finite),
+    sa.Column("right_low", Finite),
+    sa.Column("right_high", Finite),
     sa.UniqueConstraint("job_id", "label"),
     sqlite_autoincrement=True,
 )
@@ -203,6 +209,7 @@ run_marks = sa.Table(
     sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("note", AnyText, nullable=False),
     sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("name", AnyText, nullable=False, server_default=""),
 )
 
 deleted_jobs = sa.Table(
@@ -300,7 +307,28 @@ def _add_what_was_text(connection: sa.Connection) -> None:
     connection.execute(requests.update().where(requests.c.kind.startswith(before)).values(step=chosen, kind="resume"))
 
 
-VERSION = 6
+def _add_names_and_shares(connection: sa.Connection) -> None:
+    """What people call their runs; what each complete evaluation came to, so that lists of runs are sorted by it."""
+    for column in ("problems INTEGER", '"right" FLOAT', "right_low FLOAT", "right_high FLOAT"):
+        connection.execute(sa.text(f"ALTER TABLE evaluations ADD COLUMN {column}"))
+    # Where an older migration has just made the table, it is as it is now.
+    if "name" not in {column["name"] for column in sa.inspect(connection).get_columns(run_marks.name)}:
+        connection.execute(sa.text("ALTER TABLE run_marks ADD COLUMN name TEXT NOT NULL DEFAULT ''"))
+    of = sa.select(evaluations.c.seq, jobs.c.spec).join(jobs, jobs.c.id == evaluations.c.job_id)
+    for key, spec in connection.execute(of.where(evaluations.c.completed_at.is_not(None))).all():
+        keep_right_share(connection, key, verifier_of(spec if isinstance(spec, dict) else {}))
+
+
+def keep_right_share(connection: sa.Connection, key: int, verifier: Verifier) -> None:
+    """Write what an evaluation came to beside it: an index of its completions, by which many runs are sorted at once."""
+    items = sa.select(evaluation_items.c.problem_id, evaluation_items.c.rewards).where(evaluation_items.c.evaluation == key)
+    found = right_share((tuple(row) for row in connection.execute(items)), verifier)
+    if found is not None:
+        values = {"problems": found.problems, "right": found.value, "right_low": found.low, "right_high": found.high}
+        connection.execute(evaluations.update().where(evaluations.c.seq == key).values(values))
+
+
+VERSION = 7
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -309,6 +337,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     4: _add_attempts,
     5: _add_processes,
     6: _add_what_was_text,
+    7: _add_names_and_shares,
 }
 """version -> what changes a database of the version before into it."""
 
