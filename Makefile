@@ -39,6 +39,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.live_run
 	$(BIN)/python -m tests.bench.live_run --viewers 50 --browsers 0
 	$(BIN)/python -m tests.bench.long_run
+	$(BIN)/python -m tests.bench.run_list
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

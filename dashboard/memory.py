@@ -23,11 +23,13 @@ from dashboard.fields import (
 )
 from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
+from dashboard.run_rows import SETTING_NAMES, SORTABLE, USUAL_COLUMNS, parse_columns
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, SystemTurn
 from training.rewards.forms import TAGS
 from training.store.job_search import RunFilter
+from training.store.run_table import Order
 
 TEST_CHANGES = "test"
 MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
@@ -122,7 +124,7 @@ class Workbench(Group):
 
 
 class RunList(Built[RunFilter]):
-    """Which runs the list shows."""
+    """Which runs the list shows, and what of them."""
 
     kind = RunFilter
     search = Field(RunFilter.search, "find", longest=SEARCH_CHARACTERS)
@@ -131,10 +133,23 @@ class RunList(Built[RunFilter]):
     archived = Field(RunFilter.archived, "archived")
     page = Field(1, "page", within(1, _PLACES))
     """Which page of them, counted from 1."""
-    turned: Field[RunFilter | None] = Field(None)
+    columns = Field(USUAL_COLUMNS, "columns", parse_columns)
+    sort = Field(Order.by, "sort", one_of(*SORTABLE))
+    rising = Field(False, "rising")
+    """What the list is sorted by, and whether the smallest comes first."""
+    by = Field("", "by", one_of("", *SETTING_NAMES))
+    """The setting that the runs are grouped by, empty for none."""
+    baseline = Field("", "baseline")
+    """The id of the run that the others are held against, empty for none."""
+    turned: Field[tuple[RunFilter, Order] | None] = Field(None)
     """What was asked for when the page was turned to, `None` before that."""
     marked: Field[tuple[str, ...]] = Field(())
     """Ids of the runs chosen in the list."""
+
+    @property
+    def order(self) -> Order:
+        """How the list is sorted."""
+        return Order(self.sort, descending=not self.rising)
 
     def show_all(self) -> None:
         """The list leaves none out."""

@@ -1,20 +1,35 @@
 """The list of runs as rows: what stands in each, and the queue. Nothing here knows Streamlit."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
-from training.rewards import highest_total
+from dashboard.fields import parse_texts
+from dashboard.run_colours import run_colour
+from training.config import SETTINGS
+from training.groups import RightShare
+from training.intervals import shares_difference
+from training.rewards import REWARDS, highest_total
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks
+from training.store.run_table import KEYS, Setting, Standing, setting_of
 from training.store.sessions import Session, worked_s
-from training.text import count, duration, shorten
+from training.text import count, duration, shorten, with_interval
 
 _NOTE_CHARACTERS = 80
 _REASON_CHARACTERS = 120
+_NOT_SHOWN_AS_DIFFERENCE = ("preset", "content_hash")
+
+SETTING_NAMES: tuple[Setting, ...] = (
+    *(name for name in SETTINGS if name != "rewards"),
+    *(f"rewards.{name}" for name in REWARDS),
+)
+"""What a column can show of a run's configuration."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +41,161 @@ class Waiting:
     waits_for: str
 
 
-def run_table(
-    runs: Sequence[Job],
-    marks: Mapping[str, Marks],
-    rewards: Mapping[str, Sequence[float]],
-    sessions: Mapping[str, Sequence[Session]],
-) -> pd.DataFrame:
-    """One row a run.
+@dataclass(frozen=True)
+class Row:
+    """All that a row of the list is made of."""
+
+    run: Job
+    marks: Marks = field(default_factory=Marks)
+    rewards: Sequence[float] = ()
+    """Of `overview.reward_sparklines`."""
+    worked: Sequence[Session] = ()
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def name(self) -> str:
+        return self.marks.name or self.run.id
+
+    @property
+    def verifier(self) -> str:
+        """The id of the measure by which an answer of the run is right."""
+        return str(setting_of(self.run.spec, "verifier") or "correctness")
+
+
+Value = Callable[[Row], object]
+
+COLUMNS: dict[str, Value] = {
+    "status": lambda row: [row.run.status],
+    "progress": lambda row: 100 * row.run.fraction,
+    "reward": lambda row: _shares_of_highest(row),
+    "before": lambda row: _share_text(row.standing.before),
+    "after": lambda row: _share_text(row.standing.after),
+    "change": lambda row: difference_text(row.standing.before, row.standing.after),
+    "final reward": lambda row: row.standing.reward,
+    "steps": lambda row: f"{row.run.done:,.0f} of {row.run.total:,.0f}",
+    "took": lambda row: duration(worked_s(row.worked, row.run.heartbeat_at)) if row.worked else "",
+    "launched": lambda row: datetime.fromtimestamp(row.run.created_at),
+    "backend": lambda row: row.run.backend,
+    "tags": lambda row: list(row.marks.tags),
+    "note": lambda row: ("Archived. " if row.marks.archived else "") + shorten(row.marks.note, _NOTE_CHARACTERS),
+    "how it stands": lambda row: shorten(row.run.reason or row.run.message, _REASON_CHARACTERS),
+}
+"""What a column can show besides settings."""
+
+COLUMN_NAMES = (*COLUMNS, *SETTING_NAMES)
+USUAL_COLUMNS = (
+    "status",
+    "progress",
+    "reward",
+    "verifier",
+    "before",
+    "after",
+    "final reward",
+    "took",
+    "launched",
+    "tags",
+    "note",
+    "model",
+    "how it stands",
+)
+SORTABLE = (*KEYS, *SETTING_NAMES)
+
+
+def parse_columns(text: str) -> tuple[str, ...]:
+    """Columns from the address; raises `ValueError` where one is none."""
+    found = parse_texts(text)
+    if unknown := set(found) - set(COLUMN_NAMES):
+        raise ValueError(f"no columns: {unknown}")
+    return found
+
+
+def run_table(rows: Sequence[Row], columns: Sequence[str] = USUAL_COLUMNS, baseline: Row | None = None) -> pd.DataFrame:
+    """One row a run: its colour and name, its id where that is not the name, then the columns.
 
     Args:
-        rewards: `overview.reward_sparklines`; shown as shares of each run's highest total, or of the highest that it reached
-            where its functions are not known here.
-        sessions: `sessions.sessions_of`.
+        columns: of `COLUMN_NAMES`.
+        baseline: the run that the others are held against, in columns of their own.
     """
-    nothing = Marks()
-    return pd.DataFrame(
-        [_row(run, marks.get(run.id, nothing), rewards.get(run.id, ()), sessions.get(run.id, ())) for run in runs]
-    )
+    named = any(row.name != row.run.id for row in rows)
+    return pd.DataFrame([_row(row, columns, baseline, named=named) for row in rows])
+
+
+def _row(row: Row, columns: Sequence[str], baseline: Row | None, *, named: bool) -> dict[str, object]:
+    found: dict[str, object] = {"colour": swatch(run_colour(row.run.id)), "run": row.name}
+    if named:
+        found["id"] = row.run.id
+    if baseline is not None:
+        found |= _against(row, baseline)
+    for name in columns:
+        value = COLUMNS.get(name)
+        found[name] = setting_text(setting_of(row.run.spec, name)) if value is None else value(row)
+    return found
+
+
+def _against(row: Row, baseline: Row) -> dict[str, object]:
+    """What a run differs in from the baseline."""
+    if row.run.id == baseline.run.id:
+        return {"after, against baseline": "baseline", "reward, against baseline": "", "differs in": ""}
+    is_comparable = row.verifier == baseline.verifier
+    reward, base = row.standing.reward, baseline.standing.reward
+    return {
+        "after, against baseline": difference_text(baseline.standing.after, row.standing.after) if is_comparable else "",
+        "reward, against baseline": "" if reward is None or base is None else _with_minus(f"{reward - base:.3f}"),
+        "differs in": ", ".join(_differing(row.run.spec, baseline.run.spec)),
+    }
+
+
+def _differing(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The settings that are not the same in two configurations."""
+    return [
+        name
+        for name in SETTING_NAMES
+        if name not in _NOT_SHOWN_AS_DIFFERENCE and setting_of(spec, name) != setting_of(other, name)
+    ]
+
+
+def difference_text(before: RightShare | None, after: RightShare | None) -> str:
+    """`0.120 (−0.010 to 0.250)`, with its 95% interval; empty where one is not there."""
+    if before is None or after is None:
+        return ""
+    low, high = shares_difference((before.value, before.low, before.high), (after.value, after.low, after.high))
+    return _with_minus(with_interval(after.value - before.value, low, high))
+
+
+def _with_minus(text: str) -> str:
+    """A difference as people write it: what begins with a hyphen would be shown as no formula, with an apostrophe."""
+    return text.replace("-", "−")
+
+
+def setting_text(value: object) -> str:
+    """A setting's value for people."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting_text, value))
+    return " ".join(str(value).split())
+
+
+def swatch(colour: str) -> str:
+    """A dot of this colour, as the address of a picture."""
+    dot = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 10 10'><circle cx='5' cy='5' r='2.5' fill='{colour}'/></svg>"
+    return f"data:image/svg+xml,{quote(dot)}"
+
+
+def _share_text(share: RightShare | None) -> str:
+    return "" if share is None else with_interval(share.value, share.low, share.high)
+
+
+def _shares_of_highest(row: Row) -> list[float]:
+    """The course of the total reward as shares of the run's highest total, or of the highest that it reached where its
+    functions are not known here.
+    """
+    maximum = highest_total(row.run.spec.get("rewards") or {}) or max(row.rewards, default=0.0)
+    return [value / maximum for value in row.rewards] if maximum > 0 else []
 
 
 def found_line(found: FoundRuns, size: int) -> str:
@@ -83,21 +236,3 @@ def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
     if before:
         return f"for {before[-1].id}" + (f", and {count(len(before) - 1, 'job')} before that" if before[1:] else "")
     return "for nothing: it is starting" if not job.worker else "for this machine's accelerator"
-
-
-def _row(run: Job, marks: Marks, rewards: Sequence[float], worked: Sequence[Session]) -> dict[str, object]:
-    maximum = highest_total(run.spec.get("rewards") or {}) or max(rewards, default=0.0)
-    return {
-        "run": run.id,
-        "status": [run.status],
-        "progress": 100 * run.fraction,
-        "reward": [value / maximum for value in rewards] if maximum > 0 else [],
-        "steps": f"{run.done:,.0f} of {run.total:,.0f}",
-        "took": duration(worked_s(worked, run.heartbeat_at)) if worked else "",
-        "launched": datetime.fromtimestamp(run.created_at),
-        "backend": run.backend,
-        "tags": list(marks.tags),
-        "note": ("Archived. " if marks.archived else "") + shorten(marks.note, _NOTE_CHARACTERS),
-        "model": str(run.spec.get("model", "")),
-        "how it stands": shorten(run.reason or run.message, _REASON_CHARACTERS),
-    }

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard import data
 from dashboard.addresses import COMPARED, RUN, RUN_LIST
 from dashboard.components.run.comparison import render_comparison
 from dashboard.components.run.list import render_list
@@ -10,13 +11,14 @@ from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.style import render_title
 from dashboard.state import State
 from dashboard.text import plain
+from training.store.run_marks import run_name
 
 
-def render_heading(caption: str) -> None:
+def render_heading(title: str, caption: str) -> None:
     """The title, and the way back to the list."""
-    title, back = st.columns([6, 1], vertical_alignment="center")
-    with title:
-        render_title("Runs", caption)
+    heading, back = st.columns([6, 1], vertical_alignment="center")
+    with heading:
+        render_title(title, caption)
     back.button("All runs", on_click=leave, icon=":material/arrow_back:", width="stretch")
 
 
@@ -27,17 +29,20 @@ def leave() -> None:
 
 state = State()
 if state.shown.run:
-    render_heading(plain(state.shown.run))
+    run_id, name = state.shown.run, state.shown.run
+    with boundary(tells_away=False):
+        name = run_name(data.store(), run_id)
+    render_heading(plain(name), plain(run_id) if name != run_id else "A training run.")
     with boundary():
         render_run(state.shown.run)
     state.write_url(*RUN)
 elif state.compared.runs:
-    render_heading("The same figures of several runs, side by side.")
+    render_heading("Runs", "The same figures of several runs, side by side.")
     with boundary():
         render_comparison(state)
     state.write_url(*COMPARED)
 else:
-    render_title("Runs", "Every run, the newest first.")
+    render_title("Runs", "Every run, and what it came to.")
     with boundary():
         render_list(state)
     state.write_url(*RUN_LIST)

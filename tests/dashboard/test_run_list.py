@@ -76,9 +76,10 @@ def press(test: AppTest, label: str) -> AppTest:
 
 
 def test_a_row_says_how_a_run_stands_and_what_is_kept_with_it(three_runs: list[str]) -> None:
-    test = open_list()
+    test = open_list(columns="status,progress,steps,took,tags,note,reward,learning_rate,rewards.integer")
     row = test.main.dataframe[0].value.iloc[-1]
     assert row["run"] == "demo-1"
+    assert (row["learning_rate"], row["rewards.integer"]) == ("0.0022", "1")
     assert list(row["status"]) == ["finished"]
     assert (row["progress"], row["steps"]) == (75.0, "6 of 8")
     assert row["took"].endswith(" s")
@@ -238,6 +239,77 @@ def test_runs_without_a_step_are_compared_without_curves(store: Store) -> None:
     assert not test.exception
     assert "None of these runs has taken a step yet" in words(test)
     assert "None of these runs has been evaluated" in words(test)
+
+
+def evaluate(store: Store, run_id: str, label: str, step: int, right: int) -> None:
+    items = [EvaluationItem(f"test-{place}", "", {"correctness": float(place < right)}, 3) for place in range(20)]
+    record_evaluation(store, run_id, label, step, "test", items)
+
+
+def test_the_list_says_what_runs_came_to_by_which_measure(three_runs: list[str], store: Store) -> None:
+    evaluate(store, "demo-1", "before", 0, 5)
+    evaluate(store, "demo-1", "after", 6, 15)
+    table = open_list(columns="verifier,before,after,change,final reward").main.dataframe[0].value
+    row = table.iloc[-1]
+    assert row["verifier"] == "correctness"
+    assert row["before"] == "0.250 (0.112 to 0.469)"
+    assert row["after"] == "0.750 (0.531 to 0.888)"
+    assert row["change"] == "0.500 (0.191 to 0.695)"
+    assert row["final reward"] == pytest.approx(0.4)
+    assert table["before"].tolist() == ["", row["before"]]
+
+
+def test_a_name_stands_in_the_list_and_is_the_title_of_the_runs_page(three_runs: list[str], store: Store) -> None:
+    test = open_list("demo-3")
+    assert "id" not in test.main.dataframe[0].value
+    next(widget for widget in test.text_input if widget.label == "Name").set_value("No *KL* [term]")
+    test = press(test, "Save")
+    assert marks_of(store, "demo-3").name == "No *KL* [term]"
+    assert shown_ids(test) == ["No *KL* [term]", "demo-1"]
+    assert test.main.dataframe[0].value["id"].tolist() == ["demo-3", "demo-1"]
+    assert "No *KL* [term] (demo-3)" in words(test)
+    page = run_app("runs", run="demo-3")
+    assert page.title[0].value.replace("\\", "") == "No *KL* [term]"
+    assert "demo-3" in [caption.value.replace("\\", "") for caption in page.caption]
+
+
+def test_the_order_is_of_all_pages_and_in_the_address(store: Store) -> None:
+    add_runs(store, 250, steps=1)
+    test = open_list(sort="seed", rising="True")
+    assert shown_ids(test)[:2] == ["demo-1", "demo-2"]
+    assert test.query_params == {"sort": "seed", "rising": "True"}
+    test = press(test, "Older")
+    assert shown_ids(test)[0] == "demo-101"
+    next(widget for widget in test.selectbox if widget.label == "Sort by").set_value("launched").run()
+    assert test.query_params == {"rising": "True"}  # another order begins at its first page
+    assert shown_ids(open_list(sort="nonsense", columns="nonsense,model"))[0] == "demo-250"
+
+
+def test_a_pinned_baseline_stays_on_top_and_the_others_are_held_against_it(three_runs: list[str], store: Store) -> None:
+    evaluate(store, "demo-1", "after", 6, 5)
+    evaluate(store, "demo-3", "after", 3, 15)
+    test = press(open_list("demo-1"), "Pin as baseline")
+    table = test.main.dataframe[0].value
+    assert table["run"].tolist() == ["demo-1", "demo-3"]
+    assert test.query_params == {"baseline": "demo-1"}
+    assert table["after, against baseline"].tolist() == ["baseline", "0.500 (0.191 to 0.695)"]
+    assert table["reward, against baseline"].tolist() == ["", "−0.200"]
+    assert table["differs in"].tolist() == ["", "beta, seed"]
+    assert "after, against baseline" not in press(test, "Unpin").main.dataframe[0].value
+    assert "after, against baseline" not in open_list(baseline="gone-1").main.dataframe[0].value
+
+
+def test_runs_are_grouped_by_a_setting_with_means_over_seeds(store: Store) -> None:
+    for rate, seed, steps in (("1e-4", 1, 6), ("1e-4", 2, 4), ("1e-5", 1, 2)):
+        add_run(store, f"learning_rate={rate}", f"seed={seed}", steps=steps)
+    test = open_list(by="learning_rate")
+    groups = test.main.dataframe[0].value
+    assert groups["learning_rate"].tolist() == ["1e-05", "0.0001"]
+    assert groups[["runs", "seeds"]].to_numpy().tolist() == [[1, 1], [2, 2]]
+    assert groups["final reward"].tolist() == ["0.150 (1 run)", "0.325 (-0.628 to 1.278)"]
+    assert groups["which"].tolist() == ["demo-3", "demo-2, demo-1"]
+    assert groups["differ also in"].tolist() == ["", ""]
+    assert "By `learning_rate`: 2 values in 3 runs." in words(test).replace("*", "")
 
 
 def test_of_many_runs_all_are_counted_paged_and_found(store: Store) -> None:

@@ -1,8 +1,7 @@
-"""The list of runs: what it shows, the table that keeps its selection while it polls, the queue, and what can be done."""
+"""The list of runs: the table that keeps its selection while it polls, the queue, and what can be done."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, get_args
 
 import streamlit as st
 
@@ -11,19 +10,21 @@ from dashboard.access import acts
 from dashboard.actions import stop_run
 from dashboard.addresses import LAUNCH
 from dashboard.components.run.import_log import render_import
+from dashboard.components.run.list_controls import column_config, render_controls
 from dashboard.components.run.marks import render_keeping, render_tags_and_note
+from dashboard.components.run.run_groups import render_groups
 from dashboard.components.shared.errors import boundary, fragment, shielded
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.table import render_table
 from dashboard.keys import Keys
-from dashboard.memory import RunList
-from dashboard.run_rows import Waiting, found_line, queue_of, run_table
+from dashboard.run_rows import Row, Waiting, found_line, queue_of, run_table
 from dashboard.state import State
 from dashboard.text import plain
-from training.store import RUN_KINDS, Job, Status
+from training.store import RUN_KINDS, Job
 from training.store.job_search import FoundRuns, find_runs
 from training.store.overview import reward_sparklines
-from training.store.run_marks import all_marks, known_tags
+from training.store.run_marks import Marks, all_marks
+from training.store.run_table import standings
 from training.store.sessions import sessions_of
 from training.text import count
 
@@ -34,15 +35,6 @@ _IDLE_POLL_S = 5.0
 _ROW_PX = 33
 _ROWS_SHOWN = 14
 _NAMED = 4
-_STATUS_COLOURS: dict[Status, str] = {
-    "queued": "gray",
-    "running": "blue",
-    "stopping": "orange",
-    "stopped": "gray",
-    "finished": "green",
-    "failed": "red",
-    "lost": "red",
-}
 
 
 def render_list(state: State) -> None:
@@ -54,39 +46,37 @@ def render_list(state: State) -> None:
                 go_to(Page.LAUNCH, LAUNCH)
             render_import(state)
         return
-    _render_filters(state)
-    if state.run_list.turned not in (None, state.run_list.value):
+    render_controls(state)
+    asked = (state.run_list.value, state.run_list.order)
+    if state.run_list.turned not in (None, asked):
         state.run_list.page = 1
-    state.run_list.turned = state.run_list.value
+    state.run_list.turned = asked
     poll_s = _BUSY_POLL_S if data.store().active_jobs() else _IDLE_POLL_S
     fragment(_render_live, run_every=poll_s)(state, (state.run_list.page, state.run_list.marked))
     with boundary(tells_away=False):
-        shown = {run.id: run for run in _found(state).runs}
+        shown = {run.id: run for run in _shown(state, _found(state))}
         _render_actions(state, [shown[run_id] for run_id in state.run_list.marked if run_id in shown])
     render_import(state)
     fragment(_render_queue, run_every=poll_s)()
 
 
-def _render_filters(state: State) -> None:
-    search, statuses, tags, archived = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
-    search.text_input(
-        "Search", placeholder="Run, preset, model, tag or note", icon=":material/search:", **RunList.search.bind_text()
-    )
-    statuses.multiselect("Status", list(get_args(Status)), placeholder="All", **RunList.statuses.bind())
-    found = sorted({*known_tags(data.store()), *state.run_list.tags}, key=str.casefold)
-    tags.multiselect("Tags", found, placeholder="All", **RunList.tags.bind())
-    archived.toggle("Show archived", help="Also list the runs that were archived.", **RunList.archived.bind())
-
-
 def _found(state: State) -> FoundRuns:
-    return find_runs(data.store(), state.run_list.value, page=state.run_list.page, size=_PAGE)
+    return find_runs(data.store(), state.run_list.value, page=state.run_list.page, size=_PAGE, order=state.run_list.order)
+
+
+def _shown(state: State, found: FoundRuns) -> list[Job]:
+    """The runs of a page, the baseline above them, from whatever page it is."""
+    baseline = data.store().jobs_named([state.run_list.baseline] if state.run_list.baseline else [])
+    return [*baseline.values(), *(run for run in found.runs if run.id not in baseline)]
 
 
 def _render_live(state: State, chosen_before: tuple[int, tuple[str, ...]]) -> None:
     with boundary():
         found = _found(state)
         state.run_list.page = found.page
-        _render_table(state, found.runs)
+        if state.run_list.by:
+            render_groups(state)
+        _render_table(state, _shown(state, found))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(found_line(found, _PAGE), width="content")
             if found.matching > _PAGE:
@@ -119,8 +109,9 @@ def _render_table(state: State, runs: Sequence[Job]) -> None:
 
     if not runs:
         return
-    store = data.store()
-    table = run_table(runs, all_marks(store, ids), reward_sparklines(store, ids), sessions_of(store, ids))
+    rows = _rows(runs)
+    baseline = next((row for row in rows if row.run.id == state.run_list.baseline), None)
+    table = run_table(rows, state.run_list.columns, baseline)
     render_table(
         table,
         key=key,
@@ -130,31 +121,22 @@ def _render_table(state: State, runs: Sequence[Job]) -> None:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run_id) for run_id in state.run_list.marked if run_id in ids]}},
         hide_index=True,
-        column_config=_columns(sorted({tag for tags in table["tags"] for tag in tags})),
+        column_config=column_config(list(table.columns), sorted({tag for row in rows for tag in row.marks.tags})),
         alt=f"The list of {count(len(runs), 'run')}: {', '.join(f'{run.id} {run.status}' for run in runs[:10])}",
     )
 
 
-def _columns(tags: Sequence[str]) -> dict[str, Any]:
-    column = st.column_config
-    return {
-        "run": column.TextColumn(width=150, pinned=True),
-        "status": column.MultiselectColumn(
-            width=90, options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), disabled=True
-        ),
-        "progress": column.ProgressColumn(width=100, format="%d%%", min_value=0, max_value=100),
-        "reward": column.LineChartColumn(
-            width=120, y_min=0, y_max=1, help="Total reward by step, from 0 to the highest that the run can reach."
-        ),
-        "steps": column.TextColumn(width=90),
-        "took": column.TextColumn(width=90, help="Training time; pauses before a resume are left out."),
-        "launched": column.DatetimeColumn(width=110, format="D MMM HH:mm"),
-        "backend": column.TextColumn(width=70),
-        "tags": column.MultiselectColumn(width=130, options=list(tags), color="auto", disabled=True),
-        "note": column.TextColumn(width=220),
-        "model": column.TextColumn(width=130),
-        "how it stands": column.TextColumn(width=260),
-    }
+def _rows(runs: Sequence[Job]) -> list[Row]:
+    store, ids = data.store(), [run.id for run in runs]
+    marks, rewards, worked, came_to = (
+        all_marks(store, ids),
+        reward_sparklines(store, ids),
+        sessions_of(store, ids),
+        standings(store, ids),
+    )
+    return [
+        Row(run, marks.get(run.id, Marks()), rewards.get(run.id, ()), worked.get(run.id, ()), came_to[run.id]) for run in runs
+    ]
 
 
 def _render_queue() -> None:
@@ -182,16 +164,33 @@ def _render_waiting(waiting: Waiting) -> None:
         )
 
 
+def _names(runs: Sequence[Job]) -> list[str]:
+    marks = all_marks(data.store(), [run.id for run in runs])
+    return [f"{kept.name} ({run.id})" if (kept := marks.get(run.id, Marks())).name else run.id for run in runs]
+
+
+def _render_opening(state: State, run: Job) -> None:
+    if st.button("Open", type="primary", icon=":material/open_in_full:"):
+        state.shown.run = run.id
+        st.rerun()
+    is_baseline = state.run_list.baseline == run.id
+
+    def pin() -> None:
+        state.run_list.baseline = "" if is_baseline else run.id
+
+    told = "The baseline stays on top, and the others are held against it."
+    st.button("Unpin" if is_baseline else "Pin as baseline", icon=":material/keep:", help=told, on_click=pin)
+
+
 def _render_actions(state: State, runs: Sequence[Job]) -> None:
     if not runs:
         st.caption("Choose a row to open, tag, archive or delete its run; choose several to compare them.")
         return
     more = f" and {len(runs) - _NAMED} more" if runs[_NAMED:] else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(plain(", ".join(run.id for run in runs[:_NAMED]) + more), anchor=False, width="content")
-        if len(runs) == 1 and st.button("Open", type="primary", icon=":material/open_in_full:"):
-            state.shown.run = runs[0].id
-            st.rerun()
+        st.subheader(plain(", ".join(_names(runs[:_NAMED])) + more), anchor=False, width="content")
+        if len(runs) == 1:
+            _render_opening(state, runs[0])
         compare = f"Compare {count(len(runs), 'run')}"
         if len(runs) > 1 and st.button(compare, type="primary", icon=":material/compare_arrows:"):
             state.compared.runs = tuple(run.id for run in runs)

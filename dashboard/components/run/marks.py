@@ -15,19 +15,19 @@ from dashboard.state import State
 from dashboard.text import plain
 from training.runs.deletion import belongings_line, belongings_of
 from training.store import Job
-from training.store.run_marks import NOTE_CHARACTERS, TAGS_AT_MOST, known_tags, marks_of
+from training.store.run_marks import NAME_CHARACTERS, NOTE_CHARACTERS, TAGS_AT_MOST, known_tags, marks_of
 from training.text import count
 
 
 def render_marks(run: Job) -> None:
-    """What is kept with the run, behind a button: its tags and note to edit, and what archives and deletes it.
+    """What is kept with the run, behind a button: its name, tags and note to edit, and what archives and deletes it.
 
     It closes when something is saved or a dialog opens, which would lie beneath it.
 
     Raises:
         StoreError: there is no such run any more.
     """
-    told = "Tags and note, archive and delete."
+    told = "Name, tags and note, archive and delete."
     with st.popover("Tags & notes", icon=":material/sell:", help=told, key=Keys.MARKS_POPOVER, on_change="rerun"):
         render_tags_and_note(run, on_saved=_close_popover)
         with st.container(horizontal=True, gap="small"):
@@ -66,7 +66,7 @@ def render_keeping(runs: Sequence[Job]) -> None:
 
 
 def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) -> None:
-    """The run's tags and note to edit.
+    """The run's name, tags and note to edit.
 
     Args:
         on_saved: called when they are to be saved.
@@ -76,7 +76,15 @@ def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) 
     """
     marks = marks_of(data.store(), run.id)
     with st.form(f"{Keys.RUN_MARKS} {run.id}", border=False):
-        tags_column, note_column, save_column = st.columns([3, 5, 1], vertical_alignment="bottom")
+        name_column, tags_column, note_column, save_column = st.columns([2, 3, 5, 1], vertical_alignment="bottom")
+        name = name_column.text_input(
+            "Name",
+            marks.name,
+            key=f"{Keys.RUN_MARKS} name {run.id}",
+            max_chars=NAME_CHARACTERS,
+            placeholder=run.id,
+            help=f"What the run is called on all pages; its id stays {plain(run.id)}.",
+        )
         tags = tags_column.multiselect(
             "Tags",
             sorted({*known_tags(data.store()), *marks.tags}, key=str.casefold),
@@ -97,7 +105,7 @@ def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) 
         saved = save_column.form_submit_button("Save", on_click=on_saved, **acts())
     if saved:
         with boundary():
-            set_marks(data.store(), run.id, replace(marks, tags=tuple(tags), note=note.strip()))
+            set_marks(data.store(), run.id, replace(marks, name=name, tags=tuple(tags), note=note.strip()))
             st.toast("Saved.")
             st.rerun()
 
