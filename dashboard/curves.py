@@ -1,4 +1,4 @@
-"""Figures of a run: its scalars go in, plotly figures and the headline numbers come out. Nothing here knows Streamlit."""
+"""Figures of a run: its scalars go in, plotly figures come out. Nothing here knows Streamlit."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from dashboard import figures, theme
 from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.config import RunConfig
-from training.rewards import REWARDS, maximum_of, title_of, verifier_named
+from training.rewards import REWARDS, maximum_of, title_of
 from training.store.scalar_series import EMPTY, Series
 from training.text import significant
 
-_EDGE_STEPS = 5
-"""Steps that the first and the latest figures are averaged over: one step's mean is noise."""
+_PACE_STEPS = 10
+"""Steps that tell how long one takes now."""
 _BAND = "rgba(0,114,178,0.18)"
 _RAW_OPACITY = 0.4
 """Of the values as logged, behind a smoothed line."""
@@ -56,17 +56,6 @@ class Curve:
     def names(self) -> tuple[str, ...]:
         """The scalars that the figure needs."""
         return tuple(line.name for line in self.lines) or (self.name, *((self.band,) if self.band else ()))
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One of the figures above the curves, averaged over the latest steps."""
-
-    title: str
-    value: float
-    change: float | None
-    """Against the first steps; `None` until there are enough."""
-    is_share: bool = False
 
 
 _MACHINERY = (
@@ -221,36 +210,9 @@ def points_drawn(series: Series, window: Window | None) -> tuple[int, int]:
     return min(there, POINTS), there
 
 
-def headlines(series: Mapping[str, Series], config: RunConfig) -> list[Headline]:
-    """Total reward, the verifier, hard and soft correctness, format and groups without variance, as far as the run has them."""
-    found = [_headline(series, "reward", "Total reward")]
-    found += [
-        _headline(series, reward_scalar(name), title_of(name), scale=1 / verifier_named(name).maximum)
-        for name in dict.fromkeys((config.verifier, "correctness", "soft_correctness", "soft_format"))
-        if name in config.reward_weights or name == config.verifier
-    ]
-    found.append(_headline(series, "frac_reward_zero_std", "Groups without variance", scale=1.0))
-    return [headline for headline in found if headline is not None]
-
-
-def headline_names(config: RunConfig) -> list[str]:
-    """The scalars that the headlines need."""
-    names = dict.fromkeys((*config.reward_weights, config.verifier))
-    return ["reward", "frac_reward_zero_std", *map(reward_scalar, names)]
-
-
 def step_time_s(series: Series) -> float | None:
     """Seconds a step, generation included: the median of the latest steps."""
-    return float(np.median(series[1][-2 * _EDGE_STEPS :])) if len(series[1]) else None
-
-
-def _headline(series: Mapping[str, Series], name: str, title: str, scale: float | None = None) -> Headline | None:
-    values = series.get(name, EMPTY)[1] * (scale or 1.0)
-    if not len(values):
-        return None
-    latest = float(values[-_EDGE_STEPS:].mean())
-    change = latest - float(values[:_EDGE_STEPS].mean()) if len(values) > _EDGE_STEPS else None
-    return Headline(title, latest, change, is_share=scale is not None)
+    return float(np.median(series[1][-_PACE_STEPS:])) if len(series[1]) else None
 
 
 def _line_traces(

@@ -19,6 +19,7 @@ from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curves import curve_figure, in_words
 from dashboard.data import store, web_files
 from dashboard.live_run import LiveRun, Now, View
+from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
 from training.config import RunConfig, stored_config
 from training.insight.agreement import Agreement, agreement_of
@@ -66,18 +67,19 @@ def curves_json(run_id: str, view: View) -> bytes:
 
 def head_now(run: Job, config: RunConfig) -> Head:
     """The head of a run's page."""
-    return head_of(run, config, series_of(run.id, head_names(config)))
+    rows = store()  # first: where it is another one than before, nothing that was kept is used
+    return head_of(run, config, series_of(run.id, head_names(config)), _run_changes(run.id).read(rows, config))
 
 
 @cached(_RUNS)
 def live_run(run_id: str) -> LiveRun:
     """What moves of a run that goes on, for all sessions together."""
-    rows, kept = store(), _run_series(run_id)
+    rows, kept, changes = store(), _run_series(run_id), _run_changes(run_id)
     config = stored_config(rows.job(run_id).spec)
 
     def look() -> Now:  # without a session, as whatever the reader calls
         newest, found = kept.read(rows, head_names(config))
-        return Now(newest, head_of(rows.job(run_id), config, found))
+        return Now(newest, head_of(rows.job(run_id), config, found, changes.read(rows, config)))
 
     return LiveRun(run_id, web_files(), look, lambda view: _panels(run_id, view, kept.read(rows, view.names)[1]))
 
@@ -193,6 +195,11 @@ class _KeptGroups:
 @cached(_RUNS)
 def _run_groups(run_id: str) -> _KeptGroups:
     return _KeptGroups(RunGroups(run_id), threading.Lock())
+
+
+@cached(_RUNS)
+def _run_changes(run_id: str) -> RunChanges:
+    return RunChanges(run_id)
 
 
 @cached(COMPARED)

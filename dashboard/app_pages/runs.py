@@ -32,7 +32,9 @@ if state.shown.run:
     run_id, name = state.shown.run, state.shown.run
     with boundary(tells_away=False):
         name = run_name(data.store(), run_id)
-    render_heading(plain(name), plain(run_id) if name != run_id else "A training run.")
+    render_heading(
+        plain(name), plain(run_id) if name != run_id else "One run: how it stands, what it wrote, and what it came to."
+    )
     with boundary():
         render_run(state.shown.run)
     state.write_url(*RUN)

@@ -130,18 +130,6 @@ def test_a_window_beyond_the_run_has_its_last_step_at_most() -> None:
     assert in_window(np.empty(0, np.int64), (1.0, 2.0)) == slice(0, 1)
 
 
-def test_headlines_compare_the_latest_steps_with_the_first(config: RunConfig) -> None:
-    known = {"reward": series([1.0] * 5 + [3.0] * 5), curves.reward_scalar("soft_format"): series([0.25] * 10)}
-    total, soft_format = curves.headlines(known, config)
-    assert (total.value, total.change) == (3.0, 2.0)
-    assert (soft_format.title, soft_format.value, soft_format.is_share) == ("Soft format", 0.5, True)
-
-
-def test_headlines_of_the_first_steps_have_no_change(config: RunConfig) -> None:
-    (total,) = curves.headlines({"reward": series([1.0, 2.0])}, config)
-    assert total.change is None
-
-
 def test_step_time_is_the_median_so_that_a_first_slow_step_does_not_count() -> None:
     assert curves.step_time_s(series([30.0, 1.0, 1.0])) == 1.0
     assert curves.step_time_s(series([])) is None

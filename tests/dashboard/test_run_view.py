@@ -86,7 +86,7 @@ def test_the_head_says_where_the_run_stands_with_its_figures(run_id: str) -> Non
         "Hard correctness",
         "Soft correctness",
     }
-    assert line["head"]["line"] == "step 12 of 100, 3 s per step, 4 min 24 s left, training"
+    assert line["head"]["line"] == "step 12 of 100, 3.00 s per step, 4 min 24 s left, training"
     assert line["head"]["fraction"] == pytest.approx(0.12)
     assert {"Stop", "Duplicate"} <= {button.label for button in test.button}
     assert "Every step is drawn." in words(test)

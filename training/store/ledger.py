@@ -48,8 +48,8 @@ class ProblemHistory:
     """Label of an evaluation ("before", "after") -> the share of its answers that is right; `None` if not scored."""
 
 
-def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupOutcome]:
-    """Every group of a run from a step on, in training order."""
+def group_outcomes(store: Store, job_id: str, from_step: int = 0, to_step: int | None = None) -> list[GroupOutcome]:
+    """Every group of a run from a step on, or up to one, in training order."""
     verifier = verifier_of(store.job(job_id).spec)
     value = rollouts.c.rewards[verifier.name].as_float()
     is_right = sa.case((value >= verifier.threshold, 1.0), (value.is_not(None), 0.0))
@@ -69,6 +69,7 @@ def group_outcomes(store: Store, job_id: str, from_step: int = 0) -> list[GroupO
             sa.func.max(totals).label("highest_reward"),
         )
         .where(rollouts.c.job_id == job_id, rollouts.c.step >= from_step)
+        .where(sa.true() if to_step is None else rollouts.c.step <= to_step)
         .group_by(rollouts.c.problem_id, rollouts.c.step, rollouts.c.group_index)
         .order_by(rollouts.c.step, rollouts.c.group_index)
     )

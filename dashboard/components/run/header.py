@@ -23,6 +23,7 @@ from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.status import render_status
 from dashboard.keys import Keys
+from dashboard.run_head import LATEST_STEPS
 from dashboard.state import State
 from training.artefacts import is_url
 from training.config import RunConfig
@@ -30,7 +31,9 @@ from training.errors import HomeError
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import Job
 
-HEADLINE_HELP = "Mean of the latest 5 steps, and its change since the first 5."
+_FIGURES_NOTE = (
+    f"Means of the latest {LATEST_STEPS} training steps; below each its change with a 95% interval, and what is compared."
+)
 _GZIP_LEVEL = 4
 
 
@@ -49,7 +52,10 @@ def render_figures(run: Job, config: RunConfig) -> None:
     if run.status in ("failed", "lost"):
         goes_on = "Resume goes on from the latest checkpoint, or from the start when there is none."
         render_error(run.reason, goes_on if run.kind == "train" else "Read on goes on where it stood.")
-    live_head.render_figures(run_data.head_now(run, config), live_address(run), key=Keys.RUN_FIGURES, help=HEADLINE_HELP)
+    head = run_data.head_now(run, config)
+    live_head.render_figures(head, live_address(run), key=Keys.RUN_FIGURES)
+    if head.figures:
+        st.caption(_FIGURES_NOTE)
 
 
 def live_address(run: Job) -> str | None:

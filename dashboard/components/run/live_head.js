@@ -1,5 +1,5 @@
 // The line and the figures of a run's head. `data`: part ("line" or "figures"); head {status, fraction, line, figures [{title,
-// value, change}]}; address of a file with the head as it is now and newest, what was logged last, or null; help.
+// value, change, basis}], tab}; address of a file with the head as it is now and newest, what was logged last, or null.
 // The line looks at the file every second and tells the page by the event "atlas-live" {address, head}; the figures and the curves
 // (plot_grid.js) listen. Nothing of this asks for a rerun, so none can come between a person and a button; only another status is
 // reported, once, since another status is another page: {status: what it is now}.
@@ -23,20 +23,20 @@ function drawLine(box, { line, fraction }) {
   bar.setAttribute("aria-valuenow", percent.toFixed(0));
 }
 
-function drawFigures(box, { figures }, help) {
-  const list = element("dl", { className: "atlas-figures", title: help });
-  for (const { title, value, change } of figures) {
-    const [name, now] = [element("dt", { textContent: title }), element("dd", { textContent: value })];
-    list.append(element("div", {}, name, now, element("dd", { textContent: change })));
+function drawFigures(box, { figures }) {
+  const list = element("dl", { className: "atlas-figures" });
+  for (const { title, value, change, basis } of figures) {
+    const told = [value, change, basis].map((textContent) => element("dd", { textContent }));
+    list.append(element("div", {}, element("dt", { textContent: title }), ...told));
   }
   box.replaceChildren(list);
 }
 
 function show(box, head) {
-  const { part, help } = box.atlas.data;
+  const { part } = box.atlas.data;
   box.classList.toggle("atlas-line", part === "line");
   if (part === "line") drawLine(box, head);
-  else drawFigures(box, head, help);
+  else drawFigures(box, head);
 }
 
 // Fails quietly: it is tried again a second later, and reruns say what is wrong.

@@ -20,10 +20,11 @@ _STYLE = """
 .atlas-line { display: flex; flex-direction: column; gap: 0.35rem; overflow-wrap: anywhere; }
 .atlas-bar { height: 0.5rem; border-radius: 0.25rem; overflow: hidden; background: var(--st-secondary-background-color); }
 .atlas-bar div { height: 100%; border-radius: inherit; background: var(--st-primary-color); transition: width 0.5s linear; }
-.atlas-figures { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 1rem; margin: 0; }
+.atlas-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1rem; margin: 0; }
 .atlas-figures dt { font-size: 0.875rem; font-weight: 400; }
 .atlas-figures dd { margin: 0; font-size: 1.5rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
-.atlas-figures dd + dd { font-size: 0.875rem; opacity: 0.7; min-height: 1.25rem; }
+.atlas-figures dd + dd { font-size: 0.875rem; }
+.atlas-figures dd + dd + dd { font-size: 0.8rem; opacity: 0.7; }
 """
 
 
@@ -39,16 +40,15 @@ def render_line(head: Head, address: str | None, *, key: str, on_ended: Callable
     _component()(key=key, data=_data(head, address, "line"), on_status_change=on_ended)
 
 
-def render_figures(head: Head, address: str | None, *, key: str, help: str) -> None:
+def render_figures(head: Head, address: str | None, *, key: str) -> None:
     """The run's figures.
 
     Args:
         head: as it is now.
         address: as of `render_line`, which has to be on the page too: it alone looks at the file.
         key: the widget's key.
-        help: what the figures are.
     """
-    _component()(key=key, data=_data(head, address, "figures") | {"help": help})
+    _component()(key=key, data=_data(head, address, "figures"))
 
 
 def _data(head: Head, address: str | None, part: Literal["line", "figures"]) -> dict[str, object]:
