@@ -10,6 +10,7 @@ from dashboard.memory import (
     MapLook,
     MapParameters,
     RunList,
+    RunLog,
     RunMap,
     Search,
     Selection,
@@ -26,7 +27,14 @@ EXPLORE: Fields = (State.source, *_LAYOUT, *MapLook.shared(), *Filtering.shared(
 INSIGHTS: Fields = (State.source, *MapParameters.shared(), *Workbench.shared())
 LAUNCH: Fields = tuple(Launch.shared())
 RUN_LIST: Fields = tuple(RunList.shared())
-RUN: Fields = (*ShownRun.shared(), *RunMap.shared(), Evaluated.change, *Completions.shared(), *Search.shared())
+RUN: Fields = (
+    *ShownRun.shared(),
+    *RunMap.shared(),
+    *RunLog.shared(),
+    Evaluated.change,
+    *Completions.shared(),
+    *Search.shared(),
+)
 """Of one run."""
 COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, Compared.axis)
 """Of several runs."""

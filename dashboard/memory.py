@@ -19,10 +19,12 @@ from dashboard.fields import (
     one_of,
     parse_numbers,
     parse_range,
+    parse_texts,
     within,
 )
 from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
+from dashboard.run_log import LEVELS
 from dashboard.run_rows import SETTING_NAMES, SORTABLE, USUAL_COLUMNS, parse_columns
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
@@ -36,6 +38,11 @@ MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
 """What colours a run's map: a measure of its training, or what became of the test problems."""
 _STEPS = within(0, 1_000_000_000)
 _PLACES = 1_000_000
+
+
+def parse_levels(text: str) -> tuple[str, ...]:
+    """Levels of a log; raises `ValueError` where one is none."""
+    return tuple(map(one_of(*LEVELS), parse_texts(text)))
 
 
 class SignIn(Group):
@@ -177,8 +184,18 @@ class ShownRun(Group):
     """The weight of the past in curves that are drawn smoothed, also where runs are compared."""
     window: Field[tuple[float, ...]] = Field((), "window", parse_range)
     """The first and the last step that the curves show, empty for the whole run."""
+    differing = Field(False, "differing")
+    """Whether of its settings only those are shown that are not its preset's."""
     chosen_for = Field("")
     """The run that steps, group and problem were chosen for."""
+
+
+class RunLog(Group):
+    """Which lines of a run's log are shown."""
+
+    search = Field("", "log", longest=SEARCH_CHARACTERS)
+    levels: Field[tuple[str, ...]] = Field((), "loglevel", parse_levels)
+    """Any of `run_log.LEVELS`; with none, all."""
 
 
 class RunMap(Group):

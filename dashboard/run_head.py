@@ -108,6 +108,8 @@ def change_text(change: Change, *, is_share: bool) -> str:
     """`+13.0 points (+5.2 to +20.8)`, or that nothing is clear: a change within its interval is no gain and no loss."""
     scale, digits, unit = (100.0, 1, " points") if is_share else (1.0, 2, "")
     amount, low, high = (_signed(scale * part, digits) for part in (change.difference, change.low, change.high))
+    if change.low == change.high == 0:
+        return "no change"
     if change.is_clear:
         return f"{amount}{unit} ({low} to {high})"
     return f"no clear change ({low} to {high}{unit})"

@@ -110,6 +110,7 @@ class State(Group):
     compared = memory.Compared()
     shown = memory.ShownRun()
     run_map = memory.RunMap()
+    log = memory.RunLog()
     completions = memory.Completions()
     search = memory.Search()
     launch = memory.Launch()

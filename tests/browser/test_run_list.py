@@ -1,5 +1,6 @@
 """The list of runs in Chromium: what is chosen stays chosen while the list polls."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from training.home import Home
 from training.presets import load_preset
+from training.processes import identify
 from training.store import Store
 
 
@@ -64,3 +66,27 @@ def test_deleting_from_a_runs_page_asks_above_all_else_and_can_be_called_off(
         expect(dialog).to_be_hidden()
         assert bool(store.jobs("train")) is (answer == "Cancel")
     expect(page.get_by_role("button", name="Launch a run")).to_be_visible()
+
+
+def test_the_tab_of_the_browser_says_how_far_a_run_is_until_it_is_left(
+    start_app: Callable[..., str], page: Page, tmp_path: Path
+) -> None:
+    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url)
+    config = load_preset("demo")
+    job, _ = store.create_job("train", "demo", config.model_dump(mode="json"), total=150)
+    store.beat(job.id, "here", identify(os.getpid()))  # a process that lives as long as the test
+    store.start(job.id)
+    store.progress(job.id, 0, 150, "loading the model", "loading")
+    address = f"{start_app(tmp_path)}/runs?run=demo-1"
+    page.goto(address)
+    expect(page).to_have_title("demo-1 0/150")
+    expect(page.get_by_text("Loading the model (now)")).to_be_visible()
+    store.record("demo-1", scalars=[(84, {"reward": 1.0})])
+    store.progress(job.id, 84, 150, "training", "training")
+    expect(page).to_have_title("demo-1 84/150")
+    page.get_by_role("button", name="All runs").click()
+    expect(page).to_have_title("GRPO Atlas")
+    page.goto(address)
+    expect(page).to_have_title("demo-1 84/150")
+    store.end(job.id, "finished", "done")
+    expect(page).to_have_title("GRPO Atlas")

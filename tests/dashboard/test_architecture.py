@@ -131,6 +131,13 @@ def test_figures_do_not_know_streamlit() -> None:
         "comparison_figures",
         "comparison_tables",
         "run_rows",
+        "run_colours",
+        "run_changes",
+        "run_head",
+        "run_log",
+        "run_settings",
+        "run_stages",
+        "group_figure",
         "training_map_figure",
         "changed_problems",
     ):

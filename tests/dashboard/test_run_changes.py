@@ -104,7 +104,8 @@ def test_steps_on_other_problems_are_compared_with_an_interval_and_said_to_be(st
     noise = [0.1 * (n % 5) for n in range(20)]
     rising = series(*(value + (2.0 if n >= 10 else 1.0) for n, value in enumerate(noise)))
     steady = series(*noise)
-    found = head(store, run_id, config, **{"reward": rising, HARD: steady, "frac_reward_zero_std": series(*[0.5] * 9)})
+    flat_so_far = series(*[0.5] * 9)
+    found = head(store, run_id, config, **{"reward": rising, HARD: steady, "frac_reward_zero_std": flat_so_far})
     total, hard, flat = found.figures
     assert (total.value, total.change) == ("2.20", "+1.00 (+0.77 to +1.23)")
     assert total.basis == "first against last 5 steps, other problems"
@@ -118,6 +119,12 @@ def test_a_change_within_its_interval_is_neither_a_gain_nor_a_loss() -> None:
     assert change is not None
     assert not change.is_clear
     assert change_text(change, is_share=False).startswith("no clear change (−")
+
+
+def test_what_stays_the_same_is_said_to() -> None:
+    same = step_change(np.zeros(20))
+    assert same is not None
+    assert change_text(same, is_share=True) == "no change"
 
 
 def test_too_few_pairs_are_not_compared() -> None:

@@ -22,6 +22,7 @@ from tests.fakes import record_evaluation
 from training.errors import StoreAwayError
 from training.groups import Rollout
 from training.home import Home
+from training.insight.health import SIGNALS
 from training.insight.rollout_files import rollout_lines
 from training.presets import load_preset
 from training.rewards import score_completion
@@ -212,6 +213,16 @@ def test_a_signal_leads_to_the_completions_that_show_it(store: Store) -> None:
     assert test.query_params["tab"] == "Completions"
 
 
+def test_health_says_what_was_checked_and_passed(run_id: str) -> None:
+    test = run_app("runs", run=run_id, tab="Health")
+    said = words(test).replace("*", "")
+    assert "checks passed on 12 steps." in said
+    assert (
+        "Completions cut off: passed. In the last quarter, fewer than 10% of the completions ran into the length limit." in said
+    )
+    assert all(f"{signal.title}: " in said for signal in SIGNALS.values())
+
+
 def test_the_first_signal_stands_above_the_curves(store: Store) -> None:
     assert "all completions earned the same" in words(run_app("runs", run=record_run(store, flat=True)))
 
@@ -291,8 +302,21 @@ def test_the_log_and_the_configuration_are_shown(run_id: str, home: Home) -> Non
     folder = home.runs / run_id
     folder.mkdir(parents=True)
     (folder / "log.txt").write_text("loading <b>the model</b>\n")
-    assert "loading <b>the model</b>" in run_app("runs", run=run_id, tab="System and log").code[0].value
-    assert "num_generations = 2" in run_app("runs", run=run_id, tab="Configuration").code[0].value
+    test = run_app("runs", run=run_id, tab="System and log", log="model")
+    assert "loading &lt;b&gt;the <mark>model</mark>&lt;/b&gt;" in cards(test)
+    assert "1 line of 1 in the log's last 25 characters." in words(test)
+    next(widget for widget in test.text_input if widget.label == "Search in the log").set_value("nothing").run()
+    assert "0 lines of 1" in words(test)
+    assert test.query_params["log"] == "nothing"
+    assert "0 lines of 1" in words(run_app("runs", run=run_id, tab="System and log", loglevel="error,warning"))
+    test = run_app("runs", run=run_id, tab="Configuration")
+    whole = test.main.dataframe[0].value.set_index("setting")
+    assert whole.loc["num_generations", ["differs", "value", "in the preset"]].tolist() == ["≠", "2", "8"]
+    assert "4 settings are not as in the preset demo" in words(test)
+    next(toggle for toggle in test.toggle if toggle.label == "Only what differs").set_value(True).run()
+    assert test.query_params["differing"] == "True"
+    few = test.main.dataframe[0].value["setting"].tolist()
+    assert few == [name for name in whole.index if whole.loc[name, "differs"]]
 
 
 def test_another_run_opens_at_its_own_latest_step(run_id: str, store: Store) -> None:

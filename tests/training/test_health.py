@@ -8,7 +8,7 @@ import pytest
 
 from training.errors import StoreError
 from training.groups import Rollout
-from training.insight.health import MIN_STEPS, SIGNALS, Evidence, Health, examine
+from training.insight.health import MIN_STEPS, SIGNALS, Evidence, Finding, Health, examine
 from training.store import Store
 
 GROUPS, SIZE = 2, 8
@@ -263,7 +263,20 @@ def test_what_could_not_be_scored_takes_no_part(store: Store) -> None:
     assert examine(store, run(store, unscored)).findings == {}
 
 
-def test_every_signal_has_its_name_and_title() -> None:
-    assert [(name, bool(signal.title), bool(signal.find.__doc__)) for name, signal in SIGNALS.items()] == [
-        (signal.name, True, True) for signal in SIGNALS.values()
-    ]
+def test_every_signal_has_its_name_and_title_and_says_what_is_true_without_it() -> None:
+    for name, signal in SIGNALS.items():
+        assert name == signal.name
+        assert signal.title
+        assert signal.find.__doc__
+        assert signal.passed.endswith(".")
+
+
+def test_what_passed_is_told_from_what_was_found_and_what_could_not_be_checked() -> None:
+    finding = Finding("Look.", ())
+    assert Health(40, {}, {}).passed == list(SIGNALS)
+    assert Health(40, {}, {}).verdict == "All 7 checks passed on 40 steps."
+    some = Health(40, {"cut_off": finding}, {"entropy_collapse": "the run does not log its entropy"})
+    assert {*SIGNALS} - {*some.passed} == {"cut_off", "entropy_collapse"}
+    assert some.verdict == "5 of 6 checks passed that could be made on 40 steps."
+    assert Health(40, {}, {"cut_off": "x"}).verdict == "All 6 checks passed that could be made on 40 steps."
+    assert Health(MIN_STEPS - 1, {}, {}).passed == []

@@ -109,7 +109,7 @@ def backend_line(found: BackendState) -> str:
 
 
 def health_lines(health: Health) -> Iterator[str]:
-    """Each signal that fires with its evidence, then what could not be checked."""
+    """Each signal that fires with its evidence, then what passed, then what could not be checked, and how many passed."""
     if health.steps < MIN_STEPS:
         yield f"The run has {health.steps:,} steps on record; its signals are checked from {MIN_STEPS} on."
         return
@@ -119,10 +119,11 @@ def health_lines(health: Health) -> Iterator[str]:
             group = "" if row.group_index is None else f" group {row.group_index + 1}"
             position = "" if row.position is None else f" completion {row.position + 1}"
             yield f"  step {row.step:,}{group}{position}: {row.shows}"
+    for name in health.passed:
+        yield f"{SIGNALS[name].title}: passed. {SIGNALS[name].passed}"
     for name, reason in health.unchecked.items():
         yield f"{SIGNALS[name].title}: not checked, {reason}."
-    if not health.findings:
-        yield f"Nothing to look at in {health.steps:,} steps."
+    yield health.verdict
 
 
 def counterfactual_lines(found: Counterfactual) -> Iterator[str]:

@@ -19,7 +19,7 @@ from training.groups import Group, Kind, Rollout, Verifier, groups_of
 from training.rewards import verifier_of
 from training.rewards.forms import AnswerForm, form_of
 from training.store import Store
-from training.text import agree, span
+from training.text import agree, count, span
 
 MIN_STEPS = 10
 """Shorter runs are not judged: the two windows that are compared would have fewer than 5 steps each."""
@@ -136,6 +136,8 @@ class Signal:
     title: str
     find: Callable[[Record], Finding | Unchecked | None]
     """`None` where there is nothing to look at."""
+    passed: str
+    """What is true of a run in which it finds nothing, as a sentence."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,19 @@ class Health:
     """By the signal's name, in the registry's order."""
     unchecked: dict[str, str]
     """Name of a signal -> why it could not be checked."""
+
+    @property
+    def passed(self) -> list[str]:
+        """Names of the signals that were checked and found nothing."""
+        checked = SIGNALS if self.steps >= MIN_STEPS else {}
+        return [name for name in checked if name not in self.findings and name not in self.unchecked]
+
+    @property
+    def verdict(self) -> str:
+        """How many checks passed, in a sentence."""
+        passed, checked = len(self.passed), len(SIGNALS) - len(self.unchecked)
+        could = f" that could be made on {count(self.steps, 'step')}" if self.unchecked else f" on {count(self.steps, 'step')}"
+        return f"All {checked} checks passed{could}." if not self.findings else f"{passed} of {checked} checks passed{could}."
 
 
 def examine(store: Store, job_id: str) -> Health:
@@ -306,13 +321,48 @@ def silent_rewards(record: Record) -> Finding | None:
 SIGNALS: dict[str, Signal] = {
     signal.name: signal
     for signal in (
-        Signal("reward_without_skill", "Reward rises, correctness falls", reward_without_skill),
-        Signal("flat_groups", "Groups without variance", flat_groups),
-        Signal("cut_off", "Completions cut off", cut_off),
-        Signal("no_answer", "Completions without an answer", no_answer),
-        Signal("repeats", "Repeated completions", repeats),
-        Signal("entropy_collapse", "Entropy collapse", entropy_collapse),
-        Signal("silent_rewards", "Reward functions that never fire", silent_rewards),
+        Signal(
+            "reward_without_skill",
+            "Reward rises, correctness falls",
+            reward_without_skill,
+            "The reward does not rise while hard and soft correctness fall.",
+        ),
+        Signal(
+            "flat_groups",
+            "Groups without variance",
+            flat_groups,
+            f"In the last quarter, in fewer than {FLAT_SHARE:.0%} of the groups all completions earned the same.",
+        ),
+        Signal(
+            "cut_off",
+            "Completions cut off",
+            cut_off,
+            f"In the last quarter, fewer than {CUT_SHARE:.0%} of the completions ran into the length limit.",
+        ),
+        Signal(
+            "no_answer",
+            "Completions without an answer",
+            no_answer,
+            f"In the last quarter, fewer than {UNMARKED_SHARE:.0%} of the completions mark no answer in the form asked for.",
+        ),
+        Signal(
+            "repeats",
+            "Repeated completions",
+            repeats,
+            f"In groups that are not all right, fewer than {REPEAT_SHARE:.0%} of the completions that could repeat another do.",
+        ),
+        Signal(
+            "entropy_collapse",
+            "Entropy collapse",
+            entropy_collapse,
+            f"Entropy stays above {ENTROPY_SHARE:.0%} of what it was at first, or answers are right by now.",
+        ),
+        Signal(
+            "silent_rewards",
+            "Reward functions that never fire",
+            silent_rewards,
+            "Every reward function paid something for some completion.",
+        ),
     )
 }
 

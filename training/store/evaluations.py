@@ -134,6 +134,14 @@ def complete_evaluations(store: Store, job_id: str) -> list[Evaluation]:
         return [_evaluation(connection, row) for row in rows]
 
 
+def begun_evaluation(store: Store, job_id: str) -> Evaluation | None:
+    """The evaluation that a job is making now, as far as it is: with the problems measured so far."""
+    begun = sa.and_(evaluations.c.job_id == job_id, evaluations.c.completed_at.is_(None))
+    with store.reading() as connection:
+        row = connection.execute(_WITH_SPEC.where(begun).order_by(evaluations.c.seq.desc()).limit(1)).first()
+        return None if row is None else _evaluation(connection, row)
+
+
 def evaluation_headings(store: Store) -> list[Heading]:
     """Every job's complete evaluations, in the order in which they were begun."""
     columns = (evaluations.c.seq, evaluations.c.job_id, evaluations.c.label, evaluations.c.step, evaluations.c.split)

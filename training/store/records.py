@@ -11,7 +11,7 @@ JobKind = str
 RUN_KINDS: tuple[JobKind, ...] = ("train", "import")
 """The kinds of jobs that are runs: trained here, or read from another trainer's logs."""
 
-Phase = Literal["", "training", "evaluating"]
+Phase = Literal["", "loading", "training", "evaluating"]
 """What a job does now, as far as anything follows from it; its message says it to people."""
 
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")

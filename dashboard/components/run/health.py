@@ -1,4 +1,4 @@
-"""What deserves a look in a run: each signal in a sentence, with the completions that show it one click away."""
+"""What was checked of a run: each signal in a sentence, with the completions that show it one click away."""
 
 import streamlit as st
 
@@ -16,24 +16,30 @@ COMPLETIONS = "Completions"
 
 
 def render_health(run: Job, state: State) -> None:
-    """All signals: what was found, what could not be checked, and what there was to check."""
+    """All signals: what was found, what passed, what could not be checked and why, and what there was to check."""
     found = run_data.health_of(run)
     if found is None or found.health.steps < MIN_STEPS:
         st.caption(f"The signals are checked from {MIN_STEPS} steps on.")
         return
-    for name, finding in found.health.findings.items():
+    health = found.health
+    st.markdown(f"**{health.verdict}**")
+    for name, finding in health.findings.items():
         with st.container(border=True):
-            st.markdown(f"**{SIGNALS[name].title}**")
+            st.markdown(f":orange[:material/visibility:] **{SIGNALS[name].title}**: look here")
             st.markdown(plain(finding.sentence))
             with st.container(gap="xxsmall"):
                 for number, evidence in enumerate(finding.evidence):
                     _render_evidence(f"{name} {number}", evidence, state)
-    for name, reason in found.health.unchecked.items():
-        st.caption(f"{SIGNALS[name].title}: not checked, {plain(reason)}.")
-    quiet = [signal.title for name, signal in SIGNALS.items() if name not in {*found.health.findings, *found.health.unchecked}]
-    if quiet:
-        st.caption(f"Nothing to look at in: {', '.join(quiet).lower()}.")
+    with st.container(gap="xsmall"):
+        for name in health.passed:
+            _render_check(":green[:material/check_circle:]", name, f"passed. {SIGNALS[name].passed}")
+        for name, reason in health.unchecked.items():
+            _render_check(":gray[:material/help:]", name, f"not checked, {reason}.")
     st.caption(_coverage(found, run))
+
+
+def _render_check(icon: str, name: str, told: str) -> None:
+    st.markdown(f"{icon} **{SIGNALS[name].title}**: {plain(told)}")
 
 
 def render_first_finding(run: Job, state: State) -> None:

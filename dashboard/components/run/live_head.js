@@ -35,8 +35,23 @@ function drawFigures(box, { figures }) {
 function show(box, head) {
   const { part } = box.atlas.data;
   box.classList.toggle("atlas-line", part === "line");
-  if (part === "line") drawLine(box, head);
-  else drawFigures(box, head);
+  if (part === "line") {
+    drawLine(box, head);
+    showInTab(box, head.tab);
+  } else drawFigures(box, head);
+}
+
+// What the tab of the browser says instead of the page's title, which is put back when the run has ended or is left.
+function showInTab(box, tab) {
+  const { atlas } = box;
+  if (!tab) {
+    if (atlas.title !== undefined && document.title === atlas.tab) document.title = atlas.title;
+    atlas.tab = "";
+    return;
+  }
+  if (document.title !== atlas.tab) atlas.title = document.title; // Streamlit has set the page's own
+  atlas.tab = tab;
+  document.title = tab;
 }
 
 // Fails quietly: it is tried again a second later, and reruns say what is wrong.
@@ -80,5 +95,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => {
     clearInterval(atlas.timer);
     document.removeEventListener("atlas-live", atlas.listen);
+    showInTab(box, "");
   };
 }

@@ -7,8 +7,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import data
 from dashboard.addresses import RUN
+from dashboard.components.run.beginning import render_beginning
 from dashboard.components.run.checkpoints import render_checkpoints
 from dashboard.components.run.completions_browser import render_completions
+from dashboard.components.run.configuration import render_configuration
 from dashboard.components.run.curves import render_curves
 from dashboard.components.run.header import render_actions, render_figures, render_progress
 from dashboard.components.run.health import COMPLETIONS, render_first_finding, render_health
@@ -17,11 +19,7 @@ from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.keys import Keys
 from dashboard.state import State
-from dashboard.text import plain
-from training.config import ImportedConfig, RunConfig, stored_config
-from training.imports.logs import LIMITS
-from training.presets import preset_text
-from training.rewards import title_of
+from training.config import RunConfig, stored_config
 from training.store import Job, Status
 
 CURVES = "Curves"
@@ -111,7 +109,7 @@ def _render_tabs(parts: Mapping[str, Part], state: State) -> tuple[str, DeltaGen
 
 def _render_curves(run: Job, config: RunConfig, state: State) -> None:
     if not data.store().last_scalar(run.id):
-        st.caption("Curves and completions appear with the first step.")
+        render_beginning(run, config)
         return
     above = st.container()
     render_curves(run, config, state)
@@ -127,38 +125,6 @@ def _render_checkpoints(run: Job, config: RunConfig, state: State) -> None:
     render_checkpoints(run, config)
 
 
-def _render_configuration(run: Job, config: RunConfig, state: State) -> None:
-    if isinstance(config, ImportedConfig):
-        _render_log(run, config)
-        return
-    text = preset_text(config, f"The configuration of {run.id}.")
-    st.download_button(
-        "Download as a preset",
-        text,
-        file_name=f"{run.id}.toml",
-        mime="application/toml",
-        key="download preset",
-        on_click="ignore",
-    )
-    st.code(text, language="toml")
-
-
-def _render_log(run: Job, config: ImportedConfig) -> None:
-    """Where an imported run comes from, how it is read, and what its log cannot say."""
-    rewards = ", ".join(f"{title_of(name)} × {weight:g}" for name, weight in config.rewards.items())
-    facts = {
-        "Log": config.path,
-        "Written by": config.layout,
-        "Problems": config.source,
-        "Rewards": rewards or "none",
-        "Right by": title_of(config.verifier),
-        "Answers marked by": config.answer_form,
-        "Read": run.reason or run.message,
-    }
-    st.markdown("\n".join(f"- **{name}** {plain(text)}" for name, text in facts.items()))
-    st.caption(LIMITS)
-
-
 _OF_TRAINING = ("Checkpoints", "System and log")
 """Tabs that a run of another trainer does not have."""
 
@@ -169,6 +135,6 @@ PARTS: dict[str, Part] = {
     "Health": _render_health,
     "Checkpoints": _render_checkpoints,
     "System and log": render_system,
-    "Configuration": _render_configuration,
+    "Configuration": render_configuration,
 }
 """Title of a tab -> what draws it."""

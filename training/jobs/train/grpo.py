@@ -54,7 +54,7 @@ def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folde
     patiently(lambda: store.truncate(job_id, after_step=begin))
     patiently(lambda: delete_unrecorded(store, job_id, folder))
     ranks.tell(resumed)
-    process.progress(begin, config.max_steps, "loading the model")
+    process.progress(begin, config.max_steps, "loading the model", "loading")
     engine, loaded, data = load(config, problem_set)
 
     recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
