@@ -234,8 +234,9 @@ def points(positions: NDArray[np.float32], rows: NDArray[np.int32], marker: Mapp
         **rest,
     }
     if flat:
-        trace["selected"] = {"marker": {"opacity": 0.95, "size": size + 1}}
-        trace["unselected"] = {"marker": {"opacity": opacity / 8}}
+        faint = float(marker.get("opacity", 1.0))  # what only stands for something stays behind what is selected
+        trace["selected"] = {"marker": {"opacity": 0.95 * faint, "size": size + 1}}
+        trace["unselected"] = {"marker": {"opacity": opacity * faint / 8}}
     return trace
 
 

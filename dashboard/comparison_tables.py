@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.outcomes import RIGHT
 from dashboard.comparison_figures import Panel, RunCurve
 from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table
 from training.intervals import paired_interval
@@ -115,18 +116,32 @@ def _extremes(curve: RunCurve) -> dict[str, float]:
     }
 
 
-def both_met(first: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
-    """The problems that two runs both met in training, those whose pass rates differ most first.
+def common_outcomes(first: pd.DataFrame, last: pd.DataFrame) -> list[str]:
+    """What two runs can be compared by, problem by problem: evaluations that both have, the latest first, and training.
 
     Args:
         first, last: as `analysis.outcomes.job_outcomes` gives them.
+    """
+    common = [column for column in first.columns if column in last.columns]
+    return [
+        *reversed([column for column in common if column.startswith(RIGHT)]),
+        *(["pass_rate"] if "pass_rate" in common else []),
+    ]
+
+
+def both_met(first: pd.DataFrame, last: pd.DataFrame, by: str = "pass_rate") -> pd.DataFrame:
+    """The problems that two runs both met, those whose pass rates differ most first.
+
+    Args:
+        first, last: as `analysis.outcomes.job_outcomes` gives them.
+        by: one of their columns: of training, or of an evaluation.
 
     Returns:
         Indexed by problem id, float columns `before`, `after` and `change`, 0 to 1.
     """
-    if "pass_rate" not in first or "pass_rate" not in last:
+    if by not in first or by not in last:
         return pd.DataFrame(columns=["before", "after", "change"], dtype=float)
-    met = pd.DataFrame({"before": first["pass_rate"], "after": last["pass_rate"]}).dropna()
+    met = pd.DataFrame({"before": first[by], "after": last[by]}).dropna()
     met["change"] = met["after"] - met["before"]
     return met.loc[met["change"].abs().sort_values(ascending=False, kind="stable").index]
 

@@ -170,6 +170,8 @@ class Compared(Group):
     """Their ids, empty for the list of runs."""
     curves: Field[tuple[str, ...]] = Field((), "curves")
     """Keys of the curves, empty for the usual ones."""
+    by = Field("", "by")
+    """By what two are compared problem by problem: a column of `job_outcomes`, empty for the first that both have."""
     axis = Field("step", "axis", one_of("step", "time"))
 
 

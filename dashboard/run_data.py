@@ -126,7 +126,7 @@ def groups_of(run_id: str) -> pd.DataFrame:
 
 @cached(_RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
 def rewards_of(run_id: str, names: tuple[str, ...]) -> pd.DataFrame:
-    """A row a group, in training order: `problem`, `step`, and the mean of each of these reward functions (float, unweighted)."""
+    """A row a group, in training order: `problem`, `step`, and the unweighted mean of each reward function (float)."""
     found = group_rewards(store(), run_id, names)
     means = pd.DataFrame([means for *_, means in found], columns=list(names), dtype=float)
     return pd.DataFrame({"problem": [row[0] for row in found], "step": [row[1] for row in found]}).join(means)

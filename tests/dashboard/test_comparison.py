@@ -8,6 +8,7 @@ from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, run
 from dashboard.comparison_tables import (
     Scores,
     both_met,
+    common_outcomes,
     differing_settings,
     evaluation_rows,
     final_and_best,
@@ -130,6 +131,14 @@ def test_problems_that_two_runs_met_are_paired_and_the_difference_has_an_interva
     assert "+25.0%" in said
     assert "may be chance" in said
     assert both_met(first.drop(columns="pass_rate"), last).empty
+
+
+def test_runs_are_compared_by_what_both_have_an_evaluation_first() -> None:
+    first = pd.DataFrame({"pass_rate": [0.0], "right_before": [1.0], "right_after": [0.0]}, index=["a"])
+    last = pd.DataFrame({"pass_rate": [1.0], "right_before": [1.0], "right_after": [1.0], "right_late": [1.0]}, index=["a"])
+    assert common_outcomes(first, last) == ["right_after", "right_before", "pass_rate"]
+    assert both_met(first, last, "right_after")["change"].to_dict() == {"a": 1.0}
+    assert common_outcomes(first.drop(columns=["right_before", "right_after"]), last) == ["pass_rate"]
 
 
 def test_a_difference_that_all_problems_share_is_no_chance() -> None:

@@ -72,7 +72,7 @@ def test_the_list_has_imported_runs_and_compares_them_with_ours_problem_by_probl
     [
         ({"source": "data/other.csv"}, "", "are on other problems"),
         ({"content_hash": "0" * 64}, "", "are on other problems"),
-        ({}, "test-1", "No problem was met in training by both"),
+        ({}, "test-1", "No problem was met by both"),
     ],
 )
 def test_runs_that_have_no_problem_in_common_say_why(

@@ -1,4 +1,4 @@
-"""The problems selected on a map in one run: their curves beside the others', their rewards, their groups; and each cluster's."""
+"""The problems selected on a map in one run: curves beside those of the others, rewards, groups; and a curve a cluster."""
 
 from collections.abc import Mapping
 
@@ -109,8 +109,8 @@ def render_cluster_curves(atlas: Atlas, groups: pd.DataFrame, measure: str) -> N
     render_chart(figures.spec(figure), key=Keys.CLUSTER_CURVES, alt=alt, height=f"{int(figure.layout.height)}px")
     all_clusters = len({label for label in clusters.values() if label != TOPICLESS})
     st.caption(
-        f"{about.title} of {len(curves)} of {count(all_clusters, 'cluster')}, those of which training met the most groups, with "
-        "95% intervals over the groups; in grey all problems."
+        f"{about.title} of {len(curves)} of {count(all_clusters, 'cluster')}, those of which training met the most groups, "
+        "with 95% intervals over the groups; in grey all problems."
     )
 
 

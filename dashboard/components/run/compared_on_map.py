@@ -1,4 +1,4 @@
-"""Two runs on the map: where one does better than the other, problem by problem, with a paired interval for what is selected."""
+"""Two runs on the map: where one does better than the other, problem by problem, with paired intervals."""
 
 from collections.abc import Mapping
 
@@ -71,7 +71,7 @@ def _render_clusters(met: pd.DataFrame, clusters: Mapping[str, int], titles: Map
         key=Keys.COMPARED_CLUSTERS,
         hide_index=True,
         height=fitted_height(len(table), _TABLE_HEIGHT),
-        column_order=["cluster", "problems", "before", "after", "change", "interval"],
+        column_order=["cluster", "problems", "change", "interval", "before", "after"],
         column_config={
             "cluster": st.column_config.TextColumn(width="medium"),
             "problems": share(width="small"),

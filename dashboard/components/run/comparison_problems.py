@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from analysis.outcomes import outcome
 from dashboard import data
-from dashboard.comparison_tables import both_met, reading_of
+from dashboard.comparison_tables import both_met, common_outcomes, reading_of
 from dashboard.components.run.compared_on_map import render_compared_map
 from dashboard.components.shared.completions import render_question
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
+from dashboard.memory import Compared
 from dashboard.state import State
 from dashboard.text import plain
 from training.store import Job
@@ -30,14 +32,32 @@ def render_problems(runs: Sequence[Job]) -> None:
     if not (same and is_on(first.spec, last.spec.get("content_hash", ""))):
         st.caption(plain(f"{first.id} and {last.id} are on other problems."))
         return
-    met = both_met(data.outcomes(first.id), data.outcomes(last.id))
+    outcomes, state = (data.outcomes(first.id), data.outcomes(last.id)), State()
+    by = _render_choice(common_outcomes(*outcomes), state)
+    met = both_met(*outcomes, by)
     if met.empty:
-        st.caption(plain(f"No problem was met in training by both {first.id} and {last.id}."))
+        st.caption(plain(f"No problem was met by both {first.id} and {last.id}."))
         return
     st.markdown(plain(reading_of(met, first.id, last.id)))
     with boundary():
-        render_compared_map(met, str(first.spec.get("source")), first.id, last.id, State())
+        render_compared_map(met, str(first.spec.get("source")), first.id, last.id, state)
     _render_table(met, first, last)
+
+
+def _render_choice(offered: Sequence[str], state: State) -> str:
+    """By what they are compared, where there is a choice."""
+    if state.compared.by not in offered:
+        state.compared.by = offered[0] if offered else ""
+    if len(offered) > 1:
+        st.segmented_control(
+            "Compared by",
+            offered,
+            format_func=lambda column: "Training" if column == "pass_rate" else outcome(column).title,
+            required=True,
+            help="Their answers to the problems of an evaluation that both have, or their completions in training.",
+            **Compared.by.bind(),
+        )
+    return state.compared.by
 
 
 def _render_table(met: pd.DataFrame, first: Job, last: Job) -> None:

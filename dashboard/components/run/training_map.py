@@ -130,8 +130,8 @@ def _render_problem(config: RunConfig, atlas: Atlas, shown: pd.DataFrame, state:
     if row is None:
         st.markdown("**No problem chosen**")
         st.caption(
-            "Click a point to read the problem and its groups; draw a lasso, or click a cluster's name, for the curves of those "
-            "problems alone. Play shows how training went from step to step."
+            "Click a point to read the problem and its groups; draw a lasso, or click a cluster's name, for the curves of "
+            "those problems alone. Play shows how training went from step to step."
         )
         return
     problem = atlas.problem_set.problems[row]
