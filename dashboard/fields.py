@@ -114,6 +114,7 @@ class Field(Generic[Value]):
         """Its name in the session state."""
         self.widget = f"{self.key}_choice"
         """Key of the widget that edits it."""
+        self._times_set = f"{self.key}_times_set"
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -132,6 +133,8 @@ class Field(Generic[Value]):
 
     def set(self, value: Value) -> None:
         """Remember this."""
+        if value != self.get():
+            st.session_state[self._times_set] = st.session_state.get(self._times_set, 0) + 1
         st.session_state[self.key] = value
 
     def reset(self) -> None:
@@ -140,20 +143,36 @@ class Field(Generic[Value]):
 
     def bind(self) -> dict[str, Any]:
         """The keyword arguments that make a widget show and edit the value, so that the field alone says what is chosen."""
-        value = self.get()
-        # A list, as such widgets give back: a tuple would count as changed, and its callback undo what a button just did.
-        st.session_state[self.widget] = list(value) if isinstance(value, tuple) else value
-        return {"key": self.widget, "on_change": self._take}
+        return self._bound(self.widget)
 
     def bind_text(self) -> dict[str, Any]:
         """`bind` for a field in which one writes: no more than it may hold is taken, whatever is sent."""
         return self.bind() | {"max_chars": self.longest}
 
-    def _take(self) -> None:
-        chosen = st.session_state[self.widget]
+    def bind_out_of_sight(self) -> dict[str, Any]:
+        """`bind` for a widget that may be hidden when another sets the value, as in a popover.
+
+        The browser does not tell a hidden widget, which would bring its old value back with whatever is done next. So a value
+        that was set has a widget of its own, and the one before is not listened to.
+        """
+        return self._bound(self._latest_widget())
+
+    def _latest_widget(self) -> str:
+        return f"{self.widget} {st.session_state.get(self._times_set, 0)}"
+
+    def _bound(self, widget: str) -> dict[str, Any]:
+        value = self.get()
+        # A list, as such widgets give back: a tuple would count as changed, and its callback undo what a button just did.
+        st.session_state[widget] = list(value) if isinstance(value, tuple) else value
+        return {"key": widget, "on_change": self._take, "args": (widget,)}
+
+    def _take(self, widget: str) -> None:
+        if widget not in (self.widget, self._latest_widget()):
+            return
+        chosen = st.session_state[widget]
         if isinstance(chosen, list):  # widgets that hold several values
             chosen = tuple(chosen)
-        self.set(self.default if chosen is None else chosen)
+        st.session_state[self.key] = self.default if chosen is None else chosen
 
 
 AnyField = Field[Any]

@@ -93,6 +93,19 @@ def test_words_and_a_bar_narrow_the_map_and_the_table(explore: Page) -> None:
     explore.wait_for_function(f"() => {MAP}._fullData.every((trace) => !trace.selectedpoints)")
 
 
+def test_filters_cleared_while_they_are_open_stay_cleared(explore: Page) -> None:
+    explore.get_by_role("button", name="Filter").click()
+    explore.get_by_role("radio", name="test", exact=True).click()
+    explore.wait_for_url("**split=test**")
+    explore.get_by_role("button", name="Clear filters").click()
+    expect(explore.get_by_text("Draw a lasso on the map", exact=False)).to_be_visible()
+    explore.get_by_role("textbox", name="Search").fill("garden")
+    explore.keyboard.press("Enter")
+    explore.wait_for_url("**q=garden**")
+    expect(explore.get_by_text(re.compile("^Only words “garden”"))).to_be_visible()
+    assert "split" not in explore.url
+
+
 def test_a_pattern_that_cannot_be_read_is_explained_beside_the_map(explore: Page) -> None:
     explore.get_by_role("combobox", name="Search by").click()
     explore.get_by_role("option", name="Regex").click()
@@ -121,6 +134,7 @@ def test_a_selection_is_saved_shared_and_trained_on(start_app: Callable[..., str
     page.get_by_label("Name").fill("two steps")
     page.get_by_role("button", name="Save subset").click()
     expect(page.get_by_text("Saved as two steps@1", exact=False).first).to_be_visible()
+    expect(page.get_by_role("button", name="Save subset")).to_be_hidden()
     page.goto(f"{address}/?subset=two+steps@1")
     assert number_in(page, FOUND) == count
     page.get_by_role("button", name="Train on these").click()

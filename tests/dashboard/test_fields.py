@@ -110,6 +110,27 @@ def test_a_widget_shows_and_edits_what_is_remembered() -> None:
     assert test.text[0].value == "'' ('3', '2')"
 
 
+def test_a_widget_out_of_sight_does_not_bring_back_what_another_has_changed() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.memory import Filtering
+        from dashboard.state import State
+
+        state = State()
+        st.pills("Split", ["train", "test"], **Filtering.split.bind_out_of_sight())
+        st.button("Clear", on_click=state.filters.clear)
+        st.text(repr(state.filters.split))
+
+    test = AppTest.from_function(script, default_timeout=60).run()
+    hidden = test.button_group[0]
+    hidden.set_value("test").run()
+    assert test.text[0].value == "'test'"
+    test.button[0].click().run()
+    assert test.text[0].value == "''"
+    assert test.button_group[0].key != hidden.key  # what the browser goes on to send for the one before is not listened to
+
+
 def test_a_widget_in_which_one_writes_says_how_long_a_text_may_be() -> None:
     def script() -> None:
         import streamlit as st

@@ -101,15 +101,15 @@ def _render_view(atlas: Atlas, state: State) -> None:
 def _render_filters(shown: Exploration, state: State) -> None:
     frame = shown.frame
     splits = [split for split in ("train", "test") if (frame["split"] == split).any()]
-    st.pills("Split", splits, **Filtering.split.bind())
+    st.pills("Split", splits, **Filtering.split.bind_out_of_sight())
     steps = sorted({filters.count_category(number) for number in frame["steps"]}, key=lambda text: int(text.rstrip("+")))
-    st.pills("Steps", steps, selection_mode="multi", **Filtering.steps.bind())
+    st.pills("Steps", steps, selection_mode="multi", **Filtering.steps.bind_out_of_sight())
     if "cluster" in frame:
         st.multiselect(
             "Clusters",
             [label for label in shown.titles if label >= 0] + [-1],
             format_func=lambda label: shown.titles[label],
-            **Filtering.clusters.bind(),
+            **Filtering.clusters.bind_out_of_sight(),
         )
     _render_column_filter(frame, state)
     saved: list[Subset] = data.readable(lambda store: list_subsets(store, shown.atlas.problem_set.whole.content_hash), [])
@@ -118,7 +118,7 @@ def _render_filters(shown: Exploration, state: State) -> None:
             "Subset",
             ["", *(subset.reference for subset in saved)],
             format_func=lambda name: name or "all",
-            **Filtering.subset.bind(),
+            **Filtering.subset.bind_out_of_sight(),
         )
 
 
@@ -132,7 +132,7 @@ def _render_column_filter(frame: pd.DataFrame, state: State) -> None:
             offered,
             format_func=lambda asked: ": ".join(filters.column_and_value(asked)),
             help="Several values of one column: any of them. Several columns: all of them.",
-            **Filtering.where.bind(),
+            **Filtering.where.bind_out_of_sight(),
         )
 
 
@@ -184,7 +184,7 @@ def _render_settings(atlas: Atlas, state: State) -> None:
     st.toggle("Density lines", **MapLook.density.bind())
     if atlas.report is not None and atlas.report.leakage is not None:
         told = "Lines between test problems and train problems that hold them; of what is selected also those near in topic."
-        st.toggle("Leakage pairs", help=told, disabled=state.look.view == "3-D", **MapLook.pairs.bind())
+        st.toggle("Leakage pairs", help=told, disabled=state.look.view == "3-D", **MapLook.pairs.bind_out_of_sight())
     shown = state.parameters
     with st.form("map settings", border=False):
         st.caption(
