@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from training.home import Home
@@ -90,3 +91,20 @@ def test_the_tab_of_the_browser_says_how_far_a_run_is_until_it_is_left(
     expect(page).to_have_title("demo-1 84/150")
     store.end(job.id, "finished", "done")
     expect(page).to_have_title("GRPO Atlas")
+
+
+@pytest.mark.parametrize("width", [820, 1440])
+def test_nothing_in_the_tags_and_notes_of_a_run_is_cut(
+    start_app: Callable[..., str], page: Page, tmp_path: Path, width: int
+) -> None:
+    add_run(Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url), 1)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{start_app(tmp_path)}/runs?run=demo-1&tab=Configuration")
+    page.get_by_role("button", name="Tags & notes").click()
+    popover = page.get_by_test_id("stPopoverBody")
+    for name in ("Save", "Archive", "Delete"):
+        label = popover.get_by_role("button", name=name, exact=True)
+        expect(label).to_be_in_viewport(ratio=1)
+        assert label.evaluate(
+            "button => [...button.querySelectorAll('*')].every(part => part.scrollWidth <= part.clientWidth + 1)"
+        )

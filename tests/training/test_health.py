@@ -214,8 +214,8 @@ def test_groups_that_are_all_right_may_repeat(store: Store) -> None:
 def test_entropy_that_collapses_is_found(store: Store) -> None:
     job_id = run(store, entropy=lambda step: 0.5 if step <= 20 else 0.01 + 0.001 * (40 - step))
     sentence, evidence = only(examine(store, job_id), "entropy_collapse")
-    assert sentence.endswith("entropy fell from 0.5 in steps 1 to 10 to 0.0145 in steps 31 to 40.")
-    assert evidence[0] == Evidence(40, None, None, "entropy 0.01")
+    assert sentence.endswith("entropy fell from 0.500 in steps 1 to 10 to 0.015 in steps 31 to 40.")
+    assert evidence[0] == Evidence(40, None, None, "entropy 0.010")
 
 
 def test_certainty_that_is_right_is_no_collapse(store: Store) -> None:

@@ -297,9 +297,9 @@ def entropy_collapse(record: Record) -> Finding | Unchecked | None:
         return None
     lowest = sorted(last, key=lambda pair: pair[1])[:MAX_EVIDENCE]
     return Finding(
-        f"Look at whether the run still explores: entropy fell from {before:.3g} in {_span(record.steps[: record.window])} to "
-        f"{after:.3g} in {_span(record.recent)}.",
-        tuple(Evidence(step, None, None, f"entropy {value:.3g}") for step, value in lowest),
+        f"Look at whether the run still explores: entropy fell from {before:.3f} in {_span(record.steps[: record.window])} to "
+        f"{after:.3f} in {_span(record.recent)}.",
+        tuple(Evidence(step, None, None, f"entropy {value:.3f}") for step, value in lowest),
     )
 
 

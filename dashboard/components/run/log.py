@@ -13,6 +13,10 @@ from training.store import Job
 from training.text import count
 
 _HEIGHT_PX = 420
+_FEW_LINES = 5
+_SHOWN_LINES = 150
+_SEARCHED_CHARACTERS = 1_000_000
+_END_CHARACTERS = 20_000
 _DOWNLOADED_CHARACTERS = 50_000_000
 _EMPTY = "Nothing was printed yet."
 _STYLE = """<style>
@@ -29,7 +33,7 @@ _STYLE = """<style>
 def render_log(run: Job, state: State) -> None:
     """The end of the log with its search."""
     st.markdown("**Log**")
-    text = _log_of(run)
+    text = _log_of(run, _SEARCHED_CHARACTERS)
     if text is None:
         return
     lines = log_lines(text)
@@ -40,8 +44,11 @@ def render_log(run: Job, state: State) -> None:
     if not lines:
         st.caption(_EMPTY)
         return
-    render_lines(log_html(found, state.log.search), height_px=_HEIGHT_PX)
-    st.caption(f"{count(len(found), 'line')} of {len(lines):,} in the log's last {len(text):,} characters.")
+    shown = found[-_SHOWN_LINES:]
+    if shown:
+        render_lines(log_html(shown, state.log.search), height_px=_HEIGHT_PX if len(shown) > _FEW_LINES else None)
+    last = f", the last {len(shown):,} shown" if len(shown) < len(found) else ""
+    st.caption(f"{count(len(found), 'line')} of {len(lines):,} in the log's last {len(text):,} characters{last}.")
     st.download_button(
         "Download the log",
         data.file_queue().making(lambda: _whole_log(run).encode()),
@@ -54,7 +61,7 @@ def render_log(run: Job, state: State) -> None:
 
 def render_log_end(run: Job, lines: int) -> None:
     """The last lines of the log, without its search."""
-    text = _log_of(run)
+    text = _log_of(run, _END_CHARACTERS)
     if text:
         render_lines(log_html(log_lines(text)[-lines:]))
     elif text is not None:
@@ -71,10 +78,10 @@ def render_lines(shown: str, height_px: int | None = None) -> None:
 _LEVEL_NAMES = {"error": "Errors", "warning": "Warnings", "other": "All else"}
 
 
-def _log_of(run: Job) -> str | None:
+def _log_of(run: Job, characters: int) -> str | None:
     """The end of the log; where it cannot be read that is said, and it is `None`."""
     try:
-        return backend_named(run.backend, data.home()).logs(run)
+        return backend_named(run.backend, data.home()).logs(run, characters)
     except AtlasError as error:
         render_error(error.problem, error.remedy)
         return None

@@ -76,7 +76,7 @@ def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) 
     """
     marks = marks_of(data.store(), run.id)
     with st.form(f"{Keys.RUN_MARKS} {run.id}", border=False):
-        name_column, tags_column, note_column, save_column = st.columns([2, 3, 5, 1], vertical_alignment="bottom")
+        name_column, tags_column = st.columns([2, 3])
         name = name_column.text_input(
             "Name",
             marks.name,
@@ -94,7 +94,7 @@ def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) 
             placeholder="Choose, or type a new one",
             key=f"{Keys.RUN_MARKS} tags {run.id}",
         )
-        note = note_column.text_area(
+        note = st.text_area(
             "Note",
             marks.note,
             key=f"{Keys.RUN_MARKS} note {run.id}",
@@ -102,7 +102,7 @@ def render_tags_and_note(run: Job, on_saved: Callable[[], None] = lambda: None) 
             placeholder="What was tried, what came of it",
             height=68,
         )
-        saved = save_column.form_submit_button("Save", on_click=on_saved, **acts())
+        saved = st.form_submit_button("Save", on_click=on_saved, **acts())
     if saved:
         with boundary():
             set_marks(data.store(), run.id, replace(marks, name=name, tags=tuple(tags), note=note.strip()))
