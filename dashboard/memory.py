@@ -144,7 +144,7 @@ class RunList(Built[RunFilter]):
     sort = Field(Order.by, "sort", one_of(*SORTABLE))
     rising = Field(False, "rising")
     """What the list is sorted by, and whether the smallest comes first."""
-    by = Field("", "by", one_of("", *SETTING_NAMES))
+    by = Field("", "group_by", one_of("", *SETTING_NAMES))
     """The setting that the runs are grouped by, empty for none."""
     baseline = Field("", "baseline")
     """The id of the run that the others are held against, empty for none."""

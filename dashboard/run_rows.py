@@ -71,7 +71,7 @@ COLUMNS: dict[str, Value] = {
     "before": lambda row: _share_text(row.standing.before),
     "after": lambda row: _share_text(row.standing.after),
     "change": lambda row: difference_text(row.standing.before, row.standing.after),
-    "final reward": lambda row: row.standing.reward,
+    "final reward": lambda row: "" if row.standing.reward is None else f"{row.standing.reward:.3f}",
     "steps": lambda row: f"{row.run.done:,.0f} of {row.run.total:,.0f}",
     "took": lambda row: duration(worked_s(row.worked, row.run.heartbeat_at)) if row.worked else "",
     "launched": lambda row: datetime.fromtimestamp(row.run.created_at),

@@ -255,7 +255,7 @@ def test_the_list_says_what_runs_came_to_by_which_measure(three_runs: list[str],
     assert row["before"] == "0.250 (0.112 to 0.469)"
     assert row["after"] == "0.750 (0.531 to 0.888)"
     assert row["change"] == "0.500 (0.191 to 0.695)"
-    assert row["final reward"] == pytest.approx(0.4)
+    assert row["final reward"] == "0.400"
     assert table["before"].tolist() == ["", row["before"]]
 
 
@@ -302,7 +302,7 @@ def test_a_pinned_baseline_stays_on_top_and_the_others_are_held_against_it(three
 def test_runs_are_grouped_by_a_setting_with_means_over_seeds(store: Store) -> None:
     for rate, seed, steps in (("1e-4", 1, 6), ("1e-4", 2, 4), ("1e-5", 1, 2)):
         add_run(store, f"learning_rate={rate}", f"seed={seed}", steps=steps)
-    test = open_list(by="learning_rate")
+    test = open_list(group_by="learning_rate")
     groups = test.main.dataframe[0].value
     assert groups["learning_rate"].tolist() == ["1e-05", "0.0001"]
     assert groups[["runs", "seeds"]].to_numpy().tolist() == [[1, 1], [2, 2]]

@@ -70,7 +70,7 @@ def column_config(names: Sequence[str], tags: Sequence[str]) -> Mapping[str, Any
     column = st.column_config
     known = {
         "colour": column.ImageColumn("", width=28, pinned=True, help="The colour of the run, wherever it is drawn."),
-        "run": column.TextColumn(width=150, pinned=True),
+        "run": column.TextColumn(width=220 if "id" in names else 150, pinned=True),
         "id": column.TextColumn(width=90),
         "after, against baseline": column.TextColumn(width=210, help="With its 95% interval, where the verifier is the same."),
         "reward, against baseline": column.TextColumn(width=110),
@@ -84,7 +84,7 @@ def column_config(names: Sequence[str], tags: Sequence[str]) -> Mapping[str, Any
         "before": column.TextColumn(width=150, help=_HELP["before"]),
         "after": column.TextColumn(width=150, help=_HELP["after"]),
         "change": column.TextColumn(width=170, help=_HELP["change"]),
-        "final reward": column.NumberColumn(width=90, format="%.3f", help=_HELP["final reward"]),
+        "final reward": column.TextColumn(width=90, help=_HELP["final reward"]),
         "steps": column.TextColumn(width=90),
         "took": column.TextColumn(width=90, help=_HELP["took"]),
         "launched": column.DatetimeColumn(width=110, format="D MMM HH:mm"),
