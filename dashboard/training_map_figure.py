@@ -92,7 +92,6 @@ def timeline_figure(
     )
     met["marker"]["size"] += 2
     figure.add_trace(met)
-    figure.update_layout(dragmode="pan")
     # Points that come and go must not move the view.
     for axis, places in zip(("xaxis", "yaxis"), positions.T, strict=True):
         low, high = float(places.min()), float(places.max())

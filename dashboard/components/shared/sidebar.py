@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts, require_act
+from dashboard.components.shared.about import render_about, render_mark
 from dashboard.components.shared.errors import boundary, fragment, render_error, unexpected
 from dashboard.components.shared.going import Page
 from dashboard.components.shared.news import tell_news
@@ -43,6 +44,7 @@ def render_sidebar(page: str) -> None:
         page: the page's path in the address.
     """
     state = State()
+    render_mark()
     with boundary("Reading the address"):
         _take_address(state, page)
     with st.sidebar:
@@ -55,6 +57,7 @@ def render_sidebar(page: str) -> None:
             fragment(_render_jobs, run_every=_POLL_S)()
         with boundary("Signing in"):
             render_sign_in()
+        render_about()
 
 
 def _render_notices() -> None:
