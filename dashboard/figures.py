@@ -104,8 +104,9 @@ def counts_figure(
     """
     order = list(counts_as_categories(everything[column]).cat.categories)
     figure = go.Figure()
-    groups = [("selection", selected, 1.0)] if selected is not None else []
-    for name, rows, opacity in [*groups, ("all", everything, 0.45 if groups else 1.0)]:
+    groups = [("selection", selected)] if selected is not None else []
+    for name, rows in [*groups, ("all", everything)]:
+        look = _HATCHED if groups and rows is everything else {}
         shares = _shares(rows, column, order)
         for split, colour in theme.SPLIT_COLOURS.items():
             if (everything["split"] == split).any():
@@ -118,7 +119,7 @@ def counts_figure(
                         offsetgroup=name,
                         marker={
                             "color": colour,
-                            "opacity": opacity,
+                            "pattern": look and look | {"fgcolor": colour},
                             "line": {"color": theme.SELECTION, "width": [2.5 * (category in outlined) for category in order]},
                         },
                         hovertemplate=f"%{{x}} {unit}, {split}: %{{y:.1%}} of {name} ({len(rows):,})<extra></extra>",
@@ -129,6 +130,10 @@ def counts_figure(
     figure.update_xaxes(title={"text": unit}, type="category")
     figure.update_yaxes(title={"text": "share of problems"}, tickformat=".0%", rangemode="tozero")
     return figure
+
+
+_HATCHED = {"shape": "/", "fillmode": "replace", "size": 5, "solidity": 0.4}
+"""Bars to compare with: told apart from the others without colour, in the legend too."""
 
 
 def counts_as_categories(counts: "pd.Series[int]", order: Sequence[str] | None = None) -> "pd.Series[Any]":

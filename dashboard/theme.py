@@ -25,6 +25,19 @@ yellow darker so that it shows on white, and a violet."""
 CATEGORIES = (*TOPICS, TEST, TRAIN, "#8C564B", "#17BECF")
 """For the texts of a column, of which there may be more."""
 
+ON_DARK = {
+    TRAIN: "#3C9BE8",
+    TEST: "#F5803C",
+    "#009E73": "#1FBF93",
+    "#E69F00": "#F0B429",
+    "#CC79A7": "#E09BC1",
+    "#56B4E9": "#9BD7FA",
+    "#A69B00": "#E3D83A",
+    "#9467BD": "#B793DA",
+    "#8C564B": "#C48F82",
+}
+"""Colour of a line or a mark -> the same hue on the dark page, where the first would be hard to see."""
+
 _VIRIDIS_LIGHT = (0.0, 0.8)
 _VIRIDIS_DARK = (0.24, 1.0)
 """The part of viridis that stands out from the page's background. (Cividis has one grey for all that lies in its middle.)"""

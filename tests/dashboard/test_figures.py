@@ -59,6 +59,17 @@ def test_counts_are_shares_of_their_own_group_by_split() -> None:
     assert {tuple(trace.x) for trace in figure.data} == {("2", "3", "8+")}
 
 
+def test_all_is_told_from_the_selection_by_hatching_and_not_by_shades_that_a_legend_lacks() -> None:
+    everything = problems("rrre", [2, 3, 3, 9])
+    looks = {
+        trace.name: trace.marker.pattern.shape
+        for trace in figures.counts_figure(everything[:2], everything, "steps", unit="steps").data
+    }
+    assert looks == {"train, selection": None, "test, selection": None, "train, all": "/", "test, all": "/"}
+    alone = figures.counts_figure(None, everything, "steps", unit="steps")
+    assert {trace.marker.pattern.shape for trace in alone.data} == {None}
+
+
 def test_a_bar_tells_its_category_and_stands_out_while_it_filters() -> None:
     figure = figures.counts_figure(None, problems("rre", [2, 3, 9]), "steps", unit="steps", outlined=["8+"])
     for trace in figure.data:

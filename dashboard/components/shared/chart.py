@@ -1,7 +1,7 @@
 """A plotly chart that keeps its place: reruns never move the view. The browser's half is `chart.js`.
 
 `st.plotly_chart` makes its chart anew whenever the figure changes, because the figure is part of the element's identity;
-`uirevision` cannot help there. This component redraws in place.
+`uirevision` cannot help there. This component redraws in place. What is done with a chart besides is in `chart_tools`.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 from streamlit.components.v2.types import ComponentRenderer
 
+from dashboard.components.shared import chart_tools
 from dashboard.components.shared.browser import plotly_url, reference, script
 from dashboard.figures import Spec
 
@@ -32,7 +33,7 @@ def render_chart(
 
     Args:
         spec: the figure.
-        key: the widget's key.
+        key: the widget's key; files that are made of the chart are named by it.
         alt: the chart's text alternative.
         height: as CSS.
         on_clicked: called with the `customdata` of what was clicked: a histogram's category.
@@ -49,6 +50,7 @@ def render_chart(
         "height": height,
         "alt": alt,
         "clickable": on_clicked is not None,
+        **chart_tools.facts(key),
     }
     _component()(key=key, data=data, on_clicked_change=take_click)
 
@@ -61,5 +63,9 @@ def preload_plotly() -> None:
 @cache
 def _component() -> ComponentRenderer:
     return components_v2.component(
-        "grpo_atlas_chart", html='<div class="atlas-chart"></div>', css=_STYLE, js=script(_SCRIPT), isolate_styles=False
+        "grpo_atlas_chart",
+        html='<div class="atlas-chart atlas-plot"></div>',
+        css=_STYLE + chart_tools.STYLE,
+        js=script(chart_tools.SCRIPT, _SCRIPT),
+        isolate_styles=False,
     )
