@@ -36,7 +36,7 @@ RUN: Fields = (
     *Search.shared(),
 )
 """Of one run."""
-COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, Compared.axis, Compared.by)
+COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, ShownRun.axis, ShownRun.window, Compared.by)
 """Of several runs."""
 MEASURING: Fields = (Evaluated.part,)
 EVALUATIONS: Fields = (ShownRun.run, *(field for field in Evaluated.shared() if field is not Evaluated.part))

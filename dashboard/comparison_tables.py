@@ -49,7 +49,7 @@ def final_and_best(panels: Sequence[Panel]) -> pd.DataFrame:
         {"curve": panel.curve.title, "run": run_id} | _extremes(curve)
         for panel in panels
         for run_id, curve in panel.runs.items()
-        if len(curve.values)
+        if len(curve.series[1])
     ]
     return pd.DataFrame(rows, columns=["curve", "run", "final", "highest", "highest at step", "lowest", "lowest at step"])
 
@@ -103,10 +103,11 @@ def _written(value: object) -> str:
 
 def _extremes(curve: RunCurve) -> dict[str, float]:
     """Over running means of `WINDOW_STEPS` steps, or of all while there are fewer."""
-    window = min(WINDOW_STEPS, len(curve.values))
-    means = np.convolve(curve.values, np.full(window, 1 / window), mode="valid")
+    steps, values = curve.series
+    window = min(WINDOW_STEPS, len(values))
+    means = np.convolve(values, np.full(window, 1 / window), mode="valid")
     high, low = int(means.argmax()), int(means.argmin())
-    ends = curve.steps[window - 1 :]
+    ends = steps[window - 1 :]
     return {
         "final": float(means[-1]),
         "highest": float(means[high]),

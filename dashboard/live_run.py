@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
+from dashboard.axes import STEP, TOKENS, TOKENS_LOGGED
 from dashboard.curves import Curve
 from dashboard.run_head import Head
 from dashboard.thinning import Window
@@ -37,11 +38,14 @@ class View:
     weight: float = 0.0
     """Of the past in smoothed lines."""
     window: Window | None = None
+    axis: str = STEP
+    """A key of `axes.AXES`."""
 
     @property
     def names(self) -> frozenset[str]:
         """The scalars that it needs."""
-        return frozenset(name for curve in self.shown for name in curve.names)
+        needed = (TOKENS_LOGGED,) if self.axis == TOKENS else ()
+        return frozenset((*needed, *(name for curve in self.shown for name in curve.names)))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
 from analysis.leakage import COPIES
 from analysis.outcomes import OF_TRAINING
+from dashboard.axes import AXES, STEP
 from dashboard.fields import (
     LONG_TEXT_CHARACTERS,
     SEARCH_CHARACTERS,
@@ -169,10 +170,9 @@ class Compared(Group):
     runs: Field[tuple[str, ...]] = Field((), "runs")
     """Their ids, empty for the list of runs."""
     curves: Field[tuple[str, ...]] = Field((), "curves")
-    """Keys of the curves, empty for the usual ones."""
+    """Keys of the curves in their order, empty for the usual ones."""
     by = Field("", "by")
     """By what two are compared problem by problem: a column of `job_outcomes`, empty for the first that both have."""
-    axis = Field("step", "axis", one_of("step", "time"))
 
 
 class ShownRun(Group):
@@ -184,8 +184,12 @@ class ShownRun(Group):
     """Which part is shown, empty for the first."""
     smoothing = Field(0.0, "smooth", within(0.0, 0.99))
     """The weight of the past in curves that are drawn smoothed, also where runs are compared."""
+    axis = Field(STEP, "axis", one_of(*AXES))
+    """What curves are drawn over, also where runs are compared: a key of `axes.AXES`."""
+    panels: Field[tuple[str, ...]] = Field((), "panels")
+    """Keys of the curves in their order, empty for all in their own."""
     window: Field[tuple[float, ...]] = Field((), "window", parse_range)
-    """The first and the last step that the curves show, empty for the whole run."""
+    """The first and the last step that the curves show, empty for the whole run; also where runs are compared."""
     differing = Field(False, "differing")
     """Whether of its settings only those are shown that are not its preset's."""
     chosen_for = Field("")

@@ -4,7 +4,7 @@ A run may be going on, so everything is cached by how far its records reach; eve
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pandas as pd
 
 from analysis.atlas import Atlas
 from analysis.outcomes import RunGroups
-from dashboard import figures, map_data, training_map_figure
+from dashboard import axes, figures, map_data, training_map_figure
+from dashboard.axes import Axis
 from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
-from dashboard.curves import curve_figure, in_words
+from dashboard.curve_figures import Look, curve_figure, in_words
 from dashboard.data import store, web_files
+from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
@@ -27,8 +29,8 @@ from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
 from training.store.ledger import group_rewards
-from training.store.scalar_series import RunSeries, Series, series_names
-from training.store.sessions import step_times as step_times_of
+from training.store.scalar_series import EMPTY, RunSeries, Series, series_names
+from training.store.sessions import elapsed_s, sessions_of, step_times
 
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""
@@ -56,13 +58,55 @@ def logged_names(run_id: str) -> frozenset[str]:
     return frozenset(series_names(store(), run_id))
 
 
-@cached(4 * _RUNS, by=lambda run_id, view: _last_scalar(run_id))
+@cached(4 * _RUNS, by=lambda run_id, view: (_last_scalar(run_id), _last_evaluation(run_id)))
 def curves_json(run_id: str, view: View) -> bytes:
     """A run's curves, ready for the browser; made anew when a step was logged, once for all sessions that look at it.
 
-    See `curves.curve_figure` and `figures.panels_json`.
+    See `curve_figures.curve_figure` and `figures.panels_json`.
     """
-    return _panels(run_id, view, series_of(run_id, view.names))
+    rows = store()
+    axis = axes_of([rows.job(run_id)], view.axis)[run_id]
+    return _panels(run_id, view, _run_series(run_id).read(rows, view.names)[1], axis, points_of(run_id))
+
+
+def axes_of(runs: Sequence[Job], key: str) -> dict[str, Axis]:
+    """What the curves of each run are drawn over, by its id: all on one axis.
+
+    Args:
+        runs: the runs.
+        key: of `axes.AXES`.
+    """
+    elapsed = {run.id: elapsed_of(run.id) if key == axes.TIME else EMPTY for run in runs}
+    longest_s = max((float(times[-1]) for _, times in elapsed.values() if len(times)), default=0.0)
+    return {
+        run.id: axes.axis_named(
+            key,
+            completions_per_step=stored_config(run.spec).completions_per_step,
+            tokens=series_of(run.id, [axes.TOKENS_LOGGED])[axes.TOKENS_LOGGED] if key == axes.TOKENS else EMPTY,
+            elapsed=elapsed[run.id],
+            longest_s=longest_s,
+        )
+        for run in runs
+    }
+
+
+@cached(COMPARED, by=_last_scalar)
+def elapsed_of(run_id: str) -> Series:
+    """A run's steps, and the seconds of training that led to each."""
+    return _elapsed(store(), run_id)
+
+
+def _elapsed(rows: Store, run_id: str) -> Series:
+    steps, times = step_times(rows, run_id)
+    return steps, elapsed_s(times, sessions_of(rows, [run_id]).get(run_id, []))
+
+
+def points_of(run_id: str) -> Points:
+    """What the run's evaluations came to, see `evaluated_points`."""
+    rows = store()
+    kept = _run_points(run_id)
+    with kept.lock:
+        return kept.points.read(rows)
 
 
 def head_now(run: Job, config: RunConfig) -> Head:
@@ -74,14 +118,26 @@ def head_now(run: Job, config: RunConfig) -> Head:
 @cached(_RUNS)
 def live_run(run_id: str) -> LiveRun:
     """What moves of a run that goes on, for all sessions together."""
-    rows, kept, changes = store(), _run_series(run_id), _run_changes(run_id)
+    rows, kept, changes, evaluated = store(), _run_series(run_id), _run_changes(run_id), _run_points(run_id)
     config = stored_config(rows.job(run_id).spec)
 
     def look() -> Now:  # without a session, as whatever the reader calls
         newest, found = kept.read(rows, head_names(config))
         return Now(newest, head_of(rows.job(run_id), config, found, changes.read(rows, config)))
 
-    return LiveRun(run_id, web_files(), look, lambda view: _panels(run_id, view, kept.read(rows, view.names)[1]))
+    def make(view: View) -> bytes:
+        with evaluated.lock:
+            points = evaluated.points.read(rows)
+        series = kept.read(rows, view.names)[1]
+        axis = axes.axis_named(
+            view.axis,
+            completions_per_step=config.completions_per_step,
+            tokens=series.get(axes.TOKENS_LOGGED, EMPTY),
+            elapsed=_elapsed(rows, run_id) if view.axis == axes.TIME else EMPTY,
+        )
+        return _panels(run_id, view, series, axis, points)
+
+    return LiveRun(run_id, web_files(), look, make)
 
 
 def _examined_to(run: Job) -> int:
@@ -149,12 +205,6 @@ def changes_of(run_id: str, shown: Atlas) -> tuple[Evaluation, Evaluation, pd.Da
     return first, last, changed_problems(first, last, shown, map_data.rows(shown.problem_set), groups_of(run_id))
 
 
-@cached(COMPARED, by=_last_scalar)
-def step_times(run_id: str) -> Series:
-    """When each step was recorded, see `training.store.sessions.step_times`."""
-    return step_times_of(store(), run_id)
-
-
 @cached(16 * _RUNS, by=lambda folder: folder.stat().st_mtime_ns if folder.is_dir() else None)
 def folder_size(folder: Path) -> int | None:
     """Bytes of the files in a folder, `None` where it is not there."""
@@ -185,6 +235,14 @@ class _Kept:
 
 
 @dataclass(frozen=True)
+class _KeptPoints:
+    """What a run's evaluations came to, which several sessions read."""
+
+    points: RunPoints
+    lock: threading.Lock
+
+
+@dataclass(frozen=True)
 class _KeptGroups:
     """A run's groups, which several sessions read."""
 
@@ -203,23 +261,21 @@ def _run_changes(run_id: str) -> RunChanges:
 
 
 @cached(COMPARED)
+def _run_points(run_id: str) -> _KeptPoints:
+    return _KeptPoints(RunPoints(run_id, stored_config(store().job(run_id).spec)), threading.Lock())
+
+
+@cached(COMPARED)
 def _run_series(run_id: str) -> _Kept:
     return _Kept(RunSeries(run_id), threading.Lock())
 
 
-def _panels(run_id: str, view: View, series: dict[str, Series]) -> bytes:
+def _panels(run_id: str, view: View, series: Mapping[str, Series], axis: Axis, points: Points) -> bytes:
     return figures.panels_json(
         figures.Panel(
             curve.key,
-            in_words(series, curve),
-            curve_figure(
-                series,
-                curve,
-                max_steps=view.max_steps,
-                view=f"{run_id} {curve.key}",
-                weight=view.weight,
-                window=view.window,
-            ),
+            in_words(series, curve, points),
+            curve_figure(series, curve, axis, Look(f"{run_id} {curve.key}", view.max_steps, view.weight, view.window), points),
         )
         for curve in view.shown
     )

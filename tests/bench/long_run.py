@@ -11,12 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from dashboard import curves, figures
+from dashboard.axes import step_axis
+from dashboard.curve_figures import Look, curve_figure, in_words
 from dashboard.thinning import Window
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
 from training.groups import Rollout
@@ -85,9 +86,10 @@ def bench(folder: Path) -> None:
         series.update(store)
         shown = curves.run_curves(config, series_names(store, run_id))
         known = {name: series.get(store, name) for curve in shown for name in curve.names}
-        how: dict[str, Any] = {"max_steps": STEPS, "view": "v", "window": window, "weight": 0.6}
+        look = Look("v", STEPS, 0.6, window)
         figures.panels_json(
-            figures.Panel(curve.key, curves.in_words(known, curve), curves.curve_figure(known, curve, **how)) for curve in shown
+            figures.Panel(curve.key, in_words(known, curve, {}), curve_figure(known, curve, step_axis(), look, {}))
+            for curve in shown
         )
 
     timed("opening the curves for the first time", draw)

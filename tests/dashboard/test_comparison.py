@@ -1,10 +1,15 @@
 """Figures and tables of compared runs, from values."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
-from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, run_line
+from dashboard.axes import Axis, completions_axis, step_axis
+from dashboard.comparison_figures import Panel, RunCurve, comparison_panels, legend, run_line
 from dashboard.comparison_tables import (
     Scores,
     both_met,
@@ -15,7 +20,9 @@ from dashboard.comparison_tables import (
     reading_of,
     shown_evaluations,
 )
+from dashboard.curve_figures import Look
 from dashboard.curves import Curve
+from dashboard.evaluated_points import Point
 from dashboard.thinning import POINTS
 from training.evaluation.evaluate import Score
 
@@ -23,63 +30,70 @@ REWARD = Curve("reward", "Total reward", "reward", maximum=4.0)
 LENGTH = Curve("length", "Completion length, tokens", "completions/mean_length", maximum=4000.0)
 
 
-def run_curve(values: list[float], step_s: float = 60.0) -> RunCurve:
-    steps = np.arange(1, len(values) + 1)
-    return RunCurve(steps, np.array(values, float), steps * step_s)
+LOOK = Look("v", 3)
 
 
-def test_every_run_is_in_every_panel_in_its_own_line_and_once_in_the_legend() -> None:
+def run_curve(values: list[float], axis: Axis | None = None, points: Sequence[Point] = ()) -> RunCurve:
+    return RunCurve((np.arange(1, len(values) + 1), np.array(values, float)), axis or step_axis(), points)
+
+
+def drawn(panels: list[Panel], run_ids: list[str], look: Look = LOOK) -> list[go.Figure]:
+    """The figures as plotly knows them; it refuses what a figure cannot have."""
+    return [go.Figure(**panel.figure) for panel in comparison_panels(panels, run_ids, look)]
+
+
+def test_every_run_is_in_every_panel_in_its_own_line_as_in_the_legend() -> None:
     runs = {"a-1": run_curve([1.0, 2.0, 3.0]), "b-1": run_curve([2.0, 2.0])}
-    panels = [Panel(REWARD, runs), Panel(LENGTH, runs)]
-    figure = comparison_figure(panels, ["a-1", "b-1"], axis="step", smoothing=0.0, view="v")
-    assert [(trace.name, trace.legendgroup, trace.showlegend) for trace in figure.data] == [
-        ("a-1", "a-1", True),
-        ("b-1", "b-1", True),
-        ("a-1", "a-1", False),
-        ("b-1", "b-1", False),
-    ]
-    assert list(figure.data[0].x) == [1, 2, 3]
-    assert figure.data[0].line.color == figure.data[2].line.color != figure.data[1].line.color
-    assert [annotation.text for annotation in figure.layout.annotations] == ["Total reward", "Completion length, tokens"]
-    assert [shape.y0 for shape in figure.layout.shapes] == [4.0]  # the other maximum is far above its values
-    assert figure.layout.xaxis2.matches == "x"
+    reward, length = drawn([Panel(REWARD, runs), Panel(LENGTH, runs)], ["a-1", "b-1"])
+    shown = [(entry.name, entry.colour, entry.dash) for entry in legend(["a-1", "b-1"])]
+    for figure in (reward, length):
+        assert [(trace.legendgroup, trace.line.color, trace.line.dash) for trace in figure.data] == shown
+    assert list(reward.data[0].x) == [1, 2, 3]
+    assert [reward.layout.title.text, length.layout.title.text] == ["Total reward", "Completion length, tokens"]
+    assert [shape.y0 for shape in reward.layout.shapes] == [4.0]
+    assert not length.layout.shapes  # its maximum is far above its values
 
 
 def test_runs_beyond_the_seven_colours_have_another_kind_of_line() -> None:
-    lines = [tuple(run_line(place).values()) for place in range(35)]
+    lines = [run_line(place) for place in range(35)]
     assert len(set(lines)) == 35
     assert {dash for _, dash in lines[:7]} == {"solid"}
     assert {dash for _, dash in lines[7:14]} == {"dash"}
 
 
 def test_a_run_keeps_its_line_where_another_has_no_values() -> None:
-    figure = comparison_figure([Panel(REWARD, {"b-1": run_curve([1.0])})], ["a-1", "b-1"], axis="step", smoothing=0, view="v")
-    assert figure.data[0].line.color == run_line(1)["color"]
+    (figure,) = drawn([Panel(REWARD, {"b-1": run_curve([1.0])})], ["a-1", "b-1"])
+    assert (figure.data[0].line.color, figure.data[0].line.dash) == run_line(1)
 
 
 def test_smoothing_is_corrected_for_its_start_and_the_values_stay_faintly_behind() -> None:
-    figure = comparison_figure([Panel(REWARD, {"a-1": run_curve([4.0, 0.0])})], ["a-1"], axis="step", smoothing=0.5, view="v")
-    raw, drawn = figure.data
+    (figure,) = drawn([Panel(REWARD, {"a-1": run_curve([4.0, 0.0])})], ["a-1"], replace(LOOK, weight=0.5))
+    raw, line = figure.data
     assert list(raw.y) == [4.0, 0.0]
     assert raw.opacity < 0.5
-    assert not raw.showlegend
-    assert list(drawn.y) == pytest.approx([4.0, 4.0 / 3])
+    assert list(line.y) == pytest.approx([4.0, 4.0 / 3])
 
 
-@pytest.mark.parametrize(("step_s", "x", "title"), [(60.0, [1.0, 2.0], "minutes"), (7200.0, [2.0, 4.0], "hours")])
-def test_time_is_in_hours_once_there_are_two(step_s: float, x: list[float], title: str) -> None:
-    runs = {"a-1": run_curve([1.0, 2.0], step_s)}
-    figure = comparison_figure([Panel(REWARD, runs)], ["a-1"], axis="time", smoothing=0.0, view="v")
-    assert list(figure.data[0].x) == x
-    assert figure.layout.xaxis.title.text == f"training time, {title}"
+def test_each_run_lies_on_its_own_axis_and_the_figure_reaches_to_the_longest() -> None:
+    runs = {"a-1": run_curve([1.0, 2.0], completions_axis(8)), "b-1": run_curve([1.0, 2.0], completions_axis(100))}
+    (figure,) = drawn([Panel(REWARD, runs)], ["a-1", "b-1"])
+    assert [list(trace.x) for trace in figure.data] == [[8, 16], [100, 200]]
+    assert figure.layout.xaxis.range == (0, 200)
+    assert figure.layout.xaxis.title.text == "completions"
+
+
+def test_evaluations_have_the_colour_of_their_run() -> None:
+    runs = {"b-1": run_curve([1.0], points=[Point(1, "test", 1.0, 0.5, 1.5)])}
+    line, marks = drawn([Panel(REWARD, runs)], ["a-1", "b-1"])[0].data
+    assert marks.marker.symbol == "diamond"
+    assert set(marks.marker.color) == {line.line.color}
+    assert marks.legendgroup == "b-1"
 
 
 def test_a_long_run_is_thinned_and_keeps_its_peak() -> None:
     values = np.zeros(100_000)
     values[54_321] = 9.0
-    figure = comparison_figure(
-        [Panel(REWARD, {"a-1": run_curve(values.tolist())})], ["a-1"], axis="step", smoothing=0.0, view="v"
-    )
+    (figure,) = drawn([Panel(REWARD, {"a-1": run_curve(values.tolist())})], ["a-1"])
     assert len(figure.data[0].x) == POINTS
     assert max(figure.data[0].y) == 9.0
 

@@ -1,13 +1,9 @@
-"""Figures of a run from its scalars."""
-
-from typing import Any
+"""Which curves a run has."""
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from dashboard import curves
-from dashboard.thinning import POINTS, in_window, thinned
 from training.config import RunConfig
 from training.presets import load_preset
 from training.store.scalar_series import Series
@@ -20,11 +16,6 @@ def config() -> RunConfig:
 
 def series(values: list[float]) -> Series:
     return np.arange(1, len(values) + 1), np.array(values)
-
-
-def drawn(known: dict[str, Series], shown: curves.Curve, **how: Any) -> go.Figure:
-    """The figure as plotly knows it; it refuses what a figure cannot have."""
-    return go.Figure(**curves.curve_figure(known, shown, **how))
 
 
 def curve(config: RunConfig, key: str, *names: str) -> curves.Curve:
@@ -43,93 +34,12 @@ def test_only_what_the_run_logs_of_the_machinery_is_shown(config: RunConfig) -> 
     assert {"entropy", "grad_norm"} <= {found.key for found in curves.run_curves(config, ("entropy", "grad_norm"))}
 
 
-def test_a_curve_spans_the_whole_run_with_its_maximum_and_band(config: RunConfig) -> None:
-    known = {"reward": series([1.0, 2.0, 3.0]), "reward_std": series([0.5, 0.5, 0.5])}
-    figure = drawn(known, curve(config, "reward"), max_steps=20, view="v")
-    band, line = figure.data
-    assert list(line.x) == [1, 2, 3]
-    assert list(line.y) == [1.0, 2.0, 3.0]
-    assert list(band.y) == [1.5, 2.5, 3.5, 2.5, 1.5, 0.5]
-    assert tuple(figure.layout.xaxis.range) == (0, 20)
-    assert figure.layout.shapes[0].y0 == 4.0
-    assert figure.layout.uirevision == "v None"
-
-
-def test_format_and_skill_are_shares_of_their_maximum_on_one_axis(config: RunConfig) -> None:
-    known = {curves.reward_scalar("strict_format"): series([0.25, 0.5]), "reward": series([1.0, 2.0])}
-    figure = drawn(known, curve(config, "against"), max_steps=20, view="v")
-    total, strict_format, *correctness = figure.data
-    assert list(total.y) == [0.25, 0.5]
-    assert list(strict_format.y) == [0.5, 1.0]
-    assert [len(trace.x) for trace in correctness] == [0, 0]
-    assert all(word in figure.layout.annotations[0].text for word in ("reward", "format", "hard", "soft"))
-
-
-def test_a_curve_without_values_is_an_empty_figure(config: RunConfig) -> None:
-    figure = drawn({}, curve(config, "reward"), max_steps=20, view="v")
-    assert [len(trace.x) for trace in figure.data] == [0, 0]
-
-
-def test_an_infinite_gradient_leaves_the_others_in_view(config: RunConfig) -> None:
-    figure = drawn({"grad_norm": series([1.0, np.inf, 2.0])}, curve(config, "grad_norm", "grad_norm"), max_steps=20, view="v")
-    assert figure.layout.yaxis.range == (0.0, 2.1)
-
-
-def test_a_curve_says_in_words_where_its_lines_stand(config: RunConfig) -> None:
-    known = {name: series([1.0, 2.0]) for name in curve(config, "against").names}
-    assert curves.in_words({"reward": series([1.0, 2.5])}, curves.Curve("reward", "Total reward", "reward")) == (
-        "Total reward by step, now 2.5"
-    )
-    assert "reward now 0.5, format now 4" in curves.in_words(known, curve(config, "against"))
-
-
-def test_smoothing_is_the_moving_average_of_tensorboard() -> None:
-    values, weight = [1.0, 5.0, 2.0], 0.6
-    expected, last = [], 0.0
-    for count, value in enumerate(values, start=1):
-        last = weight * last + (1 - weight) * value
-        expected.append(last / (1 - weight**count))
-    assert curves.smoothed(np.array(values), weight) == pytest.approx(expected)
-    assert curves.smoothed(np.array(values), 0.0).tolist() == values
-
-
-def test_a_smoothed_curve_has_the_values_as_logged_behind_it(config: RunConfig) -> None:
-    known = {"frac_reward_zero_std": series([0.0, 1.0, 0.0])}
-    behind, line = drawn(known, curve(config, "zero_variance"), max_steps=20, view="v", weight=0.9).data
-    assert list(behind.y) == [0.0, 1.0, 0.0]
-    assert behind.opacity < line.opacity
-    assert max(line.y) < 1.0
-
-
-def test_a_long_curve_is_thinned_with_its_peak_and_is_exact_when_zoomed(config: RunConfig) -> None:
-    values = np.sin(np.arange(20_000) / 900)
-    values[12_345] = 9.0
-    known = {"frac_reward_zero_std": (np.arange(1, 20_001), values)}
-    whole = drawn(known, curve(config, "zero_variance"), max_steps=20_000, view="v").data[0]
-    assert len(whole.x) == POINTS
-    assert max(whole.y) == 9.0
-    assert curves.points_drawn(known["frac_reward_zero_std"], None) == (POINTS, 20_000)
-    window = (12_300.0, 12_400.0)
-    figure = drawn(known, curve(config, "zero_variance"), max_steps=20_000, view="v", window=window)
-    assert list(figure.data[0].x) == list(range(12_299, 12_402))
-    assert tuple(figure.layout.xaxis.range) == window
-    assert curves.points_drawn(known["frac_reward_zero_std"], window) == (103, 103)
-
-
-def test_thinning_keeps_short_curves_and_the_ends_of_long_ones() -> None:
-    steps = np.arange(5_000)
-    assert thinned(steps[:10], steps[:10] * 1.0).tolist() == list(range(10))
-    kept = thinned(steps, np.cos(steps / 50.0), most=100)
-    assert (kept[0], kept[-1]) == (0, 4_999)
-    assert (np.diff(kept) > 0).all()
-    assert len(kept) <= 100
-
-
-def test_a_window_beyond_the_run_has_its_last_step_at_most() -> None:
-    assert np.arange(10)[in_window(np.arange(10), (50.0, 60.0))].tolist() == [9]
-    assert in_window(np.empty(0, np.int64), (1.0, 2.0)) == slice(0, 1)
-
-
 def test_step_time_is_the_median_so_that_a_first_slow_step_does_not_count() -> None:
     assert curves.step_time_s(series([30.0, 1.0, 1.0])) == 1.0
     assert curves.step_time_s(series([])) is None
+
+
+def test_chosen_curves_stand_in_the_order_chosen_and_unknown_ones_are_left_out(config: RunConfig) -> None:
+    known = curves.run_curves(config, ())
+    assert [found.key for found in curves.arranged(known, ("length", "gone", "reward", "length"))] == ["length", "reward"]
+    assert curves.arranged(known, ("gone",)) == known

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis.export import csv_text
 from dashboard import data, run_data
-from dashboard.comparison_figures import Panel, RunCurve, comparison_figure, figure_height_px
+from dashboard.addresses import COMPARED
+from dashboard.axes import AXES, STEP, Axis, offered_axes
+from dashboard.comparison_figures import Panel, RunCurve, comparison_panels, legend
 from dashboard.comparison_tables import (
     WINDOW_STEPS,
     differing_settings,
@@ -19,13 +20,15 @@ from dashboard.comparison_tables import (
     shown_evaluations,
 )
 from dashboard.components.run.comparison_problems import render_problems
-from dashboard.components.shared.chart import render_chart
+from dashboard.components.run.curve_controls import chosen_window, render_controls, take_zoom
+from dashboard.components.run.plot_grid import render_plot_grid
 from dashboard.components.shared.errors import fragment, render_error
 from dashboard.components.shared.table import render_table
-from dashboard.curves import Curve, run_curves
-from dashboard.figures import spec
+from dashboard.curve_figures import Look
+from dashboard.curves import Curve, arranged, run_curves
+from dashboard.figures import panels_json
 from dashboard.keys import Keys
-from dashboard.memory import Compared, ShownRun
+from dashboard.memory import Compared
 from dashboard.state import State
 from dashboard.text import plain
 from dashboard.thinning import POINTS
@@ -33,15 +36,13 @@ from training.config import KNOWN_OF_LOGS, stored_config
 from training.errors import AtlasError
 from training.store import RUN_KINDS, Job
 from training.store.job_search import newest_run_ids
-from training.store.sessions import elapsed_s, sessions_of
-from training.text import significant
+from training.text import words_listed
 
 _POLL_S = 2.0
 _OFFERED = 1000
 """The newest runs, which the field offers; the list of runs has all."""
 _USUAL = ("reward", "correctness", "soft_correctness", "length")
 """Keys of the curves that a comparison begins with."""
-_AXES = {"step": "Step", "time": "Training time"}
 
 
 def render_comparison(state: State) -> None:
@@ -63,10 +64,8 @@ def render_comparison(state: State) -> None:
     catalogue = _catalogue(runs)
     if not runs:
         return
-    _render_controls(catalogue)
-    chosen = [catalogue[key] for key in state.compared.curves or _USUAL if key in catalogue]
     active = any(run.active for run in runs)
-    fragment(_render_curves, run_every=_POLL_S if active else None)([run.id for run in runs], chosen, state)
+    fragment(_render_curves, run_every=_POLL_S if active else None)(runs, catalogue, state)
     render_problems(runs)
     _render_settings(runs)
     _render_evaluations(runs)
@@ -76,45 +75,50 @@ def _render_choice(run_ids: Sequence[str]) -> None:
     st.multiselect("Runs", run_ids, placeholder="Choose two or more", max_selections=run_data.COMPARED, **Compared.runs.bind())
 
 
-def _render_controls(catalogue: dict[str, Curve]) -> None:
-    curves, smoothing, axis = st.columns([5, 3, 2], vertical_alignment="top")
-    curves.multiselect(
-        "Curves",
-        list(catalogue),
-        placeholder="Total reward, correctness and length",
-        format_func=lambda key: catalogue[key].title if key in catalogue else key,
-        **Compared.curves.bind(),
-    )
-    smoothing.slider(
-        "Smoothing",
-        0.0,
-        0.99,
-        step=0.01,
-        help="Weight of the past in an exponential moving average, corrected for its start as TensorBoard does it; "
-        "0 draws the values as measured.",
-        **ShownRun.smoothing.bind(),
-    )
-    axis.segmented_control(
-        "Horizontal axis",
-        list(_AXES),
-        required=True,
-        format_func=_AXES.__getitem__,
-        help="Training time counts from each run's start; pauses of resumed runs are left out.",
-        **Compared.axis.bind(),
-    )
+def _axes(run: Job) -> list[str]:
+    """Keys of the axes that a run has; one whose configuration cannot be read has its steps."""
+    try:
+        return offered_axes(stored_config(run.spec), run_data.logged_names(run.id))
+    except AtlasError:
+        return [STEP]
 
 
-def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State) -> None:
-    panels = [Panel(curve, {run_id: _run_curve(run_id, curve, state.compared.axis) for run_id in run_ids}) for curve in curves]
-    panels = [Panel(panel.curve, {name: run for name, run in panel.runs.items() if len(run.values)}) for panel in panels]
+def _render_curves(runs: Sequence[Job], catalogue: Sequence[Curve], state: State) -> None:
+    """The curves and what they come to, as they are chosen now."""
+    offered = {run.id: _axes(run) for run in runs}
+    chosen = arranged(catalogue, state.compared.curves or _USUAL)
+    known = [key for key in AXES if any(key in axes for axes in offered.values())]
+    render_controls(known, catalogue, chosen, Compared.curves, max(run.total for run in runs), state)
+    drawn = [run for run in runs if state.shown.axis in offered[run.id]]
+    if left_out := [run.id for run in runs if run not in drawn]:
+        axis = AXES[state.shown.axis].lower()
+        st.caption(plain(f"{words_listed(left_out)}: not drawn over {axis}, which is not known of them."))
+    _render_panels([run.id for run in runs], run_data.axes_of(drawn, state.shown.axis), chosen, state)
+    state.write_url(*COMPARED)
+
+
+def _render_panels(run_ids: Sequence[str], axes: Mapping[str, Axis], curves: Sequence[Curve], state: State) -> None:
+    """The curves of the runs that have an axis; of all compared a run's place decides how it looks."""
+    panels = [Panel(curve, _run_curves(axes, curve)) for curve in curves]
     panels = [panel for panel in panels if panel.runs]
     if not panels:
         st.caption("None of these runs has taken a step yet; their curves appear here.")
         return
-    view = " ".join([*run_ids, *(panel.curve.key for panel in panels), state.compared.axis])
-    figure = comparison_figure(panels, run_ids, axis=state.compared.axis, smoothing=state.shown.smoothing, view=view)
-    height = f"{figure_height_px(len(panels), len(run_ids))}px"
-    render_chart(spec(figure), key=Keys.COMPARED_CHART, alt=_text_alternative(panels), height=height)
+
+    def arrange(keys: list[str]) -> None:
+        state.compared.curves = tuple(keys)
+
+    longest = max((run for panel in panels for run in panel.runs.values()), key=lambda run: int(run.series[0][-1]))
+    view = " ".join([*run_ids, state.shown.axis])
+    look = Look(view, int(longest.series[0][-1]), state.shown.smoothing, chosen_window(state))
+    render_plot_grid(
+        panels_json(comparison_panels(panels, run_ids, look)),
+        key=Keys.COMPARED_GRID,
+        name="comparison",
+        on_zoomed=lambda window: take_zoom(window, longest.axis, state),
+        on_arranged=arrange,
+        legend=[entry for entry in legend(run_ids) if entry.name in axes],
+    )
     st.caption(_note(panels, state))
     table = final_and_best(panels)
     st.subheader("Final and best values", anchor=False)
@@ -124,8 +128,8 @@ def _render_curves(run_ids: Sequence[str], curves: Sequence[Curve], state: State
     _render_download(table, "values")
 
 
-def _catalogue(runs: Sequence[Job]) -> dict[str, Curve]:
-    """Every curve that one of the runs may have, by key; a run whose configuration cannot be read adds none."""
+def _catalogue(runs: Sequence[Job]) -> list[Curve]:
+    """Every curve that one of the runs may have; a run whose configuration cannot be read adds none."""
     found: dict[str, Curve] = {}
     for run in runs:
         try:
@@ -136,31 +140,26 @@ def _catalogue(runs: Sequence[Job]) -> dict[str, Curve]:
             known = found.setdefault(curve.key, curve)
             if known.maximum != curve.maximum:
                 found[curve.key] = replace(known, maximum=None)  # one line cannot be the maximum of both
+    return list(found.values())
+
+
+def _run_curves(axes: Mapping[str, Axis], curve: Curve) -> dict[str, RunCurve]:
+    """By run id, of those that have the curve."""
+    found = {}
+    for run_id, axis in axes.items():
+        series = run_data.series_of(run_id, [curve.name])[curve.name]
+        if len(series[1]):
+            found[run_id] = RunCurve(series, axis, run_data.points_of(run_id).get(curve.name, ()))
     return found
 
 
-def _run_curve(run_id: str, curve: Curve, axis: str) -> RunCurve:
-    steps, values = run_data.series_of(run_id, [curve.name])[curve.name]
-    if axis == "step":
-        return RunCurve(steps, values, np.zeros(len(steps)))
-    timed, times = run_data.step_times(run_id)
-    worked = sessions_of(data.store(), [run_id]).get(run_id, [])
-    return RunCurve(steps, values, np.interp(steps, timed, elapsed_s(times, worked)) if len(timed) else np.zeros(len(steps)))
-
-
-def _text_alternative(panels: Sequence[Panel]) -> str:
-    parts = []
-    for panel in panels:
-        latest = ", ".join(f"{run_id} {significant(float(curve.values[-1]))}" for run_id, curve in panel.runs.items())
-        parts.append(f"{panel.curve.title}, latest values: {latest}")
-    return "; ".join(parts)
-
-
 def _note(panels: Sequence[Panel], state: State) -> str:
-    parts = ["Click a run in the legend to hide it, double-click to see it alone; drag to zoom, double-click to undo."]
+    parts = ["Click a run in the legend to hide it, with Shift to see it alone; drag to zoom, double-click to undo."]
     if state.shown.smoothing:
         parts.append("Faint lines are the values as measured.")
-    longest = max(len(curve.values) for panel in panels for curve in panel.runs.values())
+    if any(run.points for panel in panels for run in panel.runs.values()):
+        parts.append("Diamonds are evaluations with their 95% intervals.")
+    longest = max(len(curve.series[1]) for panel in panels for curve in panel.runs.values())
     if longest > POINTS:
         parts.append(f"Curves show {POINTS:,} of {longest:,} points, with peaks and dips kept (MinMaxLTTB).")
     return plain(" ".join(parts))

@@ -4,7 +4,7 @@
 
 const PATHS = {
   fullScreen: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
-  more: "M3 8h.01M8 8h.01M13 8h.01",
+  more: "M8 3v.01M8 8v.01M8 13v.01",
 };
 const FORMULA = /^\s*[=+\-@＝＋－＠]/; // as analysis.export.spreadsheet_text
 const NEGATIVE = /^-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
@@ -42,7 +42,7 @@ function valueLetter({ _fullLayout: layout }) {
 function canBeLogarithmic(box) {
   const letter = valueLetter(box);
   const values = box._fullData
-    .filter(({ visible, meta }) => visible === true && !meta?.band)
+    .filter(({ visible, meta }) => visible === true && meta?.kind !== "band")
     .flatMap((trace) => (trace.type === "scatter" ? Array.from(trace[letter]) : [Number.NaN]))
     .filter((value) => value !== null);
   return values.every((value) => typeof value === "number" && value >= 0) && values.some((value) => value > 0);
@@ -127,7 +127,7 @@ function bandRows({ x, y }, name) {
 function traceRows(box, trace, place) {
   const name = plainText(trace.name);
   if (trace.type === "histogram") return barRows(box.calcdata[place], name);
-  if (trace.meta?.band) return bandRows(trace, name);
+  if (trace.meta?.kind === "band") return bandRows(trace, name);
   const letter = valueLetter(box);
   const [x, y] = [numbersOf(trace.x), numbersOf(trace.y)];
   const ends = errorEnds(trace[`error_${letter}`] ?? {}, letter === "y" ? y : x);
@@ -142,10 +142,14 @@ function traceRows(box, trace, place) {
   ]);
 }
 
+// As the figure has it; what plotly makes of it has words of its own where there is none.
+function titleOf({ title } = {}) {
+  return plainText(typeof title === "string" ? title : title?.text);
+}
+
 // A row a point, `low` and `high` where there are intervals, with names that a table's columns may have.
 function csvOf(box) {
-  const { xaxis, yaxis, title } = box._fullLayout;
-  const titles = [xaxis?.title?.text, yaxis?.title?.text || title?.text].map(plainText);
+  const titles = [titleOf(box.layout.xaxis), titleOf(box.layout.yaxis) || titleOf(box.layout)];
   const names = ["series", titles[0] || "x", titles[1] || "value", "low", "high", "text"];
   const rows = box._fullData.flatMap((trace, place) => (trace.visible === true ? traceRows(box, trace, place) : []));
   const used = names.map((_, column) => column < 3 || rows.some((row) => csvCell(row[column]) !== ""));

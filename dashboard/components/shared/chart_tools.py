@@ -22,6 +22,7 @@ STYLE = """
 .atlas-tools button:hover { background: var(--st-secondary-background-color); }
 .atlas-tools button:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 .atlas-tools svg { width: 12px; height: 12px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; }
+.atlas-tools button + button svg { stroke-width: 2.6; }
 .atlas-tools [role="menu"] {
   position: absolute; right: 0; bottom: 100%; display: grid; padding: 4px; white-space: nowrap;
   background: var(--st-background-color); border: 1px solid var(--st-border-color); border-radius: 6px;
