@@ -42,7 +42,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """A run in the legend of all panels."""
+    """A run in the legend of all panels, and its line in them."""
 
     name: str
     colour: str
@@ -61,21 +61,19 @@ def comparison_panels(panels: Sequence[Panel], run_ids: Sequence[str], look: Loo
 
 
 def legend(run_ids: Sequence[str]) -> list[LegendEntry]:
-    """The runs as they are drawn, see `comparison_panels`."""
-    return [LegendEntry(run_id, *run_line(place)) for place, run_id in enumerate(run_ids)]
-
-
-def run_line(place: int) -> tuple[str, str]:
-    """Colour and dash of the run at a place: seven colours, then the next kind of line."""
-    return RUN_COLOURS[place % len(RUN_COLOURS)], _DASHES[place // len(RUN_COLOURS) % len(_DASHES)]
+    """How each run is drawn, by its place: seven colours, then the next kind of line."""
+    return [
+        LegendEntry(run_id, RUN_COLOURS[place % len(RUN_COLOURS)], _DASHES[place // len(RUN_COLOURS) % len(_DASHES)])
+        for place, run_id in enumerate(run_ids)
+    ]
 
 
 def _figure(panel: Panel, run_ids: Sequence[str], look: Look) -> dict[str, object]:
     drawn = []
-    for run_id, run in panel.runs.items():
-        colour, dash = run_line(list(run_ids).index(run_id))
-        line = Line(panel.curve.name, run_id, colour, dash=dash)
-        drawn.append(Drawn(line, run.series, run.axis, run.points, group=run_id))
+    for entry in legend(run_ids):
+        if (run := panel.runs.get(entry.name)) is not None:
+            line = Line(panel.curve.name, entry.name, entry.colour, dash=entry.dash)
+            drawn.append(Drawn(line, run.series, run.axis, run.points, group=entry.name))
     maximum = panel.curve.maximum
     is_near = maximum is not None and _highest(panel) >= maximum / 2  # else it would flatten the curves
     curve = panel.curve if is_near else replace(panel.curve, maximum=None)

@@ -20,8 +20,8 @@ from training.store.scalar_series import EMPTY, Series
 from training.text import significant, with_interval
 
 _BAND_OPACITY = 0.2
-_RAW_OPACITY = 0.4
-"""Of the values as logged, behind a smoothed line."""
+_RAW_OPACITY, _RAW_OPACITY_OF_MANY = 0.4, 0.2
+"""Of the values as logged, behind a smoothed line, and behind those of several runs."""
 _ROOM = 0.015
 """Share of the axis beyond its end, for whole marks there."""
 _TICKS = 4
@@ -132,6 +132,7 @@ def _line_traces(drawn: Drawn, look: Look) -> list[dict[str, Any]]:
     if look.weight:
         kinds.insert(0, ("as logged", logged[part] / line.maximum))
     traces = []
+    faint = _RAW_OPACITY_OF_MANY if drawn.group else _RAW_OPACITY
     for kind, values in kinds:
         kept = thinned(steps[part], values)
         is_raw = kind == "as logged"
@@ -144,7 +145,7 @@ def _line_traces(drawn: Drawn, look: Look) -> list[dict[str, Any]]:
                 "legendgroup": drawn.group,
                 "mode": "lines+markers" if len(kept) < 3 else "lines",
                 "line": {"color": line.colour, "width": 1.0 if is_raw else 1.8, "dash": line.dash},
-                "opacity": _RAW_OPACITY if is_raw else 1.0,
+                "opacity": faint if is_raw else 1.0,
                 "hoverinfo": "none",
                 "showlegend": not is_raw,
                 "meta": {"kind": "raw" if is_raw else "line", "title": line.title},

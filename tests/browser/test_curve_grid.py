@@ -78,6 +78,16 @@ def test_curves_are_drawn_over_tokens_and_the_address_says_so(page: Page, addres
     page.wait_for_url("**axis=tokens**")
 
 
+def test_a_logarithmic_curve_leaves_out_its_band(page: Page, address: str) -> None:
+    open_page(page, f"{address}?run=demo-1&panels=reward,correctness")
+    page.locator(REWARD).get_by_role("button", name="More for this chart").click()
+    page.get_by_role("menuitemcheckbox", name="Logarithmic axis").click()
+    plot = f"document.querySelector(`{REWARD}`)"
+    page.wait_for_function(f"() => {plot}._fullLayout.yaxis.type === 'log'")
+    assert "band" not in page.evaluate(f"{plot}._fullData.map((trace) => trace.meta.kind)")
+    assert page.evaluate(f"{PLOTS}[1]._fullLayout.yaxis.type") == "linear"
+
+
 def test_one_crosshair_goes_over_all_panels_and_tells_the_evaluation(page: Page, address: str) -> None:
     open_page(page, f"{address}?run=demo-1&panels=reward,correctness")
     hover(page, page.locator(REWARD), 0.5)

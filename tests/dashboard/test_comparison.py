@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.axes import Axis, completions_axis, step_axis
-from dashboard.comparison_figures import Panel, RunCurve, comparison_panels, legend, run_line
+from dashboard.comparison_figures import Panel, RunCurve, comparison_panels, legend
 from dashboard.comparison_tables import (
     Scores,
     both_met,
@@ -55,7 +55,7 @@ def test_every_run_is_in_every_panel_in_its_own_line_as_in_the_legend() -> None:
 
 
 def test_runs_beyond_the_seven_colours_have_another_kind_of_line() -> None:
-    lines = [run_line(place) for place in range(35)]
+    lines = [(entry.colour, entry.dash) for entry in legend([f"demo-{number}" for number in range(35)])]
     assert len(set(lines)) == 35
     assert {dash for _, dash in lines[:7]} == {"solid"}
     assert {dash for _, dash in lines[7:14]} == {"dash"}
@@ -63,7 +63,8 @@ def test_runs_beyond_the_seven_colours_have_another_kind_of_line() -> None:
 
 def test_a_run_keeps_its_line_where_another_has_no_values() -> None:
     (figure,) = drawn([Panel(REWARD, {"b-1": run_curve([1.0])})], ["a-1", "b-1"])
-    assert (figure.data[0].line.color, figure.data[0].line.dash) == run_line(1)
+    second = legend(["a-1", "b-1"])[1]
+    assert (figure.data[0].line.color, figure.data[0].line.dash) == (second.colour, second.dash)
 
 
 def test_smoothing_is_corrected_for_its_start_and_the_values_stay_faintly_behind() -> None:

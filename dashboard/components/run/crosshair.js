@@ -3,7 +3,7 @@
 // biome-ignore-all lint/correctness/noUnusedVariables: `plot_grid.js` uses it
 
 const NEAR_PX = 10; // so near to the crosshair an evaluation is told
-const MOST_READINGS = 8;
+const ROW_PX = 17;
 const NUMBERS = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const TIME = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
@@ -56,7 +56,8 @@ function fillReadout(cell, x, isPointed) {
   const readings = cell._fullData.flatMap((trace) => readingOf(cell, trace, x));
   const isOne = new Set(linesOf(cell).map(({ meta }) => meta.title)).size === 1;
   readings.sort((one, other) => other.value - one.value);
-  const rows = readings.slice(0, MOST_READINGS).map(({ title, colour, text, evaluated }) => {
+  const room = Math.max(2, Math.floor(cell._fullLayout._size.h / ROW_PX) - 2);
+  const rows = readings.slice(0, room).map(({ title, colour, text, evaluated }) => {
     const row = document.createElement("div");
     const swatch = document.createElement("i");
     swatch.style.background = colour;

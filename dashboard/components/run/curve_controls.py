@@ -40,8 +40,7 @@ def render_controls(
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.slider("Smoothing", 0.0, 0.99, step=0.01, width=220, help=_SMOOTHING_HELP, **ShownRun.smoothing.bind())
-        if state.shown.axis not in offered:
-            state.shown.axis = STEP
+        state.shown.axis = chosen_axis(offered, state)
         st.segmented_control(
             "Horizontal axis",
             list(offered),
@@ -52,6 +51,11 @@ def render_controls(
         )
         _render_panel_choice(catalogue, [curve.key for curve in shown], panels)
     _render_zoom(steps, state)
+
+
+def chosen_axis(offered: Sequence[str], state: State) -> str:
+    """The key of the horizontal axis, steps where the chosen one is not known of the runs."""
+    return state.shown.axis if state.shown.axis in offered else STEP
 
 
 def chosen_window(state: State) -> Window | None:

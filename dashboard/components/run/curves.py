@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import data, run_data
 from dashboard.axes import offered_axes
-from dashboard.components.run.curve_controls import chosen_window, render_controls, take_zoom
+from dashboard.components.run.curve_controls import chosen_axis, chosen_window, render_controls, take_zoom
 from dashboard.components.run.header import live_address
 from dashboard.components.run.plot_grid import LivePanels, render_plot_grid
 from dashboard.components.shared.browser import file_url
@@ -17,7 +17,7 @@ from dashboard.live_run import View
 from dashboard.memory import ShownRun
 from dashboard.state import State
 from dashboard.thinning import Window
-from training.config import RunConfig
+from training.config import RunConfig, stored_config
 from training.errors import HomeError
 from training.store import Job
 
@@ -39,10 +39,12 @@ def render_curves(run: Job, config: RunConfig, state: State) -> None:
 def render_grid(run: Job, shown: Sequence[Curve], state: State, on_arranged: Callable[[list[str]], None] | None = None) -> None:
     """Some curves; dragging over one shows that part of the run in all, a double click the whole run."""
 
-    def zoom(window: Window | None) -> None:
-        take_zoom(window, run_data.axes_of([run], state.shown.axis)[run.id], state)
+    axis = chosen_axis(offered_axes(stored_config(run.spec), run_data.logged_names(run.id)), state)
 
-    view = View(tuple(shown), round(run.total), state.shown.smoothing, chosen_window(state), state.shown.axis)
+    def zoom(window: Window | None) -> None:
+        take_zoom(window, run_data.axes_of([run], axis)[run.id], state)
+
+    view = View(tuple(shown), round(run.total), state.shown.smoothing, chosen_window(state), axis)
     panels = _live(run, view) or run_data.curves_json(run.id, view)
     render_plot_grid(panels, key=Keys.RUN_CURVES, name=run.id, on_zoomed=zoom, on_arranged=on_arranged)
 

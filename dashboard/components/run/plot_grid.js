@@ -23,7 +23,8 @@ async function drawPanel(grid, cell) {
   paintColours(cell, layout);
   setLogarithmic(cell, layout);
   const isNew = !cell._fullLayout;
-  await globalThis.Plotly[isNew ? "newPlot" : "react"](cell, withoutHidden(grid, data), layout, CONFIG);
+  const traces = log ? data.filter(({ meta }) => meta.kind !== "band") : data; // which may reach below zero
+  await globalThis.Plotly[isNew ? "newPlot" : "react"](cell, withoutHidden(grid, traces), layout, CONFIG);
   hideCrosshair(cell); // its numbers are of before
   if (!isNew) return;
   addTools(cell);
