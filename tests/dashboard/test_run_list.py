@@ -226,6 +226,15 @@ def test_a_shared_comparison_keeps_its_curves_smoothing_and_axis(three_runs: lis
     assert evaluated["Hard correctness"].tolist() == ["1.000 (0.207 to 1.000)"]
 
 
+def test_a_run_whose_tokens_nobody_logged_is_left_out_over_tokens_and_said_so(three_runs: list[str], store: Store) -> None:
+    store.record("demo-1", scalars=[(step, {"num_tokens": 100.0 * step}) for step in range(1, 7)])
+    test = run_app("runs", runs="demo-1,demo-3", axis="tokens")
+    assert not test.exception
+    assert "demo-3: not drawn over tokens" in words(test)
+    (values,) = (frame.value for frame in test.main.dataframe if "final" in frame.value)
+    assert set(values["run"]) == {"demo-1"}
+
+
 def test_a_run_that_is_gone_is_left_out_of_a_shared_comparison(three_runs: list[str]) -> None:
     test = run_app("runs", runs="demo-1,gone-9,demo-3")
     assert not test.exception

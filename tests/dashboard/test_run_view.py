@@ -128,6 +128,26 @@ def test_a_link_opens_a_part_of_the_curves_and_the_whole_run_is_one_click_away(r
     assert dict(test.query_params) == {"run": run_id, "smooth": "0.9"}
 
 
+def test_a_link_to_an_axis_or_panels_that_a_run_does_not_have_shows_steps_and_all_panels(run_id: str) -> None:
+    test = run_app("runs", run=run_id, axis="tokens", panels="gone")
+    assert not test.exception
+    (axis,) = test.segmented_control
+    assert (axis.value, "Tokens" in axis.options) == ("step", False)
+    (panels,) = (group for group in test.pills if group.label == "Panels")
+    assert len(panels.value) == len(panels.options) > 8
+    assert "axis" not in test.query_params
+
+
+def test_panels_are_left_out_and_come_back_at_the_end_and_the_address_says_which(run_id: str) -> None:
+    test = run_app("runs", run=run_id, panels="against,entropy,reward")
+    (panels,) = (group for group in test.pills if group.label == "Panels")
+    assert panels.value == ["against", "entropy", "reward"]
+    panels.set_value(["zero_variance", "reward", "against"]).run()
+    assert test.query_params["panels"] == "against,reward,zero_variance"
+    button(test, "As they were").click().run()
+    assert "panels" not in test.query_params
+
+
 @pytest.mark.parametrize("window", ["9,3", "3", "1,2,3", "a,b", "nan,5"])
 def test_a_window_that_makes_no_sense_is_no_window(window: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
