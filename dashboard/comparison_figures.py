@@ -6,17 +6,18 @@ Values go in, figures come out. Nothing here knows Streamlit.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard import figures, theme
+from dashboard import figures
 from dashboard.axes import Axis
 from dashboard.curve_figures import Drawn, Look, figure_of
 from dashboard.curves import Curve, Line
 from dashboard.evaluated_points import Point
+from dashboard.run_colours import run_colour
 from training.store.scalar_series import Series
 from training.text import significant
 
-RUN_COLOURS = (theme.TRAIN, theme.TEST, *theme.TOPICS[:5])
-"""Okabe-Ito, its yellow darker, so that it shows on white."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_LINES_OF_A_KIND = 6
+"""So many runs have the same kind of line: more colours are hard to tell apart."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,16 @@ def comparison_panels(panels: Sequence[Panel], run_ids: Sequence[str], look: Loo
 
     Args:
         panels: what is compared.
-        run_ids: all compared runs; a run's place decides its colour and line.
+        run_ids: all compared runs, see `legend`.
         look: how the figures are drawn.
     """
     return [figures.Panel(panel.curve.key, _in_words(panel), _figure(panel, run_ids, look)) for panel in panels]
 
 
 def legend(run_ids: Sequence[str]) -> list[LegendEntry]:
-    """How each run is drawn, by its place: seven colours, then the next kind of line."""
-    return [
-        LegendEntry(run_id, RUN_COLOURS[place % len(RUN_COLOURS)], _DASHES[place // len(RUN_COLOURS) % len(_DASHES)])
-        for place, run_id in enumerate(run_ids)
-    ]
+    """How each run is drawn: in the colour that stays with it, and with many runs in lines of several kinds."""
+    kinds = [_DASHES[place // _LINES_OF_A_KIND % len(_DASHES)] for place in range(len(run_ids))]
+    return [LegendEntry(run_id, run_colour(run_id), kind) for run_id, kind in zip(run_ids, kinds, strict=True)]
 
 
 def _figure(panel: Panel, run_ids: Sequence[str], look: Look) -> dict[str, object]:

@@ -23,6 +23,7 @@ from dashboard.comparison_tables import (
 from dashboard.curve_figures import Look
 from dashboard.curves import Curve
 from dashboard.evaluated_points import Point
+from dashboard.run_colours import run_colour
 from dashboard.thinning import POINTS
 from training.evaluation.evaluate import Score
 
@@ -54,11 +55,10 @@ def test_every_run_is_in_every_panel_in_its_own_line_as_in_the_legend() -> None:
     assert not length.layout.shapes  # its maximum is far above its values
 
 
-def test_runs_beyond_the_seven_colours_have_another_kind_of_line() -> None:
-    lines = [(entry.colour, entry.dash) for entry in legend([f"demo-{number}" for number in range(35)])]
-    assert len(set(lines)) == 35
-    assert {dash for _, dash in lines[:7]} == {"solid"}
-    assert {dash for _, dash in lines[7:14]} == {"dash"}
+def test_a_run_has_its_own_colour_and_many_runs_several_kinds_of_line() -> None:
+    entries = legend([f"demo-{number}" for number in range(12)])
+    assert [entry.colour for entry in entries] == [run_colour(entry.name) for entry in entries]
+    assert [entry.dash for entry in entries] == ["solid"] * 6 + ["dash"] * 6
 
 
 def test_a_run_keeps_its_line_where_another_has_no_values() -> None:

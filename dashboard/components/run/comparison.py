@@ -98,7 +98,7 @@ def _render_curves(runs: Sequence[Job], catalogue: Sequence[Curve], state: State
 
 
 def _render_panels(run_ids: Sequence[str], axes: Mapping[str, Axis], curves: Sequence[Curve], state: State) -> None:
-    """The curves of the runs that have an axis; of all compared a run's place decides how it looks."""
+    """The curves of the runs that have an axis."""
     panels = [Panel(curve, _run_curves(axes, curve)) for curve in curves]
     panels = [panel for panel in panels if panel.runs]
     if not panels:

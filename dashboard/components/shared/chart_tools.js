@@ -42,7 +42,7 @@ function valueLetter({ _fullLayout: layout }) {
 function canBeLogarithmic(box) {
   const letter = valueLetter(box);
   const values = box._fullData
-    .filter(({ visible, meta }) => visible === true && meta?.kind !== "band")
+    .filter(({ visible, fill }) => visible === true && fill !== "toself")
     .flatMap((trace) => (trace.type === "scatter" ? Array.from(trace[letter]) : [Number.NaN]))
     .filter((value) => value !== null);
   return values.every((value) => typeof value === "number" && value >= 0) && values.some((value) => value > 0);
@@ -125,9 +125,9 @@ function bandRows({ x, y }, name) {
 }
 
 function traceRows(box, trace, place) {
-  const name = plainText(trace.name);
+  const name = plainText(box.data[place].name ?? trace.legendgroup); // plotly names what has no name
   if (trace.type === "histogram") return barRows(box.calcdata[place], name);
-  if (trace.meta?.kind === "band") return bandRows(trace, name);
+  if (trace.fill === "toself") return bandRows(trace, name);
   const letter = valueLetter(box);
   const [x, y] = [numbersOf(trace.x), numbersOf(trace.y)];
   const ends = errorEnds(trace[`error_${letter}`] ?? {}, letter === "y" ? y : x);
