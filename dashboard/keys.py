@@ -16,6 +16,7 @@ class Keys(StrEnum):
     NEARNESS = "nearness"
     SAVE = "save"
     TABLE = "table"
+    SELECTION_TABS = "selection_tabs"
     STEPS_CHART = "steps_chart"
     CLUSTER_TABLE = "cluster_table"
     CLUSTER_NAME = "cluster_name"

@@ -8,6 +8,7 @@ from dashboard.components.map.atlas_map import render_atlas_map
 from dashboard.components.map.controls import render_controls
 from dashboard.components.map.drawer import render_drawer
 from dashboard.components.map.selection import render_selection
+from dashboard.components.run.brushed import render_in_a_run
 from dashboard.components.shared.build_progress import render_map_source
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.components.shared.style import BESIDE_DRAWER, STAGE, render_title
@@ -26,7 +27,7 @@ def render_page(atlas: Atlas, state: State) -> None:
             if state.selection.problem:
                 render_drawer(shown, state)
             with st.container(key=BESIDE_DRAWER):
-                render_selection(shown, state)
+                render_selection(shown, state, render_in_a_run)
     state.write_url(*EXPLORE)
 
 

@@ -156,9 +156,3 @@ async function rasterOf(vector, width, height) {
     canvas.toBlob(resolve, "image/png");
   });
 }
-
-function saveFile(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}

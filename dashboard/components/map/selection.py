@@ -1,16 +1,16 @@
 """What is in question now, below the map: how much it is, where to take it, its table, its steps, and the clusters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from analysis.atlas import Atlas
 from analysis.frame import MATCH, further_columns
-from dashboard import data, map_data, run_data
+from dashboard import data, map_data
 from dashboard.access import acts
 from dashboard.actions import name_cluster
 from dashboard.components.map.subset import render_take_further
-from dashboard.components.run.brushed import render_brushed
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.panes import panes
@@ -20,9 +20,6 @@ from dashboard.filters import count_category, toggled
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import stored_config
-from training.store import RUN_KINDS
-from training.store.job_search import jobs_on
 from training.text import count, percent
 
 TABLE_LIMIT = 10_000
@@ -32,23 +29,30 @@ _COLUMNS_FIRST = 4
 """So many of the data's own columns stand before the question, the others at the end."""
 
 
-def render_selection(shown: Exploration, state: State) -> None:
-    """The line with its buttons, then table and histogram, or the clusters."""
+def render_selection(shown: Exploration, state: State, in_run: Callable[[Exploration, State], None]) -> None:
+    """The line with its buttons, then table and histogram, the clusters, or what a run made of it.
+
+    Args:
+        in_run: renders the latter.
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_line(shown)}**")
         st.space("stretch")
         render_take_further(shown, state)
-    problems, clusters, in_a_run = st.tabs(["Problems", "Clusters", "In a run"])
-    with problems:
-        table, steps = panes("selection", [2, 1], gap="medium")
-        with table:
-            _render_table(shown, state)
-        with steps:
-            _render_steps(shown, state)
-    with clusters:
-        _render_clusters(shown, state)
-    with in_a_run, boundary():
-        _render_in_a_run(shown, state)
+    problems, clusters, in_a_run = st.tabs(["Problems", "Clusters", "In a run"], key=Keys.SELECTION_TABS, on_change="rerun")
+    if problems.open:
+        with problems:
+            table, steps = panes("selection", [2, 1], gap="medium")
+            with table:
+                _render_table(shown, state)
+            with steps:
+                _render_steps(shown, state)
+    if clusters.open:
+        with clusters:
+            _render_clusters(shown, state)
+    if in_a_run.open:
+        with in_a_run, boundary():
+            in_run(shown, state)
 
 
 def _line(shown: Exploration) -> str:
@@ -182,21 +186,6 @@ def _render_clusters(shown: Exploration, state: State) -> None:
     )
     if len(state.filters.clusters) == 1 and state.filters.clusters[0] >= 0:
         _render_naming(atlas, state.filters.clusters[0], shown.titles[state.filters.clusters[0]])
-
-
-def _render_in_a_run(shown: Exploration, state: State) -> None:
-    """What training did with the current problems in a run on this source."""
-    problem_set = shown.atlas.problem_set
-    runs = {run.id: run for run in jobs_on(data.store(), RUN_KINDS, problem_set.source, problem_set.whole.content_hash)}
-    if not runs:
-        st.caption("When a run trains on this data set, its curves of the selected problems appear here.")
-        return
-    run = runs[st.selectbox("Run", list(runs), key=Keys.BRUSHED_RUN, format_func=plain, width=260)]
-    groups = run_data.groups_of(run.id)
-    if groups.empty:
-        st.caption("This run has not met a problem yet.")
-        return
-    render_brushed(run, stored_config(run.spec), groups, frozenset(shown.ids), "pass_rate", state)
 
 
 def _render_naming(atlas: Atlas, label: int, title: str) -> None:

@@ -10,16 +10,19 @@ from analysis.atlas import Atlas
 from analysis.brushing import interval_of, largest_clusters, over_steps, stretches
 from analysis.compute import TOPICLESS
 from analysis.outcomes import OF_TRAINING
-from dashboard import figures, map_data, run_data
+from dashboard import data, figures, map_data, run_data
 from dashboard.brushing_figures import clusters_figure, rewards_figure, selection_figure
 from dashboard.components.run.groups_table import render_groups
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.panes import panes
+from dashboard.exploration import Exploration
 from dashboard.keys import Keys
 from dashboard.state import State
-from training.config import RunConfig
+from dashboard.text import plain
+from training.config import RunConfig, stored_config
 from training.rewards import REWARDS, title_of
-from training.store import Job
+from training.store import RUN_KINDS, Job
+from training.store.job_search import jobs_on
 from training.text import count, percent, significant, span
 
 _CLUSTERS = 9
@@ -51,6 +54,21 @@ def render_brushed(run: Job, config: RunConfig, groups: pd.DataFrame, ids: froze
     with right:
         _render_rewards(run, config, ids, edges)
     render_groups(selected, f"{Keys.BRUSHED_GROUPS} {run.id}", state, with_problem=True)
+
+
+def render_in_a_run(shown: Exploration, state: State) -> None:
+    """What training did with the current problems in a run on this source."""
+    problem_set = shown.atlas.problem_set
+    runs = {run.id: run for run in jobs_on(data.store(), RUN_KINDS, problem_set.source, problem_set.whole.content_hash)}
+    if not runs:
+        st.caption("When a run trains on this data set, its curves of the selected problems appear here.")
+        return
+    run = runs[st.selectbox("Run", list(runs), key=Keys.BRUSHED_RUN, format_func=plain, width=260)]
+    groups = run_data.groups_of(run.id)
+    if groups.empty:
+        st.caption("This run has not met a problem yet.")
+        return
+    render_brushed(run, stored_config(run.spec), groups, frozenset(shown.ids), "pass_rate", state)
 
 
 def _reading(selected: pd.DataFrame, others: pd.DataFrame, chosen: int, measure: str) -> str:

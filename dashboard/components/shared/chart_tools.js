@@ -60,12 +60,6 @@ function setLogarithmic(box, layout) {
 
 // ---- Files
 
-function offer(url, name) {
-  const link = document.createElement("a");
-  Object.assign(link, { href: url, download: name });
-  link.click();
-}
-
 async function saveImage(box, format) {
   const paper = getComputedStyle(box).getPropertyValue("--st-background-color").trim() || "#fff";
   const size = { width: box.clientWidth, height: box.clientHeight };
@@ -160,9 +154,7 @@ function csvOf(box) {
 }
 
 function saveCsv(box) {
-  const url = URL.createObjectURL(new Blob([csvOf(box)], { type: "text/csv" }));
-  offer(url, `${box.atlas.name}.csv`);
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  saveFile(new Blob([csvOf(box)], { type: "text/csv" }), `${box.atlas.name}.csv`);
 }
 
 // ---- Full screen

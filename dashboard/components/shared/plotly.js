@@ -50,6 +50,16 @@ function loadPlotly(url) {
   return globalThis.grpoAtlasPlotly;
 }
 
+function offer(url, name) {
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+}
+
+function saveFile(blob, name) {
+  const url = URL.createObjectURL(blob);
+  offer(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
