@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from analysis.outcomes import OF_TRAINING
 from dashboard import data, map_data, theme
 from dashboard.brushing_figures import clusters_figure, rewards_figure, selection_figure
+from dashboard.keys import Keys
 from dashboard.memory import RunMap, Selection
 from tests.app_testing import run_app, words
 from tests.dashboard.test_training_map import new_run, record_step
@@ -62,7 +63,9 @@ def test_each_cluster_that_training_met_has_its_curve(run_id: str) -> None:
 
 
 def test_explore_shows_a_run_on_what_is_selected(run_id: str) -> None:
-    test = with_rows(run_app(), Selection.rows.key, 1, 3)
+    test = run_app()
+    test.session_state[Keys.SELECTION_TABS] = "In a run"
+    test = with_rows(test, Selection.rows.key, 1, 3)
     assert not test.exception
     assert next(box for box in test.selectbox if box.label == "Run").value == run_id
     assert "Of **2 problems selected** training met 2 in 2 groups: pass rate 25%" in words(test)

@@ -45,19 +45,23 @@ def render_problems(runs: Sequence[Job]) -> None:
 
 
 def _render_choice(offered: Sequence[str], state: State) -> str:
-    """By what they are compared, where there is a choice."""
-    if state.compared.by not in offered:
-        state.compared.by = offered[0] if offered else ""
+    """By what they are compared, where there is a choice; the first one unless another is chosen."""
+    if state.compared.by not in offered[1:]:
+        state.compared.by = ""
     if len(offered) > 1:
         st.segmented_control(
             "Compared by",
-            offered,
-            format_func=lambda column: "Training" if column == "pass_rate" else outcome(column).title,
+            ["", *offered[1:]],
+            format_func=lambda column: _way_title(column or offered[0]),
             required=True,
             help="Their answers to the problems of an evaluation that both have, or their completions in training.",
             **Compared.by.bind(),
         )
-    return state.compared.by
+    return state.compared.by or next(iter(offered), "")
+
+
+def _way_title(column: str) -> str:
+    return "Training" if column == "pass_rate" else outcome(column).title
 
 
 def _render_table(met: pd.DataFrame, first: Job, last: Job) -> None:
