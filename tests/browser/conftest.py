@@ -71,6 +71,11 @@ def point_at(page: Page, row: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
+def sideways(page: Page) -> int:
+    """The pixels by which the page is wider than its window."""
+    return int(page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))
+
+
 def wait_for_rest(page: Page, expression: str) -> None:
     """Wait until a value has not changed for some frames, as when a view has come to where it was moved."""
     page.evaluate("window.atlasRest = { value: null, frames: 0 }")

@@ -79,8 +79,11 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     assert all(setting(test, name).help for name in RunConfig.model_fields if name not in elsewhere)
     assert {f"weight {name}" for name in REWARDS} <= {widget.key for widget in test.number_input}
     length = setting(test, "max_completion_length")
-    assert length.label == "Longest completion :small[:gray[max_completion_length]]"
-    assert length.help == f"{SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
+    assert length.label == "Longest completion"
+    assert (
+        length.help
+        == f"`max_completion_length`: {SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
+    )
     assert "60 steps of 4 problems × 8 completions, 1,920 completions in all" in words(test)
 
 
@@ -88,9 +91,9 @@ def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
     test = open_launch()
     assert "All as in demo" in words(test)
     setting(test, "max_steps").set_value(20).run()
-    assert "Steps :small[:gray[max_steps]]" in setting(test, "max_steps").label
+    assert "Steps" in setting(test, "max_steps").label
     assert ":orange-badge[demo: 60]" in setting(test, "max_steps").label
-    assert setting(test, "num_generations").label == "Completions per problem (group size) :small[:gray[num_generations]]"
+    assert setting(test, "num_generations").label == "Completions per problem (group size)"
     assert "1 setting differs from demo" in words(test)
     assert [group.label for group in test.expander if "changed" in group.label] == ["Size of the run :orange-badge[1 changed]"]
     button(test, "Reset").click().run()

@@ -28,20 +28,26 @@ _FIELDS_IN_A_ROW = 3
 _LONG_TEXTS = ("system_prompt",)
 _BATCH = "gradient_accumulation_steps"
 """The last of the three settings that say what a step learns from."""
+_FIELD = '[class*="st-key-setting-"]'
+_NUMBER = '[data-testid="stNumberInputContainer"]'
+_NAMES = "".join(f'.st-key-setting-{name} label p::after {{ content: " {name}"; }}' for name in SETTINGS)
 _UNITS = "".join(
-    f'.st-key-setting-{setting.name} [data-testid="stNumberInputContainer"]::after {{ content: "{setting.unit}"; }}'
+    f'.st-key-setting-{setting.name} {_NUMBER}::after {{ content: "{setting.unit}"; }}'
     for setting in SETTINGS.values()
     if setting.unit
 )
 _STYLE = f"""<style>
-[class*="st-key-setting-"] [data-testid="stNumberInputContainer"]::after {{
+{_FIELD} label p::after {{ font-size: .8rem; opacity: .6; overflow-wrap: anywhere; }}
+{_FIELD} {_NUMBER}::after {{
   order: 1; align-self: center; padding: 0 .5rem; font-size: .8rem; opacity: .7; white-space: nowrap; }}
-[class*="st-key-setting-"] [data-testid="stNumberInputContainer"] > :last-child {{ order: 2; }}
+{_FIELD} {_NUMBER} > :last-child {{ order: 2; }}
+{_NAMES}
 {_UNITS}
-[class*="st-key-setting-"] [data-testid="stNumberInputContainer"]:has(:placeholder-shown:not([placeholder=""]))::after {{
-  content: none; }}
+{_FIELD} {_NUMBER}:has(:placeholder-shown:not([placeholder=""]))::after {{ content: none; }}
 </style>"""
-"""Units inside the fields, which Streamlit's own have no place for; none beside words that stand for no number."""
+"""TRL's names beside the titles, which are so read aloud alone, and units inside the fields, for which Streamlit has no place;
+none beside words that stand for no number.
+"""
 
 
 def render_form(base: Base, state: State) -> None:
@@ -127,9 +133,10 @@ def _render_field(base: Base, state: State, name: str) -> None:
     setting, key = SETTINGS[name], f"setting {name}"
     value = state.launch.changes.get(name, base.value(name))
     allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
+    meaning = f"`{name}`: {setting.description}"
     common: dict[str, Any] = {
-        "label": marked(base, state, name, f"{setting.title} :small[:gray[{name}]]"),
-        "help": f"{setting.description} {allowed.capitalize()}." if setting.limits else setting.description,
+        "label": marked(base, state, name, setting.title),
+        "help": f"{meaning} {allowed.capitalize()}." if setting.limits else meaning,
         "key": key,
         "on_change": set_value,
         "args": (base, name, key),
