@@ -39,6 +39,8 @@ class Look:
     """Of the past in smoothed lines, 0 for none."""
     window: Window | None = None
     """The steps in view, `None` for all; within it thinning begins anew."""
+    has_marks: bool = False
+    """Whether any of the figures has evaluations in it, so that all leave the same room for those at the end."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,7 @@ def _range(drawn: Sequence[Drawn], look: Look) -> list[float]:
     places = [each.axis.at(np.array(look.window or (whole if is_step else (0, _last_step(each.series))))) for each in drawn]
     first, last = float(min(place[0] for place in places)), float(max(place[1] for place in places))
     last = last if last > first else first + 1
-    return [first, last + _ROOM * (last - first) if any(each.points for each in drawn) else last]
+    return [first, last + _ROOM * (last - first) if look.has_marks and look.window is None else last]
 
 
 def _last_step(series: Series) -> int:

@@ -51,7 +51,7 @@ class Curve:
 
 
 _MACHINERY = (
-    Curve("kl", "KL divergence from the reference model, nats", "kl"),
+    Curve("kl", "KL from the reference model, nats", "kl"),
     Curve("entropy", "Entropy of the next token, nats", "entropy"),
     Curve("clip", "Clipped tokens, share", "clip_ratio/region_mean"),
     Curve("cut_off", "Completions cut off, share", "completions/clipped_ratio", maximum=1.0),

@@ -18,6 +18,7 @@ from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curve_figures import Look, curve_figure, in_words
+from dashboard.curves import Curve
 from dashboard.data import store, web_files
 from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
@@ -271,11 +272,8 @@ def _run_series(run_id: str) -> _Kept:
 
 
 def _panels(run_id: str, view: View, series: Mapping[str, Series], axis: Axis, points: Points) -> bytes:
-    return figures.panels_json(
-        figures.Panel(
-            curve.key,
-            in_words(series, curve, points),
-            curve_figure(series, curve, axis, Look(f"{run_id} {curve.key}", view.max_steps, view.weight, view.window), points),
-        )
-        for curve in view.shown
-    )
+    def drawn(curve: Curve) -> dict[str, object]:
+        look = Look(f"{run_id} {curve.key}", view.max_steps, view.weight, view.window, has_marks=bool(points))
+        return curve_figure(series, curve, axis, look, points)
+
+    return figures.panels_json(figures.Panel(curve.key, in_words(series, curve, points), drawn(curve)) for curve in view.shown)

@@ -27,7 +27,10 @@ def record(store: Store, seed: int) -> str:
     run_id = store.create_job("train", "demo", config.model_dump(mode="json"), total=STEPS)[0].id
     store.start(run_id)
     scalars = [
-        (step, {"reward": step / 10, "reward_std": 0.1, "rewards/correctness/mean": 0.5, "num_tokens": 100.0 * step**2})
+        (
+            step,
+            {"reward": step / 10, "reward_std": 0.1, "rewards/correctness/mean": 0.5, "kl": 0.1, "num_tokens": 100.0 * step**2},
+        )
         for step in range(1, STEPS + 1)
     ]
     store.record(run_id, scalars=scalars, progress=Progress(STEPS, STEPS, "training"))

@@ -153,7 +153,7 @@ def test_evaluations_outside_the_window_are_left_out(config: RunConfig) -> None:
 
 def test_a_curve_over_tokens_lies_where_its_tokens_are_and_ends_with_them(config: RunConfig) -> None:
     axis = tokens_axis((np.arange(1, 4), np.array([100.0, 250.0, 300.0])))
-    figure = drawn({"reward": series([1.0, 2.0, 3.0])}, curve(config, "reward"), axis=axis, points=EVALUATED)
+    figure = drawn({"reward": series([1.0, 2.0, 3.0])}, curve(config, "reward"), axis=axis, points=EVALUATED, has_marks=True)
     _, line, marks = figure.data
     assert list(line.x) == [100, 250, 300]
     assert list(marks.x) == [0, 300]

@@ -110,7 +110,8 @@ def _render_panels(run_ids: Sequence[str], axes: Mapping[str, Axis], curves: Seq
 
     longest = max((run for panel in panels for run in panel.runs.values()), key=lambda run: int(run.series[0][-1]))
     view = " ".join([*run_ids, state.shown.axis])
-    look = Look(view, int(longest.series[0][-1]), state.shown.smoothing, chosen_window(state))
+    has_marks = any(run.points for panel in panels for run in panel.runs.values())
+    look = Look(view, int(longest.series[0][-1]), state.shown.smoothing, chosen_window(state), has_marks)
     render_plot_grid(
         panels_json(comparison_panels(panels, run_ids, look)),
         key=Keys.COMPARED_GRID,
