@@ -152,6 +152,7 @@ def _render_judging(atlas: Atlas, chosen: Sequence[LeakagePair], listed: Sequenc
         label = f"Show {count(len(looked_at), 'pair')} on the map"
         if st.button(label, key="show pairs", disabled=not looked_at, help="Selects both problems of each pair."):
             both = [problem for pair in looked_at for problem in (pair.test_id, pair.train_id)]
+            state.look.pairs = True
             show_on_map(state, colour="split", atlas=atlas, problems=both, how=count(len(looked_at), "leakage pair"))
 
 
