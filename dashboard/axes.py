@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.thinning import Window
-from training.config import ImportedConfig, RunConfig
+from training.config import RunConfig
 from training.store.scalar_series import Series
+from training.stored_config import ImportedConfig
 
 STEP, TIME, TOKENS, COMPLETIONS = "step", "time", "tokens", "completions"
 AXES: Mapping[str, str] = {STEP: "Step", TIME: "Training time", TOKENS: "Tokens", COMPLETIONS: "Completions"}

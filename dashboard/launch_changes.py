@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.config import SETTINGS, RunConfig
+from training.config import RunConfig
 from training.rewards import REWARDS
+from training.settings import SETTINGS
 from training.text import count
 
 REWARDS_TABLE = "rewards."

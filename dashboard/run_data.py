@@ -24,7 +24,7 @@ from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.store import Job, Store
@@ -32,6 +32,7 @@ from training.store.evaluations import Evaluation, complete_evaluations, last_ev
 from training.store.ledger import group_rewards
 from training.store.scalar_series import EMPTY, RunSeries, Series, series_names
 from training.store.sessions import elapsed_s, sessions_of, step_times
+from training.stored_config import stored_config
 
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""

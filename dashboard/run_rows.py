@@ -10,10 +10,10 @@ import pandas as pd
 
 from dashboard.fields import parse_texts
 from dashboard.run_colours import run_colour
-from training.config import SETTINGS
 from training.groups import RightShare
 from training.intervals import shares_difference
 from training.rewards import REWARDS, highest_total
+from training.settings import SETTINGS
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks

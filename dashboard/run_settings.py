@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from dashboard.run_rows import SETTING_NAMES, setting_text
-from training.config import RECORDED, SETTINGS, RunConfig
+from training.config import RECORDED, RunConfig
 from training.errors import ConfigError
 from training.presets import load_preset
+from training.settings import SETTINGS
 from training.store.run_table import setting_of
 
 DIFFERS = "≠"

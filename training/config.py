@@ -2,15 +2,12 @@
 
 Torch-free. Field names are TRL's, PEFT's or transformers' where those have the setting. A field's title is what people call it,
 its description the help text in the form, its `unit` stands beside the value, `none` is what 0 means where it means no number,
-`simple` fields are those that most runs choose, and pydantic holds the range. Presets and `key=value` changes are
-`training.presets`.
+`simple` fields are those that most runs choose, and pydantic holds the range: `training.settings` tells all of it. Presets and
+`key=value` changes are `training.presets`, what is on record `training.stored_config`.
 """
 
 import difflib
 import re
-import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -509,122 +506,29 @@ class RunConfig(BaseModel):
         return highest_total(self.reward_weights)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a form or a manual says of one field of `RunConfig`."""
-
-    name: str
-    title: str
-    group: str
-    description: str
-    unit: str
-    none: str
-    """What 0 means, where it means none of that; empty for other fields."""
-    is_simple: bool
-    """Whether most runs choose it."""
-    choices: tuple[str, ...]
-    """Its values, where there are only a few."""
-    limits: str
-    """The range of a number, as "at least 1, at most 1024" or "above 0, below 1"; empty for other fields."""
-
-
-_LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-
-
-def _setting(name: str) -> Setting:
-    field = RunConfig.model_fields[name]
-    extra = typing.cast(dict[str, Any], field.json_schema_extra)
-    choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
-    limits = ", ".join(
-        f"{words} {getattr(limit, mark):,}"
-        for mark, words in _LIMIT_WORDS.items()
-        for limit in field.metadata
-        if hasattr(limit, mark)
-    )
-    return Setting(
-        name=name,
-        title=field.title or name,
-        group=extra["group"],
-        description=field.description or "",
-        unit=extra["unit"],
-        none=extra["none"],
-        is_simple=extra["simple"],
-        choices=choices,
-        limits=limits,
-    )
-
-
-SETTINGS: dict[str, Setting] = {name: _setting(name) for name in RunConfig.model_fields}
-
-CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
-"""The settings that a person chooses."""
-
-
 def parse_config(values: dict[str, Any]) -> RunConfig:
     """Check a configuration.
 
     Raises:
         ConfigError: names every field that is wrong, its value and what it may be.
     """
-    return _parsed(RunConfig, values)
+    return parsed(RunConfig, values)
 
 
 Config = TypeVar("Config", bound=RunConfig)
 
 
-def _parsed(kind: type[Config], values: dict[str, Any]) -> Config:
+def parsed(kind: type[Config], values: dict[str, Any]) -> Config:
+    """Check a configuration of a kind.
+
+    Raises:
+        ConfigError: names every field that is wrong, its value and what it may be.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         findings = "; ".join(_describe(finding).rstrip(".") for finding in error.errors(include_url=False)[:_FINDINGS])
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error
-
-
-KNOWN_OF_LOGS = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
-"""What is known of the settings of a run that another trainer made."""
-
-
-class ImportedConfig(RunConfig):
-    """What is known of a run that another trainer made; of other settings nobody knows."""
-
-    path: str
-    """Of its log, a folder or a file."""
-    layout: str
-    """How that is written, as `training.imports.logs` calls it."""
-    columns: dict[str, str] = {}
-    """The mapping by which it is read, where its columns say nothing."""
-
-    @field_validator("rewards")
-    @classmethod
-    def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
-        return rewards
-
-    @field_validator("verifier")
-    @classmethod
-    def _known_verifier(cls, name: str) -> str:
-        return name
-
-    @model_validator(mode="after")
-    def _whole_groups(self) -> "ImportedConfig":
-        return self
-
-    @property
-    def reward_weights(self) -> dict[str, float]:
-        """The functions that it was trained on, in the log's order."""
-        return {name: weight for name, weight in self.rewards.items() if weight}
-
-
-def stored_config(spec: Mapping[str, Any]) -> RunConfig:
-    """The configuration of a run on record. The name of its preset is left out where this program would not take it.
-
-    Raises:
-        ConfigError: it is not one for this program.
-    """
-    if "layout" in spec:
-        return _parsed(ImportedConfig, dict(spec))
-    preset = spec.get("preset", "")
-    is_kept = isinstance(preset, str) and (not preset or is_name(preset))
-    return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
 
 
 def _describe(finding: Any) -> str:

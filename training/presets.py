@@ -12,11 +12,12 @@ from typing import Any
 
 import tomli_w
 
-from training.config import CHOSEN, SETTINGS, RunConfig, parse_config
+from training.config import RunConfig, parse_config
 from training.errors import ConfigError, one_line, shown
 from training.files import replace_file
 from training.names import NAME_RULE, is_name
 from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
+from training.settings import CHOSEN, SETTINGS
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 

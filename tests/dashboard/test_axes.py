@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dashboard.axes import AXES, axis_named, completions_axis, offered_axes, step_axis, time_axis, tokens_axis
-from training.config import ImportedConfig
 from training.presets import load_preset
+from training.stored_config import ImportedConfig
 
 STEPS = np.arange(1, 4)
 

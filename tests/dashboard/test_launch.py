@@ -20,7 +20,7 @@ from training.backends import BackendState
 from training.backends.cluster import Cluster
 from training.backends.configuration import RayConfig
 from training.backends.local import LocalBackend
-from training.config import SETTINGS, RunConfig
+from training.config import RunConfig
 from training.errors import ConfigError, UnreachableError
 from training.home import Home
 from training.preflight.architecture import published_architecture
@@ -31,6 +31,7 @@ from training.presets import load_preset, preset_description, preset_paths, save
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import FORMS
 from training.runs.launch import launch_run
+from training.settings import SETTINGS
 from training.store import Store
 from training.store.curation import save_subset
 

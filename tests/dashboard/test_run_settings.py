@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from dashboard.run_settings import preset_of, settings_table
-from training.config import CHOSEN
 from training.presets import load_preset, save_preset
 from training.rewards import REWARDS
+from training.settings import CHOSEN
 
 
 def test_what_differs_from_the_preset_is_marked(tmp_path: Path) -> None:

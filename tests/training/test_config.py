@@ -2,9 +2,10 @@
 
 import pytest
 
-from training.config import SETTINGS, parse_config
+from training.config import parse_config
 from training.errors import ConfigError
 from training.presets import load_preset
+from training.settings import SETTINGS
 
 
 def test_every_setting_says_what_it_means_and_may_be() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from tests.tiny_runs import few_problems
 from training.__main__ import main
-from training.config import ImportedConfig, stored_config
 from training.data.problem import ProblemSet
 from training.errors import ConfigError, SourceError
 from training.groups import Rollout
@@ -28,6 +27,7 @@ from training.rewards import score_completion
 from training.runs.launch import resume_run
 from training.store import RUN_KINDS, Job, Store
 from training.store.job_search import RunFilter, find_runs
+from training.stored_config import ImportedConfig, stored_config
 
 DEMO = few_problems()
 PROBLEM = DEMO.problems[0]

@@ -12,7 +12,7 @@ from training.__main__ import main
 from training.artefacts import MANIFEST, Artefacts, fetch, remove_copies
 from training.backends import local
 from training.backends.registry import backend_names
-from training.config import RunConfig, parse_config, stored_config
+from training.config import RunConfig, parse_config
 from training.data.problems import load_problems
 from training.errors import ArtefactError, ConfigError, StoreError
 from training.home import Home
@@ -25,6 +25,7 @@ from training.runs.launch import launch_job
 from training.store import Store, schema
 from training.store.curation import SubsetError, save_subset
 from training.store.job_search import RunFilter, find_runs
+from training.stored_config import stored_config
 from training.terminal import EXIT_ERROR
 
 HOSTILE = (

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from training.config import CHOSEN, SETTINGS
 from training.presets import preset_paths
 from training.prompts import ChatTemplate, SystemTurn
 from training.rewards.forms import FORMS
+from training.settings import CHOSEN, SETTINGS
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from training.config import stored_config
 from training.errors import ConfigError
 from training.groups import Scale, advantages
 from training.store import Store
+from training.stored_config import stored_config
 
 _SILENT = 1e-6
 """An advantage this small counts as zero: the smallest real ones, one character of `xml_count` in a group, are near 1e-4."""

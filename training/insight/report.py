@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from training.config import KNOWN_OF_LOGS, SETTINGS, ImportedConfig, RunConfig, stored_config
+from training.config import RunConfig
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
@@ -27,9 +27,11 @@ from training.insight.report_figures import curve_svg, intervals_svg, thin
 from training.insight.rollout_pages import examine_sampled
 from training.presets import load_preset, preset_paths
 from training.rewards import REWARDS, maximum_of, title_of
+from training.settings import SETTINGS
 from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations
 from training.store.scalar_series import RunSeries
+from training.stored_config import KNOWN_OF_LOGS, ImportedConfig, stored_config
 from training.templates import template
 from training.text import count, duration, listed, with_interval
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from training.config import ImportedConfig, stored_config
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.data.rows import LINE_BYTES
@@ -29,6 +28,7 @@ from training.rewards.forms import FORMS, TAGS, form_named
 from training.rewards.rows import reward_row
 from training.store import Job, Progress, Store
 from training.store.job_search import jobs_with
+from training.stored_config import ImportedConfig, stored_config
 from training.text import agree, count
 
 POLL_S = 1.0

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.backends import local
-from training.config import stored_config
 from training.credentials import hub_token
 from training.engines import engine_named, install_command, missing_packages
 from training.errors import CheckpointError, ConfigError, HubError, ModelError, shown
@@ -26,6 +25,7 @@ from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.paths import parse_path
 from training.store import Store
 from training.store.evaluations import complete_evaluations
+from training.stored_config import stored_config
 from training.text import count
 
 Action = Literal["merge", "push", "export"]

@@ -22,7 +22,6 @@ from dashboard.sources import readable_source
 from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
-from training.config import SETTINGS
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
@@ -30,6 +29,7 @@ from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS
+from training.settings import SETTINGS
 from training.store import Job
 from training.store.evaluations import evaluation_headings
 from training.text import count

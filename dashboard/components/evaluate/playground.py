@@ -21,7 +21,6 @@ from dashboard.memory import Asking
 from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model
-from training.config import SETTINGS
 from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
 from training.jobs.playground import MOST_SAMPLES, Exchange, Question
@@ -30,6 +29,7 @@ from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
 from training.rewards import REWARDS, score_completion
 from training.rewards.forms import form_named
+from training.settings import SETTINGS
 from training.text import count, duration, shorten
 
 _POLL_S = 0.5

@@ -21,7 +21,7 @@ from dashboard.launch_changes import CHOSEN_ELSEWHERE, LARGE_GROUPS, SIMPLE_GROU
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import SETTINGS
+from training.settings import SETTINGS
 from training.text import agree, count
 
 _FIELDS_IN_A_ROW = 3

@@ -13,10 +13,10 @@ from dashboard.launch_changes import Base
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import stored_config
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
+from training.stored_config import stored_config
 from training.text import count, shorten
 
 _MODEL_CHARACTERS = 60

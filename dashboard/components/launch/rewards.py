@@ -7,8 +7,8 @@ from dashboard.components.shared.panes import ROWS, panes
 from dashboard.launch_changes import REWARDS_TABLE, Base
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import SETTINGS
 from training.rewards import REWARDS, Reward, highest_total, title_of
+from training.settings import SETTINGS
 from training.text import significant
 
 _WIDTHS = (4.5, 2.2, 1.2, 1.4)

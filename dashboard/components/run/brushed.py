@@ -19,10 +19,11 @@ from dashboard.exploration import Exploration
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.rewards import REWARDS, title_of
 from training.store import RUN_KINDS, Job
 from training.store.job_search import jobs_on
+from training.stored_config import stored_config
 from training.text import count, percent, significant, span
 
 _CLUSTERS = 9

@@ -32,10 +32,10 @@ from dashboard.memory import Compared
 from dashboard.state import State
 from dashboard.text import plain
 from dashboard.thinning import POINTS
-from training.config import KNOWN_OF_LOGS, stored_config
 from training.errors import AtlasError
 from training.store import RUN_KINDS, Job
 from training.store.job_search import newest_run_ids
+from training.stored_config import KNOWN_OF_LOGS, stored_config
 from training.text import words_listed
 
 _POLL_S = 2.0

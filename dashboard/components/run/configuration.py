@@ -9,11 +9,12 @@ from dashboard.memory import ShownRun
 from dashboard.run_settings import DIFFERS, preset_of, settings_table
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import ImportedConfig, RunConfig
+from training.config import RunConfig
 from training.imports.logs import LIMITS
 from training.presets import preset_text
 from training.rewards import title_of
 from training.store import Job
+from training.stored_config import ImportedConfig
 from training.text import agree, count
 
 _MOST_PX = 640

@@ -17,9 +17,10 @@ from dashboard.live_run import View
 from dashboard.memory import ShownRun
 from dashboard.state import State
 from dashboard.thinning import Window
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.errors import HomeError
 from training.store import Job
+from training.stored_config import stored_config
 
 
 def render_curves(run: Job, config: RunConfig, state: State) -> None:

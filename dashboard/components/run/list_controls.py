@@ -9,7 +9,7 @@ from dashboard import data
 from dashboard.memory import RunList
 from dashboard.run_rows import COLUMN_NAMES, SETTING_NAMES, SORTABLE, USUAL_COLUMNS
 from dashboard.state import State
-from training.config import SETTINGS
+from training.settings import SETTINGS
 from training.store import Status
 from training.store.run_marks import known_tags
 

@@ -19,8 +19,9 @@ from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.keys import Keys
 from dashboard.state import State
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.store import Job, Status
+from training.stored_config import stored_config
 
 CURVES = "Curves"
 _TAB_POLL_S = 2.0

@@ -1,6 +1,6 @@
 """The kind of job that is a training run."""
 
-from training.config import RunConfig, stored_config
+from training.config import RunConfig
 from training.data.problems import load_problems
 from training.engines import engine_named
 from training.home import Home
@@ -10,6 +10,7 @@ from training.jobs.train.distributed import room_for, train_on_workers
 from training.jobs.train.tracking import tracked
 from training.models.beginnings import kept_model
 from training.store.curation import restrict
+from training.stored_config import stored_config
 from training.workers import Workers
 
 

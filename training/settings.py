@@ -1,0 +1,58 @@
+"""The settings of a run as a form, a manual or a command tells them: read off the fields of `RunConfig`."""
+
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from training.config import RECORDED, RunConfig
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a form or a manual says of one field of `RunConfig`."""
+
+    name: str
+    title: str
+    group: str
+    description: str
+    unit: str
+    none: str
+    """What 0 means, where it means none of that; empty for other fields."""
+    is_simple: bool
+    """Whether most runs choose it."""
+    choices: tuple[str, ...]
+    """Its values, where there are only a few."""
+    limits: str
+    """The range of a number, as "at least 1, at most 1024" or "above 0, below 1"; empty for other fields."""
+
+
+_LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def _setting(name: str) -> Setting:
+    field = RunConfig.model_fields[name]
+    extra = typing.cast(dict[str, Any], field.json_schema_extra)
+    choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
+    limits = ", ".join(
+        f"{words} {getattr(limit, mark):,}"
+        for mark, words in _LIMIT_WORDS.items()
+        for limit in field.metadata
+        if hasattr(limit, mark)
+    )
+    return Setting(
+        name=name,
+        title=field.title or name,
+        group=extra["group"],
+        description=field.description or "",
+        unit=extra["unit"],
+        none=extra["none"],
+        is_simple=extra["simple"],
+        choices=choices,
+        limits=limits,
+    )
+
+
+SETTINGS: dict[str, Setting] = {name: _setting(name) for name in RunConfig.model_fields}
+
+CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
+"""The settings that a person chooses."""

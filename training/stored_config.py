@@ -1,0 +1,55 @@
+"""What the store holds of a run's configuration: ours, or what is known of a run that another trainer made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from training.config import RunConfig, parse_config, parsed
+from training.names import is_name
+
+KNOWN_OF_LOGS = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
+"""What is known of the settings of a run that another trainer made."""
+
+
+class ImportedConfig(RunConfig):
+    """What is known of a run that another trainer made; of other settings nobody knows."""
+
+    path: str
+    """Of its log, a folder or a file."""
+    layout: str
+    """How that is written, as `training.imports.logs` calls it."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """The mapping by which it is read, where its columns say nothing."""
+
+    @field_validator("rewards")
+    @classmethod
+    def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
+        return rewards
+
+    @field_validator("verifier")
+    @classmethod
+    def _known_verifier(cls, name: str) -> str:
+        return name
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> "ImportedConfig":
+        return self
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The functions that it was trained on, in the log's order."""
+        return {name: weight for name, weight in self.rewards.items() if weight}
+
+
+def stored_config(spec: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a run on record. The name of its preset is left out where this program would not take it.
+
+    Raises:
+        ConfigError: it is not one for this program.
+    """
+    if "layout" in spec:
+        return parsed(ImportedConfig, dict(spec))
+    preset = spec.get("preset", "")
+    is_kept = isinstance(preset, str) and (not preset or is_name(preset))
+    return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
