@@ -21,6 +21,7 @@ ROOMS = {
         "imports",
         "rewards",
         "config",
+        "settings stored_config",
         "shares presets",
         "store",
         "models",
