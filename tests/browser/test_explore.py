@@ -4,20 +4,22 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from analysis.atlas import AtlasParameters, open_atlas
 from analysis.cache import Cache
 from analysis.projector import export_projector
-from tests.browser.conftest import DRAG_LAYER, MAP, drag_lasso, point_at, wait_for_rest
+from tests.browser.conftest import ACTION_TIMEOUT_MS, DRAG_LAYER, MAP, drag_lasso, point_at, wait_for_rest
 from training.data.problems import load_problems
 from training.home import Home
 
 pytestmark = pytest.mark.browser
 
+Scheme = Literal["light", "dark"]
 RANGES = f"[...{MAP}._fullLayout.xaxis.range, ...{MAP}._fullLayout.yaxis.range]"
 
 
@@ -116,6 +118,44 @@ def test_the_export_downloads_the_files_that_the_terminal_writes(explore: Page, 
     written = {file.name: file.read_bytes() for file in export_projector(atlas, tmp_path / "out")}
     with zipfile.ZipFile(download.value.path()) as files:
         assert {name: files.read(name) for name in files.namelist()} == written
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_map_as_one_file_is_read_without_the_program(app: str, chromium: Browser, tmp_path: Path, scheme: Scheme) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{app}/?colour=cluster")
+    expect(page.locator(DRAG_LAYER).first).to_be_visible(timeout=ACTION_TIMEOUT_MS)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="The map as one HTML file").click()
+    assert download.value.suggested_filename == "Demo-all-2400-problems-map.html"
+    download.value.save_as(tmp_path / "map.html")
+    alone, asked = context.new_page(), []
+    alone.on("request", lambda request: asked.append(request.url) if request.url.startswith("http") else None)
+    alone.goto((tmp_path / "map.html").as_uri())
+    alone.wait_for_function("() => document.querySelector('.atlas-plot')?._fullData?.[0]?.x.length === 2400")
+    assert alone.locator(".atlas-names text").count() > 10
+    alone.get_by_label("Search").fill("garden flowers")
+    expect(alone.locator("#found")).to_have_text(re.compile(r"^[1-9]\d* of 2,400$"))
+    found = int(alone.locator("#found").inner_text().split()[0])
+    alone.wait_for_function("(n) => document.querySelector('.atlas-plot')._fullData[0].selectedpoints?.length === n", arg=found)
+    ground = alone.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 28)"}[scheme]
+    assert asked == []
+    context.close()
+
+
+def test_the_exported_table_names_what_it_holds(app: str, page: Page) -> None:
+    page.goto(f"{app}/?split=test&steps=2")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table with the map's columns, Parquet").click()
+    table = pd.read_parquet(download.value.path())
+    assert download.value.suggested_filename == f"Demo-split-test-steps-2-{len(table)}-problems-table.parquet"
+    assert set(table["split"]) == {"test"}
+    assert set(table["steps"]) == {2}
+    assert {"x", "y", "cluster_name", "nearest", "nearest_cosine"} <= set(table.columns)
 
 
 def test_a_lasso_shows_what_it_took_with_a_problem_chosen(app: str, page: Page) -> None:

@@ -8,11 +8,10 @@ from string import Template
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
-from dashboard.components.map.atlas_map import map_parts
+from dashboard.components.map.atlas_map import MapParts
 from dashboard.components.map.map_plot import HTML, SCRIPTS, STYLE, bits_of
 from dashboard.components.shared.browser import reference, script
-from dashboard.exploration import Exploration
-from dashboard.state import State
+from training.data.problem import ProblemSet
 
 _PAGE = Path(__file__).with_name("map_page.html")
 _HEIGHT = "calc(100vh - 9rem)"
@@ -20,14 +19,16 @@ _COLOURS = {"text": "textColor", "background": "backgroundColor", "border": "bor
 """What the page calls a colour of the theme -> what Streamlit does."""
 
 
-def map_page(shown: Exploration, state: State, name: str) -> bytes:
+def map_page(parts: MapParts, problem_set: ProblemSet, name: str, *, dark: bool) -> bytes:
     """The map as it is shown now: its colours, its view, what stands out.
 
     Args:
+        parts: what the map is made of.
+        problem_set: its problems, in the order of its rows.
         name: of pictures that are made of it.
+        dark: whether it has the colours of a dark page.
     """
-    parts = map_parts(shown, state)
-    problems = shown.atlas.problem_set.problems
+    problems = problem_set.problems
     content = {
         "data": {
             "figure": reference(parts.figure, None),
@@ -46,10 +47,10 @@ def map_page(shown: Exploration, state: State, name: str) -> bytes:
         "ids": [problem.id for problem in problems],
         "questions": [problem.question for problem in problems],
     }
-    theme = f"theme.{st.context.theme.type or 'light'}"
+    theme = "theme.dark" if dark else "theme.light"
     page = Template(_PAGE.read_text(encoding="utf-8")).substitute(
         {name: st.get_option(f"{theme}.{option}") for name, option in _COLOURS.items()},
-        title=html.escape(shown.atlas.problem_set.name),
+        title=html.escape(problem_set.name),
         words=html.escape(parts.words),
         style=STYLE,
         map=HTML,

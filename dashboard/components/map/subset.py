@@ -12,6 +12,7 @@ from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import save_subset
 from dashboard.addresses import LAUNCH
+from dashboard.components.map.atlas_map import map_parts
 from dashboard.components.map.map_page import map_page
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
@@ -98,7 +99,8 @@ def _render_export(shown: Exploration, state: State) -> None:
             lambda write=write: write(map_table(shown.atlas, shown.titles, rows)),  # type: ignore[misc]
             f"{name}-table.{ending}",
         )
-    _render_file("The map as one HTML file", lambda: map_page(shown, state, name), f"{name}-map.html")
+    parts, dark = map_parts(shown, state), st.context.theme.type == "dark"  # here: files are made outside of the session
+    _render_file("The map as one HTML file", lambda: map_page(parts, problem_set, name, dark=dark), f"{name}-map.html")
     _render_file(
         "Embedding Projector",
         lambda: projector_zip(shown.atlas, rows),

@@ -1,6 +1,7 @@
 """The problems selected on a map in one run: curves beside those of the others, rewards, groups; and a curve a cluster."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ from training.store.job_search import jobs_on
 from training.stored_config import stored_config
 from training.text import count, percent, significant, span
 
+_OFFERED = 100
+"""The newest runs on a data set, among which one chooses."""
 _CLUSTERS = 9
 """Clusters with a curve of their own: those of which training met the most groups."""
 
@@ -60,7 +63,8 @@ def render_brushed(run: Job, config: RunConfig, groups: pd.DataFrame, ids: froze
 def render_in_a_run(shown: Exploration, state: State) -> None:
     """What training did with the current problems in a run on this source."""
     problem_set = shown.atlas.problem_set
-    runs = {run.id: run for run in jobs_on(data.store(), RUN_KINDS, problem_set.source, problem_set.whole.content_hash)}
+    on_these = jobs_on(data.store(), RUN_KINDS, problem_set.source, problem_set.whole.content_hash)
+    runs = {run.id: run for run in islice(on_these, _OFFERED)}
     if not runs:
         st.caption("When a run trains on this data set, its curves of the selected problems appear here.")
         return
