@@ -61,7 +61,7 @@ def test_a_lasso_fills_the_table_and_other_colours_keep_it(explore: Page) -> Non
 def test_clearing_the_selection_clears_it_on_the_map(explore: Page) -> None:
     drag_lasso(explore)
     explore.get_by_role("button", name="Clear selection").click()
-    expect(explore.get_by_text("Draw a lasso on the map", exact=False)).to_be_visible()
+    expect(explore.get_by_text("Draw a lasso to select", exact=False)).to_be_visible()
     explore.wait_for_function(f"() => {MAP}._fullData.every((trace) => !trace.selectedpoints)")
 
 

@@ -70,7 +70,7 @@ def test_lassos_are_put_together_as_chosen(explore: Page) -> None:
             assert rest < left
             assert not rest & right_side
         else:
-            expect(explore.get_by_text("Draw a lasso on the map", exact=False)).to_be_visible()
+            expect(explore.get_by_text("Draw a lasso to select", exact=False)).to_be_visible()
 
 
 def test_words_and_a_bar_narrow_the_map_and_the_table(explore: Page) -> None:
@@ -98,7 +98,7 @@ def test_filters_cleared_while_they_are_open_stay_cleared(explore: Page) -> None
     explore.get_by_role("radio", name="test", exact=True).click()
     explore.wait_for_url("**split=test**")
     explore.get_by_role("button", name="Clear filters").click()
-    expect(explore.get_by_text("Draw a lasso on the map", exact=False)).to_be_visible()
+    expect(explore.get_by_text("Draw a lasso to select", exact=False)).to_be_visible()
     explore.get_by_role("textbox", name="Search").fill("garden")
     explore.keyboard.press("Enter")
     explore.wait_for_url("**q=garden**")
