@@ -146,6 +146,18 @@ def test_the_map_as_one_file_is_read_without_the_program(app: str, chromium: Bro
     context.close()
 
 
+def test_a_table_s_menu_lies_within_the_table(explore: Page) -> None:
+    table = explore.locator(".st-key-table [data-testid='stDataFrame']").first
+    table.scroll_into_view_if_needed()
+    table.hover()
+    menu = explore.locator(".st-key-table [data-testid='stElementToolbar']").first
+    expect(menu).to_be_visible()
+    menu_box, table_box = menu.bounding_box(), table.bounding_box()
+    assert menu_box is not None
+    assert table_box is not None
+    assert menu_box["y"] >= table_box["y"]
+
+
 def test_the_exported_table_names_what_it_holds(app: str, page: Page) -> None:
     page.goto(f"{app}/?split=test&steps=2")
     page.get_by_role("button", name="Export").click()
