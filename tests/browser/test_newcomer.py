@@ -12,7 +12,11 @@ from training.store import Store
 pytestmark = pytest.mark.browser
 
 RUN_TIMEOUT_MS = 1_200_000
-CURVE_POINTS = "() => document.querySelector('.js-plotly-plot')?._fullData?.at(-1)?.x.length ?? 0"
+CURVE_POINTS = """() => {
+    const traces = document.querySelector(".js-plotly-plot")?._fullData ?? [];
+    return Math.max(0, ...traces.filter(({ fill }) => fill !== "toself").map(({ x }) => x.length));
+}"""
+"""Of the longest line of the first panel, beside which there are a band and evaluations."""
 
 
 def test_the_newcomers_whole_way(page: Page, tmp_path: Path) -> None:
