@@ -14,6 +14,7 @@ from analysis.atlas import AtlasParameters, build_atlas, map_sample, stage_keys
 from analysis.cache import Cache
 from dashboard import data
 from dashboard.components.map.findings import report_command
+from dashboard.keys import Keys
 from tests.app_testing import run_app, words
 from tests.fakes import FakeEmbedder, record_evaluation
 from training.data.problems import load_problems
@@ -276,6 +277,8 @@ def test_a_subset_of_a_sampled_map_can_be_trained_on(
 @pytest.mark.usefixtures("with_map")
 def test_a_renamed_cluster_keeps_its_name(open_app: Open) -> None:
     test = open_app(cluster="0")
+    test.session_state[Keys.SELECTION_TABS] = "Clusters"
+    test.run()
     next(field for field in test.text_input if field.label == "Name of this cluster").input("what Ann has")
     next(button for button in test.button if button.label == "Rename").click().run()
     assert "what Ann has" in words(open_app(cluster="0"))
