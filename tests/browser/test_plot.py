@@ -104,6 +104,14 @@ def test_a_selection_survives_other_colours_and_dimensions(open_map: Open) -> No
     assert shown(page) == said(page) == drawn
 
 
+def test_other_colours_are_drawn_into_the_same_plot(open_map: Open) -> None:
+    page = open_map()
+    page.evaluate(f"{MAP}.querySelector('canvas.gl-canvas').mark = 1")
+    page.get_by_role("radio", name="steps").click()
+    page.wait_for_function(f"() => {MAP}._fullData.some((trace) => trace.name === '3')")
+    assert page.evaluate(f"{MAP}.querySelector('canvas.gl-canvas').mark") == 1
+
+
 def test_a_point_shows_its_text_as_text_and_a_click_its_ring(open_map: Open) -> None:
     page = open_map()
     x, y = point_at(page, 14)

@@ -14,10 +14,17 @@ const BUTTONS = {
   deep: ["orbitRotation", "pan3d", "zoom3d", "resetCameraDefault3d"],
 };
 
+// The same one each time: to plotly another one, if only by its functions, is another plot.
+const configs = new Map();
+
 function configOf(kind, selectable) {
-  const tools = kind === "flat" ? [...(selectable ? ["lasso2d", "select2d"] : []), "pan2d"] : [];
-  const modeBarButtons = [ourButtons(kind === "flat"), [...tools, ...BUTTONS[kind]]];
-  return { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons };
+  const key = `${kind} ${selectable}`;
+  if (!configs.has(key)) {
+    const tools = kind === "flat" ? [...(selectable ? ["lasso2d", "select2d"] : []), "pan2d"] : [];
+    const modeBarButtons = [ourButtons(kind === "flat"), [...tools, ...BUTTONS[kind]]];
+    configs.set(key, { displaylogo: false, displayModeBar: true, scrollZoom: true, responsive: false, modeBarButtons });
+  }
+  return configs.get(key);
 }
 
 // --- Selections: a bit a row, row 0 first, in base64 ---
