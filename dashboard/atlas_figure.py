@@ -261,7 +261,7 @@ def _coloraxis(values: "pd.Series[Any]", colouring: ByNumber, *, dark: bool) -> 
 def _without_axes(figure: go.Figure, dimensions: int) -> go.Figure:
     """A layout has no units, so no axes; a distance is the same in all directions."""
     if dimensions == 2:
-        figure.update_layout(dragmode="lasso", newselection={"line": {"color": theme.QUIET, "width": 1.5, "dash": "dot"}})
+        figure.update_layout(dragmode="lasso")
         figure.update_xaxes(visible=False)
         figure.update_yaxes(visible=False, scaleanchor="x")
     else:

@@ -87,4 +87,4 @@ def expect_duplicate(page: Page, run_id: str, config: RunConfig) -> None:
     """Launch is there, filled with the run's configuration."""
     expect(page.get_by_role("button", name="Launch the run")).to_be_visible()
     expect(page.get_by_text(f"Begins with the configuration of {run_id}")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value(str(config.max_steps))
+    expect(page.get_by_role("spinbutton", name="Steps", exact=True)).to_have_value(str(config.max_steps))

@@ -81,7 +81,7 @@ def test_a_link_from_one_run_to_another_is_in_the_address_and_goes_back_in_one_s
         expect(page).to_have_url(after)
         page.go_back()
         expect(page).to_have_url(before)
-        expect(page.get_by_text(ended if "tab" in before else "Every run, the newest first.").first).to_be_visible()
+        expect(page.get_by_text(ended if "tab" in before else "Every run, and what it came to.").first).to_be_visible()
 
 
 def test_a_link_in_the_sidebar_is_followed_while_one_goes_on_clicking(

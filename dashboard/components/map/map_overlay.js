@@ -75,7 +75,14 @@ function fillOverlay(box, over) {
     if (colour) name.style.setProperty("--cluster", colour);
     names.append(name);
   }
-  box.parentElement.querySelector(".atlas-overlay").replaceChildren(lines, svgElement("path", { class: "atlas-pairs" }), names);
+  box.parentElement
+    .querySelector(".atlas-overlay")
+    .replaceChildren(
+      lines,
+      svgElement("path", { class: "atlas-pairs" }),
+      names,
+      svgElement("path", { class: "atlas-outline" }),
+    );
   showStanding(box);
 }
 
@@ -115,6 +122,7 @@ function placeOver(box) {
     Object.assign(ring.style, { left: `${left + x}px`, top: `${top + y}px` });
     ring.hidden = false;
   }
+  placeOutline(box, placer);
   if (!box.atlas.over) return;
   if (scale) placeLines(svg, box.atlas.over.contours, placer);
   placeNames(box, svg, placer);

@@ -4,7 +4,7 @@
 // points' customdata; view; name (of files); height (CSS); alt; selectable; selected (bits of rows), answers (the last report that
 // `selected` takes in); chosen (row or null); timeline (see `timeline.js`, or null).
 // Reports {selected: {rows: bits, report: n}}, {clicked: row} and {stepped: {step, report}}.
-// Follows `plotly.js`, `timeline.js`, `map_overlay.js` and `map_views.js`.
+// Follows `plotly.js`, `timeline.js`, `map_overlay.js`, `map_views.js` and `map_lasso.js`.
 
 globalThis.grpoAtlasViews ??= new Map();
 const views = globalThis.grpoAtlasViews;
@@ -74,43 +74,41 @@ function takeSelection(atlas, data) {
   return changed;
 }
 
-// A redraw of ours, during which plotly tells of selections that nobody has drawn.
-async function redraw(box, change) {
-  box.atlas.redrawing = true;
-  try {
-    await change(globalThis.Plotly);
-  } finally {
-    box.atlas.redrawing = false;
-  }
-}
-
 async function showSelection(box) {
   const { traces, selected, kind } = box.atlas;
   showStanding(box);
   const places = traces.map((_, place) => place);
-  await redraw(box, async (Plotly) => {
-    if (kind === "deep") {
-      await Plotly.restyle(box, { "marker.size": traces.map((trace) => selectedSizes(trace, selected)) }, places);
-    } else {
-      await Plotly.relayout(box, { selections: [] }); // first: without its outline plotly selects anew
-      await Plotly.restyle(box, { selectedpoints: traces.map((trace) => selectedPoints(trace, selected)) }, places);
-    }
-  });
+  const change =
+    kind === "deep"
+      ? { "marker.size": traces.map((trace) => selectedSizes(trace, selected)) }
+      : { selectedpoints: traces.map((trace) => selectedPoints(trace, selected)) };
+  await globalThis.Plotly.restyle(box, change, places);
 }
 
-// A click on the name of a cluster selects it. (What a mouse presses and lets go of are different elements while plotly drags.)
-function takeNamed(box, selectable) {
-  const { pressed, pointer } = box.atlas;
-  if (!selectable || !pressed || pressed.name === null) return;
-  if (Math.hypot(pressed.x - pointer.x, pressed.y - pointer.y) > 3) return;
-  report(box, rowsOfName(box, pressed.name));
+function select(box, rows) {
+  report(box, rows);
   box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
+}
+
+// What the mouse has drawn or clicked when it is let go; a click on the name of a cluster selects it.
+function takePress(box) {
+  const { pressed, pointer, outlining, hovered, selectable } = box.atlas;
+  const rows = outlining ? endOutline(box) : null;
+  if (rows) {
+    if (!rows.length) dropOutline(box);
+    select(box, rows);
+    return;
+  }
+  if (!pressed || Math.hypot(pressed.x - pointer.x, pressed.y - pointer.y) > CLICK_PX) return;
+  if (selectable && pressed.name !== null) {
+    dropOutline(box);
+    select(box, rowsOfName(box, pressed.name));
+  } else if (outlining && hovered !== undefined) box.atlas.tell("clicked", hovered);
 }
 
 function unselect(box) {
-  if (!box.atlas.selected) return;
-  report(box, []);
-  box.atlas.drawing = box.atlas.drawing.then(() => showSelection(box));
+  if (box.atlas.kind === "flat") dropOutline(box);
+  if (box.atlas.selected) select(box, []);
 }
 
 // --- The text of the point under the pointer, as text: whatever it holds, nothing of it is markup ---
@@ -165,15 +163,18 @@ function returnToView(layout, view, kind) {
 }
 
 function listen(box) {
-  const rowsOf = ({ points }) => points.map(({ customdata }) => customdata);
-  box.on("plotly_selected", (event) => event && !box.atlas.redrawing && report(box, rowsOf(event)));
-  box.on("plotly_deselect", () => box.atlas.redrawing || report(box, []));
   box.on("plotly_click", (event) => {
     const clicked = event.points[0].customdata;
     if (clicked !== undefined && (box.atlas.pressed?.name ?? null) === null) box.atlas.tell("clicked", clicked);
   });
-  box.on("plotly_hover", (event) => showText(box, event.points[0]));
-  box.on("plotly_unhover", () => hideText(box));
+  box.on("plotly_hover", (event) => {
+    box.atlas.hovered = event.points[0].customdata;
+    showText(box, event.points[0]);
+  });
+  box.on("plotly_unhover", () => {
+    box.atlas.hovered = undefined;
+    hideText(box);
+  });
   box.on("plotly_relayout", () => keepView(box));
   box.on("plotly_relayouting", () => {
     hideText(box);
@@ -183,7 +184,7 @@ function listen(box) {
   box.on("plotly_afterplot", () => placeOver(box));
 }
 
-async function drawFigure(box, data, { data: traces, layout: drawn }, selectionChanged) {
+async function drawFigure(box, data, { data: traces, layout: drawn }) {
   const atlas = box.atlas;
   const layout = structuredClone(drawn); // plotly writes into what it is given, and the file is kept
   const kind = layout.scene ? "deep" : "flat";
@@ -196,15 +197,11 @@ async function drawFigure(box, data, { data: traces, layout: drawn }, selectionC
     return { ...own, marker: { ...trace.marker, size: selectedSizes(atlas.traces[number], atlas.selected) } };
   });
   atlas.ink = paintColours(box, layout);
-  if (kind === "flat") {
-    layout.selections = selectionChanged || atlas.kind !== "flat" ? [] : (box.layout?.selections ?? []);
-    layout.selectionrevision = `${data.figure.revision} ${atlas.ink}`; // plotly would carry point indices over to other traces
-  }
   returnToView(layout, data.view, kind);
   const isNew = atlas.kind !== kind; // another set of buttons: plotly starts anew and forgets who listens
   Object.assign(atlas, { kind, view: data.view, name: data.name, revision: data.figure.revision, places: null });
   const config = configOf(kind, data.selectable);
-  await redraw(box, (Plotly) => (isNew ? Plotly.newPlot : Plotly.react)(box, shown, layout, config));
+  await globalThis.Plotly[isNew ? "newPlot" : "react"](box, shown, layout, config);
   if (isNew) listen(box);
   if (kind === "deep" && !atlas.follows) {
     atlas.follows = true;
@@ -234,8 +231,9 @@ async function draw(box, data) {
   const [figure] = await Promise.all([isNew ? contentOf(data.figure) : null, loadPlotly(data.plotly_url)]);
   if (!box.isConnected) return;
   const selectionChanged = takeSelection(atlas, data);
+  if (selectionChanged) atlas.outline = null; // the page made something else of it
   if (isNew) {
-    await drawFigure(box, data, figure, selectionChanged);
+    await drawFigure(box, data, figure);
     if (atlas.timeline) paint(atlas.timeline); // the points are without their colours until then
   }
   if (!isNew && selectionChanged) await showSelection(box);
@@ -259,7 +257,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   settle(box, data);
   box.atlas.reports ??= 0;
   box.atlas.selected ??= "";
-  box.atlas.tell = setTriggerValue;
+  Object.assign(box.atlas, { tell: setTriggerValue, selectable: data.selectable });
   takeTimeline(parentElement.querySelector(".atlas-timeline"), box, data.timeline, (value) =>
     setTriggerValue("stepped", value),
   );
@@ -268,9 +266,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.atlas.pointer = { x: event.clientX - left, y: event.clientY - top };
     if (!event.buttons) light(box, box.atlas.over?.clusters ? nameUnder(box) : null);
   };
-  const press = () => {
+  const press = (event) => {
+    follow(event);
     box.atlas.pressed = { ...box.atlas.pointer, name: box.atlas.lit ?? null };
     box.atlas.wheelZooms = true;
+    if (!beginsOutline(box, event)) return;
+    event.stopPropagation(); // from here on it is not plotly's
+    event.preventDefault();
+    beginOutline(box);
+  };
+  const drag = (event) => {
+    if (!box.atlas.outlining) return;
+    event.stopPropagation(); // nothing need be looked for under the pointer
+    hideText(box);
+    follow(event);
+    goOnWithOutline(box);
   };
   const leave = ({ clientX: x, clientY: y }) => {
     const { left, right, top, bottom } = frame.getBoundingClientRect();
@@ -279,7 +289,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     light(box, null);
   };
   const letGo = () => {
-    takeNamed(box, data.selectable);
+    takePress(box);
     setTimeout(() => {
       box.atlas.pressed = null;
     });
@@ -290,14 +300,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const undo = (event) => {
     if (event.key === "Escape" && data.selectable && frame.matches(":hover, :focus-within")) unselect(box);
   };
-  const heard = { mousemove: follow, mousedown: press, mouseleave: leave, wheel: turn };
+  const undoByMouse = () => {
+    if (data.selectable && DRAWN.includes(box._fullLayout?.dragmode)) unselect(box);
+  };
+  const heard = { mousemove: follow, mousedown: press, mouseleave: leave, wheel: turn, dblclick: undoByMouse };
   for (const [name, listener] of Object.entries(heard)) frame.addEventListener(name, listener, true);
   document.addEventListener("keydown", undo);
+  document.addEventListener("mousemove", drag, true);
   document.addEventListener("mouseup", letGo, true);
   drawInTurn(box, () => draw(box, data));
   return () => {
     for (const [name, listener] of Object.entries(heard)) frame.removeEventListener(name, listener, true);
     document.removeEventListener("keydown", undo);
+    document.removeEventListener("mousemove", drag, true);
     document.removeEventListener("mouseup", letGo, true);
     release(box);
   };

@@ -22,7 +22,7 @@ from dashboard.components.shared.browser import plotly_url, reference, script
 from dashboard.figures import Spec
 from dashboard.web_files import WebFiles
 
-_PARTS = ("timeline.js", "map_overlay.js", "map_views.js", "map_plot.js")
+_PARTS = ("timeline.js", "map_overlay.js", "map_views.js", "map_lasso.js", "map_plot.js")
 SCRIPTS = tuple(Path(__file__).with_name(name) for name in _PARTS)
 STYLE = """
 .atlas-frame { position: relative; overflow: hidden; }
@@ -48,8 +48,7 @@ STYLE = """
 .atlas-plot .modebar-container { left: 0; right: auto !important; }
 .atlas-plot .modebar { top: 3rem !important; left: 0 !important; right: auto !important; }
 .atlas-plot .modebar-btn:focus-visible { outline: 2px solid var(--st-text-color) !important; }
-.atlas-plot .outline-controllers { display: none; }
-.atlas-plot .selectionlayer path, .atlas-plot .select-outline { pointer-events: none !important; }
+.atlas-overlay .atlas-outline { stroke-width: 1.5px; stroke-dasharray: 3 3; opacity: 0.7; }
 .atlas-timeline { display: flex; align-items: center; gap: 0.8rem; padding: 1.2rem 0 0.2rem; font-size: 14px; }
 .atlas-timeline[hidden] { display: none; }
 .atlas-timeline-play { min-width: 5rem; padding: 0.3rem 0.8rem; font: inherit; cursor: pointer; border-radius: 8px;
@@ -59,7 +58,6 @@ STYLE = """
 .atlas-timeline-slider { flex: 1; min-width: 6rem; accent-color: var(--st-primary-color); }
 .atlas-timeline-line { min-width: 11rem; text-align: right; font-variant-numeric: tabular-nums; color: var(--st-text-color); }
 """
-"""A drawn selection is an outline only: its points can be clicked like all others."""
 HTML = """<div class="atlas-frame">
   <div class="atlas-plot"></div>
   <canvas class="atlas-lit" hidden></canvas>
