@@ -45,10 +45,11 @@ def render_controls(shown: Exploration, state: State) -> None:
             _render_filters(shown, state)
         with st.popover("Map", icon=":material/tune:"):
             _render_settings(shown.atlas, state)
-    if shown.problem:
-        render_error(shown.problem)
-    if state.filters.query.strip() and state.filters.mode == MEANING and not shown.problem and MATCH not in shown.frame:
-        _render_preparing(shown.atlas.parameters.model)
+    with st.container():  # always there, so that the map below keeps its place among the page's elements, and with it its plot
+        if shown.problem:
+            render_error(shown.problem)
+        if state.filters.query.strip() and state.filters.mode == MEANING and not shown.problem and MATCH not in shown.frame:
+            _render_preparing(shown.atlas.parameters.model)
     _render_narrowing(shown, state)
 
 
