@@ -38,7 +38,7 @@ class Shot:
 
 
 def select_an_island(page: Page) -> None:
-    drag_lasso(page, ((0.68, 0.3), (0.78, 0.24), (0.88, 0.3), (0.88, 0.44), (0.78, 0.48), (0.69, 0.42), (0.68, 0.33)))
+    drag_lasso(page, ((0.2, 0.5), (0.28, 0.42), (0.36, 0.5), (0.36, 0.66), (0.28, 0.72), (0.2, 0.64), (0.2, 0.52)))
     page.get_by_text("selected,").wait_for()
     page.mouse.move(2, 2)
 
