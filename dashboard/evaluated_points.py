@@ -1,6 +1,6 @@
 """What a run's evaluations came to, by the scalars that its curves show of training. Nothing here knows Streamlit."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from dashboard.curves import LENGTH, REWARD, reward_scalar
 from training.config import RunConfig
-from training.intervals import bootstrap_interval, wilson_interval
+from training.evaluation.evaluate import Measure, means_by_problem
+from training.groups import weighted_total
+from training.intervals import mean_interval, share_interval
 from training.rewards import maximum_of
 from training.store import Store
 from training.store.evaluations import Evaluation, EvaluationItem, complete_evaluations, last_evaluation
@@ -60,23 +62,12 @@ class RunPoints:
         return self._points
 
 
-def _add(
-    found: dict[str, list[Point]],
-    scalar: str,
-    evaluation: Evaluation,
-    measure: Callable[[EvaluationItem], float | None],
-    maximum: float | None,
-) -> None:
-    """What could not be computed is left out, as in `training.evaluation.evaluate.evaluation_table`."""
-    by_problem: dict[str, list[float]] = {}
-    for item in evaluation.items:
-        if (value := measure(item)) is not None:
-            by_problem.setdefault(item.problem_id, []).append(value)
-    if not by_problem:
-        return
-    means = np.array([np.mean(values) for values in by_problem.values()])
-    low, high = _interval(means, maximum)
-    found.setdefault(scalar, []).append(Point(evaluation.step, evaluation.split, float(means.mean()), low, high))
+def _add(found: dict[str, list[Point]], scalar: str, evaluation: Evaluation, measure: Measure, maximum: float | None) -> None:
+    """The mean over problems of those that could be computed, as in `training.evaluation.evaluate.evaluation_table`."""
+    means = np.array(list(means_by_problem(evaluation, measure).values()))
+    if len(means):
+        low, high = _interval(means, maximum)
+        found.setdefault(scalar, []).append(Point(evaluation.step, evaluation.split, float(means.mean()), low, high))
 
 
 def _reward(name: str, item: EvaluationItem) -> float | None:
@@ -84,14 +75,14 @@ def _reward(name: str, item: EvaluationItem) -> float | None:
 
 
 def _interval(means: NDArray[np.float64], maximum: float | None) -> tuple[float, float]:
-    """Of a reward that is all or nothing a proportion's, which is honest also where all problems earned the same."""
-    if maximum and np.isin(means, (0.0, maximum)).all():
-        low, high = wilson_interval(float(means.mean()) / maximum, len(means))
+    """Of shares of a maximum as of shares, of anything else by Student's t; a single one tells nothing but itself."""
+    if maximum and means.min() >= 0:
+        low, high = share_interval(means / maximum)
         return low * maximum, high * maximum
-    return bootstrap_interval(means)
+    return mean_interval(means) or (float(means[0]), float(means[0]))
 
 
 def _total(item: EvaluationItem, weights: Mapping[str, float]) -> float | None:
-    values = {name: item.rewards.get(name) for name in weights}
-    total = [weights[name] * value for name, value in values.items() if value is not None]
-    return sum(total) if len(total) == len(values) else None
+    """`None` where a function that is paid for could not be computed."""
+    is_whole = all(item.rewards.get(name) is not None for name, weight in weights.items() if weight)
+    return weighted_total(item.rewards, weights) if is_whole else None

@@ -6,7 +6,7 @@ the difference that may explain. Nothing here knows Streamlit.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,18 +15,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.outcomes import group_frame
-from dashboard.curves import reward_scalar
+from dashboard.curves import REWARD, reward_scalar
 from training.config import RunConfig
+from training.evaluation.evaluate import Measure, means_by_problem, share_of
 from training.groups import weighted_total
 from training.insight.health import MIN_STEPS, MIN_WINDOW, WINDOW_SHARE
-from training.intervals import bootstrap_interval, difference_interval
-from training.rewards import verifier_named
+from training.intervals import difference_interval, mean_interval, paired_interval
 from training.store import Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
 from training.store.ledger import group_outcomes, newest_rollout
 
 Basis = Literal["evaluations", "problems", "steps"]
-Measure = Callable[[Mapping[str, float | None]], float | None]
 
 _LEAST_PROBLEMS = 10
 """Fewer pairs are not compared: their interval would say nothing."""
@@ -61,20 +60,18 @@ class Change:
 
 
 def measures_of(config: RunConfig) -> dict[str, Measure]:
-    """Name of a scalar -> the same from a completion's rewards: the total, and each function as a share of its maximum."""
+    """Name of a scalar -> the same of a completion: the total, and each function as a share of its maximum."""
     weights = config.reward_weights
-    found: dict[str, Measure] = {"reward": lambda rewards: weighted_total(rewards, weights)}
-    for name in dict.fromkeys((*weights, config.verifier)):
-        found[reward_scalar(name)] = _share_of(name)
-    return found
+    found: dict[str, Measure] = {REWARD: lambda item: weighted_total(item.rewards, weights)}
+    return found | {reward_scalar(name): share_of(name) for name in dict.fromkeys((*weights, config.verifier))}
 
 
 def evaluated_changes(before: Evaluation, after: Evaluation, config: RunConfig) -> dict[str, Change]:
     """Name of a scalar -> its change between two evaluations, over the problems that both asked."""
     found = {}
     for name, measure in measures_of(config).items():
-        first, last = _by_problem(before, measure), _by_problem(after, measure)
-        change = paired(first, last, "evaluations", after.split)
+        first, last = means_by_problem(before, measure), means_by_problem(after, measure)
+        change = paired(first, last, "evaluations", after.split, is_share=name != REWARD)
         if change is not None:
             found[name] = change
     return found
@@ -87,9 +84,9 @@ def met_again_changes(early: pd.DataFrame, late: pd.DataFrame, config: RunConfig
         early, late: rows of `analysis.outcomes.group_frame`.
     """
     found = {}
-    for name, column in (("reward", "mean_reward"), (reward_scalar(config.verifier), "pass_rate")):
+    for name, column in ((REWARD, "mean_reward"), (reward_scalar(config.verifier), "pass_rate")):
         first, last = (_means(rows, column) for rows in (early, late))
-        change = paired(first, last, "problems")
+        change = paired(first, last, "problems", is_share=name != REWARD)
         if change is not None:
             found[name] = change
     return found
@@ -109,14 +106,20 @@ def step_change(values: NDArray[np.float64]) -> Change | None:
     return None if interval is None else Change(float(first.mean()), float(last.mean()), *interval, "steps", window)
 
 
-def paired(before: Mapping[str, float], after: Mapping[str, float], basis: Basis, split: str = "") -> Change | None:
-    """The change over the problems of both; `None` where these are too few."""
+def paired(
+    before: Mapping[str, float], after: Mapping[str, float], basis: Basis, split: str = "", *, is_share: bool
+) -> Change | None:
+    """The change over the problems of both; `None` where these are too few.
+
+    Args:
+        is_share: whether the values are shares, from 0 to 1.
+    """
     both = [problem for problem in before if problem in after]
     if len(both) < _LEAST_PROBLEMS:
         return None
     first, last = (np.array([values[problem] for problem in both], np.float64) for values in (before, after))
-    low, high = bootstrap_interval(np.round(last - first, 9))
-    return Change(float(first.mean()), float(last.mean()), low, high, basis, len(both), split)
+    interval = paired_interval(last - first) if is_share else mean_interval(last - first)
+    return None if interval is None else Change(float(first.mean()), float(last.mean()), *interval, basis, len(both), split)
 
 
 class RunChanges:
@@ -160,21 +163,3 @@ def _means(groups: pd.DataFrame, column: str) -> dict[str, float]:
     """Problem -> the mean of a column over its groups."""
     means = groups.groupby("problem")[column].mean().dropna()
     return dict(zip(map(str, means.index), means.to_numpy(float), strict=True))
-
-
-def _share_of(name: str) -> Measure:
-    maximum = verifier_named(name).maximum
-
-    def measure(rewards: Mapping[str, float | None]) -> float | None:
-        value = rewards.get(name)
-        return None if value is None else value / maximum
-
-    return measure
-
-
-def _by_problem(evaluation: Evaluation, measure: Measure) -> dict[str, float]:
-    values: dict[str, list[float]] = {}
-    for item in evaluation.items:
-        if (value := measure(item.rewards)) is not None:
-            values.setdefault(item.problem_id, []).append(value)
-    return {problem: sum(found) / len(found) for problem, found in values.items()}

@@ -12,7 +12,7 @@ from dashboard.fields import parse_texts
 from dashboard.run_colours import run_colour
 from training.groups import RightShare
 from training.intervals import shares_difference
-from training.rewards import REWARDS, highest_total
+from training.rewards import REWARDS, highest_total, verifier_of
 from training.settings import SETTINGS
 from training.store import LOCAL, Job
 from training.store.job_search import FoundRuns
@@ -59,7 +59,7 @@ class Row:
     @property
     def verifier(self) -> str:
         """The id of the measure by which an answer of the run is right."""
-        return str(setting_of(self.run.spec, "verifier") or "correctness")
+        return verifier_of(self.run.spec).name
 
 
 Value = Callable[[Row], object]

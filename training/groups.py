@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from training.intervals import bootstrap_interval, wilson_interval
+from training.intervals import share_interval
 
 Scale = Literal["group", "batch", "none"]
 
@@ -90,8 +90,6 @@ class RightShare:
 def right_share(completions: Iterable[tuple[str, Mapping[str, float | None]]], verifier: Verifier) -> RightShare | None:
     """What a verifier says of completions of several problems; `None` where it judged none.
 
-    A Wilson interval where each problem has one judged completion, else a bootstrap over problems.
-
     Args:
         completions: problem id and rewards of each.
     """
@@ -102,10 +100,7 @@ def right_share(completions: Iterable[tuple[str, Mapping[str, float | None]]], v
     if not judged:
         return None
     rates = np.array([sum(found) / len(found) for found in judged.values()])
-    value = float(rates.mean())
-    is_plain = all(len(found) == 1 for found in judged.values())
-    low, high = wilson_interval(value, len(rates)) if is_plain else bootstrap_interval(rates)
-    return RightShare(value, low, high, len(rates))
+    return RightShare(float(rates.mean()), *share_interval(rates), len(rates))
 
 
 @dataclass(frozen=True)

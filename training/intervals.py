@@ -34,12 +34,14 @@ def bootstrap_interval(values: NDArray[np.float64], seed: int = SEED) -> tuple[f
 
 
 def share_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
-    """The 95% interval of the mean of (N,) shares from 0 to 1: the bootstrap's, or Wilson's where that has nothing to resample.
+    """The 95% interval of the mean of (N,) shares from 0 to 1.
 
-    Shares vary no more about their mean than zeros and ones do, so that Wilson's is wide enough for them.
+    Wilson's of zeros and ones, and where resampling tells nothing: shares vary no more about their mean than zeros and ones do,
+    so that it is wide enough for them. Otherwise the bootstrap's.
     """
+    is_plain = bool(np.isin(shares, (0.0, 1.0)).all())
     is_poor = len(shares) < FEW or bool(np.ptp(shares) == 0)
-    return wilson_interval(float(shares.mean()), len(shares)) if is_poor else bootstrap_interval(shares, seed)
+    return wilson_interval(float(shares.mean()), len(shares)) if is_plain or is_poor else bootstrap_interval(shares, seed)
 
 
 def paired_interval(differences: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,9 +1,10 @@
 """What evaluations came to, beside the curves of training."""
 
+import numpy as np
 import pytest
 
 from dashboard.evaluated_points import points_of
-from training.intervals import wilson_interval
+from training.intervals import mean_interval, wilson_interval
 from training.presets import load_preset
 from training.store.evaluations import Evaluation, EvaluationItem
 
@@ -25,7 +26,8 @@ def test_rewards_total_and_length_have_their_means_with_intervals() -> None:
     assert (hard.low, hard.high) == wilson_interval(0.5, 2)
     assert found["reward"][0].value == pytest.approx(1.5)
     assert found["completions/mean_length"][0].value == 15
-    assert found["completions/mean_length"][0].low == 10
+    length = found["completions/mean_length"][0]
+    assert (length.low, length.high) == mean_interval(np.array([10.0, 20.0]))
 
 
 def test_few_problems_that_are_all_right_are_not_certain() -> None:

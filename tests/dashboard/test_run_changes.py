@@ -129,7 +129,7 @@ def test_what_stays_the_same_is_said_to() -> None:
 
 def test_too_few_pairs_are_not_compared() -> None:
     nine = {f"p{n}": 1.0 for n in range(9)}
-    assert paired(nine, nine, "problems") is None
+    assert paired(nine, nine, "problems", is_share=True) is None
     assert step_change(np.ones(9)) is None
 
 

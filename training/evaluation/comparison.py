@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 
 from training.errors import AtlasError
-from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table, shares_by_problem
+from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table, means_by_problem, share_of
 from training.groups import Verifier, change_of
 from training.intervals import SEED, paired_interval, share_interval
 from training.rewards import REWARDS, title_of, verifier_named
@@ -117,8 +117,8 @@ def paired_differences(before: Evaluation, after: Evaluation) -> dict[str, Diffe
     """
     found = {}
     for key, (title, reward) in ARTICLE_TABLE.items():
-        was, now = shares_by_problem(before, reward), shares_by_problem(after, reward)
-        changes = np.array([np.mean(now[problem_id]) - np.mean(was[problem_id]) for problem_id in was if problem_id in now])
+        was, now = (means_by_problem(evaluation, share_of(reward)) for evaluation in (before, after))
+        changes = np.array([now[problem_id] - was[problem_id] for problem_id in was if problem_id in now])
         if not len(changes):
             continue
         maximum = REWARDS[reward].maximum

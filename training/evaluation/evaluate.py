@@ -11,12 +11,15 @@ import numpy as np
 from training.data.problem import Problem
 from training.engines import Complete
 from training.errors import RewardError
-from training.intervals import share_interval, wilson_interval
+from training.intervals import share_interval
 from training.prompts import Prompting
-from training.rewards import REWARDS, score_completions
+from training.rewards import REWARDS, score_completions, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.rewards.rows import reward_row, with_tokens
 from training.store.evaluations import Evaluation, EvaluationItem
+
+Measure = Callable[[EvaluationItem], float | None]
+"""Of one completion; `None` where it could not be computed."""
 
 BATCH_SIZE = 64
 _MOST_TOLD = 5
@@ -58,31 +61,39 @@ class Score:
 def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
     """The article's five figures with 95% intervals.
 
-    Each of the five rewards is either 0 or its maximum, so its mean is a proportion times the maximum: a Wilson interval.
-    Where problems were answered several times, the figure is the mean over problems of their means, with an interval over
-    problems (`share_interval`). A reward that could not be computed leaves its completion out of that row.
+    Each figure is the mean over problems of the means of their completions, with an interval over problems; each of the five
+    rewards is either 0 or its maximum, so of one completion a problem it is a proportion's. A reward that could not be
+    computed leaves its completion out of that row.
     """
     table = {}
     for key, (title, reward) in ARTICLE_TABLE.items():
         maximum = REWARDS[reward].maximum
-        shares = shares_by_problem(evaluation, reward)
-        if not shares:
+        shares = np.array(list(means_by_problem(evaluation, share_of(reward)).values()))
+        if not len(shares):
             continue
-        means = np.array([np.mean(found) for found in shares.values()])
-        share = float(means.mean())
-        is_plain = all(len(found) == 1 for found in shares.values())
-        low, high = wilson_interval(share, len(means)) if is_plain else share_interval(means)
-        table[key] = Score(title, share * maximum, low * maximum, high * maximum, maximum)
+        low, high = share_interval(shares)
+        table[key] = Score(title, float(shares.mean()) * maximum, low * maximum, high * maximum, maximum)
     return table
 
 
-def shares_by_problem(evaluation: Evaluation, reward: str) -> dict[str, list[float]]:
-    """Problem id -> the reward of each of its completions as a share of the maximum."""
-    shares: dict[str, list[float]] = {}
+def share_of(reward: str) -> Measure:
+    """A reward function's value as a share of its maximum."""
+    maximum = verifier_named(reward).maximum
+
+    def measure(item: EvaluationItem) -> float | None:
+        value = item.rewards.get(reward)
+        return None if value is None else value / maximum
+
+    return measure
+
+
+def means_by_problem(evaluation: Evaluation, measure: Measure) -> dict[str, float]:
+    """Problem id -> the mean of a measure over its completions; what could not be computed is left out."""
+    values: dict[str, list[float]] = {}
     for item in evaluation.items:
-        if (value := item.rewards.get(reward)) is not None:
-            shares.setdefault(item.problem_id, []).append(value / REWARDS[reward].maximum)
-    return shares
+        if (value := measure(item)) is not None:
+            values.setdefault(item.problem_id, []).append(value)
+    return {problem: float(np.mean(found)) for problem, found in values.items()}
 
 
 def evaluate_model(
