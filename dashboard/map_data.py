@@ -74,6 +74,15 @@ def cluster_table(shown: Atlas) -> pd.DataFrame:
     return frames.cluster_frame(shown)
 
 
+@cached(_MAPS)
+def cluster_of(shown: Atlas) -> Mapping[str, int]:
+    """Problem id -> its cluster, -1 for none; empty before there are clusters."""
+    if shown.clusters is None:
+        return {}
+    problems = shown.problem_set.problems
+    return {problem.id: label for problem, label in zip(problems, shown.clusters.labels.tolist(), strict=True)}
+
+
 def cluster_titles(shown: Atlas) -> Mapping[int, str]:
     """Cluster number -> its title, names given by hand included; of no cluster before they are built."""
     if shown.clusters is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.atlas import Atlas
+from analysis.brushing import largest_clusters, over_steps, stretches
 from analysis.outcomes import RunGroups
 from dashboard import axes, figures, map_data, training_map_figure
 from dashboard.axes import Axis
@@ -188,6 +189,22 @@ def rewards_of(run_id: str, names: tuple[str, ...]) -> pd.DataFrame:
     found = group_rewards(store(), run_id, names)
     means = pd.DataFrame([means for *_, means in found], columns=list(names), dtype=float)
     return pd.DataFrame({"problem": [row[0] for row in found], "step": [row[1] for row in found]}).join(means)
+
+
+@cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
+def curves_by_cluster(run_id: str, shown: Atlas, measure: str, most: int) -> dict[int | None, pd.DataFrame]:
+    """Cluster -> `analysis.brushing.over_steps` of a measure, of those that training met most; `None` -> that of all problems.
+
+    Args:
+        measure: a key of `analysis.outcomes.OF_TRAINING`.
+    """
+    groups = groups_of(run_id)
+    edges = stretches(int(groups["step"].min()), int(groups["step"].max()))
+    parts = largest_clusters(groups, map_data.cluster_of(shown), most)
+    curves: dict[int | None, pd.DataFrame] = {None: over_steps(groups, measure, edges)}
+    for label, part in parts.items():
+        curves[label] = over_steps(part, measure, edges)
+    return curves
 
 
 @cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import atlas_figure, figures
 from dashboard.colourings import COLOURINGS, cluster_colours
-from dashboard.components.map.map_plot import render_map
+from dashboard.components.map.map_plot import MapParts, render_map
 from dashboard.components.shared.chart import render_chart
 from dashboard.web_files import WebFiles
 
@@ -71,23 +71,21 @@ def filter_by(category: str) -> None:
     memory.category = category
 
 
+overlay = atlas_figure.overlay(
+    places,
+    labels=labels if "labels" in address else (),
+    clusters=topics,
+    pairs=[(0, 1), (2, 3)] if "pairs" in address else (),
+    density="density" in address,
+)
+texts = atlas_figure.texts(frame["id"].tolist(), frame["question"].tolist())
 render_map(
-    figures.spec(figure),
+    MapParts(figures.spec(figure), texts, overlay, "map", memory.get("selected", [])),
     key="map",
     view="problems",
     name="problems",
-    alt="map",
     height="500px",
     files=WebFiles(Path(os.environ["GRPO_ATLAS_HOME"]) / "web"),
-    texts=atlas_figure.texts(frame["id"].tolist(), frame["question"].tolist()),
-    overlay=atlas_figure.overlay(
-        places,
-        labels=labels if "labels" in address else (),
-        clusters=topics,
-        pairs=[(0, 1), (2, 3)] if "pairs" in address else (),
-        density="density" in address,
-    ),
-    selected=memory.get("selected", []),
     chosen=memory.get("chosen"),
     on_selected=select,
     on_clicked=choose,

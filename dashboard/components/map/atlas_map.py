@@ -1,36 +1,19 @@
 """The map: a point a problem, coloured, with what is in question standing out and a ring around the chosen problem."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from analysis.leakage import PAIR_KINDS, PairKind
 from dashboard import data, map_data
 from dashboard.colourings import ByCategory
-from dashboard.components.map.map_plot import render_map
+from dashboard.components.map.map_plot import MapParts, render_map
 from dashboard.components.shared.style import MAP_HEIGHT
 from dashboard.exploration import Exploration
-from dashboard.figures import Spec
 from dashboard.filters import combine
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import file_name
 from training.text import count
-
-
-@dataclass(frozen=True)
-class MapParts:
-    """A map as it is shown now."""
-
-    figure: Spec
-    texts: Spec
-    overlay: Spec
-    standing_out: NDArray[np.integer]
-    """Rows of what is in question, none where all is."""
-    words: str
-    """The map's text alternative."""
 
 
 def render_atlas_map(shown: Exploration, state: State) -> None:
@@ -52,16 +35,12 @@ def render_atlas_map(shown: Exploration, state: State) -> None:
 
     parts = map_parts(shown, state)
     render_map(
-        parts.figure,
+        parts,
         key=Keys.MAP,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} {state.look.view}",
         name=f"{file_name(atlas.problem_set.name)}-map-by-{file_name(shown.colouring.title).lower()}",
-        alt=parts.words,
         height=MAP_HEIGHT,
         files=data.web_files(),
-        texts=parts.texts,
-        overlay=parts.overlay,
-        selected=parts.standing_out,
         chosen=map_data.row_of(atlas, state.selection.problem),
         on_selected=select,
         on_clicked=choose,

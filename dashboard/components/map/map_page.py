@@ -8,9 +8,8 @@ from string import Template
 import streamlit as st
 from plotly.offline import get_plotlyjs
 
-from dashboard.components.map.atlas_map import MapParts
-from dashboard.components.map.map_plot import HTML, SCRIPTS, STYLE, bits_of
-from dashboard.components.shared.browser import reference, script
+from dashboard.components.map.map_plot import HTML, SCRIPTS, STYLE, MapParts, parts_data
+from dashboard.components.shared.browser import script
 from training.data.problem import ProblemSet
 
 _PAGE = Path(__file__).with_name("map_page.html")
@@ -31,15 +30,11 @@ def map_page(parts: MapParts, problem_set: ProblemSet, name: str, *, dark: bool)
     problems = problem_set.problems
     content = {
         "data": {
-            "figure": reference(parts.figure, None),
-            "texts": reference(parts.texts, None),
-            "overlay": reference(parts.overlay, None),
+            **parts_data(parts, None),
             "view": name,
             "name": name,
             "height": _HEIGHT,
-            "alt": parts.words,
             "selectable": False,
-            "selected": bits_of(parts.standing_out),
             "answers": 0,
             "chosen": None,
             "timeline": None,

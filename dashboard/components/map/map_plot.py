@@ -91,39 +91,46 @@ class Timeline:
     """Called with the step that was chosen, 0 for the last."""
 
 
+@dataclass(frozen=True)
+class MapParts:
+    """What a map is made of; its points' `customdata` are rows."""
+
+    figure: Spec
+    texts: Spec
+    """`atlas_figure.texts`, shown of the point under the pointer."""
+    overlay: Spec
+    """`atlas_figure.overlay`."""
+    words: str
+    """The map's text alternative."""
+    standing_out: Sequence[int] | NDArray[np.integer] = ()
+    """Rows of the points that stand out; with none, all do."""
+
+
 def render_map(
-    spec: Spec,
+    parts: MapParts,
     *,
     key: str,
     view: str,
     name: str,
-    alt: str,
     height: str,
     files: WebFiles,
-    texts: Spec,
-    overlay: Spec,
-    selected: Sequence[int] | NDArray[np.integer] = (),
     chosen: int | None,
     on_selected: Callable[[list[int]], None] | None = None,
     on_clicked: Callable[[int], None],
     timeline: Timeline | None = None,
 ) -> None:
-    """Draw a map, whose points' `customdata` are rows.
+    """Draw a map.
 
     Args:
-        spec: the figure.
+        parts: what it is made of.
         key: the widget's key.
         view: what the figure shows; the person's zoom is kept as long as it stays the same.
         name: of files that are made of it, without an ending.
-        alt: the map's text alternative.
         height: as CSS.
         files: where large parts are put for the browser to fetch; where they cannot be written, they travel with every rerun.
-        texts: `atlas_figure.texts`, shown of the point under the pointer.
-        overlay: `atlas_figure.overlay`.
-        selected: rows of the points that stand out; with none, all do.
         chosen: row of the point with the ring.
         on_selected: called with the rows inside a lasso or box, an empty list when the selection is undone. What the page
-            then passes as `selected` is shown, whatever it made of them.
+            then has stand out is shown, whatever it made of them.
         on_clicked: called with the row of the point that was clicked.
         timeline: what colours the map step by step.
     """
@@ -148,15 +155,11 @@ def render_map(
 
     data = {
         "plotly_url": plotly_url(),
-        "figure": reference(spec, files),
-        "texts": reference(texts, files),
-        "overlay": reference(overlay, files),
+        **parts_data(parts, files),
         "view": view,
         "name": name,
         "height": height,
-        "alt": alt,
         "selectable": on_selected is not None,
-        "selected": bits_of(selected),
         "answers": st.session_state.get(reports, 0),
         "chosen": chosen,
         "timeline": None if timeline is None else _steps(timeline, files, st.session_state.get(step_reports, 0)),
@@ -164,6 +167,17 @@ def render_map(
     _component()(
         key=key, data=data, on_selected_change=take_selection, on_clicked_change=take_click, on_stepped_change=take_step
     )
+
+
+def parts_data(parts: MapParts, files: WebFiles | None) -> dict[str, object]:
+    """What a map is made of as the browser gets it, large parts as files where there are any."""
+    return {
+        "figure": reference(parts.figure, files),
+        "texts": reference(parts.texts, files),
+        "overlay": reference(parts.overlay, files),
+        "alt": parts.words,
+        "selected": bits_of(parts.standing_out),
+    }
 
 
 def _steps(timeline: Timeline, files: WebFiles, answers: int) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """The problems selected on a map in one run: curves beside those of the others, rewards, groups; and a curve a cluster."""
 
-from collections.abc import Mapping
 from itertools import islice
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.atlas import Atlas
-from analysis.brushing import interval_of, largest_clusters, over_steps, stretches
+from analysis.brushing import interval_of, over_steps, stretches
 from analysis.compute import TOPICLESS
 from analysis.outcomes import OF_TRAINING
 from dashboard import data, figures, map_data, run_data
@@ -112,34 +111,23 @@ def _render_rewards(run: Job, config: RunConfig, ids: frozenset[str], edges: np.
     )
 
 
-def render_cluster_curves(atlas: Atlas, groups: pd.DataFrame, measure: str) -> None:
+def render_cluster_curves(run: Job, atlas: Atlas, measure: str) -> None:
     """A curve for each of the clusters that training met most.
 
     Args:
-        groups: the run's.
         measure: a key of `OF_TRAINING`.
     """
-    clusters = cluster_of(atlas)
-    found = largest_clusters(groups, clusters, _CLUSTERS)
-    if not found:
+    found = run_data.curves_by_cluster(run.id, atlas, measure, _CLUSTERS)
+    if len(found) == 1:
         return
     titles, about = map_data.cluster_titles(atlas), OF_TRAINING[measure]
-    edges = stretches(int(groups["step"].min()), int(groups["step"].max()))
-    curves = {titles.get(label, f"cluster {label}"): over_steps(part, measure, edges) for label, part in found.items()}
+    curves = {titles.get(label, f"cluster {label}"): curve for label, curve in found.items() if label is not None}
     st.markdown("**By cluster**")
-    figure = clusters_figure(curves, over_steps(groups, measure, edges), about)
+    figure = clusters_figure(curves, found[None], about)
     alt = f"{about.title} over the steps, by cluster: {', '.join(curves)}"
     render_chart(figures.spec(figure), key=Keys.CLUSTER_CURVES, alt=alt, height=f"{int(figure.layout.height)}px")
-    all_clusters = len({label for label in clusters.values() if label != TOPICLESS})
+    all_clusters = len([label for label in titles if label != TOPICLESS])
     st.caption(
         f"{about.title} of {len(curves)} of {count(all_clusters, 'cluster')}, those of which training met the most groups, "
         "with 95% intervals over the groups; in grey all problems."
     )
-
-
-def cluster_of(atlas: Atlas) -> Mapping[str, int]:
-    """Problem id -> its cluster; empty before there are clusters."""
-    if atlas.clusters is None:
-        return {}
-    problems = atlas.problem_set.problems
-    return {problem.id: label for problem, label in zip(problems, atlas.clusters.labels.tolist(), strict=True)}

@@ -14,7 +14,6 @@ from dashboard import map_data
 from dashboard.colourings import ByNumber
 from dashboard.comparison_tables import reading_of
 from dashboard.components.map.place_on_map import parameters_for
-from dashboard.components.run.brushed import cluster_of
 from dashboard.components.run.run_map import render_run_map, selected_ids
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.panes import panes
@@ -49,7 +48,7 @@ def render_compared_map(met: pd.DataFrame, source: str, first: str, last: str, s
         else:
             st.caption("Draw a lasso, or click a cluster's name, for the difference on those problems.")
     with right:
-        _render_clusters(met, cluster_of(atlas), map_data.cluster_titles(atlas), first, last)
+        _render_clusters(met, map_data.cluster_of(atlas), map_data.cluster_titles(atlas), first, last)
 
 
 def _render_map(atlas: Atlas, met: pd.DataFrame, first: str, last: str, state: State) -> None:

@@ -67,9 +67,7 @@ def _render_clusters(atlas: Atlas, shown: pd.DataFrame) -> None:
         st.caption("By cluster, when the map is finished.")
         return
     titles = map_data.cluster_titles(atlas)
-    problems = atlas.problem_set.problems
-    clusters = {problem.id: label for problem, label in zip(problems, atlas.clusters.labels.tolist(), strict=True)}
-    table = spent_by_cluster(shown, clusters)
+    table = spent_by_cluster(shown, map_data.cluster_of(atlas))
     names = [titles.get(label, UNCLUSTERED if label == TOPICLESS else f"cluster {label}") for label in table.index]
     share = st.column_config.NumberColumn(width="small", format="percent")
     render_table(

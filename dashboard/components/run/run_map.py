@@ -2,7 +2,7 @@
 
 from analysis.atlas import Atlas
 from dashboard import data, map_data
-from dashboard.components.map.map_plot import Timeline, render_map
+from dashboard.components.map.map_plot import MapParts, Timeline, render_map
 from dashboard.components.shared.style import RUN_MAP_HEIGHT
 from dashboard.figures import Spec
 from dashboard.keys import Keys
@@ -33,17 +33,14 @@ def render_run_map(
     def select(rows: list[int]) -> None:
         state.run_map.rows = tuple(rows)
 
+    texts, overlay = map_data.map_texts(atlas.problem_set), map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D")
     render_map(
-        spec,
+        MapParts(spec, texts, overlay, words, state.run_map.rows),
         key=key,
         view=f"{atlas.problem_set.content_hash} {atlas.parameters} run",
         name=f"{state.shown.run}-map",
-        alt=words,
         height=RUN_MAP_HEIGHT,
         files=data.web_files(),
-        texts=map_data.map_texts(atlas.problem_set),
-        overlay=map_data.map_overlay(atlas, map_data.cluster_titles(atlas), "2-D"),
-        selected=state.run_map.rows,
         chosen=map_data.row_of(atlas, state.run_map.problem),
         on_selected=select,
         on_clicked=choose,

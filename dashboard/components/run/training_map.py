@@ -105,7 +105,7 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
             st.subheader("Selected problems", anchor=False, width="content")
             st.button("Clear selection", key="clear brushed", type="tertiary", on_click=RunMap.rows.reset)
         render_brushed(run, config, shown, selected_ids(atlas, state), state.run_map.colour, state)
-    render_cluster_curves(atlas, groups, state.run_map.colour)
+    render_cluster_curves(run, atlas, state.run_map.colour)
     render_compute(run, config, atlas, shown, groups, state)
 
 
