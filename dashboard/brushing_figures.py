@@ -4,6 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -11,7 +12,6 @@ from plotly.subplots import make_subplots
 from analysis.outcomes import Outcome
 from dashboard import figures, theme
 
-_BAND = 0.18
 _COLUMNS = 3
 _PANEL_PX = 170
 
@@ -83,15 +83,8 @@ def _line(name: str, frame: pd.DataFrame, colour: str, is_share: bool) -> Sequen
     """The band, as far as it is known, and above it the line with its points."""
     known = frame.dropna(subset=["low", "high"])
     shown = ".1%" if is_share else ".3g"
-    band = go.Scatter(
-        x=[*known["step"], *known["step"][::-1]],
-        y=[*known["high"], *known["low"][::-1]],
-        fill="toself",
-        mode="none",
-        fillcolor=theme.faded(colour, _BAND),
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    steps, low, high = (known[column].to_numpy(np.float64) for column in ("step", "low", "high"))
+    band = figures.band(steps, low, high, colour)
     line = go.Scatter(
         x=frame["step"],
         y=frame["mean"],

@@ -19,7 +19,6 @@ from dashboard.thinning import POINTS, Window, in_window, thinned
 from training.store.scalar_series import EMPTY, Series
 from training.text import significant, with_interval
 
-_BAND_OPACITY = 0.2
 _RAW_OPACITY, _RAW_OPACITY_OF_MANY = 0.4, 0.2
 """Of the values as logged, behind a smoothed line, and behind those of several runs."""
 _ROOM = 0.015
@@ -193,20 +192,8 @@ def _band(series: Mapping[str, Series], curve: Curve, axis: Axis, look: Look) ->
     kept = thinned(steps, means)
     low, high = means[kept] - spread[kept], means[kept] + spread[kept]
     around = axis.at(steps[kept])
-    return {
-        "type": "scatter",
-        "x": _compact(np.concatenate([around, around[::-1]])),
-        "y": _compact(np.concatenate([high, low[::-1]])),
-        "fill": "toself",
-        "fillcolor": theme.TRAIN,
-        "opacity": _BAND_OPACITY,
-        "line": {"width": 0},
-        "mode": "lines",
-        "name": "one standard deviation around it",
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "meta": {"kind": "band"},
-    }
+    name, meta = "one standard deviation around it", {"kind": "band"}
+    return figures.band(_compact(around), _compact(low), _compact(high), theme.TRAIN, name=name, meta=meta)
 
 
 def _at(steps: NDArray[np.int64], series: Series) -> NDArray[np.float64]:

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from dashboard import theme
 from dashboard.filters import count_category
+
+_BAND_OPACITY = 0.18
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,28 @@ def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = No
     figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
     figure.update_yaxes(gridcolor="rgba(138,148,158,0.25)", zeroline=False, automargin=True)
     return figure
+
+
+def band(x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], colour: str, **rest: Any) -> dict[str, Any]:
+    """The area around a line, as a trace.
+
+    Args:
+        x, low, high: (N,) where it lies, in the order of the line.
+        colour: of the line; the page shows it lighter where it is dark.
+    """
+    return {
+        "type": "scatter",
+        "x": np.concatenate([x, x[::-1]]),
+        "y": np.concatenate([high, low[::-1]]),
+        "fill": "toself",
+        "fillcolor": colour,
+        "opacity": _BAND_OPACITY,
+        "line": {"width": 0},
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+        **rest,
+    }
 
 
 def counts_figure(

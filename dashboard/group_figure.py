@@ -11,7 +11,6 @@ from training.intervals import mean_interval
 
 POINTS = 41
 """Where the courses are drawn, from the first step of a run to its last."""
-_BAND_OPACITY = 0.15
 _AT = np.linspace(0, 1, POINTS)
 
 Band = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -27,11 +26,7 @@ def group_figure(courses: Mapping[str, Sequence[Sequence[float]]]) -> go.Figure:
     for place, (name, runs) in enumerate(courses.items()):
         colour = theme.CATEGORIES[place % len(theme.CATEGORIES)]
         mean, low, high = mean_course(runs)
-        around = [*_AT, *_AT[::-1]]
-        band = {"x": around, "y": [*high, *low[::-1]], "fill": "toself", "fillcolor": colour, "opacity": _BAND_OPACITY}
-        figure.add_trace(
-            go.Scatter(**band, line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False, legendgroup=name)
-        )
+        figure.add_trace(figures.band(_AT, low, high, colour, legendgroup=name))
         hover = f"{name}, {len(runs)} runs, at %{{x:.0%}} of the steps: %{{y:.3f}}<extra></extra>"
         line = {"color": colour, "width": 2}
         figure.add_trace(go.Scatter(x=_AT, y=mean, name=name, legendgroup=name, mode="lines", line=line, hovertemplate=hover))

@@ -48,12 +48,6 @@ def differences(*, dark: bool) -> Sequence[str]:
     return [BELOW_ZERO, "#4A5159" if dark else "#D5DADE", ABOVE_ZERO]
 
 
-def faded(colour: str, opacity: float) -> str:
-    """A colour such as `#0072B2` that lets through what lies below it."""
-    red, green, blue = plotly.colors.hex_to_rgb(colour)
-    return f"rgba({red}, {green}, {blue}, {opacity:g})"
-
-
 def magnitudes(count: int, *, dark: bool) -> Sequence[str]:
     """`count` colours of viridis, from low to high."""
     places = np.linspace(*(_VIRIDIS_DARK if dark else _VIRIDIS_LIGHT), count)

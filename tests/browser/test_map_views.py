@@ -101,10 +101,19 @@ def test_the_map_fills_the_screen_and_comes_back(open_map: Open) -> None:
     page = open_map()
     press(page, "Full screen")
     page.wait_for_function("() => document.fullscreenElement !== null")
-    height = page.evaluate("innerHeight")
-    page.wait_for_function(FILLS, arg=height)
+    page.wait_for_function(FILLS, arg=page.evaluate("innerHeight"))
     press(page, "Full screen")
     page.wait_for_function("() => document.fullscreenElement === null")
+    page.wait_for_function(f"() => {MAP}._fullLayout.height === 500")
+
+
+def test_the_map_fills_the_window_where_the_screen_is_refused(open_map: Open, page: Page) -> None:
+    page.add_init_script("Element.prototype.requestFullscreen = () => Promise.reject(new Error('refused'))")
+    open_map()
+    press(page, "Full screen")
+    page.wait_for_function(FILLS, arg=page.evaluate("innerHeight"))
+    page.locator(".st-key-map .js-plotly-plot").hover()
+    page.keyboard.press("Escape")
     page.wait_for_function(f"() => {MAP}._fullLayout.height === 500")
 
 

@@ -93,7 +93,7 @@ def curve(*means: float) -> pd.DataFrame:
 
 def test_a_selection_stands_out_from_the_others_and_both_have_a_band() -> None:
     figure = selection_figure(curve(0.2, 0.6), curve(0.3, 0.4), OF_TRAINING["pass_rate"])
-    lines = {trace.name: trace.line.color for trace in figure.data if trace.mode != "none"}
+    lines = {trace.name: trace.line.color for trace in figure.data if trace.fill != "toself"}
     assert lines == {"others": theme.QUIET, "selected": theme.SELECTION}
     assert sum(trace.fill == "toself" for trace in figure.data) == 2
 

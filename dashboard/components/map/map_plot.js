@@ -298,7 +298,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!event.ctrlKey && !event.metaKey && !box.atlas.wheelZooms) event.stopPropagation(); // the page scrolls
   };
   const undo = (event) => {
-    if (event.key === "Escape" && data.selectable && frame.matches(":hover, :focus-within")) unselect(box);
+    if (event.key !== "Escape" || !frame.matches(":hover, :focus-within")) return;
+    if (isFull(wholeOf(box))) leaveFull(wholeOf(box));
+    else if (data.selectable) unselect(box);
   };
   const undoByMouse = () => {
     if (data.selectable && DRAWN.includes(box._fullLayout?.dragmode)) unselect(box);

@@ -39,8 +39,9 @@ STYLE = """
   paint-order: stroke; stroke-width: 4px; stroke: var(--st-background-color); stroke-linejoin: round; }
 .atlas-lit { position: absolute; pointer-events: none; }
 .atlas-lit[hidden] { display: none; }
-.atlas-frame:fullscreen { background: var(--st-background-color); }
-:is(.atlas-frame:fullscreen, :fullscreen .atlas-frame) > .atlas-plot { height: calc(100vh - 9rem) !important; }
+.atlas-frame:is(:fullscreen, .atlas-overlaid) { background: var(--st-background-color); }
+:is(:fullscreen, .atlas-overlaid) .atlas-frame > .atlas-plot,
+.atlas-frame:is(:fullscreen, .atlas-overlaid) > .atlas-plot { height: calc(100vh - 9rem) !important; }
 .atlas-hover { position: absolute; max-width: 340px; padding: 0.4rem 0.6rem; pointer-events: none; font-size: 12px;
   line-height: 1.35; overflow-wrap: anywhere; color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: 6px; }

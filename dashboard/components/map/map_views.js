@@ -97,9 +97,14 @@ function connected(left, first) {
   return found;
 }
 
-async function toggleFullScreen(box) {
-  const whole = box.closest('[class*="st-key-stage"]') ?? box.parentElement;
-  await (document.fullscreenElement ? document.exitFullscreen() : whole.requestFullscreen());
+// On Explore with the problem and the table.
+function wholeOf(box) {
+  return box.closest('[class*="st-key-stage"]') ?? box.parentElement;
+}
+
+function toggleFullScreen(box) {
+  const whole = wholeOf(box);
+  return isFull(whole) ? leaveFull(whole) : enterFull(whole);
 }
 
 // --- Pictures ---

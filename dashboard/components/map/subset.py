@@ -1,6 +1,7 @@
 """Taking the current problems further: save them as a subset, export them, train on them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -32,7 +33,6 @@ _MIME = {
     "html": "text/html",
     "zip": "application/zip",
 }
-TABLE_NAMES = {"csv": "CSV", "parquet": "Parquet"}
 _NAME_CHARACTERS = 40
 _UNNAMED = "selection"
 """The name of what is trained on without being saved first."""
@@ -93,11 +93,9 @@ def _render_export(shown: Exploration, state: State) -> None:
     st.caption(f"{count(len(problems), 'problem')}, as they are selected now.")
     for ending, label in (("jsonl", "Problems, JSON Lines"), ("csv", "Problems, CSV")):
         render_download(problems, ending, name, label, wide=True)
-    for ending, write in TABLE_FORMATS.items():
+    for ending, label in (("csv", "CSV"), ("parquet", "Parquet")):
         _render_file(
-            f"Table with the map's columns, {TABLE_NAMES[ending]}",
-            lambda write=write: write(map_table(shown.atlas, shown.titles, rows)),  # type: ignore[misc]
-            f"{name}-table.{ending}",
+            f"Table with the map's columns, {label}", partial(_table_file, shown, rows, ending), f"{name}-table.{ending}"
         )
     parts, dark = map_parts(shown, state), st.context.theme.type == "dark"  # here: files are made outside of the session
     _render_file("The map as one HTML file", lambda: map_page(parts, problem_set, name, dark=dark), f"{name}-map.html")
@@ -110,6 +108,10 @@ def _render_export(shown: Exploration, state: State) -> None:
         help=f"Unpack the zip into a folder. {TENSORBOARD_STEPS.format(folder='FOLDER')} {STANDALONE_STEPS}",
     )
     st.caption("A picture of the map: the camera and the frame beside it.")
+
+
+def _table_file(shown: Exploration, rows: Sequence[int], ending: str) -> bytes:
+    return TABLE_FORMATS[ending](map_table(shown.atlas, shown.titles, rows))
 
 
 def _render_file(label: str, make: Callable[[], bytes], name: str, *, key: str = "", **settings: Any) -> None:

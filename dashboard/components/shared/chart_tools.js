@@ -157,30 +157,6 @@ function saveCsv(box) {
   saveFile(new Blob([csvOf(box)], { type: "text/csv" }), `${box.atlas.name}.csv`);
 }
 
-// ---- Full screen
-
-function isFull(box) {
-  return document.fullscreenElement === box || box.classList.contains("atlas-overlaid");
-}
-
-// Where a browser refuses, as within a page of somebody else, over all of the window.
-async function enterFull(box) {
-  try {
-    await box.requestFullscreen();
-  } catch {
-    box.popover = "manual"; // above all else, wherever the chart stands
-    box.classList.add("atlas-overlaid");
-    box.showPopover();
-  }
-}
-
-async function leaveFull(box) {
-  if (document.fullscreenElement === box) await document.exitFullscreen();
-  if (!box.classList.contains("atlas-overlaid")) return;
-  box.classList.remove("atlas-overlaid");
-  box.removeAttribute("popover");
-}
-
 // ---- The bar
 
 function toolButton(path, label, act) {

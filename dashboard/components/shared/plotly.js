@@ -60,6 +60,30 @@ function saveFile(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+// --- Full screen ---
+
+function isFull(element) {
+  return document.fullscreenElement === element || element.classList.contains("atlas-overlaid");
+}
+
+// Where a browser refuses, as within a page of somebody else, over all of the window.
+async function enterFull(element) {
+  try {
+    await element.requestFullscreen();
+  } catch {
+    element.popover = "manual"; // above all else, wherever the chart stands
+    element.classList.add("atlas-overlaid");
+    element.showPopover();
+  }
+}
+
+async function leaveFull(element) {
+  if (document.fullscreenElement === element) await document.exitFullscreen();
+  if (!element.classList.contains("atlas-overlaid")) return;
+  element.classList.remove("atlas-overlaid");
+  element.removeAttribute("popover");
+}
+
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }

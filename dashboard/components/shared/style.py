@@ -41,7 +41,7 @@ def _style(paper: str) -> str:
 .st-key-{TITLE} {{ align-items: baseline; }}
 .st-key-{PROBLEM_PANEL} {{ max-height: calc({MAP_HEIGHT} + 2.5rem); overflow-y: auto; padding-right: 0.5rem; }}
 .st-key-{STAGE} {{ position: relative; }}
-.st-key-{STAGE}:fullscreen {{ overflow: auto; padding: 1rem; background: {paper}; }}
+.st-key-{STAGE}:is(:fullscreen, .atlas-overlaid) {{ overflow: auto !important; padding: 1rem; background: {paper}; }}
 @media (min-width: {_NARROW}) {{
   .st-key-{STAGE} :is(.st-key-{DRAWER}, .st-key-{PINNED_DRAWER}) {{ position: absolute; inset: 0 0 0 auto; z-index: 2;
     width: {_DRAWER_WIDTH}; pointer-events: none; }}
