@@ -34,6 +34,7 @@ bench: $(VENV)/.test
 	GRPO_ATLAS_HOME='$(HOME_DIR)' $(BIN)/python -m analysis build --source '$(SOURCE)'
 	GRPO_ATLAS_HOME='$(HOME_DIR)' $(BIN)/python -m tests.bench.meaning_search
 	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
+	$(BIN)/python -m tests.bench.lasso
 	$(BIN)/python -m tests.bench.many_problems
 	$(BIN)/python -m tests.bench.ledger_overhead
 	$(BIN)/python -m tests.bench.live_run

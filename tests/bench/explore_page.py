@@ -29,7 +29,7 @@ POINTS = f"{MAP}?._fullData?.reduce((sum, trace) => sum + (trace.x?.length ?? 0)
 LASSO = ((0.36, 0.36), (0.56, 0.36), (0.56, 0.56), (0.36, 0.56), (0.36, 0.38))
 """About 1,500 points of GSM8K's map."""
 GOALS_S = {"open": 4.0, "come from another page": 0.5, "lasso": 0.3, "colour": 0.3}
-_QUIET = {"STREAMLIT_SERVER_ADDRESS": "127.0.0.1", "STREAMLIT_SERVER_HEADLESS": "true"}
+QUIET = {"STREAMLIT_SERVER_ADDRESS": "127.0.0.1", "STREAMLIT_SERVER_HEADLESS": "true"}
 BARE = Path(__file__).with_name("bare_page.py")
 
 CLOCK = """(until) => {
@@ -60,7 +60,7 @@ def main(
     folders = {"GRPO_ATLAS_DATA": source, "GRPO_ATLAS_FOLDERS": str(Path(model).parent)}
     query = "" if model == AtlasParameters.model else f"/?model={quote(model)}"
     ours, address = start_dashboard(home, home / "bench.log", folders)
-    bare, bare_address = start_dashboard(home, home / "bare.log", {"TABLE": str(table), **_QUIET}, BARE)
+    bare, bare_address = start_dashboard(home, home / "bare.log", {"TABLE": str(table), **QUIET}, BARE)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
