@@ -1,7 +1,7 @@
 """How well a lasso over many points follows the pointer: the time a frame takes while it is drawn, beside plotly's own lasso.
 
-`python -m tests.bench.lasso [--points 100000] [--rounds 3]`: the map's component and a bare page of Streamlit and plotly with as
-many points, in turns, in software-rendered Chromium.
+`python -m tests.bench.lasso [--points 100000] [--rounds 3]`: the map's component and a bare page of Streamlit and plotly with
+as many points, in turns, in software-rendered Chromium.
 """
 
 import shutil
