@@ -52,7 +52,27 @@ def _setting(name: str) -> Setting:
     )
 
 
-SETTINGS: dict[str, Setting] = {name: _setting(name) for name in RunConfig.model_fields}
+GROUPS = (
+    RECORDED,
+    "Model and data",
+    "Prompt",
+    "Engine and precision",
+    "Adapter (LoRA)",
+    "Size of the run",
+    "Sampling",
+    "Loss",
+    "Optimiser",
+    "Rewards",
+    "Evaluation",
+    "Checkpoints and records",
+)
+"""In the order in which they are told."""
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in sorted(map(_setting, RunConfig.model_fields), key=lambda found: GROUPS.index(found.group))
+}
+"""By group, and in the order of the fields."""
 
 CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
 """The settings that a person chooses."""
