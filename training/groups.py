@@ -23,6 +23,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Change = Literal["gained", "lost", "right", "wrong", "mixed"]
 """What became of a problem between two evaluations; "mixed" where several completions are as often right as before."""
 
+Dropped = Literal["", "flat", "surplus"]
+"""A group without variance that was replaced, or one beyond what a step learns from."""
+
 _EPSILON = 1e-4
 """What TRL adds to the standard deviation before it divides."""
 
@@ -50,6 +53,8 @@ class Rollout:
     tokens: int
     finish_reason: str
     """"stop" when the model ended its turn, "length" when it was cut off."""
+    dropped: Dropped = ""
+    """Why the step did not learn from its group; empty where it did."""
 
 
 @dataclass(frozen=True)

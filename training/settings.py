@@ -59,6 +59,7 @@ GROUPS = (
     "Engine and precision",
     "Adapter (LoRA)",
     "Size of the run",
+    "Choice of problems",
     "Sampling",
     "Loss",
     "Optimiser",

@@ -8,6 +8,9 @@ from pydantic import field_validator, model_validator
 from training.config.fields import field
 from training.config.stage import StageConfig, parsed
 from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
+from training.sampling.pools import POOLS, Pool
+
+CHOICE = "Choice of problems"
 
 
 class RunConfig(StageConfig):
@@ -67,6 +70,90 @@ class RunConfig(StageConfig):
         ge=0,
         le=1_000_000,
         none="all tokens",
+    )
+
+    sampling: Literal["uniform", "pools"] = field(
+        CHOICE,
+        "Problems are drawn",
+        "All alike, each once before any comes again (uniform), or by what the policy makes of them (pools): its recent pass "
+        "rate puts each problem among those that are too hard, being learnt, mastered or not met yet.",
+        "uniform",
+    )
+    pool_not_met: float = field(
+        CHOICE,
+        "Share of problems not met yet",
+        "Of a step's problems, relative to the other shares; that of an empty pool goes to the others.",
+        0.4,
+        ge=0,
+        le=1,
+    )
+    pool_learning: float = field(
+        CHOICE,
+        "Share of problems being learnt",
+        "Of a step's problems, relative to the other shares: those that are sometimes right.",
+        0.4,
+        ge=0,
+        le=1,
+    )
+    pool_too_hard: float = field(
+        CHOICE,
+        "Share of problems too hard",
+        "Of a step's problems, relative to the other shares: looked at again in turn, as the policy gets better.",
+        0.1,
+        ge=0,
+        le=1,
+    )
+    pool_mastered: float = field(
+        CHOICE,
+        "Share of problems mastered",
+        "Of a step's problems, relative to the other shares: looked at again in turn, so that forgetting shows.",
+        0.1,
+        ge=0,
+        le=1,
+    )
+    pool_too_hard_at: float = field(
+        CHOICE,
+        "Too hard at a pass rate of",
+        "A problem is too hard while its recent pass rate is more likely than not at most this.",
+        0.1,
+        ge=0,
+        lt=1,
+    )
+    pool_mastered_at: float = field(
+        CHOICE,
+        "Mastered at a pass rate of",
+        "A problem is mastered while its recent pass rate is more likely than not at least this.",
+        0.9,
+        gt=0,
+        le=1,
+    )
+    pool_warmup_steps: int = field(
+        CHOICE,
+        "Steps before the pools are used",
+        "So many steps draw all problems alike, while the pools fill.",
+        0,
+        unit="steps",
+        ge=0,
+        le=1_000_000,
+        none="from the first step",
+    )
+    pool_prior: str = field(
+        CHOICE,
+        "Known of problems beforehand",
+        "Where pass rates are known from before the run: run:ID for what a run or an evaluation made of the problems, "
+        "column:NAME for a column of the data with a solve rate (0 to 1, or percent); empty for nowhere.",
+        "",
+    )
+    dynamic_sampling_rounds: int = field(
+        CHOICE,
+        "Rounds to replace groups without variance",
+        "Groups whose completions all earned the same teach nothing: replace them by groups of further problems before the "
+        "step learns, in at most so many further rounds of generation (dynamic sampling, DAPO); 0 replaces none.",
+        0,
+        unit="rounds",
+        ge=0,
+        le=64,
+        none="none are replaced",
     )
 
     loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = field(
@@ -139,6 +226,13 @@ class RunConfig(StageConfig):
             raise ValueError("at least one reward function needs a weight other than 0")
         return rewards
 
+    @field_validator("pool_prior")
+    @classmethod
+    def _names_a_prior(cls, prior: str) -> str:
+        if prior and not re.fullmatch(r"(run|column):.+", prior):
+            raise ValueError("is run:ID of a run or an evaluation, column:NAME of the data, or empty")
+        return prior
+
     @field_validator("vllm_server")
     @classmethod
     def _is_an_address(cls, address: str) -> str:
@@ -160,6 +254,13 @@ class RunConfig(StageConfig):
     def _sampling_and_loss_that_go_together(self) -> "RunConfig":
         if self.vllm_server and not self.use_vllm:
             raise ValueError("vllm_server is for use_vllm = true; set that, or leave vllm_server empty")
+        if self.sampling == "pools" and not any(self.pool_shares.values()):
+            raise ValueError("every pool's share is 0, so nothing could be drawn; set pool_learning, to 0.4 say")
+        if self.pool_too_hard_at >= self.pool_mastered_at:
+            raise ValueError(
+                f"pool_too_hard_at = {self.pool_too_hard_at:g} is not below pool_mastered_at = {self.pool_mastered_at:g}; "
+                "lower it"
+            )
         if 0 < self.epsilon_high < self.epsilon:
             raise ValueError(
                 f"epsilon_high = {self.epsilon_high:g} is below epsilon = {self.epsilon:g}; raise it, or set it to 0"
@@ -175,6 +276,11 @@ class RunConfig(StageConfig):
     def groups_per_step(self) -> int:
         """Problems in one step."""
         return self.completions_per_step // self.num_generations
+
+    @property
+    def pool_shares(self) -> dict[Pool, float]:
+        """Of a step's problems, by pool, relative to each other."""
+        return {pool: getattr(self, f"pool_{pool}") for pool in POOLS}
 
     @property
     def reward_weights(self) -> dict[str, float]:

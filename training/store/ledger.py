@@ -6,7 +6,7 @@ from statistics import fmean
 
 import sqlalchemy as sa
 
-from training.groups import Verifier
+from training.groups import Dropped, Verifier
 from training.rewards import verifier_of
 from training.store import Store
 from training.store.records import is_on
@@ -33,6 +33,8 @@ class GroupOutcome:
     """Of the totals, divided by their number; 0 means that the group taught nothing."""
     lowest_reward: float | None
     highest_reward: float | None
+    dropped: Dropped = ""
+    """Why the step did not learn from it; empty where it did."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def group_outcomes(store: Store, job_id: str, from_step: int = 0, to_step: int |
             (sa.func.avg(totals * totals) - mean * mean).label("reward_variance"),
             sa.func.min(totals).label("lowest_reward"),
             sa.func.max(totals).label("highest_reward"),
+            sa.func.max(rollouts.c.dropped).label("dropped"),
         )
         .where(rollouts.c.job_id == job_id, rollouts.c.step >= from_step)
         .where(sa.true() if to_step is None else rollouts.c.step <= to_step)

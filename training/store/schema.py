@@ -131,6 +131,7 @@ rollouts = sa.Table(
     sa.Column("advantage", sa.Float, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Column("finish_reason", Name, nullable=False),
+    sa.Column("dropped", Name, nullable=False, server_default=""),
     sa.Index("rollouts_by_step", "job_id", "step"),
     sa.Index("rollouts_by_total", "job_id", "total"),
     sa.Index("rollouts_by_problem", "problem_id"),
@@ -319,6 +320,11 @@ def _add_names_and_shares(connection: sa.Connection) -> None:
         keep_right_share(connection, key, verifier_of(spec if isinstance(spec, dict) else {}))
 
 
+def _add_dropped(connection: sa.Connection) -> None:
+    """Completions that a step generated and did not learn from."""
+    connection.execute(sa.text("ALTER TABLE rollouts ADD COLUMN dropped VARCHAR NOT NULL DEFAULT ''"))
+
+
 def keep_right_share(connection: sa.Connection, key: int, verifier: Verifier) -> None:
     """Write what an evaluation came to beside it: an index of its completions, by which many runs are sorted at once."""
     items = sa.select(evaluation_items.c.problem_id, evaluation_items.c.rewards).where(evaluation_items.c.evaluation == key)
@@ -328,7 +334,7 @@ def keep_right_share(connection: sa.Connection, key: int, verifier: Verifier) ->
         connection.execute(evaluations.update().where(evaluations.c.seq == key).values(values))
 
 
-VERSION = 7
+VERSION = 8
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -338,6 +344,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     5: _add_processes,
     6: _add_what_was_text,
     7: _add_names_and_shares,
+    8: _add_dropped,
 }
 """version -> what changes a database of the version before into it."""
 

@@ -17,20 +17,25 @@ from transformers import TrainerCallback, set_seed
 from training.config import RunConfig
 from training.data.problem import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
+from training.errors import ConfigError
 from training.jobs.job_process import JobProcess, StopRequested
 from training.jobs.train.gpu_metrics import GpuCallback
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
 from training.jobs.train.outbox import deliver_left_behind
+from training.jobs.train.prior import kept_prior
 from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.jobs.train.recorder import Recorder
+from training.jobs.train.rounds import Choice
 from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
 from training.jobs.train.store_callback import StoreCallback
 from training.jobs.train.training_data import TrainingData, training_data
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
-from training.rewards import REWARDS, Reward, Row
+from training.rewards import REWARDS, Reward, Row, verifier_named
 from training.rewards.forms import form_named
 from training.rewards.rows import with_tokens
+from training.sampling.draw import ProblemDraw, Rules
+from training.sampling.pools import Limits
 from training.shares import share_of
 
 
@@ -159,12 +164,37 @@ def make_trainer(
         callbacks=list(callbacks),
         record=record,
         verifier=config.verifier,
+        choice=_choice(config, data, folder),
     )
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             # TRL keeps the adapter of a 4-bit model in bfloat16, in which small updates are lost.
             parameter.data = parameter.data.float()
     return trainer
+
+
+def _choice(config: RunConfig, data: TrainingData, folder: Path) -> Choice | None:
+    """How the run chooses what it learns from; `None` where TRL's loader has every problem in turn.
+
+    Raises:
+        ConfigError: fewer problems are left than a step learns from.
+    """
+    by_pool = config.sampling == "pools"
+    if not by_pool and not config.dynamic_sampling_rounds:
+        return None
+    ids = list(data.rows["problem_id"])
+    if len(ids) < config.groups_per_step:
+        raise ConfigError(
+            f"A step needs {config.groups_per_step} problems, and there are {len(ids)}.",
+            "Make the batch smaller, or use a larger source.",
+        )
+    rules = Rules(
+        config.pool_shares if by_pool else {},
+        Limits(config.pool_too_hard_at, config.pool_mastered_at),
+        config.pool_warmup_steps,
+    )
+    draw = ProblemDraw(ids, rules, verifier_named(config.verifier), config.seed, kept_prior(folder))
+    return Choice(draw, config.dynamic_sampling_rounds)
 
 
 def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: Path) -> Any:

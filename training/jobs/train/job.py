@@ -7,6 +7,7 @@ from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.jobs.train.distributed import room_for, train_on_workers
+from training.jobs.train.prior import keep_prior
 from training.jobs.train.tracking import tracked
 from training.models.beginnings import kept_model
 from training.store.curation import restrict
@@ -28,6 +29,7 @@ def run(process: JobProcess, home: Home, config: RunConfig) -> None:
         if config.subset:
             problem_set = restrict(problem_set, process.store, config.subset)
         folder = home.job_folder(process.job.id)
+        keep_prior(config, problem_set, process.store, folder)
         config = config.model_copy(update={"model": kept_model(config.model, process.store, home, process.job.id)})
         if workers.count > 1:
             train_on_workers(config, problem_set, process, home, folder, workers)

@@ -4,11 +4,14 @@ TRL's own completion log keeps only the last batch of each logging step.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from training.groups import Rollout, groups_of, weighted_total
+from training.groups import Group, Rollout, advantages, groups_of, weighted_total
 from training.jobs.train.resuming import ResumableTrainer
+from training.jobs.train.rounds import Choice, Round, chosen_groups, chosen_rounds, divided, joined, joined_metric
 
 CARRIED = ("problem_id", "tokens", "finish_reason")
 """Columns that a reward function hands to TRL's log for the ledger, a value for each completion."""
@@ -18,46 +21,105 @@ VERIFIED = "verified"
 
 Record = Callable[[list[Rollout]], None]
 
+Generate = Callable[[list[dict[str, Any]]], dict[str, Any]]
+"""TRL's way from rows of this process to a scored batch."""
+
 
 def ledger_trainer_class(trainer_class: type) -> Any:
     """A resumable subclass of an engine's GRPOTrainer that hands every generation batch, whole, to its argument `record`.
 
-    Its argument `verifier` names the reward whose values `VERIFIED` carries, if any.
+    Its argument `verifier` names the reward whose values `VERIFIED` carries, if any. With a `choice` it decides itself, at each
+    generation, which problems it is of; the rows that come from TRL's loader are then not looked at.
 
     Made when the engine is there, because importing Unsloth replaces `trl.GRPOTrainer`.
     """
 
     class LedgerTrainer(ResumableTrainer, trainer_class):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, record: Record, verifier: str, **kwargs: Any) -> None:
+        def __init__(self, *args: Any, record: Record, verifier: str, choice: Choice | None = None, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._record = record
             self._verifier = verifier
+            self._choice = choice
+
+        def _save_more(self, folder: Path) -> None:
+            super()._save_more(folder)
+            if self._choice is not None and self.accelerator.is_main_process:
+                self._choice.save(folder)
+
+        def _load_more(self, folder: Path) -> None:
+            super()._load_more(folder)
+            if self._choice is not None:
+                self._choice.load(folder)
 
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-            if self.model.training and self.accelerator.is_main_process:
-                rollouts = _last_rollouts(self)
+            generate: Generate = super()._generate_and_score_completions
+            if not self.model.training:
+                return generate(inputs)
+            if self._choice is not None:
+                return self._generate_chosen(self._choice, generate, len(inputs))
+            batch = generate(inputs)
+            if self.accelerator.is_main_process:
+                rollouts = _last_rollouts(self, self.args.generation_batch_size)
                 # TRL asks whether the deviation is exactly 0, which rounding in float32 keeps equal totals from.
-                self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(rollouts)
+                self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(groups_of(rollouts))
                 self._record(rollouts)
             return batch
+
+        def _generate_chosen(self, choice: Choice, generate: Generate, rows: int) -> dict[str, Any]:
+            """A batch of so many rows for this process, of the problems that the choice draws."""
+            ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+            metrics = self._metrics["train"]
+            told_before = {name: len(values) for name, values in metrics.items()}
+
+            def generate_round(drawn: Sequence[int]) -> Round:
+                every = [row for row in drawn for _ in range(self.num_generations)]
+                each = len(every) // ranks
+                batch = generate([self.train_dataset[row] for row in every[rank * each : (rank + 1) * each]])
+                return Round(batch, groups_of(_last_rollouts(self, len(every))))
+
+            wanted = rows * ranks // self.num_generations
+            step = self.state.global_step + 1
+            multiple = ranks // math.gcd(ranks, self.num_generations)
+            rounds, told = chosen_rounds(choice, wanted, step, multiple, generate_round)
+            kept = chosen_groups(rounds, wanted)
+            learnt, dropped = divided(rounds, kept)
+            if len(rounds) > 1 and self.scale_rewards == "batch":  # TRL knew only the batch of each round
+                fresh = advantages(
+                    learnt, dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True)), "batch"
+                )
+                learnt = [replace(rollout, advantage=value) for rollout, value in zip(learnt, fresh, strict=True)]
+            if self.accelerator.is_main_process:
+                sizes = [len(found.groups) for found in rounds]
+                for name, values in metrics.items():
+                    if len(new := values[told_before.get(name, 0) :]) == len(rounds) > 1:
+                        values[-len(new) :] = [joined_metric(new, name, sizes)]
+                metrics["frac_reward_zero_std"][-1] = _share_without_variance(groups_of([*learnt, *dropped]))
+                told["dynamic_sampling/dropped_tokens"] = float(sum(rollout.tokens for rollout in dropped))
+                for name, value in told.items():
+                    metrics[name].append(value)
+                self._record([*learnt, *dropped])
+            return (
+                rounds[0].batch if len(rounds) == 1 else joined(rounds, kept, learnt, self._tokenizer.pad_token_id, rank, ranks)
+            )
 
     return LedgerTrainer
 
 
-def _last_rollouts(trainer: Any) -> list[Rollout]:
-    """The batch just generated, of the step that is about to be taken.
+def _last_rollouts(trainer: Any, count: int) -> list[Rollout]:
+    """The batch of so many rows just generated, of the step that is about to be taken.
 
-    TRL's deques hold exactly that batch, gathered over all processes, in data set order: rows of one group stand
+    TRL's deques end with exactly that batch, gathered over all processes, in data set order: rows of one group stand
     together. A batch that serves several steps (`num_iterations`) is of the first of them.
     """
     logs = trainer._logs
     weights = dict(zip(trainer.reward_func_names, trainer.reward_weights.tolist(), strict=True))
-    ids, tokens, reasons = (logs["extra"][column] for column in CARRIED)
-    verified = logs["extra"].get(VERIFIED)
+    completions, advantage = _last(logs["completion"], count), _last(logs["advantages"], count)
+    ids, tokens, reasons = (_last(logs["extra"][column], count) for column in CARRIED)
+    scored = {name: _last(logs["rewards"][name], count) for name in weights}
+    verified = _last(logs["extra"][VERIFIED], count) if VERIFIED in logs["extra"] else None
     rollouts = []
-    for row, completion in enumerate(logs["completion"]):
-        rewards = {name: finite(logs["rewards"][name][row]) for name in weights}
+    for row, completion in enumerate(completions):
+        rewards = {name: finite(values[row]) for name, values in scored.items()}
         total = weighted_total(rewards, weights)
         if verified is not None:
             rewards[trainer._verifier] = verified[row]
@@ -70,7 +132,7 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
                 completion=completion,
                 rewards=rewards,
                 total=total,
-                advantage=logs["advantages"][row],
+                advantage=advantage[row],
                 tokens=tokens[row],
                 finish_reason=reasons[row],
             )
@@ -78,9 +140,12 @@ def _last_rollouts(trainer: Any) -> list[Rollout]:
     return rollouts
 
 
-def _share_without_variance(rollouts: list[Rollout]) -> float:
+def _last(values: Iterable[Any], count: int) -> list[Any]:
+    return [*values][-count:]
+
+
+def _share_without_variance(groups: Sequence[Group]) -> float:
     """How many of the groups have equal totals, as the ledger and the health signals judge it."""
-    groups = groups_of(rollouts)
     return sum(group.is_flat for group in groups) / len(groups)
 
 

@@ -48,7 +48,7 @@ class ResumableTrainer(_Trainer):
                 self.callback_handler.on_train_begin(self.args, self.state, self.control)
                 self.callback_handler.on_train_end(self.args, self.state, self.control)
                 return None
-            self._load_held_batch(folder)
+            self._load_more(folder)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
@@ -67,18 +67,19 @@ class ResumableTrainer(_Trainer):
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         with saving(folder):
             super()._save_checkpoint(model, trial)
-            self._save_held_batch(folder)
+            self._save_more(folder)
             self.accelerator.wait_for_everyone()  # each process has files in it
             if self.accelerator.is_main_process:
                 write_checksums(folder)  # the last file; what comes next is its record
 
-    def _save_held_batch(self, folder: Path) -> None:
+    def _save_more(self, folder: Path) -> None:
         """Keep the generation batch if more steps are to learn from it (`num_iterations`)."""
         held = self._step % (self.args.steps_per_generation * self.num_iterations)
         if held:
             torch.save({"micro_step": held, "batches": self._buffered_inputs}, self._held_batch(folder))
 
-    def _load_held_batch(self, folder: Path) -> None:
+    def _load_more(self, folder: Path) -> None:
+        """Take up what `_save_more` kept."""
         if (saved := len(list(folder.glob("held_batch_*.pt")))) not in (0, self.args.world_size):
             raise CheckpointError(
                 f"{folder.name} holds the rest of a generation batch for {saved} processes, and this run has "
