@@ -58,8 +58,8 @@ def group_frame(groups: Sequence[GroupOutcome]) -> pd.DataFrame:
     """One row a group, in training order.
 
     Columns: `problem`, `step`, `group` (its index), `completions` and `tokens` (int), `pass_rate`, `mean_reward` and
-    `reward_variance` (float, NaN where unknown), `times_seen` (1.0), and `flat` (bool): whether all completions earned the
-    same, so that the group taught nothing.
+    `reward_variance` (float, NaN where unknown), `times_seen` (1.0), `flat` (bool): whether all completions earned the same,
+    so that the group taught nothing, and `dropped` (str): why the step did not learn from it, empty where it did.
     """
     numbers = {"pass_rate": float, "mean_reward": float, "reward_variance": float}
     columns: dict[str, pd.Series[Any]] = {
@@ -72,6 +72,7 @@ def group_frame(groups: Sequence[GroupOutcome]) -> pd.DataFrame:
     columns |= {name: pd.Series([getattr(group, name) for group in groups], dtype=kind) for name, kind in numbers.items()}
     columns["times_seen"] = pd.Series(1.0, index=range(len(groups)))
     columns["flat"] = pd.Series([is_flat((group.lowest_reward, group.highest_reward)) for group in groups], dtype=bool)
+    columns["dropped"] = pd.Series([group.dropped for group in groups], dtype=object)
     return pd.DataFrame(columns)
 
 

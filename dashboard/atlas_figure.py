@@ -196,7 +196,6 @@ def _named_trace(
 def _number_traces(values: "pd.Series[Any]", positions: NDArray[np.float32], colouring: ByNumber) -> list[dict[str, Any]]:
     numbers = colouring.on_axis(values)
     known, unknown = (np.flatnonzero(mask).astype(np.int32) for mask in (np.isfinite(numbers), ~np.isfinite(numbers)))
-    meaning = {"title": colouring.title, "unit": colouring.unit, "scale": colouring.scale}
     traces = [
         points(
             positions,
@@ -214,10 +213,16 @@ def _number_traces(values: "pd.Series[Any]", positions: NDArray[np.float32], col
             name=colouring.title,
             showlegend=False,
             uid=_uid(colouring.column, "known"),
-            meta=meaning,
+            meta=meaning(colouring),
         ),
     ]
     return [trace for trace in traces if len(trace["customdata"])]
+
+
+def meaning(colouring: ByNumber) -> dict[str, Any]:
+    """What the browser says of a point's number."""
+    told = {"title": colouring.title, "unit": colouring.unit, "scale": colouring.scale}
+    return told | ({"levels": [name for name, _ in colouring.levels]} if colouring.levels else {})
 
 
 def points(positions: NDArray[np.float32], rows: NDArray[np.int32], marker: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
@@ -254,8 +259,17 @@ def _coloraxis(values: "pd.Series[Any]", colouring: ByNumber, *, dark: bool) -> 
     unit = f", {colouring.unit}" if colouring.unit else ""
     title = {"text": f"{colouring.title}{unit}", "side": "top", "font": {"size": 12}}
     bar = {**_BAR, "thickness": 8, "outlinewidth": 0, "ypad": 2, "xpad": 4, "title": title, "ticks": ""}
-    colours = theme.differences(dark=dark) if colouring.signed else theme.magnitudes(9, dark=dark)
+    colours: Sequence[Any] = theme.differences(dark=dark) if colouring.signed else theme.magnitudes(9, dark=dark)
+    if colouring.levels:
+        low, high = -0.5, len(colouring.levels) - 0.5
+        colours = _stepped([colour for _, colour in colouring.levels])
     return {"cmin": low, "cmax": high, "colorscale": colours, "colorbar": {**bar, **colouring.ticks(low, high)}}
+
+
+def _stepped(colours: Sequence[str]) -> list[tuple[float, str]]:
+    """A colour scale of equal parts, each of one colour."""
+    parts = len(colours)
+    return [(end / parts, colour) for place, colour in enumerate(colours) for end in (place, place + 1)]
 
 
 def _without_axes(figure: go.Figure, dimensions: int) -> go.Figure:

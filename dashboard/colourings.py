@@ -63,6 +63,8 @@ class ByNumber:
     """What the problems without a number are called."""
     signed: bool = False
     """Whether the numbers are differences: the middle of the scale is none."""
+    levels: tuple[tuple[str, str], ...] = ()
+    """Names and colours of the whole numbers from 0, where the numbers only stand for them."""
 
     def on_axis(self, values: "pd.Series[Any]") -> NDArray[np.float32]:
         """(N,) where the numbers lie on the colour axis; on a log scale log10(1 + number), which takes 0."""
@@ -72,6 +74,8 @@ class ByNumber:
 
     def ticks(self, low: float, high: float) -> dict[str, Any]:
         """The colour bar's ticks between two places on the axis."""
+        if self.levels:
+            return {"tickvals": [*range(len(self.levels))], "ticktext": [name for name, _ in self.levels]}
         if self.scale == "share":
             return {"tickformat": ".0%", "nticks": 6}
         if self.scale == "linear":

@@ -50,6 +50,8 @@ class Keys(StrEnum):
     BRUSHED_RUN = "brushed_run"
     COMPARED_MAP = "compared_map"
     COMPARED_CLUSTERS = "compared_clusters"
+    POOLS = "pools"
+    POOL_FLOW = "pool_flow"
     SPENT = "spent"
     SPENT_CLUSTERS = "spent_clusters"
     PROBLEM_GROUPS = "problem_groups"

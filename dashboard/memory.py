@@ -9,6 +9,7 @@ from typing import Any
 from analysis.atlas import MAX_SEED, STORED_NEIGHBORS, AtlasParameters, View
 from analysis.leakage import COPIES
 from analysis.outcomes import OF_TRAINING
+from analysis.pools import POOL
 from dashboard.axes import AXES, STEP
 from dashboard.fields import (
     LONG_TEXT_CHARACTERS,
@@ -35,7 +36,7 @@ from training.store.job_search import RunFilter
 from training.store.run_table import Order
 
 TEST_CHANGES = "test"
-MAP_COLOURS = (*OF_TRAINING, TEST_CHANGES)
+MAP_COLOURS = (*OF_TRAINING, POOL, TEST_CHANGES)
 """What colours a run's map: a measure of its training, or what became of the test problems."""
 _STEPS = within(0, 1_000_000_000)
 _PLACES = 1_000_000

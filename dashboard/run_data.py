@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.atlas import Atlas
 from analysis.brushing import largest_clusters, over_steps, stretches
 from analysis.outcomes import RunGroups
+from analysis.pools import POOL, with_pools
 from dashboard import axes, figures, map_data, training_map_figure
 from dashboard.axes import Axis
 from dashboard.caching import cached
@@ -20,7 +21,7 @@ from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curve_figures import Look, curve_figure, in_words
 from dashboard.curves import Curve
-from dashboard.data import store, web_files
+from dashboard.data import home, store, web_files
 from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
@@ -28,6 +29,8 @@ from dashboard.run_head import Head, head_names, head_of
 from training.config import RunConfig
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
+from training.prior import kept_prior
+from training.sampling.pools import Limits
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
 from training.store.ledger import group_rewards
@@ -207,11 +210,20 @@ def curves_by_cluster(run_id: str, shown: Atlas, measure: str, most: int) -> dic
     return curves
 
 
+@cached(_RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
+def pools_of(run_id: str) -> pd.DataFrame:
+    """`groups_of` a run with the pools that its problems went through, by its own limits."""
+    config = stored_config(store().job(run_id).spec)
+    limits = Limits(config.pool_too_hard_at, config.pool_mastered_at)
+    return with_pools(groups_of(run_id), limits, kept_prior(home().job_folder(run_id)))
+
+
 @cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
 def timeline_of(run_id: str, shown: Atlas, measure: str) -> figures.Spec:
     """What colours a map step by step, see `training_map_figure.timeline`; made anew when completions were recorded."""
     rows, positions = map_data.rows(shown.problem_set), map_data.flat_positions(shown)
-    return training_map_figure.timeline(groups_of(run_id), rows, positions, measure)
+    groups = pools_of(run_id) if measure == POOL else groups_of(run_id)
+    return training_map_figure.timeline(groups, rows, positions, measure)
 
 
 @cached(_RUNS, by=lambda run_id, shown: (_current_groups(run_id)[0], _last_evaluation(run_id)))

@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
 from analysis.compute import Spent
 from analysis.outcomes import OF_TRAINING
+from analysis.pools import POOL, POOL_TITLES
 from dashboard import atlas_figure, figures, theme
 from dashboard.colourings import ByCategory, ByNumber, Group
 from dashboard.figures import Spec
 from training.groups import Kind
+from training.sampling.pools import POOLS, Pool
 from training.text import percent
 
 TIMELINE_TRACE = "met"
@@ -27,6 +30,14 @@ TIMELINE_TRACE = "met"
 
 KIND_TITLES = {"mixed": "Some right", "right": "All right", "wrong": "All wrong", "unjudged": "Not judged"}
 _KIND_COLOURS = {"mixed": theme.TOPICS[4], "right": theme.TOPICS[3], "wrong": theme.TOPICS[5], "unjudged": theme.QUIET}
+
+POOL_COLOURS: Mapping[Pool, str] = {
+    "not_met": theme.QUIET,
+    "too_hard": _KIND_COLOURS["wrong"],
+    "learning": _KIND_COLOURS["mixed"],
+    "mastered": _KIND_COLOURS["right"],
+}
+"""As the kinds of groups that put a problem there."""
 
 CHANGE_COLOURS = {
     "gained": theme.TOPICS[0],
@@ -48,10 +59,13 @@ def colouring_of(measure: str, groups: pd.DataFrame, highest_total: float | None
     """How a measure of training colours the map; the same throughout a run, so that a colour keeps its meaning.
 
     Args:
-        measure: a key of `analysis.outcomes.OF_TRAINING`.
+        measure: a key of `analysis.outcomes.OF_TRAINING`, or `POOL`.
         groups: all rows of `analysis.outcomes.group_frame`.
         highest_total: what a completion can earn at most, where that is known.
     """
+    if measure == POOL:
+        levels = tuple((POOL_TITLES[pool], POOL_COLOURS[pool]) for pool in POOLS)
+        return ByNumber("Pool", POOL, levels=levels, unknown="not met in these steps")
     about = OF_TRAINING[measure]
     values = groups[measure].dropna()
     highest = {
@@ -80,7 +94,6 @@ def timeline_figure(
     """The map before its first step: every problem in grey, and a trace without points for those that were met."""
     nothing = frame.assign(**{colouring.column: np.nan})
     figure = atlas_figure.map_figure(nothing, positions, colouring, dark=dark, view=view)
-    meaning = {"title": colouring.title, "unit": colouring.unit, "scale": colouring.scale}
     met = atlas_figure.points(
         positions,
         np.empty(0, np.int32),
@@ -88,7 +101,7 @@ def timeline_figure(
         name=html.escape(colouring.title, quote=False),
         showlegend=False,
         uid=TIMELINE_TRACE,
-        meta=meaning,
+        meta=atlas_figure.meaning(colouring),
     )
     met["marker"]["size"] += 2
     figure.add_trace(met)
@@ -104,13 +117,13 @@ def timeline(groups: pd.DataFrame, rows: Mapping[str, int], positions: NDArray[n
     """A run's groups as the browser gets them, in the order of the steps.
 
     `rows`, `x` and `y` hold each problem that was met once; `problems`, `steps` and `values` a group each, the first as
-    places in those. `counts` says that values are added up; otherwise their mean is shown.
+    places in those. `combine` says what is shown of several: their mean, their sum or the last one.
 
     Args:
         groups: rows of `group_frame`.
         rows: problem id -> row of the map; problems that it has not are left out.
         positions: (N, 2) float32.
-        measure: a key of `OF_TRAINING`.
+        measure: a key of `OF_TRAINING`, or `POOL` of groups of `analysis.pools.with_pools`.
     """
     places = groups["problem"].map(rows)
     shown = places.notna() & groups[measure].notna()
@@ -124,7 +137,7 @@ def timeline(groups: pd.DataFrame, rows: Mapping[str, int], positions: NDArray[n
             "problems": problems.tolist(),
             "steps": groups["step"][shown].tolist(),
             "values": groups[measure][shown].astype(float).round(_DIGITS).tolist(),
-            "counts": measure == "times_seen",
+            "combine": {"times_seen": "sum", POOL: "last"}.get(measure, "mean"),
         }
     )
 
@@ -183,6 +196,42 @@ def spent_figure(parts: Sequence[Spent]) -> go.Figure:
     )
     figure.update_xaxes(title={"text": "share of the tokens"}, tickformat=".0%", range=[0, 1])
     figure.update_yaxes(visible=False)
+    return figure
+
+
+def pools_figure(sizes: pd.DataFrame, drawn: pd.DataFrame) -> go.Figure:
+    """Problems by pool after each step, and the groups drawn from each pool, both as shares, above each other.
+
+    Args:
+        sizes: of `analysis.pools.sizes_by_step`.
+        drawn: of `analysis.pools.drawn_by_step`.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, row_heights=[0.6, 0.4])
+    for row, table in enumerate((sizes, drawn), 1):
+        shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+        for pool in POOLS:
+            figure.add_trace(
+                go.Scatter(
+                    name=POOL_TITLES[pool],
+                    x=shares.index,
+                    y=shares[pool],
+                    customdata=table[pool],
+                    stackgroup=f"pools {row}",
+                    mode="lines",
+                    line={"width": 0.5, "color": POOL_COLOURS[pool]},
+                    legendgroup=pool,
+                    showlegend=row == 1,
+                    hovertemplate=f"{POOL_TITLES[pool]}: %{{customdata:,}}, %{{y:.0%}}<extra></extra>",
+                ),
+                row=row,
+                col=1,
+            )
+    figures.quiet(figure)
+    figure.update_layout(hovermode="x unified")
+    figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3)
+    figure.update_yaxes(title={"text": "problems"}, row=1)
+    figure.update_yaxes(title={"text": "groups drawn"}, row=2)
+    figure.update_xaxes(title={"text": "step"}, row=2)
     return figure
 
 

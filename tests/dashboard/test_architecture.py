@@ -24,7 +24,7 @@ ROOMS = {
         "settings stored_config",
         "shares presets",
         "store",
-        "models",
+        "models prior",
         "allowed engines",
         "evaluation",
         "insight",

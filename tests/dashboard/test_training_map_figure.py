@@ -48,9 +48,9 @@ def test_the_timeline_holds_each_group_and_each_place_once() -> None:
     assert sent["rows"] == [0, 3]
     assert (sent["x"], sent["y"]) == ([0.0, 3.0], [0.0, 2.0])
     assert (sent["problems"], sent["steps"], sent["values"]) == ([1, 0], [1, 1], [0.5, 1.0])
-    assert not sent["counts"]
+    assert sent["combine"] == "mean"
     seen = json.loads(training_map_figure.timeline(groups(), ROWS, POSITIONS, "times_seen").json)
-    assert seen["counts"]
+    assert seen["combine"] == "sum"
     assert seen["steps"] == [1, 1, 3]
 
 

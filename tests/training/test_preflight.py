@@ -3,24 +3,29 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.fakes import full_demo_run
+from tests.fakes import full_demo_run, record_evaluation
 from training.__main__ import main
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.errors import ConfigError
+from training.groups import Rollout
 from training.home import Home
 from training.machines import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight import Preflight, model_files, preflight
 from training.preflight.settings import pays_for_right
+from training.prior import keep_prior, kept_prior
 from training.rewards import REWARDS
 from training.runs.launch import launch_run
+from training.sampling.pools import Outcome
 from training.store import Store
+from training.store.evaluations import EvaluationItem
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "wandb")
 
@@ -302,3 +307,50 @@ def test_a_run_for_another_machine_is_told_what_may_not_be_there(store: Store, d
     assert ("warning", "source") in about
     assert ("note", "device") in about
     assert found.errors == ()
+
+
+def test_a_choice_of_problems_that_cannot_be_made_is_refused(store: Store, demo: ProblemSet) -> None:
+    assert told(check(demo, store, sampling="pools", dynamic_sampling_rounds=2), "dynamic_sampling_rounds") == ""
+    found = check(demo, store, engine="unsloth", dynamic_sampling_rounds=2)
+    assert ("error", "dynamic_sampling_rounds") in [(finding.severity, finding.about) for finding in found.findings]
+    assert told(check(demo, store, sampling="pools", pool_prior="column:solved"), "pool_prior").startswith(
+        "error: pool_prior: no problem has a number in the column 'solved'"
+    )
+    assert told(check(demo, store, sampling="pools", pool_prior="run:demo-7"), "pool_prior").startswith("error: ")
+    assert told(check(demo, store, sampling="pools", pool_warmup_steps=100), "pool_warmup_steps").startswith("warning: ")
+    few = replace(demo, problems=demo.of_split("train")[:6])
+    assert told(check(few, store, dynamic_sampling_rounds=2), "dynamic_sampling_rounds").startswith(
+        "note: A step can ask for 12"
+    )
+
+
+def test_what_a_run_made_of_the_problems_is_known_beforehand(store: Store, demo: ProblemSet, tmp_path: Path) -> None:
+    first, second, *_ = (problem.id for problem in demo.of_split("train"))
+    run = store.create_job("train", "demo", {"content_hash": demo.content_hash})[0].id
+    rows = [(first, 0, 1.0), (first, 1, 0.0), (second, 0, None)]
+    store.record(
+        run,
+        rollouts=[
+            Rollout(1, demo_id == second, place, demo_id, "", {"correctness": value}, value, 0.0, 1, "stop")
+            for demo_id, place, value in rows
+        ],
+    )
+    config = full_demo_run(sampling="pools", pool_prior=f"run:{run}", content_hash=demo.content_hash)
+    assert told(preflight(config, demo, store, CPU), "pool_prior") == ""
+    keep_prior(config, demo, store, tmp_path / "run")
+    assert kept_prior(tmp_path / "run") == [Outcome(first, 1.0, 2)]
+    store.record(run, rollouts=[Rollout(2, 0, 0, second, "", {"correctness": 1.0}, 1.0, 0.0, 1, "stop")])
+    keep_prior(config, demo, store, tmp_path / "run")  # a resumed run begins with what it began with
+    assert kept_prior(tmp_path / "run") == [Outcome(first, 1.0, 2)]
+    elsewhere = store.create_job("train", "demo", {"content_hash": "of others"})[0].id
+    other = config.model_copy(update={"pool_prior": f"run:{elsewhere}"})
+    assert "of other problems" in told(preflight(other, demo, store, CPU), "pool_prior")
+
+
+def test_an_evaluation_is_known_beforehand(store: Store, demo: ProblemSet, tmp_path: Path) -> None:
+    problem = demo.of_split("train")[0].id
+    job = store.create_job("evaluate", "measured", {"evaluation_samples": 4})[0].id
+    items = [EvaluationItem(problem, "", {"correctness": float(place == 0)}, 3) for place in range(4)]
+    record_evaluation(store, job, "measured", 0, "train", items)
+    keep_prior(full_demo_run(sampling="pools", pool_prior=f"run:{job}"), demo, store, tmp_path)
+    assert kept_prior(tmp_path) == [Outcome(problem, 1.0, 4)]

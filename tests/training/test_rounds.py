@@ -14,8 +14,8 @@ from training.data.problem import Problem
 from training.errors import CheckpointError, ConfigError
 from training.groups import Rollout, Verifier, advantages, groups_of
 from training.home import Home
-from training.jobs.train.prior import of_column
 from training.jobs.train.rounds import Choice, joined_metric
+from training.prior import of_column
 from training.rewards import REWARDS
 from training.sampling.draw import ProblemDraw, Rules
 from training.sampling.pools import Outcome

@@ -15,6 +15,7 @@ from training.home import Home
 from training.insight.rollout_pages import Asked, rollout_page
 from training.store import LOST_AFTER_S, Store, schema
 from training.store.evaluations import EvaluationItem, complete_evaluations, open_evaluation
+from training.store.ledger import group_outcomes
 from training.store.run_marks import Marks, marks_of, set_marks
 from training.store.run_table import standings
 
@@ -277,7 +278,12 @@ COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
 COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
 
 
+def drop_version_8(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE rollouts DROP COLUMN dropped")
+
+
 def drop_version_7(connection: sa.Connection) -> None:
+    drop_version_8(connection)
     for column in COLUMNS_OF_VERSION_7:
         connection.exec_driver_sql(f'ALTER TABLE evaluations DROP COLUMN "{column}"')
     connection.exec_driver_sql("ALTER TABLE run_marks DROP COLUMN name")
@@ -300,6 +306,22 @@ def test_evaluations_of_version_6_get_what_they_came_to(store: Store, home: Home
     assert (before.value, before.problems) == (0.25, 4)
     assert standings(store, [job_id]) == standing
     assert marks_of(store, job_id) == Marks(("kept",))
+
+
+def test_rollouts_of_version_7_were_all_learnt_from(store: Store, home: Home) -> None:
+    job_id = store.create_job("train", "demo", {})[0].id
+    rollout = Rollout(1, 0, 0, "train-0", "72", {"correctness": 1.0}, 1.0, 0.5, 3, "stop")
+    store.record(job_id, rollouts=[rollout])
+    with store.writing() as connection:
+        drop_version_8(connection)
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 7")
+    store.close()
+    store = Store.open(home.store_url)
+    assert store.rollouts(job_id) == [rollout]
+    dropped = replace(rollout, group_index=1, dropped="flat")
+    store.record(job_id, rollouts=[rollout, dropped])
+    assert store.rollouts(job_id) == [rollout, dropped]
+    assert [group.dropped for group in group_outcomes(store, job_id)] == ["", "flat"]
 
 
 def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:

@@ -130,7 +130,7 @@ class RunConfig(StageConfig):
     pool_warmup_steps: int = field(
         CHOICE,
         "Steps before the pools are used",
-        "So many steps draw all problems alike, while the pools fill.",
+        "So many steps draw all problems alike, while the pools fill; 0 uses the pools at once.",
         0,
         unit="steps",
         ge=0,

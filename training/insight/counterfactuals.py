@@ -68,7 +68,7 @@ def reweigh(
         ConfigError: a function has no values in the run's ledger, or no weight is other than 0.
     """
     config = stored_config(store.job(job_id).spec)
-    rollouts = store.rollouts(job_id)
+    rollouts = [rollout for rollout in store.rollouts(job_id) if not rollout.dropped]
     new_weights = dict(config.reward_weights if weights is None else weights)
     new_scale = scale_rewards or config.scale_rewards
     _check_weights(job_id, new_weights, config.reward_weights)

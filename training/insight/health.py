@@ -99,7 +99,7 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Record:
-    """What the signals read: a run's rollouts by step, in order, and its entropy by step."""
+    """What the signals read: the rollouts that a run learnt from, by step, in order, and its entropy by step."""
 
     steps: tuple[tuple[Rollout, ...], ...]
     entropy: dict[int, float]
@@ -174,7 +174,8 @@ def examine(store: Store, job_id: str) -> Health:
     run = store.job(job_id)
     steps: dict[int, list[Rollout]] = defaultdict(list)
     for rollout in store.rollouts(job_id):
-        steps[rollout.step].append(rollout)
+        if not rollout.dropped:
+            steps[rollout.step].append(rollout)
     scalars = store.scalars(job_id)
     return check(
         Record(

@@ -26,7 +26,7 @@ EXAMINED = 10_000
 _BATCH = 1_000
 
 Order = Literal["newest", "best", "worst"]
-Verdict = Literal["", "right", "wrong", "cut off"]
+Verdict = Literal["", "right", "wrong", "cut off", "dropped"]
 Level = Literal["", "full", "part", "none", "unscored"]
 Key = tuple[float, int]
 """What rollouts are ordered by, their step or total, and the sequence number."""
@@ -39,7 +39,7 @@ class Asked:
     text: str = ""
     """Part of the completion, upper and lower case alike."""
     verdict: Verdict = ""
-    """By the run's verifier, or by what ended the completion."""
+    """By the run's verifier, by what ended the completion, or whether the step did not learn from it."""
     reward: str = ""
     """The reward function that `level` is about."""
     level: Level = ""
@@ -140,6 +140,8 @@ def _conditions(asked: Asked, verifier: Verifier) -> Iterator[sa.ColumnElement[b
         yield rollouts.c.completion.icontains(asked.text, autoescape=True)
     if asked.verdict == "cut off":
         yield rollouts.c.finish_reason == "length"
+    elif asked.verdict == "dropped":
+        yield rollouts.c.dropped != ""
     elif asked.verdict:
         value = rollouts.c.rewards[verifier.name].as_float()
         yield value >= verifier.threshold if asked.verdict == "right" else value < verifier.threshold
@@ -162,7 +164,8 @@ def _steps(store: Store, job_id: str, steps: list[int]) -> Iterator[tuple[Rollou
         with store.reading() as connection:
             rows = connection.execute(query.order_by(rollouts.c.step, rollouts.c.seq)).mappings().all()
         for rollout in _parsed(rows):
-            found[rollout.step].append(rollout)
+            if not rollout.dropped:
+                found[rollout.step].append(rollout)
         yield from map(tuple, found.values())
 
 

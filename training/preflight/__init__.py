@@ -15,10 +15,10 @@ from training.config import RunConfig
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
-from training.errors import AtlasError, CheckpointError, ModelError, StoreError
+from training.errors import AtlasError, CheckpointError, ConfigError, ModelError, StoreError
 from training.machines import Machine
 from training.models.beginnings import readable_model
-from training.preflight import data, settings
+from training.preflight import choice, data, settings
 from training.preflight import machine as against_machine
 from training.preflight.architecture import parse_architecture, published_architecture
 from training.preflight.expectation import Expectation, expect
@@ -32,6 +32,7 @@ from training.preflight.subject import (
     Severity,
     Subject,
 )
+from training.prior import prior_of
 from training.prompts import CHAT_TEMPLATES
 from training.store import Store
 
@@ -89,6 +90,7 @@ def preflight(
         expectation=expect(config, len(train), store, len(test)),
         workers=workers,
         left_out=left_out(problem_set),
+        prior_error=_prior_error(config, train, store),
         artefacts=artefacts,
     )
     subject = replace(subject, memory=_memory(subject))
@@ -108,6 +110,14 @@ def _model(config: RunConfig, store: Store, ask_hub: bool) -> tuple[ModelFiles |
         return (replace(found, chat_template=template) if found and template else found), None
     except (ModelError, CheckpointError, StoreError) as error:
         return None, error
+
+
+def _prior_error(config: RunConfig, train: Sequence[Problem], store: Store) -> AtlasError | None:
+    try:
+        prior_of(config, train, store)
+    except (ConfigError, StoreError) as error:
+        return error
+    return None
 
 
 def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
@@ -160,6 +170,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_rewards,
     settings.check_sampling,
     settings.check_learning_rate,
+    choice.check_choice,
     against_machine.check_memory,
     against_machine.check_disk,
     settings.check_course,

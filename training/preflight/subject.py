@@ -70,6 +70,8 @@ class Subject:
     """Processes that the run would have."""
     left_out: str = ""
     """What of the source was not read, in words; empty where everything was."""
+    prior_error: AtlasError | None = None
+    """Why nothing can be known of the problems beforehand, where something is to be."""
     artefacts: str = ""
     """The URL that its checkpoints would be uploaded to; empty for none."""
 

@@ -72,8 +72,8 @@ class Standing:
         for outcome in outcomes:
             row = self.rows.get(outcome.problem_id)
             if row is not None and outcome.judged:
-                self.right[row] = _KEPT * self.right[row] + outcome.right
-                self.judged[row] = _KEPT * self.judged[row] + outcome.judged
+                self.right[row] = gone_on(self.right[row], outcome.right)
+                self.judged[row] = gone_on(self.judged[row], outcome.judged)
                 changed.append(row)
         self._sort(np.unique(np.array(changed, np.int64)))
 
@@ -90,14 +90,21 @@ class Standing:
 
     def _sort(self, rows: NDArray[np.int64]) -> None:
         """Put these problems into their pools."""
-        counts = np.column_stack([self.right[rows], self.judged[rows] - self.right[rows]])
-        distinct, place = np.unique(counts, axis=0, return_inverse=True)
-        is_too_hard = _at_most(distinct, self._limits.too_hard) >= _SURE
-        is_mastered = 1 - _at_most(distinct, self._limits.mastered) >= _SURE
-        names = np.select(
-            [is_too_hard, is_mastered], [POOLS.index("too_hard"), POOLS.index("mastered")], POOLS.index("learning")
-        )
-        self.pools[rows] = np.where(self.judged[rows] > 0, names[place], POOLS.index("not_met"))
+        self.pools[rows] = pools_of(self.right[rows], self.judged[rows], self._limits)
+
+
+def gone_on(before: float, now: float) -> float:
+    """A count of right or of judged completions after one more group."""
+    return _KEPT * before + now
+
+
+def pools_of(right: NDArray[np.float64], judged: NDArray[np.float64], limits: Limits) -> NDArray[np.int8]:
+    """(M,) places in `POOLS` from (M,) counts of right and of judged completions."""
+    counts, place = np.unique(np.column_stack([right, judged - right]), axis=0, return_inverse=True)
+    is_too_hard = _at_most(counts, limits.too_hard) >= _SURE
+    is_mastered = 1 - _at_most(counts, limits.mastered) >= _SURE
+    told = np.select([is_too_hard, is_mastered], [POOLS.index("too_hard"), POOLS.index("mastered")], POOLS.index("learning"))
+    return np.where(judged > 0, told[place], POOLS.index("not_met")).astype(np.int8)
 
 
 def _at_most(counts: NDArray[np.float64], rate: float) -> NDArray[np.float64]:

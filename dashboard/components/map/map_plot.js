@@ -117,6 +117,7 @@ function describe(meta, colour, point) {
   if (!meta?.title) return "";
   if (meta.names) return meta.names[meta.groups[point]];
   if (meta.value !== undefined) return meta.value;
+  if (meta.levels) return meta.levels[colour];
   const rounded = { maximumSignificantDigits: 3 };
   if (meta.scale === "share") return `${(100 * colour).toLocaleString("en", rounded)}% ${meta.unit}`;
   return `${(meta.scale === "log" ? 10 ** colour - 1 : colour).toLocaleString("en", rounded)} ${meta.unit}`.trim();

@@ -19,13 +19,13 @@ function firstFrom(steps, step) {
   return low;
 }
 
-// What each problem comes to in steps above `after` and up to `until`: the mean of its groups, or their number.
-function standing({ rows, x, y, problems, steps, values, counts }, after, until) {
+// What each problem comes to in steps above `after` and up to `until`: the mean of its groups' values, their sum, or the last one.
+function standing({ rows, x, y, problems, steps, values, combine }, after, until) {
   const sums = new Float64Array(rows.length);
   const numbers = new Int32Array(rows.length);
   const end = firstFrom(steps, until + 1);
   for (let place = firstFrom(steps, after + 1); place < end; place += 1) {
-    sums[problems[place]] += values[place];
+    sums[problems[place]] = combine === "last" ? values[place] : sums[problems[place]] + values[place];
     numbers[problems[place]] += 1;
   }
   const met = [];
@@ -34,7 +34,7 @@ function standing({ rows, x, y, problems, steps, values, counts }, after, until)
     x: met.map((place) => x[place]),
     y: met.map((place) => y[place]),
     customdata: met.map((place) => rows[place]),
-    colours: met.map((place) => (counts ? sums[place] : sums[place] / numbers[place])),
+    colours: met.map((place) => (combine === "mean" ? sums[place] / numbers[place] : sums[place])),
   };
 }
 

@@ -22,7 +22,7 @@ from training.store import Job
 from training.text import count
 
 _BROWSE = {"groups": "By step", "search": "Search", "gold": "Against gold"}
-_VERDICTS = {"": "All", "right": "Right", "wrong": "Wrong", "cut off": "Cut off"}
+_VERDICTS = {"": "All", "right": "Right", "wrong": "Wrong", "cut off": "Cut off", "dropped": "Not learnt from"}
 _LEVELS = {"": "Any value", "full": "Its maximum", "part": "Some of it", "none": "Nothing", "unscored": "Not computed"}
 _ORDERS = {"newest": "Newest first", "best": "Highest total", "worst": "Lowest total"}
 _BUTTON_GROUPS = 12

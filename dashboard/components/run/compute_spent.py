@@ -98,7 +98,7 @@ def _render_train(run: Job, config: RunConfig, groups: pd.DataFrame, state: Stat
     if not problems.has_content(config.content_hash):
         st.caption("The source holds other problems now than this run trained on; there is nothing to choose from them.")
         return
-    chosen, unseen = with_signal(groups, _trainable(config, problems))
+    chosen, unseen = with_signal(groups, trainable(config, problems))
     if st.button(
         "Train on what still has signal",
         key="train on signal",
@@ -121,7 +121,7 @@ def _render_train(run: Job, config: RunConfig, groups: pd.DataFrame, state: Stat
     )
 
 
-def _trainable(config: RunConfig, problems: ProblemSet) -> list[str]:
+def trainable(config: RunConfig, problems: ProblemSet) -> list[str]:
     """Ids of what the run trains on, in the data set's order.
 
     Raises:

@@ -6,13 +6,15 @@ import streamlit as st
 from analysis.atlas import Atlas
 from analysis.compute import in_steps
 from analysis.outcomes import OF_TRAINING
+from analysis.pools import POOL, POOL_TITLES
 from dashboard import map_data, run_data
 from dashboard.components.map.map_plot import Timeline
 from dashboard.components.map.place_on_map import open_on_map, parameters_for
 from dashboard.components.run.brushed import render_brushed, render_cluster_curves
 from dashboard.components.run.changed_on_map import render_test_problems
-from dashboard.components.run.compute_spent import render_compute
+from dashboard.components.run.compute_spent import render_compute, trainable
 from dashboard.components.run.groups_table import render_groups
+from dashboard.components.run.pools import render_pools
 from dashboard.components.run.run_map import render_run_map, selected_ids
 from dashboard.components.shared.build_progress import render_map_of
 from dashboard.components.shared.completions import render_question
@@ -23,11 +25,13 @@ from dashboard.memory import TEST_CHANGES, RunMap
 from dashboard.state import State
 from dashboard.training_map_figure import colouring_of
 from training.config import RunConfig
+from training.sampling.pools import POOLS
 from training.store import Job
 from training.text import count, percent, significant
 
 MAP = "Map"
 """The tab's title."""
+_OTHER_TITLES = {TEST_CHANGES: "Test problems", POOL: "Pool"}
 _WINDOWS = (1, 5, 10, 25, 50, 100, 250, 1_000)
 
 
@@ -53,6 +57,7 @@ def render_training_map(run: Job, config: RunConfig, state: State) -> None:
 
 def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> None:
     offered = [measure for measure in OF_TRAINING if groups[measure].notna().any()]
+    offered += [POOL] if "pass_rate" in offered else []
     offered += [TEST_CHANGES] if evaluated else []
     if state.run_map.colour not in offered:
         state.run_map.colour = offered[0]
@@ -61,9 +66,10 @@ def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> Non
         st.segmented_control(
             "Colour by",
             offered,
-            format_func=lambda key: "Test problems" if key == TEST_CHANGES else OF_TRAINING[key].title,
+            format_func=lambda key: _OTHER_TITLES.get(key) or OF_TRAINING[key].title,
             required=True,
-            help="Of training, as far as the step below the map; or which test problems were gained and lost.",
+            help="Of training, as far as the step below the map; or which test problems were gained and lost. A problem's pool "
+            "is what the policy makes of it: too hard, being learnt, mastered.",
             **RunMap.colour.bind(),
         )
     if state.run_map.colour == TEST_CHANGES:
@@ -82,8 +88,11 @@ def _render_controls(groups: pd.DataFrame, evaluated: bool, state: State) -> Non
 def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataFrame, state: State) -> None:
     first, last = int(groups["step"].iloc[0]), int(groups["step"].iloc[-1])
     until = min(max(state.run_map.step, first), last) if state.run_map.step else last
+    of_pools = state.run_map.colour == POOL
+    groups = run_data.pools_of(run.id) if of_pools else groups
     shown = in_steps(groups, until, state.run_map.window)
     words = _described(atlas, shown, state)
+    measure = "pass_rate" if of_pools else state.run_map.colour
     left, right = panes("map", [2, 1], gap="medium")
     with left:
         colouring = colouring_of(state.run_map.colour, groups, config.maximum_reward)
@@ -104,8 +113,10 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Selected problems", anchor=False, width="content")
             st.button("Clear selection", key="clear brushed", type="tertiary", on_click=RunMap.rows.reset)
-        render_brushed(run, config, shown, selected_ids(atlas, state), state.run_map.colour, state)
-    render_cluster_curves(run, atlas, state.run_map.colour)
+        render_brushed(run, config, shown, selected_ids(atlas, state), measure, state)
+    if of_pools and not shown.empty:
+        render_pools(config, groups, shown, len(trainable(config, atlas.problem_set)))
+    render_cluster_curves(run, atlas, measure)
     render_compute(run, config, atlas, shown, groups, state)
 
 
@@ -113,13 +124,17 @@ def _described(atlas: Atlas, shown: pd.DataFrame, state: State) -> str:
     """The map in words."""
     if shown.empty:
         return "No problem was met in these steps."
-    about = OF_TRAINING[state.run_map.colour]
     first, last = int(shown["step"].min()), int(shown["step"].max())
     steps = f"Step {first:,}" if first == last else f"Steps {first:,} to {last:,}"
     met = f"{shown['problem'].nunique():,} of {count(len(atlas.problem_set.problems), 'problem')} met"
     words = f"{steps}: {met} in {count(len(shown), 'group')}"
     if state.run_map.colour == "times_seen":
         return f"{words}."
+    if state.run_map.colour == POOL:
+        stand = shown.drop_duplicates("problem", keep="last")[POOL].value_counts()
+        pools = ", ".join(f"{stand[place]:,} {POOL_TITLES[pool].lower()}" for place, pool in enumerate(POOLS) if place in stand)
+        return f"{words}; {pools}."
+    about = OF_TRAINING[state.run_map.colour]
     mean = float(shown[state.run_map.colour].mean())
     return f"{words}; {about.title.lower()} {percent(mean) if about.scale == 'share' else significant(mean)} on average."
 

@@ -10,10 +10,13 @@ import streamlit as st
 from dashboard import theme
 from dashboard.text import plain
 from training.data.problem import Problem
-from training.groups import Rollout
+from training.groups import Dropped, Rollout
 from training.rewards import title_of, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.text import count, shorten
+
+DROPPED: Mapping[Dropped, str] = {"flat": "all earned the same", "surplus": "the step had enough"}
+"""Why a step did not learn from a group that it generated."""
 
 _TAG = re.compile(r"(&lt;/?(?:reasoning|answer)&gt;)")
 _WORD = re.compile(r"\s+|</?(?:reasoning|answer)>|\w+(?:[.,]\w+)*|[^\w\s]")
@@ -105,8 +108,12 @@ def card_html(
     rows = (
         reward_rows(rollout.rewards, weights)
         + f'<div class="row"><span>Total</span><span></span><span>{total}</span></div>'
-        + f'<div class="row advantage"><span>Advantage</span>{_signed_bar(rollout.advantage, span)}'
-        + f"<span>{rollout.advantage:+.2f}</span></div>"
+        + (
+            f'<div class="row"><span>Not learnt from</span><span></span><span>{DROPPED[rollout.dropped]}</span></div>'
+            if rollout.dropped
+            else f'<div class="row advantage"><span>Advantage</span>{_signed_bar(rollout.advantage, span)}'
+            f"<span>{rollout.advantage:+.2f}</span></div>"
+        )
     )
     cut_off = rollout.finish_reason == "length"
     return completion_card(

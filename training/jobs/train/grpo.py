@@ -22,7 +22,6 @@ from training.jobs.job_process import JobProcess, StopRequested
 from training.jobs.train.gpu_metrics import GpuCallback
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
 from training.jobs.train.outbox import deliver_left_behind
-from training.jobs.train.prior import kept_prior
 from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.rounds import Choice
@@ -31,6 +30,7 @@ from training.jobs.train.store_callback import StoreCallback
 from training.jobs.train.training_data import TrainingData, training_data
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
+from training.prior import kept_prior
 from training.rewards import REWARDS, Reward, Row, verifier_named
 from training.rewards.forms import form_named
 from training.rewards.rows import with_tokens

@@ -7,9 +7,9 @@ from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.jobs.train.distributed import room_for, train_on_workers
-from training.jobs.train.prior import keep_prior
 from training.jobs.train.tracking import tracked
 from training.models.beginnings import kept_model
+from training.prior import keep_prior
 from training.store.curation import restrict
 from training.stored_config import stored_config
 from training.workers import Workers

@@ -4,7 +4,7 @@ It is read once and kept in the run's folder, so that a resumed run, and every p
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,21 +21,15 @@ _NAME = "pool-prior.json"
 
 
 def keep_prior(config: RunConfig, problem_set: ProblemSet, store: Store, folder: Path) -> None:
-    """Read what `pool_prior` names, if it names something and was not read yet, and keep it in the run's folder.
+    """Read what is known, if it was not read yet, and keep it in the run's folder.
 
     Raises:
-        ConfigError: no problem has a number in that column, or the run is of other problems or knows none.
-        UnknownJobError: there is no such run.
+        ConfigError, UnknownJobError: as `prior_of`.
     """
     file = folder / _NAME
     if not config.pool_prior or file.exists():
         return
-    kind, _, name = config.pool_prior.partition(":")
-    found = (
-        of_column(problem_set.of_split("train"), name, config.num_generations)
-        if kind == "column"
-        else _of_job(config, store, name)
-    )
+    found = prior_of(config, problem_set.of_split("train"), store)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(outcome) for outcome in found])
     replace_file(file, lambda stream: stream.write(text.encode()))
@@ -47,7 +41,23 @@ def kept_prior(folder: Path) -> list[Outcome]:
     return [Outcome(**outcome) for outcome in json.loads(file.read_text(encoding="utf-8"))] if file.exists() else []
 
 
-def of_column(problems: tuple[Problem, ...], name: str, weight: int) -> list[Outcome]:
+def prior_of(config: RunConfig, problems: Sequence[Problem], store: Store) -> list[Outcome]:
+    """What `pool_prior` names, in training order; nothing where it names nothing.
+
+    Args:
+        problems: the train split.
+
+    Raises:
+        ConfigError: no problem has a number in that column, or the run is of other problems or knows none.
+        UnknownJobError: there is no such run.
+    """
+    kind, _, name = config.pool_prior.partition(":")
+    if kind == "column":
+        return of_column(problems, name, config.num_generations)
+    return _of_job(config, store, name) if kind == "run" else []
+
+
+def of_column(problems: Sequence[Problem], name: str, weight: int) -> list[Outcome]:
     """A column of solve rates from 0 to 1, or up to 100 where one is above 1, as outcomes of so many completions each.
 
     Raises:
