@@ -57,12 +57,14 @@ class Ran:
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
     """Two, with a Ray of this module's own that knows these tests, and the length as a reward."""
-    REWARDS["length"] = worker_hooks.LENGTH
+    own = {reward.name: reward for reward in (worker_hooks.LENGTH, worker_hooks.OFTEN_FLAT)}
+    REWARDS.update(own)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         with room_for(Workers(2, max_failures=1), lambda: None) as two:
             yield two
-    del REWARDS["length"]
+    for name in own:
+        del REWARDS[name]
 
 
 def new_run(folder: Path, config: RunConfig) -> tuple[Home, Store, Job]:
@@ -75,27 +77,31 @@ def new_run(folder: Path, config: RunConfig) -> tuple[Home, Store, Job]:
     return home, store, job
 
 
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
+def on_one(folder: Path, config: RunConfig) -> Ran:
     """The run on one process."""
-    folder = tmp_path_factory.mktemp("one")
-    config = tiny(**SETTINGS)
     home, store, job = new_run(folder, config)
     with worker_hooks.installed(folder):
         return Ran(go_on(store, home, job.id, config), store, home, folder)
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
+def on_two(folder: Path, config: RunConfig, workers: Workers) -> Ran:
     """The same on two, as its job's process would do it; the second of them is killed before step 4, once."""
-    folder = tmp_path_factory.mktemp("two")
-    config = tiny(**SETTINGS)
     home, store, job = new_run(folder, config)
     problems: Any = worker_hooks.Hooked(few_problems(), folder, dies=True)
     with job_process(store, job.id) as process, room_for(workers, process.check_stop):
         process.begin()
         train_on_workers(config, problems, process, home, home.job_folder(job.id), workers)
     return Ran(store.job(job.id), store, home, folder)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
+    return on_one(tmp_path_factory.mktemp("one"), tiny(**SETTINGS))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Ran:
+    return on_two(tmp_path_factory.mktemp("two"), tiny(**SETTINGS), workers)
 
 
 def ledger(ran: Ran) -> list[tuple[Any, ...]]:
@@ -124,6 +130,19 @@ def test_the_ledger_is_that_of_one_process(one: Ran, two: Ran) -> None:
     counts = Counter((rollout.step, rollout.group_index) for rollout in two.store.rollouts(two.job.id))
     assert counts == {(step, group): 4 for step in range(1, 6) for group in (0, 1)}
     assert any(rollout.advantage for rollout in two.store.rollouts(two.job.id))
+
+
+def test_two_processes_choose_and_replace_groups_as_one(tmp_path: Path, workers: Workers) -> None:
+    choosing = {"rewards": {"often_flat": 1.0}, "sampling": "pools", "dynamic_sampling_rounds": 2, "evaluation_problems": 0}
+    config = tiny(**SETTINGS | choosing)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = on_one(tmp_path / "one", config), on_two(tmp_path / "two", config, workers)
+    assert ledger(two) == ledger(one)
+    assert {rollout.dropped for rollout in two.store.rollouts(two.job.id)} >= {"", "flat"}
+    for step in range(1, 5):
+        assert difference(one, two, step) < 1e-4
+        assert parameters(two.seen, step, 0) == parameters(two.seen, step, 1)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4])

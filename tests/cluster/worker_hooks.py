@@ -30,10 +30,12 @@ LOSS_TYPES = ("dapo", "grpo", "dr_grpo", "dapo", "bnpo")
 
 LENGTH = Reward("length", "Length", 1.0, lambda completion, gold: len(completion) % 5 / 10, needs_gold=False)
 
-REWARDS_FILE = """
-from training.rewards import Reward
-REWARDS = [Reward("length", "Length", 1.0, lambda completion, gold: len(completion) % 5 / 10, needs_gold=False)]
-"""
+OFTEN_FLAT = Reward(
+    "often_flat", "Often flat", 1.0, lambda completion, gold: 0.3 if int(gold) % 3 else len(completion) % 5 / 10
+)
+"""The same whatever is answered to two problems of three."""
+
+REWARDS_FILE = "from tests.cluster.worker_hooks import LENGTH, OFTEN_FLAT\nREWARDS = [LENGTH, OFTEN_FLAT]\n"
 
 
 class Hooked:
