@@ -69,6 +69,25 @@ def test_deleting_from_a_runs_page_asks_above_all_else_and_can_be_called_off(
     expect(page.get_by_role("button", name="Launch a run")).to_be_visible()
 
 
+def test_deleting_at_once_closes_the_popover_too(start_app: Callable[..., str], page: Page, tmp_path: Path) -> None:
+    """Both clicks come before the server has answered to the first, as they do where it is slow."""
+    store = Store.open(Home.from_environment({"GRPO_ATLAS_HOME": str(tmp_path)}).store_url)
+    add_run(store, 1)
+    page.goto(f"{start_app(tmp_path)}/runs?run=demo-1&tab=Configuration")
+    opener = page.get_by_role("button", name="Tags & notes")
+    opener.wait_for()
+    opener.evaluate(
+        """async (opener) => {
+            opener.click();
+            const found = () => [...document.querySelectorAll('[data-testid=stPopoverBody] button')];
+            while (!found().some((button) => button.textContent.includes("Delete"))) await new Promise(requestAnimationFrame);
+            found().find((button) => button.textContent.includes("Delete")).click();
+        }"""
+    )
+    expect(page.get_by_role("dialog").filter(has_text="Delete for good")).to_be_visible()
+    expect(page.get_by_test_id("stPopoverBody")).to_be_hidden(timeout=20_000)
+
+
 def test_the_tab_of_the_browser_says_how_far_a_run_is_until_it_is_left(
     start_app: Callable[..., str], page: Page, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from dashboard.actions import save_subset
 from dashboard.addresses import LAUNCH
 from dashboard.components.map.atlas_map import map_parts
 from dashboard.components.map.map_page import map_page
+from dashboard.components.shared.closing import close_popover, closing_popover
 from dashboard.components.shared.errors import boundary, render_error
 from dashboard.components.shared.going import Page, go_to
 from dashboard.exploration import Exploration, described
@@ -41,7 +42,7 @@ _UNNAMED = "selection"
 def render_take_further(shown: Exploration, state: State) -> None:
     """Three buttons for the current problems."""
     _tell_saved(state)
-    with st.popover("Save", icon=":material/bookmark_add:", key=Keys.SAVE, on_change="rerun"):
+    with closing_popover("Save", Keys.SAVE, icon=":material/bookmark_add:"):
         _render_save(shown, state)
     with st.popover("Export", icon=":material/download:"):
         _render_export(shown, state)
@@ -80,7 +81,7 @@ def _tell_saved(state: State) -> None:
     """Close what was open to save a subset, and say that it is saved."""
     if not state.selection.saved:
         return
-    st.session_state[Keys.SAVE] = False
+    close_popover(Keys.SAVE)
     st.toast(plain(f"Saved as {state.selection.saved}. The filters and Launch offer it."))
     state.selection.saved = ""
 

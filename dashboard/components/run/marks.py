@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.access import acts
 from dashboard.actions import delete_job, set_marks
+from dashboard.components.shared.closing import close_popover, closing_popover
 from dashboard.components.shared.errors import boundary, shielded
 from dashboard.components.shared.style import DANGER
 from dashboard.keys import Keys
@@ -28,14 +29,14 @@ def render_marks(run: Job) -> None:
         StoreError: there is no such run any more.
     """
     told = "Name, tags and note, archive and delete."
-    with st.popover("Tags & notes", icon=":material/sell:", help=told, key=Keys.MARKS_POPOVER, on_change="rerun"):
+    with closing_popover("Tags & notes", Keys.MARKS_POPOVER, icon=":material/sell:", help=told):
         render_tags_and_note(run, on_saved=_close_popover)
         with st.container(horizontal=True, gap="small"):
             render_keeping([run])
 
 
 def _close_popover() -> None:
-    st.session_state[Keys.MARKS_POPOVER] = False
+    close_popover(Keys.MARKS_POPOVER)
 
 
 def render_keeping(runs: Sequence[Job]) -> None:
