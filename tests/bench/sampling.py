@@ -79,7 +79,7 @@ def main(
     home.mkdir(parents=True, exist_ok=True)
     here = Home.from_environment({"GRPO_ATLAS_HOME": str(home)})
     store = Store.open(here.store_url)
-    common = [f"max_steps={steps}", f"evaluation_steps={max(1, steps // 6)}", *(changed or [])]
+    common = [f"max_steps={steps}", f"evaluation_steps={max(1, steps // 4)}", *(changed or [])]
     courses: dict[str, list[tuple[list[float], list[float]]]] = {}
     for seed in range(1, seeds + 1):
         for arm in arms.split(","):
