@@ -108,8 +108,11 @@ class Savings:
     steps: int
     filled_steps: float
     """Steps that would have had the same groups with variance, had each been filled with them (dynamic sampling)."""
-    pool_tokens: float
-    """Tokens that would have brought as many groups with variance, drawn from the pools by their shares."""
+    pool_tokens: float | None
+    """Tokens that would have brought as many groups with variance, drawn from the pools by their shares.
+
+    `None` where no problem was met again, or no pool with a share has a group with variance.
+    """
 
 
 def savings(groups: pd.DataFrame, shares: Mapping[Pool, float]) -> Savings:
@@ -126,13 +129,13 @@ def savings(groups: pd.DataFrame, shares: Mapping[Pool, float]) -> Savings:
     by_pool = pd.DataFrame({"tokens": groups["tokens"], "varied": varied, "groups": 1}).groupby(groups["before"]).sum()
     weights = pd.Series([shares.get(POOLS[int(place)], 0.0) for place in by_pool.index], by_pool.index)
     a_group = by_pool.div(by_pool["groups"], axis=0).mul(weights, axis=0).sum()
-    tokens = int(groups["tokens"].sum())
+    is_known = len(by_pool) > 1 and a_group["varied"] > 0
     return Savings(
         groups=len(groups),
-        tokens=tokens,
+        tokens=int(groups["tokens"].sum()),
         flat_groups=int((~varied).sum()),
         flat_tokens=int(groups["tokens"][~varied].sum()),
         steps=len(groups_a_step),
         filled_steps=float(varied.sum() / groups_a_step.mean()) if len(groups_a_step) else 0.0,
-        pool_tokens=float(varied.sum() * a_group["tokens"] / a_group["varied"]) if a_group["varied"] else float(tokens),
+        pool_tokens=float(varied.sum() * a_group["tokens"] / a_group["varied"]) if is_known else None,
     )

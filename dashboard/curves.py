@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.pools import POOL_TITLES
 from dashboard import theme
 from training.config import RunConfig
 from training.rewards import REWARDS, maximum_of, title_of
+from training.sampling.pools import POOLS
 from training.store.scalar_series import Series
 
 REWARD, LENGTH = "reward", "completions/mean_length"
@@ -94,8 +96,19 @@ def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
         Curve("zero_variance", "Groups without variance, share", "frac_reward_zero_std", maximum=1.0),
         *rewards,
         *([length] if length.name in names or not names else []),
+        *_choice_curves(names),
         *(curve for curve in _MACHINERY if curve.name in names),
     ]
+
+
+def _choice_curves(names: Collection[str]) -> list[Curve]:
+    """How a run chose its problems, where it did."""
+    found = []
+    for key, title, pools in (("pools", "Problems met, by pool", POOLS[1:]), ("drawn", "Groups drawn, by pool", POOLS)):
+        lines = tuple(Line(f"{key}/{pool}", POOL_TITLES[pool], theme.POOLS[pool]) for pool in pools if f"{key}/{pool}" in names)
+        found += [Curve(key, title, lines[0].name, lines=lines)] if lines else []
+    dropped = Curve("dropped", "Tokens of groups not learnt from", "dynamic_sampling/dropped_tokens")
+    return [*found, *([dropped] if dropped.name in names else [])]
 
 
 def system_curves(names: Collection[str]) -> list[Curve]:

@@ -1,9 +1,11 @@
 """The colours: a colour means one thing on all pages. Text and backgrounds are set in `.streamlit/config.toml`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.colors
+
+from training.sampling.pools import Pool
 
 TRAIN = "#0072B2"
 TEST = "#D55E00"
@@ -22,6 +24,8 @@ BELOW_ZERO, ABOVE_ZERO = "#9A63B5", "#3A9A50"
 TOPICS = ("#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#A69B00", "#9467BD")
 """For categories without an order, of which near ones differ: what Okabe-Ito has besides the colours of the splits, its
 yellow darker so that it shows on white, and a violet."""
+POOLS: Mapping[Pool, str] = {"not_met": QUIET, "too_hard": TOPICS[5], "learning": TOPICS[4], "mastered": TOPICS[3]}
+"""Of problems by what the policy makes of them, and of the groups that put them there."""
 CATEGORIES = (*TOPICS, TEST, TRAIN, "#8C564B", "#17BECF")
 """For the texts of a column, of which there may be more."""
 

@@ -22,22 +22,23 @@ from dashboard import atlas_figure, figures, theme
 from dashboard.colourings import ByCategory, ByNumber, Group
 from dashboard.figures import Spec
 from training.groups import Kind
-from training.sampling.pools import POOLS, Pool
+from training.sampling.pools import POOLS
 from training.text import percent
 
 TIMELINE_TRACE = "met"
 """`uid` of the trace whose points the browser sets."""
 
 KIND_TITLES = {"mixed": "Some right", "right": "All right", "wrong": "All wrong", "unjudged": "Not judged"}
-_KIND_COLOURS = {"mixed": theme.TOPICS[4], "right": theme.TOPICS[3], "wrong": theme.TOPICS[5], "unjudged": theme.QUIET}
-
-POOL_COLOURS: Mapping[Pool, str] = {
-    "not_met": theme.QUIET,
-    "too_hard": _KIND_COLOURS["wrong"],
-    "learning": _KIND_COLOURS["mixed"],
-    "mastered": _KIND_COLOURS["right"],
+_KIND_COLOURS = {
+    "mixed": theme.POOLS["learning"],
+    "right": theme.POOLS["mastered"],
+    "wrong": theme.POOLS["too_hard"],
+    "unjudged": theme.QUIET,
 }
-"""As the kinds of groups that put a problem there."""
+"""As of the pools that such groups put a problem into."""
+
+MET = POOLS[1:]
+"""The pools of problems that were met."""
 
 CHANGE_COLOURS = {
     "gained": theme.TOPICS[0],
@@ -64,7 +65,7 @@ def colouring_of(measure: str, groups: pd.DataFrame, highest_total: float | None
         highest_total: what a completion can earn at most, where that is known.
     """
     if measure == POOL:
-        levels = tuple((POOL_TITLES[pool], POOL_COLOURS[pool]) for pool in POOLS)
+        levels = tuple((POOL_TITLES[pool], theme.POOLS[pool]) for pool in MET)
         return ByNumber("Pool", POOL, levels=levels, unknown="not met in these steps")
     about = OF_TRAINING[measure]
     values = groups[measure].dropna()
@@ -125,6 +126,8 @@ def timeline(groups: pd.DataFrame, rows: Mapping[str, int], positions: NDArray[n
         positions: (N, 2) float32.
         measure: a key of `OF_TRAINING`, or `POOL` of groups of `analysis.pools.with_pools`.
     """
+    if measure == POOL:
+        groups = groups.assign(**{POOL: groups[POOL].where(groups[POOL] > 0) - 1})  # as the places in `MET`
     places = groups["problem"].map(rows)
     shown = places.notna() & groups[measure].notna()
     met, problems = np.unique(places[shown].to_numpy(np.int64), return_inverse=True)
@@ -200,37 +203,35 @@ def spent_figure(parts: Sequence[Spent]) -> go.Figure:
 
 
 def pools_figure(sizes: pd.DataFrame, drawn: pd.DataFrame) -> go.Figure:
-    """Problems by pool after each step, and the groups drawn from each pool, both as shares, above each other.
+    """How many problems that were met each pool has after each step, above the shares of the groups drawn from each pool.
 
     Args:
         sizes: of `analysis.pools.sizes_by_step`.
         drawn: of `analysis.pools.drawn_by_step`.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, row_heights=[0.6, 0.4])
-    for row, table in enumerate((sizes, drawn), 1):
-        shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-        for pool in POOLS:
+    shares = drawn.div(drawn.sum(axis=1).clip(lower=1), axis=0)
+    for row, pools, table, form in ((1, MET, sizes, ",.0f"), (2, POOLS, shares, ".0%")):
+        for pool in pools:
             figure.add_trace(
                 go.Scatter(
                     name=POOL_TITLES[pool],
-                    x=shares.index,
-                    y=shares[pool],
-                    customdata=table[pool],
+                    x=table.index,
+                    y=table[pool],
                     stackgroup=f"pools {row}",
                     mode="lines",
-                    line={"width": 0.5, "color": POOL_COLOURS[pool]},
+                    line={"width": 0.5, "color": theme.POOLS[pool]},
                     legendgroup=pool,
-                    showlegend=row == 1,
-                    hovertemplate=f"{POOL_TITLES[pool]}: %{{customdata:,}}, %{{y:.0%}}<extra></extra>",
+                    showlegend=row == 2,
+                    hovertemplate=f"{POOL_TITLES[pool]}: %{{y:{form}}}<extra></extra>",
                 ),
                 row=row,
                 col=1,
             )
     figures.quiet(figure)
     figure.update_layout(hovermode="x unified")
-    figure.update_yaxes(tickformat=".0%", range=[0, 1], nticks=3)
-    figure.update_yaxes(title={"text": "problems"}, row=1)
-    figure.update_yaxes(title={"text": "groups drawn"}, row=2)
+    figure.update_yaxes(title={"text": "problems met"}, rangemode="tozero", nticks=4, row=1)
+    figure.update_yaxes(title={"text": "groups drawn"}, tickformat=".0%", range=[0, 1], nticks=3, row=2)
     figure.update_xaxes(title={"text": "step"}, row=2)
     return figure
 

@@ -89,4 +89,9 @@ def test_an_estimate_counts_what_taught_nothing_and_what_choosing_would_have_tak
 def test_where_no_group_had_variance_nothing_would_have_been_saved() -> None:
     groups = with_pools(frame((1, "a", 1.0, 10), (1, "b", 0.0, 10)), LIMITS)
     found = savings(groups, {"learning": 1.0})
-    assert (found.pool_tokens, found.filled_steps) == (20, 0)
+    assert (found.pool_tokens, found.filled_steps) == (None, 0)
+
+
+def test_of_problems_that_were_met_once_nothing_can_be_said_of_pools() -> None:
+    groups = with_pools(frame((1, "a", 0.5, 10), (1, "b", 0.0, 10)), LIMITS)
+    assert savings(groups, {"not_met": 1.0}).pool_tokens is None

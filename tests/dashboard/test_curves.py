@@ -43,3 +43,11 @@ def test_chosen_curves_stand_in_the_order_chosen_and_unknown_ones_are_left_out(c
     known = curves.run_curves(config, ())
     assert [found.key for found in curves.arranged(known, ("length", "gone", "reward", "length"))] == ["length", "reward"]
     assert curves.arranged(known, ("gone",)) == known
+
+
+def test_a_run_that_chooses_shows_its_pools_what_it_drew_and_what_it_threw_away(config: RunConfig) -> None:
+    names = ("pools/not_met", "pools/learning", "pools/mastered", "drawn/not_met", "dynamic_sampling/dropped_tokens")
+    assert [line.title for line in curve(config, "pools", *names).lines] == ["Being learnt", "Mastered"]
+    assert [line.name for line in curve(config, "drawn", *names).lines] == ["drawn/not_met"]
+    assert curve(config, "dropped", *names).name == "dynamic_sampling/dropped_tokens"
+    assert not {"pools", "drawn", "dropped"} & {found.key for found in curves.run_curves(config, ())}

@@ -146,3 +146,36 @@ def test_a_completion_stands_beside_its_place_on_the_map(run_id: str) -> None:
     arrived = follow(test)
     assert arrived.query_params["problem"] == shown.id
     assert shown.question in words(arrived)
+
+
+def test_pools_say_where_problems_stand_what_was_drawn_and_what_choosing_would_save(store: Store, run_id: str) -> None:
+    said = words(open_map(run_id, map="pool"))
+    assert "Steps 1 to 3: 3 of" in said
+    assert "1 being learnt" in said
+    assert "67% of the 240 tokens so far went into groups that taught nothing" in said
+    assert "no problem was met again, so nothing can be said of pools; with dynamic sampling 1 full steps" in said
+    record_step(store, run_id, 1)
+    again = data.problem_set("demo").of_split("train")[1].id
+    store.record(
+        run_id, rollouts=[Rollout(4, 0, p, again, "x", {"correctness": 1.0 - p}, 1.0 - p, 0.0, 40, "stop") for p in (0, 1)]
+    )
+    assert "of the tokens would have brought as many groups that teach" in words(open_map(run_id, map="pool"))
+
+
+def test_what_was_replaced_is_told_with_its_reason(store: Store) -> None:
+    run_id = new_run(store, sampling="pools", dynamic_sampling_rounds="2")
+    problems = data.problem_set("demo").of_split("train")
+    store.record(
+        run_id,
+        rollouts=[
+            Rollout(1, index, p, problems[index].id, "x", {"correctness": score}, score, 0.0, 40, "stop", dropped)
+            for index, scores, dropped in ((0, (1.0, 0.0), ""), (1, (1.0, 1.0), "flat"), (2, (0.0, 1.0), "surplus"))
+            for p, score in enumerate(scores)
+        ],
+    )
+    said = words(open_map(run_id, map="pool"))
+    assert "The run chooses already: by pools and up to 2 further rounds." in said
+    assert "Not learnt from: 2 groups of 2 problems with 160 tokens, 67% of those in these steps" in said
+    assert "1 because all earned the same, 1 because the step had enough" in said
+    card = words(run_app("runs", run=run_id, tab="Completions", browse="search", verdict="dropped"))
+    assert "4 completions" in card

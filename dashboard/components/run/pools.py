@@ -30,7 +30,7 @@ def render_pools(config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, p
     with left:
         st.markdown("**Pools over the steps**")
         figure = pools_figure(sizes_by_step(groups, problems), drawn_by_step(groups))
-        alt = "Problems by pool after each step, and the groups that each step drew from each pool, as shares"
+        alt = "Problems met by pool after each step, and the shares of the groups that each step drew from each pool"
         render_chart(figures.spec(figure), key=Keys.POOLS, alt=alt, height=_HEIGHT)
         st.caption(
             "A problem is too hard while its recent pass rate is more likely than not at most "
@@ -65,12 +65,14 @@ def _words(found: Savings, config: RunConfig) -> str:
     spent = f"{percent(flat)} of the {count(found.tokens, 'token')} so far went into groups that taught nothing."
     if config.sampling == "pools" or config.dynamic_sampling_rounds:
         return f"{spent} The run chooses already: by {_ways(config)}."
-    saved = max(0.0, 1 - found.pool_tokens / max(1, found.tokens))
+    by_pools = "no problem was met again, so nothing can be said of pools"
+    if found.pool_tokens is not None:
+        part = percent(found.pool_tokens / max(1, found.tokens))
+        by_pools = f"drawn from the pools by their shares, {part} of the tokens would have brought as many groups that teach"
+    by_rounds = f"with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}"
     return (
-        f"{spent} An estimate: drawn from the pools by their shares, {percent(1 - saved)} of the tokens would have brought as "
-        f"many groups that teach; with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}. It "
-        "takes a group to be as likely to have variance, and as long, as those of its pool were here, and to teach as much "
-        "whenever it is drawn."
+        f"{spent} An estimate: {by_pools}; {by_rounds}. It takes a group to be as likely to have variance, and as long, as "
+        "those of its pool were here, and to teach as much whenever it is drawn."
     )
 
 
