@@ -44,6 +44,7 @@ from analysis.jobs import look_for
 from analysis.leakage import COPIES, Leakage
 from analysis.map_table import TABLE_FORMATS, map_table
 from analysis.outcomes import job_outcomes
+from analysis.pools_command import tell_pools
 from analysis.projector import STANDALONE_STEPS, TENSORBOARD_STEPS, ExportError, export_projector, standalone_link
 from analysis.repeats import REPEAT_KINDS
 from analysis.report import report_json
@@ -397,6 +398,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "export": export_problems,
     "subset": save_without_repeats,
     "clean": save_without_copies,
+    "pools": tell_pools,
     "prepare": prepare_model,
     "ship": ship_map,
 }

@@ -1,11 +1,18 @@
 """Difficulty pools worked out from a ledger: the pools of a run that drew by them, sizes, flow and the estimate."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.__main__ import main
 from analysis.pools import POOL, drawn_by_step, flow, savings, sizes_by_step, with_pools
+from training.groups import Rollout
+from training.home import Home
+from training.presets import load_preset
 from training.sampling.pools import POOLS, Limits, Outcome, Pool, Standing
+from training.store import Store
 
 LIMITS = Limits()
 NOT_MET, TOO_HARD, LEARNING, MASTERED = range(len(POOLS))
@@ -95,3 +102,33 @@ def test_where_no_group_had_variance_nothing_would_have_been_saved() -> None:
 def test_of_problems_that_were_met_once_nothing_can_be_said_of_pools() -> None:
     groups = with_pools(frame((1, "a", 0.5, 10), (1, "b", 0.0, 10)), LIMITS)
     assert savings(groups, {"not_met": 1.0}).pool_tokens is None
+
+
+def test_the_command_tells_pools_and_the_estimate(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRPO_ATLAS_HOME", str(home.root))
+    store = Store.open(home.store_url)
+    config = load_preset("demo")
+    run_id = store.create_job("train", "demo", config.model_dump(mode="json"))[0].id
+    assert main(["pools", run_id]) == 2
+    assert "has no completions on record" in capsys.readouterr().err
+    rates = {"train-1": (1.0, 1.0), "train-2": (1.0, 0.0), "train-3": (0.0, 0.0)}
+    for step in (1, 2):
+        store.record(
+            run_id,
+            rollouts=[
+                Rollout(step, index, place, name, "", {"correctness": value}, value, 0.0, 10, "stop")
+                for index, (name, values) in enumerate(rates.items())
+                for place, value in enumerate(values * 4)
+            ],
+        )
+    assert main(["pools", run_id]) == 0
+    said = capsys.readouterr().out
+    assert f"{run_id}: 3 problems met in 6 groups" in said
+    assert "67% of 480 tokens went into 4 groups that taught nothing." in said
+    assert main(["pools", run_id, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["pools"] == {"not_met": 0, "too_hard": 1, "learning": 1, "mastered": 1}
+    assert told["flow"]["not_met"]["learning"] == 1
+    assert told["savings"]["flat_tokens"] == 320
