@@ -5,7 +5,7 @@ one of these asks here. Needs neither torch nor a store.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -14,7 +14,9 @@ import numpy as np
 
 from training.intervals import share_interval
 
+Method = Literal["grpo", "rloo"]
 Scale = Literal["group", "batch", "none"]
+Aggregation = Literal["sum_then_normalize", "normalize_then_sum"]
 
 Kind = Literal["mixed", "right", "wrong", "unjudged"]
 """Some completions right, all, none; not known where no completion was scored by the verifier."""
@@ -177,34 +179,104 @@ def is_flat(totals: Sequence[float | None]) -> bool:
     return len(scored) < 2 or max(scored) - min(scored) <= _PRECISION * max(map(abs, scored))
 
 
-def advantages(rollouts: Sequence[Rollout], weights: Mapping[str, float], scale_rewards: Scale) -> list[float]:
-    """The advantage of each rollout, in the order given; whole groups, and for "batch" whole steps, must be there.
+@dataclass(frozen=True)
+class Credit:
+    """How a run makes advantages of rewards: the settings that decide it, under TRL's names."""
 
-    The formula is TRL 1.14.2's (`GRPOTrainer._generate_and_score_completions`, aggregation "sum_then_normalize").
+    method: Method = "grpo"
+    scale_rewards: Scale = "group"
+    multi_objective_aggregation: Aggregation = "sum_then_normalize"
+    normalize_advantages: bool = False
+    """Of RLOO alone."""
+
+
+def advantages(rollouts: Sequence[Rollout], weights: Mapping[str, float], credit: Credit = Credit()) -> list[float]:
+    """The advantage of each rollout, in the order given; whole groups must be there, and whole steps where they count.
+
+    The formulas are TRL 1.14.2's (`_generate_and_score_completions` of GRPOTrainer and RLOOTrainer); steps count for
+    scale_rewards "batch", aggregation "normalize_then_sum" and RLOO's `normalize_advantages`.
     A completion without any reward takes no part in its group and gets 0, as do all of a group with fewer than two others.
-    Unlike TRL, whose float32 leaves a remainder of up to 0.02 there, a group without variance gets exactly 0.
+    Unlike TRL, whose float32 leaves a remainder of up to 0.02 there, a group without variance gets exactly 0. RLOO also takes
+    the KL penalty off each reward, which is not on record: with `beta` above 0 these are its advantages without it.
     """
-    totals = [weighted_total(rollout.rewards, weights) for rollout in rollouts]
     groups = _rows_by(rollouts, lambda rollout: (rollout.step, rollout.group_index))
-    steps = _rows_by(rollouts, lambda rollout: rollout.step) if scale_rewards == "batch" else {}
-    batch_std = {step: _std([totals[row] for row in rows]) for step, rows in steps.items()}
-    found = [0.0] * len(rollouts)
-    for (step, _), rows in groups.items():
-        group = [totals[row] for row in rows]
-        if is_flat(group):
-            continue
-        mean = _mean(_scored(group))
-        divisor = 1.0 if scale_rewards == "none" else _EPSILON + (batch_std[step] if scale_rewards == "batch" else _std(group))
-        for row, total in zip(rows, group, strict=True):
-            found[row] = 0.0 if total is None else (total - mean) / divisor
+    steps = _rows_by(rollouts, lambda rollout: rollout.step)
+    totals = [weighted_total(rollout.rewards, weights) for rollout in rollouts]
+    if credit.method == "rloo":
+        found = _less_the_others(totals, groups)
+        found = _normalised(found, steps) if credit.normalize_advantages else found
+    elif credit.multi_objective_aggregation == "normalize_then_sum":
+        found = _normalised(_sums_of_normalised(rollouts, weights, groups), steps)
+    elif credit.scale_rewards == "none":
+        found = _centred(totals, groups)
+    else:
+        found = _scaled(_centred(totals, groups), totals, steps if credit.scale_rewards == "batch" else groups)
+    return [value or 0.0 for value in found]
+
+
+Values = Sequence[float | None]
+"""One for each rollout, `None` where there is none."""
+Parts = Sequence[Sequence[int]]
+"""Rows of rollouts that belong together."""
+
+
+def _sums_of_normalised(rollouts: Sequence[Rollout], weights: Mapping[str, float], groups: Parts) -> list[float | None]:
+    """The weighted sum of each function's values, normalised within their groups: GDPO (arXiv 2601.05242)."""
+    trained = {name: weight for name, weight in weights.items() if weight}
+    normalised = {name: _normalised([rollout.rewards.get(name) for rollout in rollouts], groups) for name in trained}
+    return [
+        None
+        if weighted_total(rollout.rewards, trained) is None
+        else math.fsum(weight * (normalised[name][row] or 0.0) for name, weight in trained.items())
+        for row, rollout in enumerate(rollouts)
+    ]
+
+
+def _less_the_others(totals: Values, groups: Parts) -> list[float | None]:
+    """Each total less the mean of its group's others: RLOO (arXiv 2402.14740)."""
+    found = _centred(totals, groups)
+    for rows in groups:
+        scored = sum(found[row] is not None for row in rows)
+        for row in rows:
+            if (value := found[row]) is not None:
+                found[row] = value * scored / (scored - 1)
     return found
 
 
-def _rows_by(rollouts: Sequence[Rollout], key: Any) -> dict[Any, list[int]]:
+def _normalised(values: Values, parts: Parts) -> list[float | None]:
+    return _scaled(_centred(values, parts), values, parts)
+
+
+def _centred(values: Values, parts: Parts) -> list[float | None]:
+    """Values less the mean of their part: exactly 0 where it is flat, `None` for all of it where fewer than two are there."""
+    found: list[float | None] = [None] * len(values)
+    for rows in parts:
+        part = [values[row] for row in rows]
+        scored = _scored(part)
+        if len(scored) < 2:
+            continue
+        mean = _mean(scored)
+        for row, value in zip(rows, part, strict=True):
+            found[row] = None if value is None else 0.0 if is_flat(part) else value - mean
+    return found
+
+
+def _scaled(centred: Values, values: Values, parts: Parts) -> list[float | None]:
+    """What is centred, over the deviation of its part's values."""
+    found = list(centred)
+    for rows in parts:
+        divisor = _EPSILON + _std([values[row] for row in rows])
+        for row in rows:
+            value = centred[row]
+            found[row] = None if value is None else value / divisor
+    return found
+
+
+def _rows_by(rollouts: Sequence[Rollout], key: Callable[[Rollout], Any]) -> list[list[int]]:
     found: dict[Any, list[int]] = {}
     for row, rollout in enumerate(rollouts):
         found.setdefault(key(rollout), []).append(row)
-    return found
+    return list(found.values())
 
 
 def _scored(totals: Sequence[float | None]) -> list[float]:

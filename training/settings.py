@@ -1,6 +1,7 @@
 """The settings of a run as a form, a manual or a command tells them: read off the fields of `RunConfig`."""
 
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,10 @@ class Setting:
     """Its values, where there are only a few."""
     limits: str
     """The range of a number, as "at least 1, at most 1024" or "above 0, below 1"; empty for other fields."""
+    meanings: Mapping[str, str]
+    """What each of its values does, where that takes a sentence."""
+    needs: Mapping[str, tuple[Any, ...]]
+    """Settings -> the values without one of which this one does nothing; none for any but 0, off or empty."""
 
 
 _LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -49,6 +54,8 @@ def _setting(name: str) -> Setting:
         is_simple=extra["simple"],
         choices=choices,
         limits=limits,
+        meanings=extra["meanings"],
+        needs=extra["needs"],
     )
 
 
@@ -62,6 +69,8 @@ GROUPS = (
     "Choice of problems",
     "Sampling",
     "Loss",
+    "Advantages",
+    "Entropy",
     "Optimiser",
     "Rewards",
     "Evaluation",
@@ -77,3 +86,13 @@ SETTINGS: dict[str, Setting] = {
 
 CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
 """The settings that a person chooses."""
+
+
+def missed(name: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]] | None:
+    """(the setting, its values) without which a setting does nothing, where these values have another; `None` where it acts."""
+    for needed, wanted in SETTINGS[name].needs.items():
+        if not (values[needed] in wanted if wanted else values[needed]):
+            return needed, wanted
+        if (further := missed(needed, values)) is not None:
+            return further
+    return None

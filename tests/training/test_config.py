@@ -5,7 +5,7 @@ import pytest
 from training.config import parse_config
 from training.errors import ConfigError
 from training.presets import load_preset
-from training.settings import SETTINGS
+from training.settings import SETTINGS, missed
 
 
 def test_every_setting_says_what_it_means_and_may_be() -> None:
@@ -23,7 +23,29 @@ def test_every_setting_says_what_it_means_and_may_be() -> None:
     assert (SETTINGS["evaluation_steps"].title, SETTINGS["evaluation_steps"].none) == ("Evaluate every N steps", "never")
     titles = [setting.title for setting in SETTINGS.values()]
     assert len(set(titles)) == len(titles)
-    assert SETTINGS["loss_type"].choices == ("grpo", "dr_grpo", "dapo", "bnpo")
+
+
+def test_each_method_loss_and_sum_says_what_it_is_and_where_it_comes_from() -> None:
+    for name in ("method", "loss_type", "multi_objective_aggregation"):
+        assert tuple(SETTINGS[name].meanings) == SETTINGS[name].choices
+    assert SETTINGS["loss_type"].choices == ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+    meanings = [meaning for name in ("method", "loss_type") for meaning in SETTINGS[name].meanings.values()]
+    assert all(meaning.endswith(").") for meaning in meanings)
+    assert sum("arXiv" in meaning for meaning in meanings) == len(meanings) - 1, "bnpo is TRL's own"
+
+
+def test_a_setting_that_does_nothing_without_another_names_it_with_values_that_it_may_have() -> None:
+    values = load_preset("demo", ["beta=0"]).model_dump()
+    for name, setting in SETTINGS.items():
+        for needed, wanted in setting.needs.items():
+            choices = SETTINGS[needed].choices
+            assert all(value in choices for value in wanted), name
+            assert wanted or not choices, name
+    assert missed("sapo_temperature_pos", values) == ("loss_type", ("sapo",))
+    assert missed("sapo_temperature_pos", values | {"loss_type": "sapo"}) is None
+    assert missed("sapo_temperature_pos", values | {"loss_type": "sapo", "method": "rloo"}) == ("method", ("grpo",))
+    assert missed("use_bias_correction_kl", values) == ("beta", ())
+    assert missed("use_bias_correction_kl", values | {"beta": 0.1}) is None
 
 
 def test_assignments_are_read_as_toml_then_as_text() -> None:
@@ -57,6 +79,24 @@ def test_a_wrong_setting_is_named_with_value_and_remedy(assignment: str, message
         load_preset("demo", ["lora_rank=0", assignment])
     assert message in str(raised.value)
     assert raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["sync_ref_model=true", "beta=0"], "sync_ref_model = true has nothing to move: beta = 0 has no reference model"),
+        (["sync_ref_model=true", "lora_rank=2"], "an adapter's reference is the model without it"),
+        (["entropy_coef_min=2"], "entropy_coef_max = 1 is below entropy_coef_min = 2"),
+        (["vllm_importance_sampling_clip_min=3"], "vllm_importance_sampling_clip_max = 3 is not above"),
+        (
+            ["vllm_importance_sampling_mode=token_truncate", "vllm_importance_sampling_clip_max=0"],
+            "set vllm_importance_sampling_clip_max, to 3 say",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(assignments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_preset("demo", assignments)
 
 
 def test_a_stored_configuration_is_enough_to_make_it_again() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from training.errors import ConfigError, StoreError
-from training.groups import Rollout, advantages, is_flat
+from training.groups import Credit, Rollout, advantages, is_flat
 from training.insight.counterfactuals import Change, reweigh
 from training.presets import load_preset
 from training.store import Store
@@ -62,7 +62,7 @@ def scores(values: Sequence[float | None]) -> dict[str, float | None]:
 def of(*values: float | None, weights: dict[str, float] | None = None, scale: str = "group") -> list[float]:
     """Advantages of one group with one reward function."""
     rollouts = ledger([[((value,), 0.0) for value in values]])
-    return advantages(rollouts, weights or {"correctness": 1.0}, scale)  # type: ignore[arg-type]
+    return advantages(rollouts, weights or {"correctness": 1.0}, Credit(scale_rewards=scale))  # type: ignore[arg-type]
 
 
 def real_run(store: Store) -> str:
@@ -73,7 +73,7 @@ def real_run(store: Store) -> str:
 
 def test_the_runs_own_settings_give_back_the_recorded_advantages(store: Store) -> None:
     rollouts = store.rollouts(real_run(store))
-    found = advantages(rollouts, dict.fromkeys(NAMES, 1.0), "group")
+    found = advantages(rollouts, dict.fromkeys(NAMES, 1.0))
     recorded = [rollout.advantage for rollout in rollouts]
     assert found[16:24] == [0.0] * 8, "where TRL's float32 leaves a remainder, nothing was better than the rest"
     assert found[:16] + found[24:] == pytest.approx(recorded[:16] + recorded[24:], abs=1e-5)
@@ -109,7 +109,7 @@ def test_a_weight_can_wake_a_group_that_was_silent(store: Store) -> None:
 
 def test_another_scale_changes_sizes_and_no_sign(store: Store) -> None:
     unscaled = reweigh(store, real_run(store), scale_rewards="none")
-    assert (unscaled.scale_rewards, unscaled.flipped, unscaled.silenced, unscaled.awakened) == ("none", (), (), ())
+    assert (unscaled.credit.scale_rewards, unscaled.flipped, unscaled.silenced, unscaled.awakened) == ("none", (), (), ())
     assert unscaled.size_after < unscaled.size_before
 
 
@@ -121,7 +121,7 @@ def test_the_standard_deviation_is_a_samples_plus_trls_epsilon() -> None:
 def test_scaling_by_batch_divides_by_the_spread_of_the_whole_step() -> None:
     step = ledger([[((1.0,), 0.0), ((0.0,), 0.0)], [((1.0,), 0.0), ((1.0,), 0.0)]])
     other = ledger([[((1.0,), 0.0), ((0.0,), 0.0)]], step=2)
-    found = advantages([*step, *other], {"correctness": 1.0}, "batch")
+    found = advantages([*step, *other], {"correctness": 1.0}, Credit(scale_rewards="batch"))
     assert found[:4] == pytest.approx([0.5 / 0.5001, -0.5 / 0.5001, 0.0, 0.0])
     assert found[4:] == pytest.approx([0.5 / (math.sqrt(0.5) + 1e-4), -0.5 / (math.sqrt(0.5) + 1e-4)])
 
@@ -136,8 +136,26 @@ def test_what_could_not_be_scored_takes_no_part(scale: str) -> None:
 
 def test_one_function_that_could_not_be_computed_leaves_the_others() -> None:
     rollouts = ledger([[((None, 1.0), 0.0), ((0.0, 0.0), 0.0)]])
-    assert advantages(rollouts, {"correctness": 1.0, "soft_correctness": 2.0}, "none") == [1.0, -1.0]
-    assert advantages(rollouts, {"correctness": 1.0, "soft_correctness": 0.0}, "none") == [0.0, 0.0]
+    unscaled = Credit(scale_rewards="none")
+    assert advantages(rollouts, {"correctness": 1.0, "soft_correctness": 2.0}, unscaled) == [1.0, -1.0]
+    assert advantages(rollouts, {"correctness": 1.0, "soft_correctness": 0.0}, unscaled) == [0.0, 0.0]
+
+
+def test_rloo_holds_each_against_the_others_of_its_group() -> None:
+    rollouts = ledger([[((1.0,), 0.0), ((0.0,), 0.0), ((0.5,), 0.0), ((None,), 0.0)], [((1.0,), 0.0), ((1.0,), 0.0)]])
+    found = advantages(rollouts, {"correctness": 1.0}, Credit(method="rloo"))
+    assert found == pytest.approx([0.75, -0.75, 0.0, 0.0, 0.0, 0.0])
+    scaled = advantages(rollouts, {"correctness": 1.0}, Credit(method="rloo", normalize_advantages=True))
+    assert scaled == pytest.approx([0.75 / 0.53043, -0.75 / 0.53043, 0.0, 0.0, 0.0, 0.0], abs=1e-4)
+
+
+def test_rewards_scaled_before_they_are_summed_count_alike_whatever_their_spread() -> None:
+    wide, narrow = ((1.0, 0.0), 0.0), ((0.0, 0.01), 0.0)
+    weights = {"correctness": 1.0, "soft_correctness": 1.0}
+    decoupled = Credit(multi_objective_aggregation="normalize_then_sum")
+    assert advantages(ledger([[wide, narrow]]), weights)[0] > 0.7
+    found = advantages(ledger([[wide, narrow], [((1.0, 1.0), 0.0), ((0.0, 0.0), 0.0)]]), weights, decoupled)
+    assert abs(found[0]) < 0.02 < 1 < found[2], "what both functions prefer stands out"
 
 
 def test_totals_equal_up_to_float32_are_equal() -> None:

@@ -20,6 +20,7 @@ from training.config import EngineName, RunConfig
 from training.engines import ENGINES, PACKAGES, engine_named, hugging_face, install_command, missing_packages
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
+from training.groups import Method
 from training.home import DEMO_MODEL, Home
 from training.jobs.train.grpo import _trl_config, load
 from training.prompts import SYSTEM_PROMPT
@@ -250,14 +251,15 @@ CHANGED = {
     "temperature": 0.7,
     "top_p": 0.9,
     "top_k": 40,
+    "min_p": 0.05,
     "num_iterations": 2,
-    "importance_sampling_level": "sequence",
     "mask_truncated_completions": True,
     "beta": 0.04,
+    "sync_ref_model": True,
+    "ref_model_mixup_alpha": 0.5,
+    "ref_model_sync_steps": 3,
     "epsilon": 0.1,
     "epsilon_high": 0.3,
-    "loss_type": "bnpo",
-    "scale_rewards": "batch",
     "optim": "adamw_torch_fused",
     "learning_rate": 1e-4,
     "lr_scheduler_type": "linear",
@@ -272,13 +274,67 @@ CHANGED = {
 }
 """Settings that carry TRL's or transformers' own name, each other than its default."""
 
+OF_METHOD: dict[Method, dict[str, Any]] = {
+    "grpo": {
+        "vllm_importance_sampling_mode": "token_truncate",
+        "vllm_importance_sampling_clip_max": 2.0,
+        "vllm_importance_sampling_clip_min": 0.5,
+        "importance_sampling_level": "sequence",
+        "loss_type": "luspo",
+        "delta": 3.0,
+        "sapo_temperature_pos": 1.5,
+        "sapo_temperature_neg": 1.6,
+        "vespo_k_pos": 1.1,
+        "vespo_lambda_pos": 1.2,
+        "vespo_k_neg": 1.3,
+        "vespo_lambda_neg": 1.4,
+        "off_policy_mask_threshold": 0.5,
+        "top_entropy_quantile": 0.2,
+        "entropy_coef": 0.01,
+        "use_adaptive_entropy": True,
+        "entropy_target": 0.9,
+        "entropy_coef_delta": 0.001,
+        "entropy_coef_min": 0.002,
+        "entropy_coef_max": 0.5,
+        "multi_objective_aggregation": "normalize_then_sum",
+        "scale_rewards": "batch",
+    },
+    "rloo": {"normalize_advantages": True},
+}
+"""The same of one method alone."""
 
-def test_settings_reach_trl_under_their_own_names(tmp_path: Path) -> None:
-    config = RunConfig(model="demo", **CHANGED)
-    trl_config = _trl_config(config, engine_named("transformers").trainer_classes()[1], 300, tmp_path)
-    for name, value in CHANGED.items():
+
+@pytest.mark.parametrize("method", OF_METHOD)
+def test_settings_reach_trl_under_their_own_names(method: Method, tmp_path: Path) -> None:
+    changed = CHANGED | OF_METHOD[method]
+    config = RunConfig(model="demo", method=method, **changed)
+    trl_config = _trl_config(config, engine_named("transformers").trainer_classes(method)[1], 300, tmp_path)
+    assert type(trl_config).__name__ == f"{method.upper()}Config"
+    for name, value in changed.items():
         assert getattr(RunConfig(model="demo"), name) != value, f"{name} is not changed"
         assert getattr(trl_config, name) == value, name
+
+
+def test_nothing_is_what_0_means_to_trl(tmp_path: Path) -> None:
+    trl_config = _trl_config(
+        tiny(vllm_importance_sampling_clip_max=0.0), engine_named("transformers").trainer_classes()[1], 300, tmp_path
+    )
+    none = (
+        "min_p",
+        "delta",
+        "off_policy_mask_threshold",
+        "vllm_importance_sampling_clip_max",
+        "vllm_importance_sampling_clip_min",
+    )
+    assert [getattr(trl_config, name) for name in none] == [None] * len(none)
+
+
+def test_what_trl_calls_a_default_is_one_here(tmp_path: Path) -> None:
+    for method, named in OF_METHOD.items():
+        trl_config = _trl_config(tiny(method=method), engine_named("transformers").trainer_classes(method)[1], 300, tmp_path)
+        fields = type(trl_config).__dataclass_fields__
+        for name in (*named, "min_p", "sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps", "num_iterations"):
+            assert getattr(trl_config, name) == fields[name].default, name
 
 
 def test_an_upper_clipping_range_of_0_is_the_lower_one(tmp_path: Path) -> None:

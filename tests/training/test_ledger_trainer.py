@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of
-from training.groups import Rollout
+from training.groups import Rollout, advantages
 from training.home import Home
 from training.rewards import REWARDS, Reward
 
@@ -54,6 +54,30 @@ def test_advantages_are_those_of_the_group(home: Home) -> None:
     mean = sum(rollout.total for rollout in batch) / 4
     assert [rollout.advantage for rollout in batch] == pytest.approx([rollout.total - mean for rollout in batch], abs=1e-5)
     assert any(rollout.advantage for rollout in batch)
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        {},
+        {"scale_rewards": "batch"},
+        {"multi_objective_aggregation": "normalize_then_sum"},
+        {"method": "rloo"},
+        {"method": "rloo", "normalize_advantages": True},
+    ],
+)
+def test_advantages_anew_from_the_ledger_are_trls(credit: dict[str, Any], home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two functions of different spread, one of which cannot score some completions."""
+    odd = Reward("odd", "Odd", 1.0, lambda completion, gold: None if len(completion) % 3 == 0 else len(completion) % 2)
+    monkeypatch.setitem(REWARDS, "odd", odd)
+    sizes = {"per_device_train_batch_size": 12, "num_generations": 6}
+    (batch,), trainer = ledger_of(home, max_steps=1, rewards={"integer": 1.0, "odd": 2.0}, **sizes, **credit)
+    assert {rollout.rewards["odd"] for rollout in batch} == {None, 0.0, 1.0}
+    config = tiny(rewards={"integer": 1.0, "odd": 2.0}, **sizes, **credit)
+    assert type(trainer).__mro__[2].__name__.lower().startswith(config.method)
+    found = advantages(batch, config.reward_weights, config.credit)
+    assert found == pytest.approx([rollout.advantage for rollout in batch], abs=1e-4)
+    assert len(set(found)) > 3
 
 
 def test_a_completion_at_the_length_limit_was_cut_off(home: Home) -> None:

@@ -128,7 +128,10 @@ def health_lines(health: Health) -> Iterator[str]:
 
 def counterfactual_lines(found: Counterfactual) -> Iterator[str]:
     """How many rollouts would have been credited otherwise."""
-    yield f"With {listed(found.weights)} and scale_rewards {found.scale_rewards}, of {found.rollouts:,} rollouts"
+    credit = found.credit
+    sums_first = credit.method == "grpo" and credit.multi_objective_aggregation == "sum_then_normalize"
+    scaled = f" and scale_rewards {credit.scale_rewards}" if sums_first else ""
+    yield f"With {listed(found.weights)}{scaled}, of {found.rollouts:,} rollouts"
     yield f"  {len(found.flipped):,} would be encouraged instead of discouraged, or the reverse"
     yield f"  {len(found.silenced):,} would have no say any more, {len(found.awakened):,} would get one"
     yield f"  the mean size of an advantage would be {found.size_after:.3f}, not {found.size_before:.3f}"

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from training.config import RunConfig
 from training.errors import ConfigError
+from training.groups import Method
 
 Message = dict[str, str]
 """One turn of a conversation: its role and its content."""
@@ -41,8 +42,8 @@ class Engine(Protocol):
             ConfigError: the settings do not work together on this machine.
         """
 
-    def trainer_classes(self) -> tuple[type, type]:
-        """GRPOTrainer and GRPOConfig as they are once this engine is imported; Unsloth replaces both."""
+    def trainer_classes(self, method: Method = "grpo") -> tuple[type, type]:
+        """TRL's trainer of a method and its configuration as they are once this engine is imported; Unsloth replaces both."""
 
     def complete(
         self, model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float

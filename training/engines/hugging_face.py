@@ -17,6 +17,7 @@ from training.config import RunConfig
 from training.engines import Loaded, Message, install_command
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
+from training.groups import Method
 from training.home import DEMO_MODEL
 from training.models import model_names
 from training.paths import parse_path
@@ -159,11 +160,11 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
     return Loaded(model, tokenizer, _adapter(config, model) if config.lora_rank else None)
 
 
-def trainer_classes() -> tuple[type, type]:
-    """TRL's GRPOTrainer and GRPOConfig."""
+def trainer_classes(method: Method = "grpo") -> tuple[type, type]:
+    """TRL's trainer of a method and its configuration."""
     import trl
 
-    return trl.GRPOTrainer, trl.GRPOConfig
+    return {"grpo": (trl.GRPOTrainer, trl.GRPOConfig), "rloo": (trl.RLOOTrainer, trl.RLOOConfig)}[method]
 
 
 def complete(

@@ -23,6 +23,7 @@ import torch
 from training.config import RunConfig
 from training.engines import Loaded, Message, hugging_face
 from training.errors import ConfigError, ModelError
+from training.groups import Method
 
 
 def load_for_training(config: RunConfig, max_length: int) -> Loaded:
@@ -78,9 +79,9 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
     return Loaded(model, tokenizer)
 
 
-def trainer_classes() -> tuple[type, type]:
-    """GRPOTrainer and GRPOConfig as Unsloth left them in TRL."""
-    return hugging_face.trainer_classes()
+def trainer_classes(method: Method = "grpo") -> tuple[type, type]:
+    """The trainer of a method and its configuration as Unsloth left them in TRL."""
+    return hugging_face.trainer_classes(method)
 
 
 def complete(

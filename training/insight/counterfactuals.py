@@ -7,10 +7,10 @@ Reads only.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.errors import ConfigError
-from training.groups import Scale, advantages
+from training.groups import Credit, Scale, advantages
 from training.store import Store
 from training.stored_config import stored_config
 
@@ -35,11 +35,12 @@ class Change:
 class Counterfactual:
     """A run's rollouts under its own settings and under others.
 
-    Another `scale_rewards` alone changes the size of advantages, never a sign: all of a group are divided by one number.
+    Another `scale_rewards` alone changes the size of advantages, never a sign: all of a group are divided by one number. With
+    RLOO, and where rewards are scaled before they are summed, it has no say.
     """
 
     weights: dict[str, float]
-    scale_rewards: Scale
+    credit: Credit
     rollouts: int
     flipped: tuple[Change, ...]
     """Encouraged instead of discouraged, or the reverse."""
@@ -54,7 +55,7 @@ class Counterfactual:
     """The largest distance between an advantage on record and the same one recomputed under the run's own settings.
 
     Rounding in float32 lets it reach about 0.02 in groups without variance, and 1e-3 elsewhere; more means that the run
-    did not compute its advantages as this module does.
+    did not compute its advantages as this module does, as with RLOO's KL penalty.
     """
 
 
@@ -70,17 +71,17 @@ def reweigh(
     config = stored_config(store.job(job_id).spec)
     rollouts = [rollout for rollout in store.rollouts(job_id) if not rollout.dropped]
     new_weights = dict(config.reward_weights if weights is None else weights)
-    new_scale = scale_rewards or config.scale_rewards
+    new_credit = replace(config.credit, scale_rewards=scale_rewards or config.scale_rewards)
     _check_weights(job_id, new_weights, config.reward_weights)
-    before = advantages(rollouts, config.reward_weights, config.scale_rewards)
-    after = advantages(rollouts, new_weights, new_scale)
+    before = advantages(rollouts, config.reward_weights, config.credit)
+    after = advantages(rollouts, new_weights, new_credit)
     changes: dict[tuple[int, int], list[Change]] = defaultdict(list)
     for rollout, old, new in zip(rollouts, before, after, strict=True):
         change = Change(rollout.step, rollout.group_index, rollout.position, old, new)
         changes[_sign(old), _sign(new)].append(change)
     return Counterfactual(
         weights=new_weights,
-        scale_rewards=new_scale,
+        credit=new_credit,
         rollouts=len(rollouts),
         flipped=_in_order(changes[1, -1] + changes[-1, 1]),
         silenced=_in_order(changes[1, 0] + changes[-1, 0]),

@@ -242,7 +242,7 @@ class _Reader:
             for position, row in enumerate(members)
         ]
         if all(row.advantage is None for row in rows):
-            found = advantages(rollouts, weights, "group")
+            found = advantages(rollouts, weights)
             rollouts = [replace(rollout, advantage=value) for rollout, value in zip(rollouts, found, strict=True)]
         return self._judged(rollouts)
 

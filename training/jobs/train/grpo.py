@@ -1,4 +1,4 @@
-"""The training process: one run of TRL's GRPO, from the model to the last evaluation, everything on record in the store.
+"""The training process: one run of TRL's GRPO or RLOO, from the model to the last evaluation, everything on record.
 
 Reads top to bottom: `train` is the story; below it the parts that TRL calls. The configuration is checked elsewhere, and
 `jobs.job_process` records how it all ends.
@@ -18,6 +18,7 @@ from training.config import RunConfig
 from training.data.problem import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
 from training.errors import ConfigError
+from training.groups import Method
 from training.jobs.job_process import JobProcess, StopRequested
 from training.jobs.train.gpu_metrics import GpuCallback
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
@@ -147,9 +148,9 @@ def make_trainer(
     record: Record,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
-    """The engine's GRPOTrainer with the run's rewards; every step's rollouts go to `record`, checkpoints to `folder`."""
+    """The engine's trainer of the run's method; every step's rollouts go to `record`, checkpoints to `folder`."""
     carrier, *others = config.reward_weights
-    trainer_class, config_class = engine.trainer_classes()
+    trainer_class, config_class = engine.trainer_classes(config.method)
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
     trainer = ledger_trainer_class(trainer_class)(
         model=loaded.model,
@@ -198,7 +199,7 @@ def _choice(config: RunConfig, data: TrainingData, folder: Path) -> Choice | Non
 
 
 def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: Path) -> Any:
-    """The engine's GRPOConfig; settings that are not named here keep TRL's defaults."""
+    """The engine's configuration of the run's method; settings that are not named here keep TRL's defaults."""
     on_gpu = torch.cuda.is_available()
     dtype = hugging_face.calculation_dtype(config.precision)
     trl_config = config_class(
@@ -211,21 +212,20 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
         temperature=config.temperature,
         top_p=config.top_p,
         top_k=config.top_k,
+        min_p=config.min_p or None,
         use_vllm=config.use_vllm,
         vllm_mode="server" if config.vllm_server else "colocate",
         vllm_server_base_url=config.vllm_server or None,
         vllm_gpu_memory_utilization=config.vllm_gpu_memory_utilization,
         vllm_max_model_length=max_length if config.use_vllm else None,
-        vllm_importance_sampling_correction=config.vllm_importance_sampling_correction,
         num_iterations=config.num_iterations,
-        importance_sampling_level=config.importance_sampling_level,
         mask_truncated_completions=config.mask_truncated_completions,
         beta=config.beta,
-        use_bias_correction_kl=config.use_bias_correction_kl,
+        sync_ref_model=config.sync_ref_model,
+        ref_model_mixup_alpha=config.ref_model_mixup_alpha,
+        ref_model_sync_steps=config.ref_model_sync_steps,
         epsilon=config.epsilon,
         epsilon_high=config.epsilon_high or config.epsilon,  # given, or Unsloth takes 0.28
-        loss_type=config.loss_type,
-        scale_rewards=config.scale_rewards,
         reward_weights=list(config.reward_weights.values()),
         optim=config.optim,
         learning_rate=config.learning_rate,
@@ -245,9 +245,54 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
         fp16=dtype == torch.float16,
         gradient_checkpointing=config.gradient_checkpointing,
         disable_tqdm=True,
+        **_OF_METHOD[config.method](config),
     )
-    trl_config.scale_rewards = config.scale_rewards  # again, because Unsloth turns it off with dr_grpo
+    if config.method == "grpo":
+        trl_config.scale_rewards = config.scale_rewards  # again, because Unsloth turns it off with dr_grpo
     return trl_config
+
+
+def _of_grpo(config: RunConfig) -> dict[str, Any]:
+    """What GRPOConfig has beside RLOOConfig."""
+    under_trls_name = (
+        "vllm_importance_sampling_correction",
+        "vllm_importance_sampling_mode",
+        "loss_type",
+        "use_bias_correction_kl",
+        "sapo_temperature_pos",
+        "sapo_temperature_neg",
+        "vespo_k_pos",
+        "vespo_lambda_pos",
+        "vespo_k_neg",
+        "vespo_lambda_neg",
+        "importance_sampling_level",
+        "top_entropy_quantile",
+        "entropy_coef",
+        "use_adaptive_entropy",
+        "entropy_target",
+        "entropy_coef_delta",
+        "entropy_coef_min",
+        "entropy_coef_max",
+        "multi_objective_aggregation",
+        "scale_rewards",
+    )
+    none_is_0 = (
+        "vllm_importance_sampling_clip_max",
+        "vllm_importance_sampling_clip_min",
+        "delta",
+        "off_policy_mask_threshold",
+    )
+    return {name: getattr(config, name) for name in under_trls_name} | {
+        name: getattr(config, name) or None for name in none_is_0
+    }
+
+
+def _of_rloo(config: RunConfig) -> dict[str, Any]:
+    """What RLOOConfig has beside GRPOConfig."""
+    return {"normalize_advantages": config.normalize_advantages}
+
+
+_OF_METHOD: Mapping[Method, Callable[[RunConfig], dict[str, Any]]] = {"grpo": _of_grpo, "rloo": _of_rloo}
 
 
 def _trl_reward(
