@@ -189,12 +189,18 @@ class Credit:
     normalize_advantages: bool = False
     """Of RLOO alone."""
 
+    @property
+    def is_of_step(self) -> bool:
+        """Whether a completion's advantage hangs on all of its step, not on its group alone."""
+        if self.method == "rloo":
+            return self.normalize_advantages
+        return self.multi_objective_aggregation == "normalize_then_sum" or self.scale_rewards == "batch"
+
 
 def advantages(rollouts: Sequence[Rollout], weights: Mapping[str, float], credit: Credit = Credit()) -> list[float]:
-    """The advantage of each rollout, in the order given; whole groups must be there, and whole steps where they count.
+    """The advantage of each rollout, in the order given; whole groups must be there, and whole steps where credit is of them.
 
-    The formulas are TRL 1.14.2's (`_generate_and_score_completions` of GRPOTrainer and RLOOTrainer); steps count for
-    scale_rewards "batch", aggregation "normalize_then_sum" and RLOO's `normalize_advantages`.
+    The formulas are TRL 1.14.2's (`_generate_and_score_completions` of GRPOTrainer and RLOOTrainer).
     A completion without any reward takes no part in its group and gets 0, as do all of a group with fewer than two others.
     Unlike TRL, whose float32 leaves a remainder of up to 0.02 there, a group without variance gets exactly 0. RLOO also takes
     the KL penalty off each reward, which is not on record: with `beta` above 0 these are its advantages without it.

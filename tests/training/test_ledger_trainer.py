@@ -80,6 +80,30 @@ def test_advantages_anew_from_the_ledger_are_trls(credit: dict[str, Any], home: 
     assert len(set(found)) > 3
 
 
+@pytest.mark.parametrize(
+    "credit",
+    [
+        {"multi_objective_aggregation": "normalize_then_sum"},
+        {"method": "rloo"},
+        {"method": "rloo", "normalize_advantages": True},
+    ],
+)
+def test_a_step_of_several_rounds_has_the_advantages_of_the_groups_that_it_learns_from(
+    credit: dict[str, Any], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REWARDS, "odd", Reward("odd", "Odd", 1.0, lambda completion, gold: len(completion) % 2))
+    settings = credit | {"rewards": {"odd": 1.0}, "dynamic_sampling_rounds": 2, "per_device_train_batch_size": 8}
+    batches, trainer = ledger_of(home, max_steps=2, num_generations=2, **settings)
+    logged = [log["dynamic_sampling/rounds"] for log in trainer.state.log_history if "reward" in log]
+    assert max(logged) > 1
+    config = tiny(**settings)
+    for batch in batches:
+        learnt = [rollout for rollout in batch if not rollout.dropped]
+        assert len(learnt) == config.completions_per_step
+        found = advantages(learnt, config.reward_weights, config.credit)
+        assert found == pytest.approx([rollout.advantage for rollout in learnt], abs=1e-4)
+
+
 def test_a_completion_at_the_length_limit_was_cut_off(home: Home) -> None:
     (batch,), _ = ledger_of(home, max_steps=1)
     assert {(rollout.tokens, rollout.finish_reason) for rollout in batch} == {(12, "length")}

@@ -140,6 +140,7 @@ def test_rloo_takes_the_kl_penalty_off_the_reward(home: Home) -> None:
         {"method": "rloo", "beta": 0.1},
         {"method": "rloo", "num_iterations": 2, "num_generations": 4},
         {"use_adaptive_entropy": True, "entropy_target": 50.0, "entropy_coef_delta": 0.5, "entropy_coef_max": 9.0},
+        {"beta": 1.0, "sync_ref_model": True, "ref_model_sync_steps": 1},
     ],
 )
 def test_a_run_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(changes: dict[str, Any], home: Home) -> None:

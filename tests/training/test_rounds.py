@@ -12,7 +12,7 @@ from tests.tiny_runs import few_problems, rewarding_length, tiny, trainer_of, wh
 from training.config import RunConfig
 from training.data.problem import Problem
 from training.errors import CheckpointError, ConfigError
-from training.groups import Rollout, Verifier, advantages, groups_of
+from training.groups import Credit, Rollout, Verifier, advantages, groups_of
 from training.home import Home
 from training.jobs.train.rounds import Choice, joined_metric
 from training.prior import of_column
@@ -80,7 +80,7 @@ def test_groups_without_variance_are_replaced_and_stay_in_the_ledger(home: Home,
             assert group.tokens > 0
             assert {rollout.advantage for rollout in group.rollouts} == {0.0}
         assert [text for text, _ in learnt_rows(trainer, batch)] == [rollout.completion for rollout in kept]
-        expected = advantages(kept, {"integer": 1.0}, scale_rewards)
+        expected = advantages(kept, {"integer": 1.0}, Credit(scale_rewards=scale_rewards))
         assert [rollout.advantage for rollout in kept] == pytest.approx(expected, abs=1e-4)
         assert batch["advantages"].tolist() == pytest.approx(expected, abs=1e-4)
         assert batch["num_items_in_batch"] == sum(rollout.tokens for rollout in kept) == batch["completion_mask"].sum()

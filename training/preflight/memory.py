@@ -132,10 +132,11 @@ def weights_gib(config: RunConfig, architecture: Architecture, formats: Formats)
 
 
 def checkpoint_gib(config: RunConfig, architecture: Architecture) -> float:
-    """One checkpoint on disk: what is trained, and AdamW's state of it."""
+    """One checkpoint on disk: what is trained, AdamW's state of it, and a reference model that follows."""
     trained = trained_parameters(config, architecture)
     formats = number_formats(config, on_gpu=False)
-    return trained * (formats.trained + _optimiser_bytes(config, formats)) / GIB
+    reference = formats.trained if config.sync_ref_model else 0
+    return trained * (formats.trained + _optimiser_bytes(config, formats) + reference) / GIB
 
 
 def estimate_memory(

@@ -165,6 +165,7 @@ def make_trainer(
         callbacks=list(callbacks),
         record=record,
         verifier=config.verifier,
+        credit=config.credit,
         choice=_choice(config, data, folder),
     )
     for parameter in trainer.model.parameters():

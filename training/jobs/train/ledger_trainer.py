@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer with a complete ledger: every generation batch is handed over before it is learnt from.
+"""TRL's GRPOTrainer or RLOOTrainer with a complete ledger: every generation batch is handed over before it is learnt from.
 
 TRL's own completion log keeps only the last batch of each logging step.
 """
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from training.groups import Group, Rollout, advantages, groups_of, weighted_total
+from training.groups import Credit, Group, Rollout, advantages, groups_of, weighted_total
 from training.jobs.train.resuming import ResumableTrainer
 from training.jobs.train.rounds import Choice, Round, chosen_groups, chosen_rounds, divided, joined, joined_metric
 
@@ -26,19 +26,23 @@ Generate = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 def ledger_trainer_class(trainer_class: type) -> Any:
-    """A resumable subclass of an engine's GRPOTrainer that hands every generation batch, whole, to its argument `record`.
+    """A resumable subclass of an engine's trainer that hands every generation batch, whole, to its argument `record`.
 
-    Its argument `verifier` names the reward whose values `VERIFIED` carries, if any. With a `choice` it decides itself, at each
-    generation, which problems it is of; the rows that come from TRL's loader are then not looked at.
+    Its argument `verifier` names the reward whose values `VERIFIED` carries, if any; `credit` is how TRL makes advantages of
+    rewards. With a `choice` it decides itself, at each generation, which problems it is of; the rows that come from TRL's
+    loader are then not looked at.
 
-    Made when the engine is there, because importing Unsloth replaces `trl.GRPOTrainer`.
+    Made when the engine is there, because importing Unsloth replaces TRL's trainers.
     """
 
     class LedgerTrainer(ResumableTrainer, trainer_class):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, record: Record, verifier: str, choice: Choice | None = None, **kwargs: Any) -> None:
+        def __init__(
+            self, *args: Any, record: Record, verifier: str, credit: Credit, choice: Choice | None = None, **kwargs: Any
+        ) -> None:
             super().__init__(*args, **kwargs)
             self._record = record
             self._verifier = verifier
+            self._credit = credit
             self._choice = choice
 
         def _save_more(self, folder: Path) -> None:
@@ -83,10 +87,9 @@ def ledger_trainer_class(trainer_class: type) -> Any:
             rounds, told = chosen_rounds(choice, wanted, step, multiple, generate_round)
             kept = chosen_groups(rounds, wanted)
             learnt, dropped = divided(rounds, kept)
-            if len(rounds) > 1 and self.scale_rewards == "batch":  # TRL knew only the batch of each round
-                fresh = advantages(
-                    learnt, dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True)), "batch"
-                )
+            if len(rounds) > 1 and self._credit.is_of_step:  # TRL knew only the batch of each round
+                weights = dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
+                fresh = advantages(learnt, weights, self._credit)
                 learnt = [replace(rollout, advantage=value) for rollout, value in zip(learnt, fresh, strict=True)]
             if self.accelerator.is_main_process:
                 sizes = [len(found.groups) for found in rounds]

@@ -2,7 +2,8 @@
 
 transformers saves and restores weights, optimiser, schedule, step and the state of every random number generator. Missing
 is what is here: the data order after the first pass over the data, a generation batch that is still to be learnt from, a
-run whose last step was already saved, and an end of failed saves that leaves nothing half written. With vLLM the completions
+reference model that follows the policy, a run whose last step was already saved, and an end of failed saves that leaves
+nothing half written. With vLLM the completions
 after a resume are others, as its generator cannot be restored.
 """
 
@@ -21,6 +22,8 @@ from training.errors import CheckpointError
 from training.models.checksums import write_checksums
 from training.text import size_text
 
+_REFERENCE = "reference_model.pt"
+
 _TORCH_WRITE_ERRORS = ("PytorchStreamWriter", "inline_container", "iostream error")
 """What stands in the RuntimeErrors of torch's file writer, which have no type of their own."""
 
@@ -31,7 +34,7 @@ else:
 
 
 class ResumableTrainer(_Trainer):
-    """Mixed into a GRPOTrainer, before it."""
+    """Mixed into a GRPOTrainer or RLOOTrainer, before it."""
 
     _steps_before = 0
     """Steps that the run had done when this process took it up."""
@@ -73,13 +76,18 @@ class ResumableTrainer(_Trainer):
                 write_checksums(folder)  # the last file; what comes next is its record
 
     def _save_more(self, folder: Path) -> None:
-        """Keep the generation batch if more steps are to learn from it (`num_iterations`)."""
+        """Keep a generation batch that more steps are to learn from (`num_iterations`), and a reference model that follows."""
+        if self.args.sync_ref_model and self.accelerator.is_main_process:
+            torch.save(self.accelerator.unwrap_model(self.ref_model).state_dict(), folder / _REFERENCE)
         held = self._step % (self.args.steps_per_generation * self.num_iterations)
         if held:
             torch.save({"micro_step": held, "batches": self._buffered_inputs}, self._held_batch(folder))
 
     def _load_more(self, folder: Path) -> None:
         """Take up what `_save_more` kept."""
+        if self.args.sync_ref_model:
+            weights = torch.load(folder / _REFERENCE, map_location=self.args.device, weights_only=True)
+            self.accelerator.unwrap_model(self.ref_model).load_state_dict(weights)
         if (saved := len(list(folder.glob("held_batch_*.pt")))) not in (0, self.args.world_size):
             raise CheckpointError(
                 f"{folder.name} holds the rest of a generation batch for {saved} processes, and this run has "
