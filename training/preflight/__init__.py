@@ -18,7 +18,7 @@ from training.data.sample import sample
 from training.errors import AtlasError, CheckpointError, ConfigError, ModelError, StoreError
 from training.machines import Machine
 from training.models.beginnings import readable_model
-from training.preflight import choice, data, settings
+from training.preflight import choice, data, loss, settings
 from training.preflight import machine as against_machine
 from training.preflight.architecture import parse_architecture, published_architecture
 from training.preflight.expectation import Expectation, expect
@@ -171,6 +171,8 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_sampling,
     settings.check_learning_rate,
     choice.check_choice,
+    loss.check_loss,
+    loss.check_idle,
     against_machine.check_memory,
     against_machine.check_disk,
     settings.check_course,

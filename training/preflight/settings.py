@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from training.artefacts import check_driver, check_url
+from training.config import RunConfig
 from training.credentials import has_wandb_key
 from training.errors import ArtefactError, ConfigError, RewardError
 from training.preflight.data import in_haste, well_formed
@@ -11,10 +12,14 @@ from training.preflight.subject import Finding, Subject
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import TAGS, AnswerForm, form_named
 from training.shares import share_of
-from training.text import listed
+from training.text import listed, words_listed
 
 MANY_EPOCHS = 10
 """Meetings with each problem from which on a run is told to watch its evaluation: a small set can be learnt by heart."""
+
+LOW_ADAPTER_RATE = 1e-5
+"""Learning rates below it are those of full fine-tuning; an adapter takes ten times as much ("LoRA Without Regret",
+Schulman et al., Thinking Machines, 2025, which measured it for reinforcement learning too)."""
 
 LOW_TEMPERATURE = 0.3
 """Below it a token with probability 0.7 against one with 0.3 is drawn 94 times in 100, so a group's completions agree."""
@@ -119,6 +124,33 @@ def check_together(subject: Subject) -> Iterator[Finding]:
             "vllm_server",
             "engine = unsloth generates in its own process: it cannot use the vLLM of vllm_server.",
             "Leave vllm_server empty, or set engine=transformers.",
+            certain=True,
+        )
+    if config.use_adaptive_entropy and config.engine == "unsloth":
+        yield Finding(
+            "error",
+            "use_adaptive_entropy",
+            "engine = unsloth does not adapt the entropy bonus, and would pay none at all.",
+            "Set engine=transformers, or use_adaptive_entropy=false with an entropy_coef above 0.",
+            certain=True,
+        )
+    corrects = config.use_vllm and config.vllm_importance_sampling_correction
+    if corrects and config.loss_type == "vespo" and config.vllm_importance_sampling_mode.startswith("sequence"):
+        yield Finding(
+            "error",
+            "vllm_importance_sampling_mode",
+            "loss_type = vespo corrects for vLLM's probabilities token by token, and vllm_importance_sampling_mode = "
+            f"{config.vllm_importance_sampling_mode}.",
+            "Set vllm_importance_sampling_mode=token_mask.",
+            certain=True,
+        )
+    if config.normalize_advantages and config.method == "rloo" and config.beta and config.dynamic_sampling_rounds:
+        yield Finding(
+            "error",
+            "normalize_advantages",
+            "normalize_advantages = true scales a whole step, which dynamic_sampling_rounds puts together of several rounds, "
+            f"after RLOO has taken the KL penalty of beta = {config.beta:g} off each.",
+            "Set one of the three to 0 or false.",
             certain=True,
         )
 
@@ -250,11 +282,49 @@ def check_sampling(subject: Subject) -> Iterator[Finding]:
             "nothing.",
             "Raise it, to 1 say; `preflight --calibrate` forecasts the share of groups without variance.",
         )
+    if config.min_p == 1:
+        yield Finding(
+            "error",
+            "min_p",
+            "min_p = 1 always takes the likeliest token, so all completions of a group are equal and nothing is learnt.",
+            "Set min_p to 0, or well below 1.",
+        )
+    yield from _narrowed(config)
+
+
+def _narrowed(config: RunConfig) -> Iterator[Finding]:
+    """Sampling among some tokens with vLLM, whose probabilities are then of those, and TRL's of all (TRL issue 6789).
+
+    Unsloth's vLLM shares the weights that are trained, and nothing is corrected.
+    """
+    asked = {"top_p": config.top_p < 1, "top_k": config.top_k > 0, "min_p": config.min_p > 0}
+    narrowing = [name for name, is_asked in asked.items() if is_asked]
+    corrects = config.use_vllm and config.method == "grpo" and config.vllm_importance_sampling_correction
+    if narrowing and corrects and config.engine == "transformers":
+        of_sequence = config.vllm_importance_sampling_mode.startswith("sequence")
+        shrinks = (
+            "completion's loss shrinks by that share at every token" if of_sequence else "token's loss shrinks by that share"
+        )
+        yield Finding(
+            "warning",
+            narrowing[0],
+            f"With {words_listed(narrowing)} vLLM's probabilities are among the share of tokens kept and TRL's among all, and "
+            f"that is corrected for too: each {shrinks}.",
+            "Set top_p=1, top_k=0 and min_p=0, or vllm_importance_sampling_correction=false.",
+        )
 
 
 def check_learning_rate(subject: Subject) -> Iterator[Finding]:
-    """The rate of full fine-tuning."""
+    """The rate of full fine-tuning, and one of it with an adapter."""
     config = subject.config
+    if config.lora_rank and config.learning_rate < LOW_ADAPTER_RATE:
+        yield Finding(
+            "note",
+            "learning_rate",
+            f"learning_rate = {config.learning_rate:g} is one for training every weight; an adapter learns best at about ten "
+            "times as much.",
+            f'Take {10 * config.learning_rate:g}, say ("LoRA Without Regret", Thinking Machines, 2025).',
+        )
     if not config.lora_rank and config.learning_rate > HIGH_FULL_RATE:
         yield Finding(
             "warning",
