@@ -11,7 +11,7 @@ from typing import Any
 
 from training.config import RunConfig
 from training.rewards import REWARDS
-from training.settings import SETTINGS
+from training.settings import SETTINGS, missed
 from training.text import count
 
 REWARDS_TABLE = "rewards."
@@ -104,9 +104,15 @@ def group_of(setting: str, *, everything: bool = True) -> str:
     return group if everything or group in LARGE_GROUPS else _GATHERED
 
 
-def is_shown(setting: str, changes: Changes, *, everything: bool) -> bool:
-    """Whether the form asks for a setting: most runs choose it, all are asked for, or it was changed."""
-    return everything or SETTINGS[setting].is_simple or setting in changes
+def is_shown(setting: str, changes: Changes, values: Mapping[str, Any], *, everything: bool) -> bool:
+    """Whether the form asks for a setting: most runs choose it, or all are asked for that do anything, or it was changed.
+
+    Args:
+        values: of all settings.
+    """
+    if setting in changes:
+        return True
+    return (everything or SETTINGS[setting].is_simple) and missed(setting, values) is None
 
 
 def batch_words(values: Mapping[str, Any]) -> str:

@@ -107,6 +107,8 @@ def _preset_lines(config: RunConfig, description: str) -> Iterator[str]:
             value = config.model_dump(mode="json")[setting.name]
             yield ""
             yield from _comment(f"{setting.title}. {setting.description}" + (f" ({bounds}{unit})" if bounds else ""))
+            for choice, says in setting.meanings.items():
+                yield from _comment(f"{choice}: {says}")
             # A table would swallow the settings after it, so that of the rewards stands in one line.
             table = isinstance(value, dict)
             yield f"{setting.name} = {_inline_table(value)}" if table else tomli_w.dumps({setting.name: value}).rstrip()

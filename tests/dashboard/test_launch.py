@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from dashboard.components.launch.bench import bench_html
-from dashboard.components.launch.checks import memory_html, time_line
+from dashboard.components.launch.checks import memory_html, time_line, titled
 from dashboard.components.launch.panel import backend_line
 from dashboard.launch_changes import Base, batch_words, parse_changes, write_changes
 from tests.app_testing import APP, TIMEOUT_S, follow, words
@@ -21,6 +21,7 @@ from training.backends.cluster import Cluster
 from training.backends.configuration import RayConfig
 from training.backends.local import LocalBackend
 from training.config import RunConfig
+from training.config.losses import LOSSES
 from training.errors import ConfigError, UnreachableError
 from training.home import Home
 from training.preflight.architecture import published_architecture
@@ -31,7 +32,7 @@ from training.presets import load_preset, preset_description, preset_paths, save
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import FORMS
 from training.runs.launch import launch_run
-from training.settings import SETTINGS
+from training.settings import SETTINGS, missed
 from training.store import Store
 from training.store.curation import save_subset
 
@@ -77,7 +78,9 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     test = open_launch(all="True")
     assert not test.exception
     elsewhere = {"preset", "content_hash", "subset", "rewards"}
-    assert all(setting(test, name).help for name in RunConfig.model_fields if name not in elsewhere)
+    acting = [name for name in SETTINGS if name not in elsewhere and missed(name, DEMO.values({})) is None]
+    assert all(setting(test, name).help for name in acting)
+    assert all(f"- `{loss}`: {says}" in setting(test, "loss_type").help for loss, says in LOSSES.items())
     assert {f"weight {name}" for name in REWARDS} <= {widget.key for widget in test.number_input}
     length = setting(test, "max_completion_length")
     assert length.label == "Longest completion"
@@ -86,6 +89,14 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
         == f"`max_completion_length`: {SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
     )
     assert "60 steps of 4 problems × 8 completions, 1,920 completions in all" in words(test)
+
+
+def test_a_setting_that_does_nothing_beside_the_others_is_asked_for_where_it_was_changed() -> None:
+    asked: dict[str, set[str]] = {}
+    for changes in ({}, {"loss_type": "sapo"}, {"vespo_k_pos": 1.5}):
+        keys = {widget.key for widget in linked(changes, all="True").number_input}
+        asked[str(changes)] = {name for name in ("sapo_temperature_pos", "vespo_k_pos") if f"setting {name}" in keys}
+    assert list(asked.values()) == [set(), {"sapo_temperature_pos"}, {"vespo_k_pos"}]
 
 
 def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
@@ -396,8 +407,15 @@ def test_what_is_certain_to_fail_is_said_with_its_remedy_and_cannot_be_launched(
     test = linked({"evaluation_problems": 1_000_000})
     said = words(test)
     assert ":red-badge[error]" in said
-    assert "Set evaluation_problems to at most" in said
+    assert "Set *Problems to evaluate* to at most" in said
     assert button(test, LAUNCH).disabled
+
+
+def test_what_was_found_calls_settings_as_the_form_does() -> None:
+    assert titled("Set max_steps=20, or raise temperature.") == r"Set *Steps* = 20, or raise temperature\."
+    assert titled("At temperature = 0.2") == r"At *Temperature* = 0\.2"
+    assert titled("use_vllm = true") == "*Generate with vLLM* = true"
+    assert titled("soft_correctness and GRPO_ATLAS_HOME") == r"soft\_correctness and GRPO\_ATLAS\_HOME"
 
 
 def test_a_warning_does_not_keep_from_launching() -> None:

@@ -20,6 +20,7 @@ from training.home import Home
 from training.machines import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight import Preflight, model_files, preflight
 from training.preflight.settings import pays_for_right
+from training.presets import load_preset, preset_paths
 from training.prior import keep_prior, kept_prior
 from training.rewards import REWARDS
 from training.runs.launch import launch_run
@@ -103,6 +104,50 @@ def test_neither_checking_nor_printing_imports_torch_or_transformers(home: Home)
         ({"top_k": 1}, "top_k", "error: top_k = 1 always takes the likeliest token"),
         ({"learning_rate": 2e-4}, "learning_rate", "warning: learning_rate = 0.0002 is high"),
         ({"learning_rate": 2e-4, "lora_rank": 8}, "learning_rate", ""),
+        ({"learning_rate": 5e-6, "lora_rank": 8}, "learning_rate", "note: learning_rate = 5e-06 is one for training every"),
+        ({"min_p": 1.0}, "min_p", "error: min_p = 1 always takes the likeliest token"),
+        (
+            {"importance_sampling_level": "sequence"},
+            "loss_type",
+            "warning: importance_sampling_level = sequence with loss_type",
+        ),
+        ({"importance_sampling_level": "sequence", "loss_type": "grpo"}, "loss_type", ""),
+        ({"loss_type": "luspo"}, "importance_sampling_level", "warning: loss_type = luspo is a loss of whole completions"),
+        ({"loss_type": "luspo", "importance_sampling_level": "sequence"}, "importance_sampling_level", ""),
+        ({"loss_type": "cispo"}, "epsilon_high", "warning: loss_type = cispo caps the ratio at epsilon_high itself: at 0.2"),
+        ({"loss_type": "cispo", "epsilon_high": 5.0}, "epsilon_high", ""),
+        ({"delta": 1.1, "num_iterations": 2}, "delta", "warning: delta = 1.1 is not above 1.2"),
+        ({"delta": 4.0, "num_iterations": 2}, "delta", ""),
+        ({"delta": 4.0}, "delta", "note: delta does nothing with num_iterations = 1"),
+        (
+            {"delta": 4.0, "num_iterations": 2, "loss_type": "sapo"},
+            "delta",
+            "note: delta does nothing without loss_type = grpo, ",
+        ),
+        (
+            {"epsilon": 0.1, "num_iterations": 2, "loss_type": "vespo"},
+            "epsilon",
+            "note: epsilon does nothing with loss_type = v",
+        ),
+        (
+            {"off_policy_mask_threshold": 0.5},
+            "off_policy_mask_threshold",
+            "note: off_policy_mask_threshold does nothing with num",
+        ),
+        ({"loss_type": "dr_grpo"}, "scale_rewards", "note: loss_type = dr_grpo is one half of Dr. GRPO"),
+        ({"loss_type": "dr_grpo", "scale_rewards": "none"}, "scale_rewards", ""),
+        (
+            {"method": "rloo", "scale_rewards": "none"},
+            "scale_rewards",
+            "note: scale_rewards does nothing without method = grpo",
+        ),
+        ({"method": "rloo", "normalize_advantages": True}, "normalize_advantages", ""),
+        (
+            {"normalize_advantages": True},
+            "normalize_advantages",
+            "note: normalize_advantages does nothing without method = rloo",
+        ),
+        ({"entropy_target": 0.5}, "entropy_target", "note: entropy_target does nothing without use_adaptive_entropy = true"),
         ({"lora_rank": 8, "lora_targets": ("query",)}, "lora_targets", "error: lora_targets: the model has no layer 'query'"),
         ({"lora_rank": 8, "lora_targets": ("self_attn.q_proj",)}, "lora_targets", ""),
         ({"max_steps": 10_000}, "max_steps", "warning: 10,000 steps use each of the 2,000 train problems 20 times"),
@@ -225,6 +270,59 @@ def test_an_engine_that_cannot_combine_settings_says_so(demo: ProblemSet, store:
     assert any("cannot generate from load_in_4bit" in text for text in texts)
     served = {"use_vllm": True, "vllm_server": "http://127.0.0.1:8000", "engine": "unsloth", "lora_rank": 8}
     assert "generates in its own process" in told(check(demo, store, A100, **served), "vllm_server")
+
+
+@pytest.mark.parametrize(
+    ("settings", "about"),
+    [
+        ({"use_adaptive_entropy": True, "engine": "unsloth", "lora_rank": 8}, "use_adaptive_entropy"),
+        ({"loss_type": "vespo", "use_vllm": True}, "vllm_importance_sampling_mode"),
+        (
+            {"method": "rloo", "normalize_advantages": True, "beta": 0.1, "dynamic_sampling_rounds": 1},
+            "normalize_advantages",
+        ),
+    ],
+)
+def test_what_trl_or_unsloth_would_refuse_or_pass_over_is_refused(
+    demo: ProblemSet, store: Store, settings: dict[str, Any], about: str
+) -> None:
+    (finding,) = [found for found in check(demo, store, A100, **settings).errors if found.about == about]
+    assert finding.certain
+    instead = {"vllm_importance_sampling_mode": "token_mask", "beta": 0.0, "use_adaptive_entropy": False}
+    assert not told(check(demo, store, A100, **settings | instead), about).startswith("error")
+
+
+def test_sampling_among_few_tokens_bends_what_corrects_for_vllm(demo: ProblemSet, store: Store) -> None:
+    narrow = {"top_p": 0.9, "min_p": 0.05}
+    assert not told(check(demo, store, A100, **narrow), "top_p")
+    assert told(check(demo, store, A100, use_vllm=True, **narrow), "top_p").startswith("warning: With top_p and min_p vLLM's")
+    for settings in ({"vllm_importance_sampling_correction": False}, {"method": "rloo"}, {"engine": "unsloth", "lora_rank": 8}):
+        assert not told(check(demo, store, A100, use_vllm=True, **narrow, **settings), "top_p")
+
+
+def test_one_reward_function_has_none_to_be_kept_apart_from(demo: ProblemSet, store: Store) -> None:
+    apart = {"multi_objective_aggregation": "normalize_then_sum"}
+    assert not told(check(demo, store, **apart), "multi_objective_aggregation")
+    alone = check(demo, store, rewards={"correctness": 1.0}, **apart)
+    assert told(alone, "multi_objective_aggregation").startswith("note: ")
+
+
+def test_a_run_with_the_very_same_settings_is_named(demo: ProblemSet, store: Store) -> None:
+    config = full_demo_run()
+    run = store.create_job("train", "demo", config.model_dump(mode="json"))[0].id
+    assert told(check(demo, store), "seed").startswith(f"warning: {run} is queued with exactly these settings, seed included")
+    assert not told(check(demo, store, seed=7), "seed")
+    store.end(run, "failed", "broken")
+    assert not told(check(demo, store), "seed")
+    again = store.create_job("train", "demo", config.model_dump(mode="json"))[0].id
+    store.end(again, "finished", "done")
+    assert told(check(demo, store), "seed").startswith(f"note: {again} finished with exactly these settings")
+
+
+@pytest.mark.parametrize("preset", sorted(preset_paths()))
+def test_no_preset_sets_what_does_nothing_in_it(preset: str, demo: ProblemSet, store: Store) -> None:
+    found = preflight(load_preset(preset), demo, store, A100)
+    assert [finding.text for finding in found.findings if "does nothing without" in finding.text] == []
 
 
 def test_wandb_without_a_key_logs_offline(

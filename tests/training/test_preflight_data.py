@@ -94,6 +94,33 @@ def test_golds_are_held_against_what_is_to_judge_them(
     assert all("4 " in finding.text and finding.remedy for finding in findings)
 
 
+def test_what_a_right_answer_can_never_earn_is_told_by_function_and_for_how_many_problems(found: Any) -> None:
+    rows = with_golds(5, -7, 2.5)
+    (finding,) = found(rows, "rewards")
+    assert finding.severity == "note"
+    assert "soft_correctness on 8 train problems" in finding.text
+    assert "integer on 8 train problems" in finding.text
+    assert found(with_golds(5, 6), "rewards") == []
+    (finding,) = found(rows, "verifier", verifier="soft_correctness")
+    assert finding.severity == "warning"
+
+
+def test_a_function_that_no_answer_in_the_form_earns_is_a_warning(found: Any) -> None:
+    (finding,) = found(with_golds(5, 6), "rewards", answer_form="boxed")
+    assert (finding.severity, "xml_count on 8 train problems" in finding.text) == ("warning", True)
+    assert found(with_golds(5, 6), "rewards", answer_form="boxed", rewards={"correctness": 1.0, "integer": 1.0}) == []
+
+
+def test_test_problems_that_are_trained_on_are_told(tmp_path: Path, store: Store, home: Home) -> None:
+    for split, rows in (("train", sums(40)), ("test", [*sums(2), {"question": "Another one?", "answer": "#### 3"}])):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    problem_set = load_problems(str(tmp_path), home)
+    for evaluated, expected in ((3, 1), (0, 0)):
+        config = full_demo_run(source=problem_set.source, evaluation_problems=evaluated, max_steps=1, save_steps=1)
+        findings = preflight(config, problem_set, store, CPU).findings
+        assert sum("2 of 3 test problems stand in the train split" in finding.text for finding in findings) == expected
+
+
 def test_problems_without_gold_need_a_judge_that_needs_none(found: Any) -> None:
     rows = [{"question": f"Make {row} of 1 and 2."} for row in range(8)]
     (finding,) = found(rows, "verifier", "?question=question&gold=none")
@@ -123,9 +150,22 @@ def test_a_base_model_without_a_template_may_have_a_plain_one(tmp_path: Path, fo
 
 @pytest.mark.parametrize("form", ["tags", "boxed", "hashes"])
 def test_an_answer_in_the_form_has_to_fit_into_a_completion(form: str, found: Any) -> None:
-    (finding,) = found(sums(8), "max_completion_length", answer_form=form, max_completion_length=3)
+    (finding,) = found(sums(8), "max_completion_length", answer_form=form, max_completion_length=1)
     assert finding.severity == "error"
     assert found(sums(8), "max_completion_length", answer_form=form, max_completion_length=100) == []
+
+
+def test_eight_tokens_hold_no_answer_in_tags_and_no_solution_in_a_box(found: Any) -> None:
+    (finding,) = found(sums(8), "max_completion_length", max_completion_length=8)
+    assert finding.severity == "error"
+    (finding,) = found(sums(8), "max_completion_length", answer_form="boxed", max_completion_length=8)
+    assert (finding.severity, finding.text[:4]) == ("warning", "100%")
+
+
+def test_room_is_estimated_for_a_model_that_is_not_here(found: Any) -> None:
+    (finding,) = found(sums(8), "max_completion_length", model="someone/unknown", max_completion_length=8)
+    assert finding.severity == "warning"
+    assert "takes about 14 tokens" in finding.text
 
 
 def test_reference_solutions_that_do_not_fit_are_told(found: Any) -> None:

@@ -35,6 +35,7 @@ from training.preflight.subject import (
 from training.prior import prior_of
 from training.prompts import CHAT_TEMPLATES
 from training.store import Store
+from training.store.job_search import newest_with
 
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -92,6 +93,7 @@ def preflight(
         left_out=left_out(problem_set),
         prior_error=_prior_error(config, train, store),
         artefacts=artefacts,
+        twin=newest_with(store, "train", config.model_dump(mode="json")),
     )
     subject = replace(subject, memory=_memory(subject))
     found = [finding for check in CHECKS for finding in check(subject)]
@@ -153,6 +155,7 @@ def _memory(subject: Subject) -> MemoryEstimate | None:
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_sizes,
+    settings.check_twin,
     data.check_rows,
     data.check_repeats,
     settings.check_workers,
@@ -166,6 +169,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_lengths,
     data.check_room,
     data.check_golds,
+    data.check_earning,
     data.check_own_rewards,
     settings.check_rewards,
     settings.check_sampling,

@@ -1,19 +1,20 @@
 """Checks of a run's problems: rows that were left out, repeats, gold answers that nothing can judge, rewards on real rows."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
-from training.data.duplicates import repeats
-from training.data.gold import parse_number
+from training.data.duplicates import repeats, same_words
 from training.data.problem import Problem
-from training.errors import RewardError
-from training.preflight.model_files import text_lengths
+from training.errors import RewardError, shown
+from training.preflight.model_files import CHARACTERS_A_TOKEN, text_lengths
 from training.preflight.subject import Finding, Subject
 from training.rewards import BUILT_IN, REWARDS, Reward
 from training.rewards.forms import AnswerForm, form_named
 from training.rewards.rows import reward_row
-from training.text import agree, count, percent
+from training.text import agree, count, percent, words_listed
 
 MANY_REPEATS = 0.01
 """Share of the train problems from which on repeats are worth a word."""
@@ -22,12 +23,22 @@ _TRIED_ROWS = 4
 _TRIED_S = 10.0
 _COUNTED_SOLUTIONS = 200
 
+_SCORED_GOLDS = 5_000
+"""So many different gold answers are put to the functions: a second's work."""
+
 _SAMPLES = {
     "tags": "<reasoning>\n48 + 24 = 72\n</reasoning>\n<answer>\n{answer}\n</answer>\n",
     "boxed": "48 + 24 = 72, so the answer is $\\boxed{{{answer}}}$.",
     "hashes": "48 + 24 = 72\n#### {answer}",
 }
 """Form of answer -> a completion that keeps to it."""
+
+_SHORTEST = {
+    "tags": "<reasoning></reasoning><answer>{answer}</answer>",
+    "boxed": "\\boxed{{{answer}}}",
+    "hashes": "#### {answer}",
+}
+"""Form of answer -> the least that keeps to it."""
 
 
 def well_formed(form: AnswerForm, answer: str) -> str:
@@ -57,6 +68,16 @@ def check_repeats(subject: Subject) -> Iterator[Finding]:
             f"{agree(again, 'repeats', 'repeat')} another word for word, so {len(subject.train) - again:,} are different.",
             "Save a subset without them (Insights, duplicates) and train on that.",
         )
+    trained_on = {same_words(problem.question) for problem in subject.train} if subject.config.evaluation_problems else set()
+    known = sum(same_words(problem.question) in trained_on for problem in subject.test)
+    if known:
+        yield Finding(
+            "warning",
+            "evaluation_problems",
+            f"{known:,} of {len(subject.test):,} test problems {agree(known, 'stands', 'stand')} in the train split word for "
+            "word: what is measured is memory too.",
+            "Save a subset without them (Insights, leakage) and train on that.",
+        )
 
 
 def check_golds(subject: Subject) -> Iterator[Finding]:
@@ -80,16 +101,6 @@ def check_golds(subject: Subject) -> Iterator[Finding]:
             f"{config.verifier} compares texts.",
             "Set verifier=math to have equal expressions count, however they are written.",
         )
-    unreachable = sum(_is_signed_or_decimal(problem.gold) for problem in subject.train)
-    blind = [name for name in ("soft_correctness", "integer") if name in config.reward_weights]
-    if unreachable and blind:
-        yield Finding(
-            "note",
-            "rewards",
-            f"{count(unreachable, 'train problem')} {agree(unreachable, 'has', 'have')} a negative or decimal gold answer, "
-            f"for which {' and '.join(blind)} can never be earned.",
-            "Use value_correctness instead, or leave these problems out.",
-        )
     without = sum(problem.gold_kind == "none" for problem in subject.train)
     needing = [name for name in judges if REWARDS[name].needs_gold and name in BUILT_IN]
     if without and needing:
@@ -102,42 +113,75 @@ def check_golds(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def check_earning(subject: Subject) -> Iterator[Finding]:
+    """What a right answer in the form asked for can never earn, problem by problem."""
+    config, total = subject.config, len(subject.train)
+    form = form_named(config.answer_form)
+    golds = Counter(problem.gold for problem in subject.train if problem.gold_kind != "none")
+    scored = list(golds)[:_SCORED_GOLDS]
+    if form.name not in _SAMPLES or not scored:
+        return
+    answers = [well_formed(form, gold) for gold in scored]
+    for about, names in (("rewards", list(config.reward_weights)), ("verifier", [config.verifier])):
+        unearned = {}
+        for name in filter(_is_plain, names):
+            values = REWARDS[name].score_all(answers, scored, form=form)
+            missed = [gold for gold, value in zip(scored, values, strict=True) if not value or value < 0]
+            if missed:
+                unearned[name] = sum(golds[gold] for gold in missed), missed[0]
+        if unearned:
+            told = [
+                f"{name} on {count(number, 'train problem')} (gold {shown(gold)})" for name, (number, gold) in unearned.items()
+            ]
+            everywhere = any(number == total for number, _ in unearned.values())
+            yield Finding(
+                "warning" if everywhere or about == "verifier" else "note",
+                about,
+                f"A right answer in the form asked for earns nothing from {words_listed(told)}.",
+                "Use value_correctness or math instead, or leave these problems out.",
+            )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a function ships with the program and looks at nothing but answer and gold."""
+    reward = REWARDS[name]
+    told_elsewhere = name == "value_correctness"
+    return name in BUILT_IN and type(reward) is Reward and not reward.reads_row and not told_elsewhere
+
+
 def check_room(subject: Subject) -> Iterator[Finding]:
     """Whether an answer in the form that is asked for fits into a completion, and how many reference solutions do."""
     config, form = subject.config, form_named(subject.config.answer_form)
     solved = [problem for problem in subject.train if problem.steps][:_COUNTED_SOLUTIONS]
-    shown = [_with_reasoning(form, "0", ""), *(_solution(form, problem) for problem in solved)]
-    lengths = text_lengths(subject.model, shown) if subject.model is not None else None
-    if not lengths:
-        return
-    empty, *needed = lengths
+    shortest = min((problem.gold for problem in subject.train), key=len, default="0")
+    least = _SHORTEST[form.name].format(answer=shortest) if form.name in _SHORTEST else shortest
+    texts = [least, *(_solution(form, problem) for problem in solved)]
+    counted = text_lengths(subject.model, texts) if subject.model is not None else None
+    about = "" if counted else "about "
+    empty, *needed = counted or [ceil(len(text) / CHARACTERS_A_TOKEN) for text in texts]
     if config.max_completion_length < empty:
         yield Finding(
-            "error",
+            "error" if counted else "warning",
             "max_completion_length",
             f"max_completion_length = {config.max_completion_length:,} cannot hold an answer in the form that is asked for, "
-            f"which takes {empty:,} tokens.",
-            f"Set it to {4 * empty:,} or more.",
+            f"which takes {about}{empty:,} tokens without a word of reasoning.",
+            f"Set it to {about}{max(needed, default=4 * empty):,} or more.",
         )
         return
     longer = sum(length > config.max_completion_length for length in needed)
     if longer * 10 > len(needed):
         yield Finding(
-            "note",
+            "warning" if longer == len(needed) else "note",
             "max_completion_length",
-            f"{percent(longer / len(needed))} of the reference solutions have more than the "
+            f"{percent(longer / len(needed))} of the reference solutions have {about}more than the "
             f"{config.max_completion_length:,} tokens of max_completion_length.",
-            f"The longest has {max(needed):,}; what is cut off is seldom right.",
+            f"The longest has {about}{max(needed):,}; what is cut off is seldom right.",
         )
 
 
 def _solution(form: AnswerForm, problem: Problem) -> str:
     """A reference solution as the form asks for it."""
-    return _with_reasoning(form, problem.gold, "\n".join(problem.steps))
-
-
-def _with_reasoning(form: AnswerForm, answer: str, reasoning: str) -> str:
-    return well_formed(form, answer).replace("48 + 24 = 72", reasoning, 1)
+    return well_formed(form, problem.gold).replace("48 + 24 = 72", "\n".join(problem.steps), 1)
 
 
 def check_own_rewards(subject: Subject) -> Iterator[Finding]:
@@ -167,8 +211,3 @@ def check_own_rewards(subject: Subject) -> Iterator[Finding]:
 def in_haste(reward: Reward) -> Reward:
     """The function with no more time for a completion than anybody waits for before a launch."""
     return replace(reward, timeout_s=min(reward.timeout_s, _TRIED_S))
-
-
-def _is_signed_or_decimal(gold: str) -> bool:
-    number = parse_number(gold)
-    return number is not None and not number.isdigit()

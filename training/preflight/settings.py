@@ -8,7 +8,7 @@ from training.credentials import has_wandb_key
 from training.errors import ArtefactError, ConfigError, RewardError
 from training.preflight.data import in_haste, well_formed
 from training.preflight.model_files import refuses_system_turn
-from training.preflight.subject import Finding, Subject
+from training.preflight.subject import Finding, Severity, Subject
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import TAGS, AnswerForm, form_named
 from training.shares import share_of
@@ -47,6 +47,20 @@ def check_sizes(subject: Subject) -> Iterator[Finding]:
             f"Set evaluation_problems to at most {len(subject.test)}.",
             certain=True,
         )
+
+
+def check_twin(subject: Subject) -> Iterator[Finding]:
+    """Whether there is a run with exactly these settings, seed included."""
+    twin = subject.twin
+    if twin is None or not (twin.active or twin.status == "finished"):
+        return
+    if twin.active:
+        severity: Severity = "warning"
+        text = f"{twin.id} is {twin.status} with exactly these settings, seed included: a launch gives that one back."
+    else:
+        severity = "note"
+        text = f"{twin.id} finished with exactly these settings, seed included: a further run would be that one again."
+    yield Finding(severity, "seed", text, "Set another seed; runs that differ in nothing else show how much is chance.")
 
 
 def check_course(subject: Subject) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from training.preflight.architecture import Architecture
 from training.preflight.expectation import Expectation
 from training.preflight.memory import USUAL_PROMPT, MemoryEstimate
 from training.preflight.model_files import ModelFiles
+from training.store import Job
 
 Severity = Literal["error", "warning", "note"]
 
@@ -74,6 +75,8 @@ class Subject:
     """Why nothing can be known of the problems beforehand, where something is to be."""
     artefacts: str = ""
     """The URL that its checkpoints would be uploaded to; empty for none."""
+    twin: Job | None = None
+    """The newest run with exactly these settings, seed included."""
 
     @property
     def is_on_gpu(self) -> bool:

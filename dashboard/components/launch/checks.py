@@ -1,6 +1,7 @@
 """What preflight found, beside the launch button: findings with remedies, what to expect, memory by part."""
 
 import html
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -12,9 +13,16 @@ from training.machines import Machine
 from training.preflight.expectation import Expectation
 from training.preflight.memory import MemoryEstimate
 from training.preflight.subject import Finding
+from training.settings import SETTINGS
 from training.text import count, duration, percent, significant
 
 _COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
+
+_TITLES = {plain(name): plain(setting.title) for name, setting in SETTINGS.items()}
+_NAME = re.compile(
+    rf"(?<![\w\\./-])({'|'.join(map(re.escape, sorted(_TITLES, key=len, reverse=True)))})(?![\w/])(?: ?(\\=) ?)?"
+)
+"""A setting's name in a text that is escaped for Markdown; a value may be given to it."""
 
 _STYLE = (
     f"<style>.memory {{ --bar: {theme.TRAIN}; --over: {theme.TEST}; --quiet: {theme.QUIET}; }}</style>"
@@ -45,7 +53,18 @@ def render_findings(findings: Sequence[Finding]) -> None:
         st.markdown(":green[:material/check:] No problems found.")
     for finding in findings:
         badge = f":{_COLOURS[finding.severity]}-badge[{finding.severity}]"
-        st.markdown(f"{badge} :small[{plain(finding.text)}]  \n:small[:gray[{plain(finding.remedy)}]]")
+        st.markdown(f"{badge} :small[{titled(finding.text)}]  \n:small[:gray[{titled(finding.remedy)}]]")
+
+
+def titled(text: str) -> str:
+    """A text as Markdown, with settings by the titles that the form gives them."""
+
+    def title(match: re.Match[str]) -> str:
+        name, is_given = match.groups()
+        is_word = "_" not in name  # such as model or temperature
+        return match[0] if is_word and not is_given else f"*{_TITLES[name]}*{' = ' if is_given else ''}"
+
+    return _NAME.sub(title, plain(text))
 
 
 def render_expectation(expected: Expectation) -> None:

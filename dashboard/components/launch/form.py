@@ -21,7 +21,7 @@ from dashboard.launch_changes import CHOSEN_ELSEWHERE, LARGE_GROUPS, SIMPLE_GROU
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
-from training.settings import SETTINGS
+from training.settings import SETTINGS, Setting
 from training.text import agree, count
 
 _FIELDS_IN_A_ROW = 3
@@ -56,7 +56,7 @@ def render_form(base: Base, state: State) -> None:
     differing = Counter(group_of(setting, everything=everything) for setting in state.launch.changes)
     st.html(_STYLE)
     _render_head(base, state)
-    for group, names in _groups(state).items():
+    for group, names in _groups(base, state).items():
         changed = differing[group]
         label = f"{group} :{MARK}-badge[{changed} changed]" if changed else group
         is_open = bool(changed) or group in LARGE_GROUPS or not everything
@@ -98,12 +98,14 @@ def _render_head(base: Base, state: State) -> None:
             )
 
 
-def _groups(state: State) -> dict[str, list[str]]:
+def _groups(base: Base, state: State) -> dict[str, list[str]]:
     """Group -> its fields that are asked for, in the order in which `RunConfig` names them."""
     everything = state.launch.everything
+    values = base.values(state.launch.changes)
     groups: dict[str, list[str]] = {} if everything else {group: [] for group in SIMPLE_GROUPS}
     for name in SETTINGS:
-        if name != "rewards" and (name in CHOSEN_ELSEWHERE or not is_shown(name, state.launch.changes, everything=everything)):
+        asked = is_shown(name, state.launch.changes, values, everything=everything)
+        if name != "rewards" and (name in CHOSEN_ELSEWHERE or not asked):
             continue
         fields = groups.setdefault(group_of(name, everything=everything), [])
         fields += [name] if name not in CHOSEN_ELSEWHERE else []
@@ -132,11 +134,9 @@ def _render_fields(base: Base, state: State, names: list[str]) -> None:
 def _render_field(base: Base, state: State, name: str) -> None:
     setting, key = SETTINGS[name], f"setting {name}"
     value = state.launch.changes.get(name, base.value(name))
-    allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
-    meaning = f"`{name}`: {setting.description}"
     common: dict[str, Any] = {
         "label": marked(base, state, name, setting.title),
-        "help": f"{meaning} {allowed.capitalize()}." if setting.limits else meaning,
+        "help": _help(setting),
         "key": key,
         "on_change": set_value,
         "args": (base, name, key),
@@ -149,6 +149,13 @@ def _render_field(base: Base, state: State, name: str) -> None:
         st.selectbox(options=setting.choices, **common)
     else:
         _WIDGETS["text area" if name in _LONG_TEXTS else type(base.value(name)).__name__](base.value(name), common)
+
+
+def _help(setting: Setting) -> str:
+    """What a setting does and may be, and what each of its values does."""
+    allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
+    text = f"`{setting.name}`: {setting.description}" + (f" {allowed.capitalize()}." if setting.limits else "")
+    return "\n- ".join([f"{text}\n" if setting.meanings else text, *(f"`{c}`: {says}" for c, says in setting.meanings.items())])
 
 
 _WIDGETS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {

@@ -103,7 +103,9 @@ def _check(base: Base, state: State) -> _Checked:
         return _Checked(config, replace(found, findings=rest), None, is_fetched=False)
     config, problems = narrow_run(store, config, problems_of(config.source))
     found = data.preflight_of(config, problems, state.launch.backend)
-    return _Checked(config, found, store.active_twin("train", config.model_dump(mode="json")))
+    twin = store.active_twin("train", config.model_dump(mode="json"))
+    rest = tuple(finding for finding in found.findings if twin is None or finding.about != "seed")  # said beside the button
+    return _Checked(config, replace(found, findings=rest), twin)
 
 
 def _render_backend(state: State) -> bool:
