@@ -1,13 +1,14 @@
 """Each setting of the loss does something in TRL: real trainers of the demo model, one batch of completions, another loss."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from tests.tiny_runs import rewarding_length, tiny, trainer_of, whole_and_resumed
-from training.config.losses import CLIPPED, LOSSES
+from training.config.losses import CLIPPED, LOSSES, METHODS
 from training.groups import Rollout, advantages
 from training.home import Home
 
@@ -42,12 +43,26 @@ def off_policy_batch(trainer: Any) -> dict[str, Any]:
     }
 
 
-def loss_of(home: Home, **changes: Any) -> float:
+def ready(home: Home, **changes: Any) -> Any:
+    """A trainer that computes a loss."""
     sizes = {"num_generations": 4, "per_device_train_batch_size": COMPLETIONS, "max_completion_length": 64}
     trainer = trainer_of(tiny(**sizes | {"temperature": 1.0} | changes), home)
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = 1
+    return trainer
+
+
+def loss_of(home: Home, **changes: Any) -> float:
+    trainer = ready(home, **changes)
     return float(trainer._compute_loss(trainer.model, off_policy_batch(trainer)).detach())
+
+
+def gradient_while_the_policy_is_the_one_that_wrote(home: Home, **changes: Any) -> torch.Tensor:
+    trainer = ready(home, **changes)
+    batch = off_policy_batch(trainer)
+    del batch["old_per_token_logps"]
+    trainer._compute_loss(trainer.model, batch).backward()
+    return torch.cat([parameter.grad.flatten() for parameter in trainer.model.parameters()])
 
 
 def test_every_loss_is_another_one(home: Home) -> None:
@@ -85,11 +100,34 @@ def test_the_kl_term_can_be_weighed_by_the_ratio(home: Home) -> None:
     assert plain != pytest.approx(weighed, rel=1e-4)
 
 
+def test_losses_differ_by_what_they_make_of_an_older_policy(home: Home) -> None:
+    """With one update a batch, as docs/settings.md says."""
+    by_token, by_completion = (
+        gradient_while_the_policy_is_the_one_that_wrote(home, loss_type=name) for name in ("dapo", "grpo")
+    )
+    assert not torch.allclose(by_token, by_completion, rtol=1e-2)
+    for name, same, settings in (
+        ("vespo", by_token, {}),
+        ("cispo", by_token, {"epsilon_high": 5.0}),
+        ("dapo", by_token, {"epsilon": 0.01, "delta": 1.01, "importance_sampling_level": "sequence"}),
+        ("sapo", by_completion, {}),
+    ):
+        found = gradient_while_the_policy_is_the_one_that_wrote(home, loss_type=name, **settings)
+        assert torch.allclose(found, same, rtol=1e-3, atol=1e-6), name
+    capped = gradient_while_the_policy_is_the_one_that_wrote(home, loss_type="cispo")
+    assert torch.allclose(capped, 0.2 * by_token, rtol=1e-3, atol=1e-6), "the default range caps the ratio at 0.2"
+
+
 @pytest.mark.parametrize("loss_type", ["cispo", "sapo", "vespo"])
 def test_a_loss_that_does_not_clip_passes_over_what_clips(loss_type: str, home: Home) -> None:
     upper = {} if loss_type == "cispo" else {"epsilon_high": 0.9}
     clipping = {"epsilon": 0.05, "delta": 1.5, "epsilon_high": 0.2} | upper
     assert loss_of(home, loss_type=loss_type, **clipping) == pytest.approx(loss_of(home, loss_type=loss_type))
+
+
+def test_the_losses_are_in_the_documents_with_their_sources() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert [name for name, says in (*LOSSES.items(), *METHODS.items()) if f"| `{name}` | {says} |" not in text] == []
 
 
 def trained(home: Home, **changes: Any) -> tuple[Any, list[Rollout]]:
