@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,8 +50,9 @@ def test_a_run_trains_an_adapter_and_its_ledger_and_evaluations_are_complete(hom
     assert all(weights[name].abs().sum() > 0 for name in weights if "lora_B" in name)
 
 
-def test_a_run_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(home: Home) -> None:
-    whole, resumed = whole_and_resumed(LORA, home)
+@pytest.mark.parametrize("changes", [{}, {"beta": 0.1}, {"method": "rloo"}])
+def test_a_run_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(changes: dict[str, Any], home: Home) -> None:
+    whole, resumed = whole_and_resumed(LORA.model_copy(update=changes), home)
     assert resumed == [rollout for rollout in whole if rollout.step > 2]
 
 

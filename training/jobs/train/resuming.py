@@ -54,6 +54,17 @@ class ResumableTrainer(_Trainer):
             self._load_more(folder)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """As transformers does, and the adapter that is trained where a frozen copy of its beginning is saved beside it.
+
+        TRL makes that copy, "ref", of a model that comes with its adapter, as Unsloth's does; of a folder's adapters and the
+        one beside them transformers then loads the former alone.
+        """
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        model = self.model if model is None else model
+        if "ref" in getattr(model, "peft_config", {}):
+            model.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
+
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         """TRL's sampler, moved on to the order of the pass over the data in which the run was interrupted.
 
