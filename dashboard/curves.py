@@ -55,7 +55,10 @@ class Curve:
 _MACHINERY = (
     Curve("kl", "KL from the reference model, nats", "kl"),
     Curve("entropy", "Entropy of the next token, nats", "entropy"),
+    Curve("entropy_bonus", "Entropy bonus", "entropy_coef"),
     Curve("clip", "Clipped tokens, share", "clip_ratio/region_mean"),
+    Curve("capped", "Tokens whose ratio is capped, share", "cispo_clip_ratio"),
+    Curve("vespo_weight", "VESPO's weight of a completion", "vespo/phi_seq_mean"),
     Curve("cut_off", "Completions cut off, share", "completions/clipped_ratio", maximum=1.0),
     Curve("learning_rate", "Learning rate", "learning_rate"),
     Curve("grad_norm", "Gradient norm", "grad_norm"),
