@@ -81,6 +81,7 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     acting = [name for name in SETTINGS if name not in elsewhere and missed(name, DEMO.values({})) is None]
     assert all(setting(test, name).help for name in acting)
     assert all(f"- `{loss}`: {says}" in setting(test, "loss_type").help for loss, says in LOSSES.items())
+    assert "Loss `dapo`: Clipped token losses" in words(test)
     assert {f"weight {name}" for name in REWARDS} <= {widget.key for widget in test.number_input}
     length = setting(test, "max_completion_length")
     assert length.label == "Longest completion"

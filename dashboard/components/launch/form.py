@@ -127,6 +127,9 @@ def _render_fields(base: Base, state: State, names: list[str]) -> None:
         for column, name in zip(columns, some, strict=False):
             with column:
                 _render_field(base, state, name)
+        for setting in (SETTINGS[name] for name in some if SETTINGS[name].meanings):
+            chosen = state.launch.changes.get(setting.name, base.value(setting.name))
+            st.caption(f"{plain(setting.title)} `{chosen}`: {plain(setting.meanings[chosen])}")
     for name in (name for name in names if name in _LONG_TEXTS):
         _render_field(base, state, name)
 
@@ -155,7 +158,9 @@ def _help(setting: Setting) -> str:
     """What a setting does and may be, and what each of its values does."""
     allowed = " ".join(part for part in (setting.limits, setting.unit) if part)
     text = f"`{setting.name}`: {setting.description}" + (f" {allowed.capitalize()}." if setting.limits else "")
-    return "\n- ".join([f"{text}\n" if setting.meanings else text, *(f"`{c}`: {says}" for c, says in setting.meanings.items())])
+    if not setting.meanings:
+        return text
+    return "\n- ".join([f"{text}\n", *(f"`{choice}`: {says}" for choice, says in setting.meanings.items())])
 
 
 _WIDGETS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
