@@ -1,6 +1,6 @@
 """What the ledger costs: our trainer with its store against bare TRL on the demo preset, step by step in turns.
 
-`python -m tests.bench.ledger_overhead [--pairs N] [--steps N]`
+`python -m tests.bench.ledger_overhead [--pairs N] [--steps N] [--sampling pools]`
 
 Each side is a process of its own, and only one of them works at a time: they take turns step by step, so that whatever else
 the machine does meets both alike, and the one that begins changes with each step. A step of ours ends when all of it is in
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Annotated, Any
 
@@ -26,8 +27,9 @@ import typer
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from training.config import RunConfig, parse_config
+from training.config import RunConfig
 from training.data.problems import load_problems
+from training.groups import Rollout, groups_of
 from training.home import Home
 from training.jobs.job_process import job_process
 from training.jobs.train.gpu_metrics import GpuCallback
@@ -92,13 +94,16 @@ class Turns(TrainerCallback):
 def main(
     pairs: Annotated[int, typer.Option(help="pairs of processes")] = 3,
     steps: Annotated[int, typer.Option(help="steps of each")] = 30,
+    sampling: Annotated[str, typer.Option(help="how ours draws its problems: uniform or pools")] = "uniform",
 ) -> None:
     """What the ledger costs: our trainer with its store against bare TRL on the demo preset, step by step in turns."""
     print(f"machine load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     clock: list[float] = []
     processor: list[float] = []
+    config = load_preset("demo", [f"max_steps={steps}", f"save_steps={steps}", f"sampling={sampling}"])
+    drawn = _drawn(config) if sampling == "pools" else []
     for pair in range(pairs):
-        bare, ours = _take_turns(steps)
+        bare, ours = _take_turns(config, drawn)
         _check_same_work(bare, ours)
         # The last step saves a checkpoint.
         measured = range(WARM_UP_STEPS, steps - 1)
@@ -132,52 +137,74 @@ def _check_same_work(bare: Work, ours: Work) -> None:
     assert not unlike, f"unlike losses in the steps {unlike}"
 
 
-def _take_turns(steps: int) -> list[Work]:
-    """What bare TRL and our trainer did."""
+def _drawn(config: RunConfig) -> list[str]:
+    """The problems that ours chooses, in the order of the groups that learn from them."""
+    rollouts: list[Rollout] = []
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        engine, loaded, data = load(config, load_problems("demo"))
+        trainer = make_trainer(config, engine, loaded, data, Path(scratch), rollouts.extend)
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return [group.problem_id for group in groups_of(rollouts)]
+
+
+def _take_turns(config: RunConfig, drawn: list[str]) -> list[Work]:
+    """What bare TRL and our trainer did.
+
+    Args:
+        drawn: the problems that bare TRL is given, in order; its own order where there are none.
+    """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         sides = []
         for train in (_bare, _ours):
             here, there = context.Pipe()
-            process = context.Process(target=_run, args=(train, steps, scratch, there), daemon=True)
+            process = context.Process(target=_run, args=(train, config, drawn, scratch, there), daemon=True)
             process.start()
             there.close()  # so that a process that fails ends the waiting for it
             stack.callback(process.join)
             stack.callback(process.terminate)
             sides.append(here)
         said: dict[Connection, Any] = {side: side.recv() for side in sides}
-        for step in range(steps):
+        for step in range(config.max_steps):
             for side in sides if step % 2 == 0 else reversed(sides):
                 side.send("go")
                 said[side] = side.recv()
         return [said[side] for side in sides]
 
 
-def _run(train: Callable[[RunConfig, Home, Connection], Work], steps: int, scratch: str, partner: Connection) -> None:
+Side = Callable[[RunConfig, list[str], Home, Connection], Work]
+
+
+def _run(train: Side, config: RunConfig, drawn: list[str], scratch: str, partner: Connection) -> None:
     """One side, in its own process: says that it is ready for each step, and in the end what it did."""
-    config = parse_config(load_preset("demo", []).model_dump() | {"max_steps": steps, "save_steps": steps})
     with contextlib.redirect_stdout(io.StringIO()):
-        work = train(config, Home.from_environment({"GRPO_ATLAS_HOME": scratch}), partner)
+        work = train(config, drawn, Home.from_environment({"GRPO_ATLAS_HOME": scratch}), partner)
     partner.send(work)
 
 
-def _bare(config: RunConfig, home: Home, partner: Connection) -> Work:
+def _bare(config: RunConfig, drawn: list[str], home: Home, partner: Connection) -> Work:
     engine, loaded, data = load(config, load_problems("demo"))
     trainer_class, config_class = engine.trainer_classes()
     turns = Turns(partner)
+    args = _trl_config(config, config_class, data.max_length, home.runs / "bare")
+    rows = data.rows
+    if drawn:
+        places = {problem_id: place for place, problem_id in enumerate(rows["problem_id"])}
+        rows, args.shuffle_dataset = rows.select([places[problem_id] for problem_id in drawn]), False
     trainer: Any = trainer_class(
         model=loaded.model,
         processing_class=loaded.tokenizer,
         peft_config=loaded.adapter,
-        args=_trl_config(config, config_class, data.max_length, home.runs / "bare"),
-        train_dataset=data.rows,
+        args=args,
+        train_dataset=rows,
         reward_funcs=[_trl_reward(REWARDS[name], config, data.problems) for name in config.reward_weights],
         callbacks=[turns],
     )
     return _train(trainer, turns)
 
 
-def _ours(config: RunConfig, home: Home, partner: Connection) -> Work:
+def _ours(config: RunConfig, drawn: list[str], home: Home, partner: Connection) -> Work:
     store = Store.open(home.store_url)
     job, _ = store.create_job("train", "demo", {})
     with job_process(store, job.id) as process:

@@ -13,6 +13,7 @@ from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
 from training.sampling.pools import POOLS, Pool
 
 CHOICE = "Choice of problems"
+_POOLS = {"sampling": ("pools",)}
 
 _GRPO: dict[str, tuple[Any, ...]] = {"method": ("grpo",)}
 
@@ -127,6 +128,7 @@ class RunConfig(StageConfig):
         "All alike, each once before any comes again (uniform), or by what the policy makes of them (pools): its recent pass "
         "rate puts each problem among those that are too hard, being learnt, mastered or not met yet.",
         "uniform",
+        simple=True,
     )
     pool_not_met: float = field(
         CHOICE,
@@ -135,6 +137,7 @@ class RunConfig(StageConfig):
         0.4,
         ge=0,
         le=1,
+        needs=_POOLS,
     )
     pool_learning: float = field(
         CHOICE,
@@ -143,6 +146,7 @@ class RunConfig(StageConfig):
         0.4,
         ge=0,
         le=1,
+        needs=_POOLS,
     )
     pool_too_hard: float = field(
         CHOICE,
@@ -151,6 +155,7 @@ class RunConfig(StageConfig):
         0.1,
         ge=0,
         le=1,
+        needs=_POOLS,
     )
     pool_mastered: float = field(
         CHOICE,
@@ -159,6 +164,7 @@ class RunConfig(StageConfig):
         0.1,
         ge=0,
         le=1,
+        needs=_POOLS,
     )
     pool_too_hard_at: float = field(
         CHOICE,
@@ -185,6 +191,7 @@ class RunConfig(StageConfig):
         ge=0,
         le=1_000_000,
         none="from the first step",
+        needs=_POOLS,
     )
     pool_prior: str = field(
         CHOICE,
@@ -192,6 +199,7 @@ class RunConfig(StageConfig):
         "Where pass rates are known from before the run: run:ID for what a run or an evaluation made of the problems, "
         "column:NAME for a column of the data with a solve rate (0 to 1, or percent); empty for nowhere.",
         "",
+        needs=_POOLS,
     )
     dynamic_sampling_rounds: int = field(
         CHOICE,
@@ -203,6 +211,7 @@ class RunConfig(StageConfig):
         ge=0,
         le=64,
         none="none are replaced",
+        simple=True,
     )
 
     method: Method = field(

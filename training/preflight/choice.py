@@ -18,13 +18,6 @@ def check_choice(subject: Subject) -> Iterator[Finding]:
         )
     if subject.prior_error is not None:
         yield Finding("error", "pool_prior", subject.prior_error.problem, subject.prior_error.remedy, certain=True)
-    elif config.pool_prior and config.sampling != "pools":
-        yield Finding(
-            "note",
-            "pool_prior",
-            "What is known of problems beforehand is used by pools only, and all problems are drawn alike.",
-            "Set sampling=pools, or leave pool_prior empty.",
-        )
     most = config.groups_per_step * (1 + config.dynamic_sampling_rounds)
     if config.dynamic_sampling_rounds and most > len(subject.train):
         yield Finding(
