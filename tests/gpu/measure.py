@@ -1,4 +1,4 @@
-"""Seconds a step, tokens a second and peak memory of GRPO, plain TRL against our engines, each in a process of its own.
+"""Seconds a step, tokens a second and peak memory of GRPO: plain TRL against our engines and samplers, each in its own process.
 
 The model has Llama-3.1-8B's shape and random weights, so nothing is fetched; its tokenizer is the demo model's, whose few
 tokens it reads and whose end it hardly ever samples, so completions are of full length and every engine does the same work.
@@ -31,6 +31,8 @@ from training.data.problems import load_problems
 from training.engines import engine_named
 from training.groups import Rollout
 from training.home import DEMO_MODEL
+from training.preflight.architecture import parse_architecture
+from training.preflight.memory import estimate_memory
 from training.rewards import REWARDS
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -60,6 +62,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {"num_generations": 2, "per_device_train_batch_size": 4, "max_completion_length": 8, "lora_rank": 4},
 }
 PLAIN = "plain TRL"
+CHOICES: dict[str, dict[str, Any]] = {"pools": {"sampling": "pools"}, "dynamic sampling": {"dynamic_sampling_rounds": 2}}
+"""Of the transformers engine, with problems that it chooses itself; dynamic sampling generates more a step, and says so."""
 
 
 class StepClock(TrainerCallback):
@@ -143,7 +147,7 @@ def save_model(shape: str, device: str, folder: Path) -> Path:
 
 def measure(asked: Asked, what: str, model: Path, scratch: Path) -> dict[str, Any]:
     """Train for some steps in this process, and tell how fast and with how much memory."""
-    engine_name = "transformers" if what == PLAIN else what
+    engine_name = "transformers" if what == PLAIN or what in CHOICES else what
     engine_named(engine_name)  # before TRL, parts of which Unsloth replaces
     from training.jobs.train.grpo import load
 
@@ -159,6 +163,7 @@ def measure(asked: Asked, what: str, model: Path, scratch: Path) -> dict[str, An
         rewards={"integer": 1.0},
         wandb=False,
         **SETTINGS[asked.shape],
+        **CHOICES.get(what, {}),
     )
     problems = load_problems("demo")
     rollouts: list[Rollout] = []
@@ -172,12 +177,20 @@ def measure(asked: Asked, what: str, model: Path, scratch: Path) -> dict[str, An
     lengths = [log["completions/mean_length"] for log in trainer.state.log_history if "completions/mean_length" in log]
     tokens = mean(lengths[asked.warm_up :]) * config.completions_per_step
     if what != PLAIN:
-        _check_ledger(config, rollouts)
+        _check_ledger(config, [rollout for rollout in rollouts if not rollout.dropped])
+        tokens = sum(rollout.tokens for rollout in rollouts if rollout.step > asked.warm_up) / asked.steps
+    architecture = parse_architecture(json.loads((model / "config.json").read_text(encoding="utf-8")))
+    assert architecture is not None
+    on_gpu = asked.device == "cuda"
+    gpu_gib = torch.cuda.get_device_properties(0).total_memory / 2**30 if on_gpu else None
+    prompt_tokens = loaded[2].max_length - config.max_completion_length
+    estimate = estimate_memory(config, architecture, prompt_tokens=prompt_tokens, on_gpu=on_gpu, gpu_gib=gpu_gib)
     return {
         "what": what,
         "step_s": mean(steps_s),
         "tokens_per_s": tokens / mean(steps_s),
         "peak_memory_gib": _peak_memory_gib(),
+        "estimated_memory_gib": estimate.peak_gib,
         "completion_tokens_per_step": tokens,
     }
 
@@ -226,7 +239,7 @@ def _peak_memory_gib() -> float:
 def _candidates(engines: list[str] | None) -> list[str]:
     if engines:
         return [PLAIN, *engines]
-    return [PLAIN, "transformers", *(["unsloth"] if importlib.util.find_spec("unsloth") else [])]
+    return [PLAIN, "transformers", *CHOICES, *(["unsloth"] if importlib.util.find_spec("unsloth") else [])]
 
 
 def _in_a_process(asked: Asked, what: str, model: Path, scratch: Path | None) -> dict[str, Any]:
@@ -245,12 +258,13 @@ def _in_a_process(asked: Asked, what: str, model: Path, scratch: Path | None) ->
 
 def _print_table(report: dict[str, Any]) -> None:
     print(f"{report['shape']} with random weights, {report['steps']} steps, {report['machine']}")
-    print(f"{'':<14}{'s/step':>10}{'tokens/s':>12}{'peak GiB':>12}")
+    print(f"{'':<18}{'s/step':>10}{'tokens/s':>12}{'peak GiB':>12}{'estimated':>12}")
     for row in report["measured"]:
         if "error" in row:
-            print(f"{row['what']:<14}  {row['error']}")
+            print(f"{row['what']:<18}  {row['error']}")
         else:
-            print(f"{row['what']:<14}{row['step_s']:>10.3f}{row['tokens_per_s']:>12.1f}{row['peak_memory_gib']:>12.2f}")
+            figures = f"{row['step_s']:>10.3f}{row['tokens_per_s']:>12.1f}{row['peak_memory_gib']:>12.2f}"
+            print(f"{row['what']:<18}{figures}{row['estimated_memory_gib']:>12.2f}")
 
 
 if __name__ == "__main__":
