@@ -15,7 +15,7 @@ from training.prior import kept_prior
 from training.sampling.pools import POOLS, Limits
 from training.store import Store
 from training.store.ledger import group_outcomes
-from training.stored_config import stored_config
+from training.stored_config import rollout_config
 from training.text import count, percent
 
 RunId = Annotated[str, typer.Argument(help="a run with completions on record, whether or not it chose its problems")]
@@ -25,7 +25,7 @@ def tell_pools(run_id: RunId, as_json: AsJson = False) -> int:
     """Say where a run's problems stand, how they got there, and what pools or dynamic sampling would have saved."""
     home = Home.from_environment()
     store = Store.open(home.store_url)
-    config = stored_config(store.job(run_id).spec)
+    config = rollout_config(store.job(run_id).spec)
     groups = group_frame(group_outcomes(store, run_id))
     if groups.empty:
         raise StoreError(f"{run_id} has no completions on record.", "Name a run that has taken a step.")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.thinning import Window
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.store.scalar_series import Series
 from training.stored_config import ImportedConfig
 
@@ -100,13 +100,14 @@ def time_axis(elapsed: Series, longest_s: float = 0.0) -> Axis:
     return _from_zero(f"training time, {unit}", steps, elapsed_s / size_s, {})
 
 
-def offered_axes(config: RunConfig, names: Collection[str]) -> list[str]:
-    """Keys of the axes that a run has; an import tells neither when its steps were done nor how many completions each had.
+def offered_axes(config: StageConfig, names: Collection[str]) -> list[str]:
+    """Keys of the axes that a run has; an import tells neither when its steps were done nor how many completions each had,
+    and other stages than GRPO have none.
 
     Args:
         names: the scalars that it logs.
     """
-    is_known = {STEP: True, TIME: True, TOKENS: TOKENS_LOGGED in names, COMPLETIONS: True}
+    is_known = {STEP: True, TIME: True, TOKENS: TOKENS_LOGGED in names, COMPLETIONS: isinstance(config, RunConfig)}
     if isinstance(config, ImportedConfig):
         is_known |= {TIME: False, COMPLETIONS: False}
     return [key for key in AXES if is_known[key]]

@@ -7,13 +7,15 @@ import numpy as np
 
 from analysis.pools import POOL_TITLES
 from dashboard import theme
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
+from training.preflight.expectation import evaluation_passes
 from training.rewards import REWARDS, maximum_of, title_of
 from training.sampling.pools import POOLS
 from training.store.scalar_series import Series
 
-REWARD, LENGTH = "reward", "completions/mean_length"
-"""TRL's names for the mean total reward and the mean length of a step's completions."""
+REWARD, LENGTH, LOSS, ACCURACY = "reward", "completions/mean_length", "loss", "mean_token_accuracy"
+"""TRL's names for the mean total reward and the mean length of a step's completions; for the loss, and the share of the
+solutions' tokens that the model finds likeliest."""
 _PACE_STEPS = 10
 """Steps that tell how long one takes now."""
 
@@ -62,7 +64,7 @@ _MACHINERY = (
     Curve("cut_off", "Completions cut off, share", "completions/clipped_ratio", maximum=1.0),
     Curve("learning_rate", "Learning rate", "learning_rate"),
     Curve("grad_norm", "Gradient norm", "grad_norm"),
-    Curve("loss", "Loss", "loss"),
+    Curve("loss", "Loss", LOSS),
     Curve("step_time", "Step time, seconds", "step_time"),
 )
 """Shown where the run logs them."""
@@ -83,12 +85,34 @@ _GPU_METRICS = {
 """The last part of what `training.jobs.train.gpu_metrics` records -> the title of its figure."""
 
 
-def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
-    """The total, format against skill, each reward function that is trained on or judges, then what tells of learning.
+def main_scalar(config: StageConfig) -> str:
+    """What every step of a run logs, and what its steps are counted by."""
+    return REWARD if isinstance(config, RunConfig) else LOSS
+
+
+def run_curves(config: StageConfig, names: Collection[str]) -> list[Curve]:
+    """What the run learns, then what tells of learning.
 
     Args:
         names: the scalars that the run logs.
     """
+    learnt = _of_rewards(config, names) if isinstance(config, RunConfig) else _of_solutions(config)
+    shown = {curve.name for curve in learnt}
+    return [*learnt, *(curve for curve in _MACHINERY if curve.name in names and curve.name not in shown)]
+
+
+def _of_solutions(config: StageConfig) -> list[Curve]:
+    """The loss and the token accuracy; what evaluations came to, in which alone the model answers."""
+    judged = dict.fromkeys((config.verifier, "correctness", "soft_correctness", "strict_format"))
+    answers = [
+        Curve(f"evaluated {name}", f"{title_of(name)}, evaluated", reward_scalar(name), maximum=maximum_of(name))
+        for name in (judged if evaluation_passes(config) else ())
+    ]
+    return [Curve("loss", "Loss", LOSS), Curve("accuracy", "Token accuracy, share", ACCURACY, maximum=1.0), *answers]
+
+
+def _of_rewards(config: RunConfig, names: Collection[str]) -> list[Curve]:
+    """The total, format against skill, each reward function that is trained on or judges, and how long completions are."""
     judged = dict.fromkeys((*config.reward_weights, *([config.verifier] if reward_scalar(config.verifier) in names else ())))
     rewards = [Curve(name, title_of(name), reward_scalar(name), maximum=maximum_of(name)) for name in judged]
     length = Curve("length", "Completion length, tokens", LENGTH, maximum=config.max_completion_length)
@@ -100,7 +124,6 @@ def run_curves(config: RunConfig, names: Collection[str]) -> list[Curve]:
         *rewards,
         *([length] if length.name in names or not names else []),
         *_choice_curves(names),
-        *(curve for curve in _MACHINERY if curve.name in names),
     ]
 
 

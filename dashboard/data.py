@@ -21,7 +21,7 @@ from training.backends import BackendState
 from training.backends.registry import backend_named
 from training.backends.registry import backend_state as backend_state_now
 from training.backends.watching import Watch
-from training.config import RunConfig
+from training.config import StageConfig
 from training.data import problems as source_files
 from training.data import sources as source_lines
 from training.data.files import candidates
@@ -299,7 +299,7 @@ def train_steps_spec(problems: ProblemSet, subset: str, _ids: Set[str] | None) -
 
 
 @cached(_CHECKS, by=lambda config, *_: _stamp(config.source), ttl_s=_CHECKED_S)
-def preflight_of(config: RunConfig, _problems: ProblemSet, backend: str) -> Preflight:
+def preflight_of(config: StageConfig, _problems: ProblemSet, backend: str) -> Preflight:
     """`training.runs.launch.check_run` without asking the Hub, looked at again after a while: disk and earlier runs change.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.curves import LENGTH, REWARD, reward_scalar
-from training.config import RunConfig
+from training.config import StageConfig
 from training.evaluation.evaluate import Measure, means_by_problem
 from training.groups import weighted_total
 from training.intervals import mean_interval, share_interval
@@ -32,14 +32,14 @@ Points = Mapping[str, tuple[Point, ...]]
 """By the scalar that has the same measure of training."""
 
 
-def points_of(evaluations: Iterable[Evaluation], config: RunConfig) -> Points:
+def points_of(evaluations: Iterable[Evaluation], config: StageConfig) -> Points:
     """Each reward function that was computed, the total, and the length."""
     found: dict[str, list[Point]] = {}
     for evaluation in evaluations:
         names = {name for item in evaluation.items for name in item.rewards}
         for name in names:
             _add(found, reward_scalar(name), evaluation, partial(_reward, name), maximum_of(name))
-        if names.issuperset(config.reward_weights):
+        if config.reward_weights and names.issuperset(config.reward_weights):
             _add(found, REWARD, evaluation, lambda item: _total(item, config.reward_weights), None)
         _add(found, LENGTH, evaluation, lambda item: float(item.tokens), None)
     return {name: tuple(points) for name, points in found.items()}
@@ -48,7 +48,7 @@ def points_of(evaluations: Iterable[Evaluation], config: RunConfig) -> Points:
 class RunPoints:
     """The points of one run, read anew when it has been evaluated again. For one thread at a time."""
 
-    def __init__(self, job_id: str, config: RunConfig) -> None:
+    def __init__(self, job_id: str, config: StageConfig) -> None:
         self._job_id, self._config = job_id, config
         self._newest = 0
         self._points: Points = {}

@@ -66,6 +66,7 @@ class Keys(StrEnum):
     USUAL_PANELS = "usual_panels"
     FOLLOW = "follow"
     STEP = "step"
+    SOLUTION = "solution"
     GROUP = "group"
     GROUP_PART = "group_part"
     EVIDENCE = "evidence"

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.rewards import REWARDS
-from training.settings import SETTINGS, missed
+from training.settings import SETTINGS, SETTINGS_OF, Setting, missed
 from training.text import count
 
 REWARDS_TABLE = "rewards."
@@ -28,7 +28,7 @@ ADDRESS_CHARACTERS = 4_000
 _GREATEST = 2**53 - 1
 """Beyond it a browser cannot tell whole numbers apart."""
 
-CHOSEN_ELSEWHERE = ("preset", "content_hash", "subset", "rewards")
+CHOSEN_ELSEWHERE = ("preset", "content_hash", "stage", "subset", "rewards")
 """Settings that the form does not ask for under their own name."""
 
 Changes = Mapping[str, Any]
@@ -38,15 +38,25 @@ Changes = Mapping[str, Any]
 class Base:
     """What the form begins with."""
 
-    config: RunConfig
+    config: StageConfig
     name: str
     """The preset's, or the run's id."""
     is_run: bool = False
 
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Those of its stage."""
+        return SETTINGS_OF[self.config.stage]
+
+    @property
+    def has_rewards(self) -> bool:
+        """Whether its stage is trained on reward functions."""
+        return isinstance(self.config, RunConfig)
+
     def value(self, setting: str) -> Any:
         """The value of a setting; a reward function that is left out has weight 0."""
         if setting.startswith(REWARDS_TABLE):
-            return self.config.rewards.get(setting.removeprefix(REWARDS_TABLE), 0.0)
+            return self.config.reward_weights.get(setting.removeprefix(REWARDS_TABLE), 0.0)
         return getattr(self.config, setting)
 
     def changed(self, changes: Changes, setting: str, value: Any) -> Changes:
@@ -61,7 +71,7 @@ class Base:
         fitting: Changes = {}
         for setting, value in changes.items():
             value = tuple(value) if isinstance(value, list) else value
-            if _is_editable(setting) and _is_like(value, self.value(setting)) and _is_choice(setting, value):
+            if self._is_editable(setting) and _is_like(value, self.value(setting)) and self._is_choice(setting, value):
                 fitting = self.changed(fitting, setting, value)
         return fitting
 
@@ -74,6 +84,15 @@ class Base:
             else:
                 values[setting] = value
         return values
+
+    def _is_editable(self, setting: str) -> bool:
+        if setting.startswith(REWARDS_TABLE):
+            return self.has_rewards and setting.removeprefix(REWARDS_TABLE) in REWARDS
+        return setting in self.settings and setting not in CHOSEN_ELSEWHERE
+
+    def _is_choice(self, setting: str, value: Any) -> bool:
+        choices = self.settings[setting].choices if setting in self.settings else ()
+        return not choices or value in choices
 
 
 def parse_changes(text: str) -> Changes:
@@ -116,9 +135,11 @@ def is_shown(setting: str, changes: Changes, values: Mapping[str, Any], *, every
 
 
 def batch_words(values: Mapping[str, Any]) -> str:
-    """What a step learns from, derived of the three settings that say it; what to change where it makes no whole groups."""
-    group = int(values["num_generations"])
+    """What a step learns from, derived of the settings that say it; what to change where it makes no whole groups."""
     completions = int(values["per_device_train_batch_size"]) * int(values["gradient_accumulation_steps"])
+    if "num_generations" not in values:
+        return f"{count(completions, 'solution')} per step."
+    group = int(values["num_generations"])
     if group < 1 or completions < 1:
         return ""
     problems, rest = divmod(completions, group)
@@ -148,17 +169,6 @@ def written(value: Any) -> str:
         return f"{value:,}"
     text = ", ".join(value) if isinstance(value, tuple) else " ".join(str(value).split())
     return (text if len(text) <= 40 else f"{text[:39].rstrip()}…") or "empty"
-
-
-def _is_editable(setting: str) -> bool:
-    if setting.startswith(REWARDS_TABLE):
-        return setting.removeprefix(REWARDS_TABLE) in REWARDS
-    return setting in SETTINGS and setting not in CHOSEN_ELSEWHERE
-
-
-def _is_choice(setting: str, value: Any) -> bool:
-    choices = SETTINGS[setting].choices if setting in SETTINGS else ()
-    return not choices or value in choices
 
 
 def _is_like(value: Any, example: Any) -> bool:

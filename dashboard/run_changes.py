@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from analysis.outcomes import group_frame
 from dashboard.curves import REWARD, reward_scalar
-from training.config import RunConfig
-from training.evaluation.evaluate import Measure, means_by_problem, share_of
+from training.config import StageConfig
+from training.evaluation.evaluate import ARTICLE_TABLE, Measure, means_by_problem, share_of
 from training.groups import weighted_total
 from training.insight.health import MIN_STEPS, MIN_WINDOW, WINDOW_SHARE
 from training.intervals import difference_interval, mean_interval, paired_interval
@@ -59,14 +59,18 @@ class Change:
         return self.low > 0 or self.high < 0
 
 
-def measures_of(config: RunConfig) -> dict[str, Measure]:
-    """Name of a scalar -> the same of a completion: the total, and each function as a share of its maximum."""
+def measures_of(config: StageConfig) -> dict[str, Measure]:
+    """Name of a scalar -> the same of a completion: the total, and each function as a share of its maximum.
+
+    Of a run that is trained on none, those that the article's table has.
+    """
     weights = config.reward_weights
-    found: dict[str, Measure] = {REWARD: lambda item: weighted_total(item.rewards, weights)}
-    return found | {reward_scalar(name): share_of(name) for name in dict.fromkeys((*weights, config.verifier))}
+    found: dict[str, Measure] = {REWARD: lambda item: weighted_total(item.rewards, weights)} if weights else {}
+    names = dict.fromkeys((*(weights or (name for _, name in ARTICLE_TABLE.values())), config.verifier))
+    return found | {reward_scalar(name): share_of(name) for name in names}
 
 
-def evaluated_changes(before: Evaluation, after: Evaluation, config: RunConfig) -> dict[str, Change]:
+def evaluated_changes(before: Evaluation, after: Evaluation, config: StageConfig) -> dict[str, Change]:
     """Name of a scalar -> its change between two evaluations, over the problems that both asked."""
     found = {}
     for name, measure in measures_of(config).items():
@@ -77,7 +81,7 @@ def evaluated_changes(before: Evaluation, after: Evaluation, config: RunConfig) 
     return found
 
 
-def met_again_changes(early: pd.DataFrame, late: pd.DataFrame, config: RunConfig) -> dict[str, Change]:
+def met_again_changes(early: pd.DataFrame, late: pd.DataFrame, config: StageConfig) -> dict[str, Change]:
     """Name of a scalar -> its change over the problems that training met early and late: of the total and the verifier.
 
     Args:
@@ -131,7 +135,7 @@ class RunChanges:
         self._read_to: tuple[int, int] | None = None
         self._found: dict[str, Change] = {}
 
-    def read(self, store: Store, config: RunConfig) -> Mapping[str, Change]:
+    def read(self, store: Store, config: StageConfig) -> Mapping[str, Change]:
         """Name of a scalar -> its change, as the records stand now; without those that only steps tell."""
         with self._lock:
             evaluated = last_evaluation(store, self._job_id)
@@ -143,7 +147,7 @@ class RunChanges:
                 self._read_to = (evaluated, _ANY_ROLLOUT) if is_evaluated else read_to
             return self._found
 
-    def _compare(self, store: Store, config: RunConfig) -> tuple[dict[str, Change], bool]:
+    def _compare(self, store: Store, config: StageConfig) -> tuple[dict[str, Change], bool]:
         """The changes, and whether evaluations tell them, which further training does not alter."""
         known = complete_evaluations(store, self._job_id)
         before = next((evaluation for evaluation in known if evaluation.step == 0), None)

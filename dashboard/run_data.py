@@ -26,7 +26,7 @@ from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
-from training.config import RunConfig
+from training.config import StageConfig
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.prior import kept_prior
@@ -36,7 +36,7 @@ from training.store.evaluations import Evaluation, complete_evaluations, last_ev
 from training.store.ledger import group_rewards
 from training.store.scalar_series import EMPTY, RunSeries, Series, series_names
 from training.store.sessions import elapsed_s, sessions_of, step_times
-from training.stored_config import stored_config
+from training.stored_config import rollout_config, stored_config
 
 _RUNS = 8
 """Runs whose records are kept in memory; the curves of one of 100,000 steps take about 40 MB."""
@@ -115,7 +115,7 @@ def points_of(run_id: str) -> Points:
         return kept.points.read(rows)
 
 
-def head_now(run: Job, config: RunConfig) -> Head:
+def head_now(run: Job, config: StageConfig) -> Head:
     """The head of a run's page."""
     rows = store()  # first: where it is another one than before, nothing that was kept is used
     return head_of(run, config, series_of(run.id, head_names(config)), _run_changes(run.id).read(rows, config))
@@ -213,7 +213,7 @@ def curves_by_cluster(run_id: str, shown: Atlas, measure: str, most: int) -> dic
 @cached(_RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
 def pools_of(run_id: str) -> pd.DataFrame:
     """`groups_of` a run with the pools that its problems went through, by its own limits."""
-    config = stored_config(store().job(run_id).spec)
+    config = rollout_config(store().job(run_id).spec)
     limits = Limits(config.pool_too_hard_at, config.pool_mastered_at)
     return with_pools(groups_of(run_id), limits, kept_prior(home().job_folder(run_id)))
 

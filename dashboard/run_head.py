@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dashboard.curves import reward_scalar, step_time_s
+from dashboard.curves import ACCURACY, LOSS, reward_scalar, step_time_s
 from dashboard.run_changes import Change, step_change
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.rewards import title_of, verifier_named
 from training.store import LOCAL, Job, Status
 from training.store.scalar_series import EMPTY, Series
@@ -14,6 +14,8 @@ from training.text import count, duration
 LATEST_STEPS = 5
 """Steps that a figure is the mean of: one step's mean is noise."""
 FLAT_GROUPS = "frac_reward_zero_std"
+_ANSWERS = 3
+"""Figures of evaluations alone, beside the two of training."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,29 @@ class Headline:
     """What its values are divided by, to be shown as shares; `None` for those that are shown as they are."""
 
 
-def headlines(config: RunConfig) -> list[Headline]:
-    """Total reward, the verifier, hard and soft correctness, format and groups without variance, as far as the run has them."""
+def headlines(config: StageConfig) -> list[Headline]:
+    """Total reward, the verifier, hard and soft correctness, format and groups without variance, as far as the run has them.
+
+    Of a run that generates no completions the loss, the token accuracy, and what its evaluations judge.
+    """
+    judged = dict.fromkeys((config.verifier, "correctness", "soft_correctness", "soft_format"))
+    if not isinstance(config, RunConfig):
+        answers = [Headline(reward_scalar(name), title_of(name), verifier_named(name).maximum) for name in judged]
+        return [Headline(LOSS, "Loss"), Headline(ACCURACY, "Token accuracy", 1.0), *answers[:_ANSWERS]]
     shares = [
         Headline(reward_scalar(name), title_of(name), verifier_named(name).maximum)
-        for name in dict.fromkeys((config.verifier, "correctness", "soft_correctness", "soft_format"))
+        for name in judged
         if name in config.reward_weights or name == config.verifier
     ]
     return [Headline("reward", "Total reward"), *shares, Headline(FLAT_GROUPS, "Groups without variance", 1.0)]
 
 
-def head_names(config: RunConfig) -> frozenset[str]:
+def head_names(config: StageConfig) -> frozenset[str]:
     """The scalars that the head needs."""
     return frozenset({"step_time", *(headline.name for headline in headlines(config))})
 
 
-def head_of(run: Job, config: RunConfig, series: Mapping[str, Series], changes: Mapping[str, Change]) -> Head:
+def head_of(run: Job, config: StageConfig, series: Mapping[str, Series], changes: Mapping[str, Change]) -> Head:
     """The head of a run.
 
     Args:
@@ -77,9 +86,9 @@ def head_of(run: Job, config: RunConfig, series: Mapping[str, Series], changes: 
     """
     line = progress_line(run, step_time_s(series["step_time"]))
     figures = [
-        _figure(headline, series[headline.name], changes.get(headline.name))
+        _figure(headline, series.get(headline.name, EMPTY), changes.get(headline.name))
         for headline in headlines(config)
-        if len(series.get(headline.name, EMPTY)[1])
+        if len(series.get(headline.name, EMPTY)[1]) or headline.name in changes
     ]
     tab = f"{run.id} {run.done:.0f}/{run.total:.0f}" if run.active else ""
     return Head(run.status, run.fraction, line, tuple(figures), tab)
@@ -136,7 +145,8 @@ def _figure(headline: Headline, series: Series, change: Change | None) -> Figure
     is_share = headline.maximum is not None
     values = series[1] / (headline.maximum or 1.0)
     change = change or step_change(values)
-    value = _as_text(float(values[-LATEST_STEPS:].mean()), is_share=is_share)
+    latest = float(values[-LATEST_STEPS:].mean()) if change is None or len(values) else change.after
+    value = _as_text(latest, is_share=is_share)
     if change is None:
         return Figure(headline.title, value, "", "")
     return Figure(headline.title, value, change_text(change, is_share=is_share), basis_text(change, is_share=is_share))

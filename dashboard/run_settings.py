@@ -6,17 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from dashboard.run_rows import SETTING_NAMES, setting_text
-from training.config import RECORDED, RunConfig
+from training.config import RECORDED, StageConfig, StageName
 from training.errors import ConfigError
 from training.presets import load_preset
-from training.settings import SETTINGS
+from training.settings import SETTINGS_OF
 from training.store.run_table import setting_of
 
 DIFFERS = "≠"
 """The mark of a setting that is not its preset's."""
 
 
-def preset_of(config: RunConfig, own: Path) -> RunConfig | None:
+def preset_of(config: StageConfig, own: Path) -> StageConfig | None:
     """The preset that a run began with, as it stands now; `None` where it is gone or has no name.
 
     Args:
@@ -30,7 +30,7 @@ def preset_of(config: RunConfig, own: Path) -> RunConfig | None:
         return None
 
 
-def settings_table(config: RunConfig, preset: RunConfig | None, *, only_differing: bool = False) -> pd.DataFrame:
+def settings_table(config: StageConfig, preset: StageConfig | None, *, only_differing: bool = False) -> pd.DataFrame:
     """One row a setting, in the order of the form: what differs, its value, the preset's, its unit and what it means.
 
     Args:
@@ -39,18 +39,22 @@ def settings_table(config: RunConfig, preset: RunConfig | None, *, only_differin
     """
     values = config.model_dump(mode="json")
     before = values if preset is None else preset.model_dump(mode="json")
-    rows = [_row(name, values, before, has_preset=preset is not None) for name in SETTING_NAMES if _is_chosen(name)]
+    chosen = [name for name in SETTING_NAMES if _is_chosen(name, config.stage)]
+    rows = [_row(name, config.stage, values, before, has_preset=preset is not None) for name in chosen]
     shown = [row for row in rows if not only_differing or row["differs"]]
     return pd.DataFrame(shown, columns=list(rows[0]))
 
 
-def _is_chosen(name: str) -> bool:
-    return SETTINGS[name.partition(".")[0]].group != RECORDED
+def _is_chosen(name: str, stage: StageName) -> bool:
+    setting = SETTINGS_OF[stage].get(name.partition(".")[0])
+    return setting is not None and setting.group != RECORDED
 
 
-def _row(name: str, values: Mapping[str, object], before: Mapping[str, object], *, has_preset: bool) -> dict[str, str]:
+def _row(
+    name: str, stage: StageName, values: Mapping[str, object], before: Mapping[str, object], *, has_preset: bool
+) -> dict[str, str]:
     table, _, inner = name.partition(".")
-    setting = SETTINGS[table]
+    setting = SETTINGS_OF[stage][table]
     # A reward function that is left out and one of weight 0 are the same.
     value, of_preset = ((setting_of(spec, name) or 0.0) if inner else setting_of(spec, name) for spec in (values, before))
     return {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.store import Job, Phase
 
 Place = Literal["done", "now", "to come"]
@@ -25,13 +25,16 @@ _PHASES: tuple[tuple[Phase, str], ...] = (
     ("evaluating", "Evaluating before training"),
     ("training", "Generating and learning: the first step"),
 )
+_LEARNING_ALONE = "Learning: the first step"
 
 
-def stages_of(run: Job, config: RunConfig) -> list[Stage]:
+def stages_of(run: Job, config: StageConfig) -> list[Stage]:
     """What is behind the run, what it does now, and what comes before its first step."""
     evaluates = bool(config.evaluate_before and config.evaluation_problems)
     phases = [(phase, title) for phase, title in _PHASES if phase != "evaluating" or evaluates]
     titles = ["Waiting for its turn", *(title for _, title in phases)]
+    if not isinstance(config, RunConfig):
+        titles[-1] = _LEARNING_ALONE
     names = [phase for phase, _ in phases]
     now = 0 if run.status == "queued" else 1 + (names.index(run.phase) if run.phase in names else 0)
     return [

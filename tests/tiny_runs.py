@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 
-from training.config import RunConfig
+from training.config import RunConfig, SftConfig, StageConfig
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.groups import Rollout
 from training.home import Home
 from training.jobs.job_process import job_process
-from training.jobs.train.grpo import load, make_trainer, train
+from training.jobs.train.grpo import make_trainer
+from training.jobs.train.job import JOB_OF
 from training.jobs.train.ledger_trainer import Record
+from training.jobs.train.stage import load, train
 from training.rewards import REWARDS
 from training.store import Job, Store
 
@@ -32,6 +34,16 @@ TINY = RunConfig(
 )
 """To be used under `rewarding_length`, for the demo model answers nothing in 12 tokens."""
 
+TINY_SFT = SftConfig(
+    model="demo",
+    source="demo",
+    max_steps=2,
+    per_device_train_batch_size=2,
+    max_completion_length=160,
+    learning_rate=1e-3,
+    save_steps=2,
+)
+
 
 NO_SYSTEM_TURN = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
@@ -43,6 +55,10 @@ NO_SYSTEM_TURN = (
 
 def tiny(**changes: Any) -> RunConfig:
     return RunConfig.model_validate(TINY.model_dump() | changes)
+
+
+def tiny_sft(**changes: Any) -> SftConfig:
+    return SftConfig.model_validate(TINY_SFT.model_dump() | changes)
 
 
 def few_problems() -> ProblemSet:
@@ -64,13 +80,13 @@ def rewarding_length() -> Iterator[None]:
         REWARDS["integer"] = kept
 
 
-def run_to_the_end(store: Store, home: Home, config: RunConfig, problem_set: ProblemSet | None = None) -> Job:
+def run_to_the_end(store: Store, home: Home, config: StageConfig, problem_set: ProblemSet | None = None) -> Job:
     """A new run as its own process would do it."""
-    job_id = store.create_job("train", "tiny", config.model_dump(mode="json"), total=config.max_steps)[0].id
+    job_id = store.create_job(JOB_OF[config.stage].kind, "tiny", config.model_dump(mode="json"), total=config.max_steps)[0].id
     return go_on(store, home, job_id, config, problem_set)
 
 
-def go_on(store: Store, home: Home, job_id: str, config: RunConfig, problem_set: ProblemSet | None = None) -> Job:
+def go_on(store: Store, home: Home, job_id: str, config: StageConfig, problem_set: ProblemSet | None = None) -> Job:
     """The process of a run that waits for one."""
     with job_process(store, job_id) as process:
         process.begin()

@@ -12,12 +12,12 @@ from typing import Any
 
 import tomli_w
 
-from training.config import RunConfig, parse_config
+from training.config import StageConfig, parse_config
 from training.errors import ConfigError, one_line, shown
 from training.files import replace_file
 from training.names import NAME_RULE, is_name
 from training.paths import MOST_BYTES, parse_path, read_text, read_toml, reason
-from training.settings import CHOSEN, SETTINGS
+from training.settings import CHOSEN_OF, SETTINGS_OF
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -37,7 +37,7 @@ def preset_description(path: Path) -> str:
     return " ".join(line.lstrip("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
-def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None = None) -> RunConfig:
+def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None = None) -> StageConfig:
     """A preset by name, or the TOML file at a path, with `key=value` assignments applied.
 
     Values are read as TOML, and as plain text when that fails; `rewards.integer=0` reaches into the table of rewards.
@@ -63,7 +63,7 @@ def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None =
     return parse_config({"preset": path.stem} | values)
 
 
-def save_preset(config: RunConfig, name: str, folder: Path, description: str = "", *, overwrite: bool = False) -> Path:
+def save_preset(config: StageConfig, name: str, folder: Path, description: str = "", *, overwrite: bool = False) -> Path:
     """Keep a configuration as a person's own preset; the file is there whole or not at all.
 
     Args:
@@ -92,14 +92,15 @@ def save_preset(config: RunConfig, name: str, folder: Path, description: str = "
     return path
 
 
-def preset_text(config: RunConfig, description: str = "") -> str:
+def preset_text(config: StageConfig, description: str = "") -> str:
     """A configuration as a preset file, every setting with its value and, as a comment, what it means and may be."""
     return "\n".join(_preset_lines(config, description)) + "\n"
 
 
-def _preset_lines(config: RunConfig, description: str) -> Iterator[str]:
+def _preset_lines(config: StageConfig, description: str) -> Iterator[str]:
     yield from _comment(description)
-    for group, settings in itertools.groupby(map(SETTINGS.__getitem__, CHOSEN), key=lambda setting: setting.group):
+    chosen = [SETTINGS_OF[config.stage][name] for name in CHOSEN_OF[config.stage]]
+    for group, settings in itertools.groupby(chosen, key=lambda setting: setting.group):
         yield from ("", f"# {group}")
         for setting in settings:
             bounds = f"one of {', '.join(setting.choices)}" if setting.choices else setting.limits

@@ -1,16 +1,17 @@
-"""The settings of a run as a form, a manual or a command tells them: read off the fields of `RunConfig`."""
+"""The settings of a run as a form, a manual or a command tells them: read off the fields of each stage's configuration."""
 
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from training.config import RECORDED, RunConfig
+from training.config import RECORDED, STAGES, RunConfig, StageConfig, StageName
+from training.text import count
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a form or a manual says of one field of `RunConfig`."""
+    """What a form or a manual says of one field of a configuration."""
 
     name: str
     title: str
@@ -34,10 +35,12 @@ class Setting:
 _LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-def _setting(name: str) -> Setting:
-    field = RunConfig.model_fields[name]
+def _setting(config: type[StageConfig], name: str) -> Setting:
+    field = config.model_fields[name]
     extra = typing.cast(dict[str, Any], field.json_schema_extra)
     choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
+    if name == "stage":  # each configuration has one value of it, and people the choice
+        choices = tuple(STAGES)
     limits = ", ".join(
         f"{words} {getattr(limit, mark):,}"
         for mark, words in _LIMIT_WORDS.items()
@@ -59,6 +62,13 @@ def _setting(name: str) -> Setting:
     )
 
 
+def step_words(config: StageConfig) -> str:
+    """What one step learns from, `4 problems × 8 completions` or `32 solutions`."""
+    if isinstance(config, RunConfig):
+        return f"{count(config.groups_per_step, 'problem')} × {count(config.num_generations, 'completion')}"
+    return count(config.completions_per_step, "solution")
+
+
 GROUPS = (
     RECORDED,
     "Model and data",
@@ -78,19 +88,29 @@ GROUPS = (
 )
 """In the order in which they are told."""
 
-SETTINGS: dict[str, Setting] = {
-    setting.name: setting
-    for setting in sorted(map(_setting, RunConfig.model_fields), key=lambda found: GROUPS.index(found.group))
-}
-"""By group, and in the order of the fields."""
 
-CHOSEN = tuple(name for name, setting in SETTINGS.items() if setting.group != RECORDED)
-"""The settings that a person chooses."""
+def _settings(config: type[StageConfig]) -> dict[str, Setting]:
+    """By group, and in the order of the fields."""
+    found = [_setting(config, name) for name in config.model_fields]
+    return {setting.name: setting for setting in sorted(found, key=lambda setting: GROUPS.index(setting.group))}
+
+
+SETTINGS_OF: Mapping[StageName, Mapping[str, Setting]] = {stage: _settings(config) for stage, config in STAGES.items()}
+"""Stage -> its settings by name, by group and in the order of the fields."""
+
+SETTINGS: Mapping[str, Setting] = SETTINGS_OF["grpo"]
+"""Those of GRPO, among which are all that other stages have."""
+
+CHOSEN_OF: Mapping[StageName, tuple[str, ...]] = {
+    stage: tuple(name for name, setting in settings.items() if setting.group != RECORDED)
+    for stage, settings in SETTINGS_OF.items()
+}
+"""Stage -> the settings that a person chooses."""
 
 
 def missed(name: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]] | None:
     """(the setting, its values) without which a setting does nothing, where these values have another; `None` where it acts."""
-    for needed, wanted in SETTINGS[name].needs.items():
+    for needed, wanted in SETTINGS_OF[values["stage"]][name].needs.items():
         if not (values[needed] in wanted if wanted else values[needed]):
             return needed, wanted
         if (further := missed(needed, values)) is not None:

@@ -1,13 +1,16 @@
 """What each process of a run on several does of a step. Torch-free, so that it can be asked before a launch."""
 
 import math
+from typing import TypeVar
 
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import ConfigError
 from training.text import count
 
+Config = TypeVar("Config", bound=StageConfig)
 
-def share_of(config: RunConfig, workers: int) -> RunConfig:
+
+def share_of(config: Config, workers: int) -> Config:
     """The configuration of one process of a run, with its share of each step's completions.
 
     All together have the global batch and the completions of the configuration. Passes are divided first, as they cost

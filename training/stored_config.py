@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from training.config import RunConfig, parse_config, parsed
+from training.config import RunConfig, StageConfig, parse_config, parsed
+from training.errors import ConfigError
 from training.names import is_name
 
 KNOWN_OF_LOGS = ("path", "layout", "columns", "source", "rewards", "verifier", "answer_form")
@@ -42,7 +43,7 @@ class ImportedConfig(RunConfig):
         return {name: weight for name, weight in self.rewards.items() if weight}
 
 
-def stored_config(spec: Mapping[str, Any]) -> RunConfig:
+def stored_config(spec: Mapping[str, Any]) -> StageConfig:
     """The configuration of a run on record. The name of its preset is left out where this program would not take it.
 
     Raises:
@@ -53,3 +54,32 @@ def stored_config(spec: Mapping[str, Any]) -> RunConfig:
     preset = spec.get("preset", "")
     is_kept = isinstance(preset, str) and (not preset or is_name(preset))
     return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
+
+
+def generates_completions(spec: Mapping[str, Any]) -> bool:
+    """Whether a run on record is of the stage that learns from completions of its own."""
+    return bool(spec.get("stage", "grpo") == "grpo")
+
+
+def require_completions(spec: Mapping[str, Any]) -> None:
+    """Refuse a run on record that generates none.
+
+    Raises:
+        ConfigError: it is of a stage without.
+    """
+    if not generates_completions(spec):
+        raise ConfigError(
+            "This run learns from reference solutions and generates no completions.", "Ask it of a run of stage grpo."
+        )
+
+
+def rollout_config(spec: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a run on record that generates completions.
+
+    Raises:
+        ConfigError: it is not one for this program, or of a stage without.
+    """
+    require_completions(spec)
+    config = stored_config(spec)
+    assert isinstance(config, RunConfig)
+    return config

@@ -33,9 +33,10 @@ from training.groups import Rollout, groups_of
 from training.home import Home
 from training.jobs.job_process import job_process
 from training.jobs.train.gpu_metrics import GpuCallback
-from training.jobs.train.grpo import _trl_config, _trl_reward, load, make_trainer
+from training.jobs.train.grpo import _trl_config, _trl_reward, make_trainer
 from training.jobs.train.ranks import ALONE
 from training.jobs.train.recorder import Recorder
+from training.jobs.train.stage import load
 from training.jobs.train.store_callback import StoreCallback
 from training.presets import load_preset
 from training.rewards import REWARDS

@@ -77,7 +77,7 @@ def linked(changes: dict[str, Any], **address: str) -> AppTest:
 def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
     test = open_launch(all="True")
     assert not test.exception
-    elsewhere = {"preset", "content_hash", "subset", "rewards"}
+    elsewhere = {"preset", "content_hash", "stage", "subset", "rewards"}
     acting = [name for name in SETTINGS if name not in elsewhere and missed(name, DEMO.values({})) is None]
     assert all(setting(test, name).help for name in acting)
     assert all(f"- `{loss}`: {says}" in setting(test, "loss_type").help for loss, says in LOSSES.items())

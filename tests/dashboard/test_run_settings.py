@@ -5,7 +5,7 @@ from pathlib import Path
 from dashboard.run_settings import preset_of, settings_table
 from training.presets import load_preset, save_preset
 from training.rewards import REWARDS
-from training.settings import CHOSEN
+from training.settings import CHOSEN_OF
 
 
 def test_what_differs_from_the_preset_is_marked(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_what_differs_from_the_preset_is_marked(tmp_path: Path) -> None:
     config = preset.model_copy(update={"learning_rate": 1e-4, "rewards": rewards})
     assert preset_of(config, tmp_path) == preset
     table = settings_table(config, preset)
-    assert len(table) == len(CHOSEN) - 1 + len(REWARDS)
+    assert len(table) == len(CHOSEN_OF["grpo"]) - 1 + len(REWARDS)
     differing = settings_table(config, preset, only_differing=True)
     assert table[table["differs"] != ""]["setting"].tolist() == differing["setting"].tolist()
     assert differing[["setting", "value", "in the preset"]].to_numpy().tolist() == [

@@ -149,7 +149,7 @@ def measure(asked: Asked, what: str, model: Path, scratch: Path) -> dict[str, An
     """Train for some steps in this process, and tell how fast and with how much memory."""
     engine_name = "transformers" if what == PLAIN or what in CHOICES else what
     engine_named(engine_name)  # before TRL, parts of which Unsloth replaces
-    from training.jobs.train.grpo import load
+    from training.jobs.train.stage import load
 
     config = RunConfig(
         model=str(model),

@@ -1,16 +1,20 @@
 """Configurations: what is accepted, and what an error says."""
 
+from pathlib import Path
+
 import pytest
+from pydantic import ValidationError
 
-from training.config import parse_config
+from training.config import STAGES, RunConfig, SftConfig, StageName, parse_config
 from training.errors import ConfigError
-from training.presets import load_preset
-from training.settings import SETTINGS, missed
+from training.presets import load_preset, preset_text
+from training.settings import SETTINGS, SETTINGS_OF, missed, step_words
 
 
-def test_every_setting_says_what_it_means_and_may_be() -> None:
-    values = load_preset("demo").model_dump()
-    for name, setting in SETTINGS.items():
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_setting_says_what_it_means_and_may_be(stage: StageName) -> None:
+    values = parse_config({"model": "demo", "stage": stage}).model_dump()
+    for name, setting in SETTINGS_OF[stage].items():
         assert setting.description.endswith("."), name
         assert setting.group, name
         assert setting.title[0].isupper() or setting.title.startswith("vLLM"), name
@@ -18,11 +22,14 @@ def test_every_setting_says_what_it_means_and_may_be() -> None:
         assert not setting.none or "0" in setting.description or name == "lora_rank", name
         is_number = isinstance(values[name], int | float) and not isinstance(values[name], bool)
         assert bool(setting.limits) == is_number, name
+    titles = [setting.title for setting in SETTINGS_OF[stage].values()]
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_settings_range_unit_and_choices_are_told() -> None:
     assert SETTINGS["num_generations"].limits == "at least 2, at most 256"
     assert SETTINGS["num_generations"].unit == "completions"
     assert (SETTINGS["evaluation_steps"].title, SETTINGS["evaluation_steps"].none) == ("Evaluate every N steps", "never")
-    titles = [setting.title for setting in SETTINGS.values()]
-    assert len(set(titles)) == len(titles)
 
 
 def test_each_method_loss_and_sum_says_what_it_is_and_where_it_comes_from() -> None:
@@ -102,3 +109,46 @@ def test_settings_that_contradict_each_other_are_refused(assignments: list[str],
 def test_a_stored_configuration_is_enough_to_make_it_again() -> None:
     config = load_preset("demo")
     assert parse_config(config.model_dump(mode="json")) == config
+
+
+def test_a_configuration_is_of_the_stage_that_it_names_and_of_grpo_where_it_names_none() -> None:
+    assert isinstance(parse_config({"model": "demo"}), RunConfig)
+    assert isinstance(parse_config({"model": "demo", "stage": "sft"}), SftConfig)
+    for stage in ("dpo", "", None, ["sft"]):
+        with pytest.raises(ConfigError, match="Set stage to grpo or sft"):
+            parse_config({"model": "demo", "stage": stage})
+    with pytest.raises(ValidationError):
+        SftConfig(model="demo", stage="grpo")
+
+
+def test_grpo_has_every_setting_of_the_other_stages() -> None:
+    assert SETTINGS.keys() >= SETTINGS_OF["sft"].keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_generations": 4}, "there is no setting 'num_generations'"),
+        ({"rewards": {"integer": 1.0}}, "there is no setting 'rewards'"),
+        ({"engine": "unsloth"}, "engine = 'unsloth'"),
+        ({"answer_form": r"/Answer: (\d+)/"}, "Use tags, boxed, hashes"),
+        ({"lora_rank": 4, "lora_targets": ("lm_head",)}, "set loss_type to nll"),
+        ({"loss_type": "dapo"}, "loss_type = 'dapo'"),
+    ],
+)
+def test_what_supervised_fine_tuning_cannot_do_is_named_with_the_remedy(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_config({"model": "demo", "stage": "sft"} | changes)
+    assert message in str(raised.value)
+
+
+def test_a_preset_of_each_stage_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    for stage in STAGES:
+        config = parse_config({"model": "demo", "stage": stage, "max_steps": 7, "preset": "mine"})
+        (tmp_path / "mine.toml").write_text(preset_text(config))
+        assert load_preset("mine", own=tmp_path) == config
+
+
+def test_a_step_is_told_by_what_it_learns_from() -> None:
+    assert step_words(parse_config({"model": "demo"})) == "4 problems × 8 completions"
+    assert step_words(parse_config({"model": "demo", "stage": "sft"})) == "32 solutions"

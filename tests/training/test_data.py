@@ -24,7 +24,7 @@ def test_all_problems_train_in_the_order_of_the_split() -> None:
     data = training_data(tiny(), PROBLEMS, TOKENIZER)
     assert data.rows["problem_id"] == [problem.id for problem in PROBLEMS.of_split("train")]
     assert data.rows[0]["prompt"] == Prompting().messages(PROBLEMS.problems[0].question)
-    assert (data.left_out, data.max_length) == (0, max(TRAIN) + 12)
+    assert (sum(data.left_out.values()), data.max_length) == (0, max(TRAIN) + 12)
 
 
 def test_problems_with_a_longer_prompt_are_left_out_and_counted() -> None:
@@ -32,7 +32,7 @@ def test_problems_with_a_longer_prompt_are_left_out_and_counted() -> None:
     data = training_data(tiny(max_prompt_length=limit), PROBLEMS, TOKENIZER)
     kept = [problem.id for problem, length in zip(PROBLEMS.of_split("train"), TRAIN, strict=True) if length <= limit]
     assert data.rows["problem_id"] == kept
-    assert (data.left_out, data.max_length) == (6 - len(kept), limit + 12)
+    assert (data.left_out, data.max_length) == ({"for their prompts' length": 6 - len(kept)}, limit + 12)
 
 
 def test_a_length_that_leaves_nothing_is_an_error_that_names_the_shortest_prompt() -> None:

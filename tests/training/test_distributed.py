@@ -98,4 +98,4 @@ def test_a_held_batch_of_another_number_of_processes_is_refused(tmp_path: Path) 
     trainer = ResumableTrainer()
     trainer.args = SimpleNamespace(world_size=1, process_index=0, device="cpu")
     with pytest.raises(CheckpointError, match="for 2 processes, and this run has 1"):
-        trainer._load_held_batch(tmp_path)
+        trainer._load_more(tmp_path)

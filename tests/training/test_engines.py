@@ -22,7 +22,8 @@ from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.groups import Method
 from training.home import DEMO_MODEL, Home
-from training.jobs.train.grpo import _trl_config, load
+from training.jobs.train.grpo import _trl_config
+from training.jobs.train.stage import load
 from training.prompts import SYSTEM_PROMPT
 
 LORA = tiny(lora_rank=4, lora_targets=("q_proj", "down_proj"))

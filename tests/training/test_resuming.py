@@ -18,7 +18,7 @@ from training.errors import CheckpointError
 from training.groups import Rollout
 from training.home import Home
 from training.jobs.job_process import job_process
-from training.jobs.train.grpo import train
+from training.jobs.train.stage import train
 from training.jobs.train.store_callback import StoreCallback
 from training.models.checkpoints import checkpoint_to_resume
 from training.models.checksums import NAME

@@ -17,7 +17,7 @@ from tests.tiny_runs import few_problems, rewarding_length, run_to_the_end, tiny
 from training.engines import engine_named, hugging_face
 from training.errors import ConfigError, ModelError
 from training.home import Home
-from training.jobs.train.grpo import load
+from training.jobs.train.stage import load
 from training.store import Store
 from training.store.evaluations import complete_evaluations
 

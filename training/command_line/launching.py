@@ -14,6 +14,7 @@ from training.backends.registry import backend_names, backend_state
 from training.command_line.outputs import backend_line
 from training.command_line.parameters import AsJson, Assignments, Backend, Preset
 from training.command_line.stores import open_here, wait_for
+from training.config import RunConfig
 from training.errors import ConfigError, shown
 from training.home import Home
 from training.names import is_name
@@ -33,7 +34,7 @@ def launch_run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what `preflight` finds and start nothing")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="return when the run has ended; status 1 unless it finished")] = False,
 ) -> int:
-    """Start a GRPO run as a detached process and print its run_id."""
+    """Start a training run as a detached process and print its run_id."""
     if dry_run:
         return check_run(preset, assignments, backend, as_json)
     home, store = open_here()
@@ -57,11 +58,17 @@ def check_run(
     config, problem_set = launch.prepare_run(store, home, load_preset(preset, assignments or (), home.presets))
     found = launch.check_run(store, home, config, problem_set, backend)
     measured = None
-    if calibrate and backend != LOCAL:
-        raise ConfigError(f"Calibrating measures this machine, not {backend}.", "Leave out --calibrate or --backend.")
-    if calibrate and not found.errors:
-        measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))
-        found = with_calibration(config, found, measured)
+    if calibrate:
+        if backend != LOCAL:
+            raise ConfigError(f"Calibrating measures this machine, not {backend}.", "Leave out --calibrate or --backend.")
+        if not isinstance(config, RunConfig):
+            raise ConfigError(
+                f"Calibrating samples groups of completions, and a run of stage {config.stage} generates none.",
+                "Leave out --calibrate; a run's first steps tell how long one takes.",
+            )
+        if not found.errors:
+            measured = launch.calibrate_run(store, home, config, problem_set, lambda doing: print(doing, file=sys.stderr))
+            found = with_calibration(config, found, measured)
     if as_json:
         print(json.dumps(preflight_facts(config, found, measured), indent=2))
     else:

@@ -30,6 +30,7 @@ from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import complete_evaluations
+from training.stored_config import require_completions
 
 _LISTED = 200
 """Runs that `list` shows unless it is told otherwise."""
@@ -93,7 +94,7 @@ def show_run(
     if run.tracker:
         print(f"  Weights & Biases: {run.tracker}")
     for name in (
-        "reward",
+        *(("reward",) if "reward" in facts["latest"] else ("loss", "mean_token_accuracy")),
         "step_time",
         *(key for key in facts["latest"] if key.startswith("rewards/") and key.endswith("/mean")),
     ):
@@ -112,6 +113,7 @@ def show_run(
 def show_health(run_id: RunId, as_json: AsJson = False) -> int:
     """What to look at in a run: signals from its ledger, each with its evidence."""
     _, store = open_here(rewards=False)
+    require_completions(store.job(run_id).spec)
     health = examine(store, run_id)
     if as_json:
         print(json.dumps({"run_id": run_id, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
@@ -126,7 +128,7 @@ def write_rollouts(
 ) -> int:
     """A run's completions with rewards and advantages, as a file for other programs."""
     _, store = open_here(rewards=False)
-    store.job(run_id)
+    require_completions(store.job(run_id).spec)
     if out.suffix not in (".jsonl", ".parquet"):
         raise typer.BadParameter(f"{str(out)!r} ends neither in .jsonl nor in .parquet", param_hint="--out")
 

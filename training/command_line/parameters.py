@@ -7,7 +7,7 @@ import typer
 from training.presets import preset_paths
 from training.prompts import ChatTemplate, SystemTurn
 from training.rewards.forms import FORMS
-from training.settings import CHOSEN, SETTINGS
+from training.settings import CHOSEN_OF, SETTINGS
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, as `list` shows it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]
@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print as JSON")]
 Preset = Annotated[str, typer.Option(help=f"{', '.join(preset_paths())}, or a TOML file")]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(CHOSEN)}"),
+    typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(CHOSEN_OF['grpo'])}"),
 ]
 Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
 

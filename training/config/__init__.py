@@ -5,7 +5,20 @@ means and may be. Presets and `key=value` changes are `training.presets`, what i
 """
 
 from training.config.fields import RECORDED
-from training.config.grpo import RunConfig, parse_config
-from training.config.stage import PROJECTIONS, EngineName, StageConfig, parsed
+from training.config.grpo import RunConfig
+from training.config.sft import SftConfig
+from training.config.stage import PROJECTIONS, EngineName, StageConfig, StageName, parsed
+from training.config.stages import STAGES, parse_config
 
-__all__ = ["PROJECTIONS", "RECORDED", "EngineName", "RunConfig", "StageConfig", "parse_config", "parsed"]
+__all__ = [
+    "PROJECTIONS",
+    "RECORDED",
+    "STAGES",
+    "EngineName",
+    "RunConfig",
+    "SftConfig",
+    "StageConfig",
+    "StageName",
+    "parse_config",
+    "parsed",
+]

@@ -7,7 +7,7 @@ from pydantic import field_validator, model_validator
 
 from training.config.fields import field
 from training.config.losses import CLIPPED, LOSSES, METHODS, LossName
-from training.config.stage import StageConfig, parsed
+from training.config.stage import StageConfig, stage_field
 from training.groups import Aggregation, Credit, Method, Scale
 from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
 from training.sampling.pools import POOLS, Pool
@@ -20,6 +20,8 @@ _GRPO: dict[str, tuple[Any, ...]] = {"method": ("grpo",)}
 
 class RunConfig(StageConfig):
     """Everything that decides how a run goes; stored with the run and enough to run it again."""
+
+    stage: Literal["grpo"] = stage_field("grpo")
 
     use_vllm: bool = field(
         "Engine and precision",
@@ -559,11 +561,6 @@ class RunConfig(StageConfig):
         )
 
     @property
-    def completions_per_step(self) -> int:
-        """Completions that one step learns from."""
-        return self.per_device_train_batch_size * self.gradient_accumulation_steps
-
-    @property
     def groups_per_step(self) -> int:
         """Problems in one step."""
         return self.completions_per_step // self.num_generations
@@ -582,12 +579,3 @@ class RunConfig(StageConfig):
     def maximum_reward(self) -> float | None:
         """The highest total a completion can reach."""
         return highest_total(self.reward_weights)
-
-
-def parse_config(values: dict[str, Any]) -> RunConfig:
-    """Check a configuration.
-
-    Raises:
-        ConfigError: names every field that is wrong, its value and what it may be.
-    """
-    return parsed(RunConfig, values)

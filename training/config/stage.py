@@ -19,10 +19,24 @@ _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
 _FIELD_CHARACTERS = 60
 
+StageName = Literal["grpo", "sft"]
+"""What a run does: reinforcement learning from rewards, or supervised fine-tuning on reference solutions."""
+
 EngineName = Literal["transformers", "unsloth"]
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """All seven linear layers of a Llama-like block, on which the article puts its adapters."""
+
+
+def stage_field(default: Any) -> Any:
+    """The setting that tells a stage from the others."""
+    return field(
+        "Model and data",
+        "Stage",
+        "What the model learns from: grpo from the rewards of its own completions, sft from the reference solutions, written "
+        "as the prompt asks for them.",
+        default,
+    )
 
 
 class StageConfig(BaseModel):
@@ -38,6 +52,7 @@ class StageConfig(BaseModel):
         "",
     )
 
+    stage: StageName = stage_field(...)
     model: str = field(
         "Model and data",
         "Model",
@@ -317,6 +332,31 @@ class StageConfig(BaseModel):
     def prompting(self) -> Prompting:
         """How questions are put to the model."""
         return Prompting(self.system_prompt, self.system_turn)
+
+    @property
+    def completions_per_step(self) -> int:
+        """Completions that one step learns from."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+    @property
+    def groups_per_step(self) -> int:
+        """Problems in one step."""
+        return self.completions_per_step
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """The reward functions that are trained on."""
+        return {}
+
+    @property
+    def maximum_reward(self) -> float | None:
+        """The highest total a completion can reach, where there is a total."""
+        return None
+
+    @property
+    def judges(self) -> frozenset[str]:
+        """The reward functions whose values the run cannot do without."""
+        return frozenset((*self.reward_weights, self.verifier))
 
 
 Config = TypeVar("Config", bound=StageConfig)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import ConfigError
 from training.groups import Method
 
@@ -34,7 +34,7 @@ class Loaded:
 class Engine(Protocol):
     """What the training process asks of an engine."""
 
-    def load_for_training(self, config: RunConfig, max_length: int) -> Loaded:
+    def load_for_training(self, config: StageConfig, max_length: int) -> Loaded:
         """A run's model, its adapter on it or with it; `max_length` is of prompt and completion together, in tokens.
 
         Raises:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.engines import Loaded, Message, install_command
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
@@ -49,7 +49,7 @@ def calculation_dtype(precision: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def weights_dtype(config: RunConfig) -> torch.dtype:
+def weights_dtype(config: StageConfig) -> torch.dtype:
     """The number format in which the base model's weights are kept.
 
     Weights that are trained stay in float32 (the calculation is cast): at a learning rate of 5e-6 an update is mostly
@@ -127,7 +127,7 @@ def save_whole(name: str, base: str, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def load_for_training(config: RunConfig, max_length: int) -> Loaded:
+def load_for_training(config: StageConfig, max_length: int) -> Loaded:
     """A run's model and tokenizer, with the adapter that TRL is to put on the model.
 
     Args:
@@ -142,14 +142,8 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
             f"{config.model!r} is an adapter, and load_in_4bit keeps weights into which it cannot be merged without loss.",
             "Set load_in_4bit=false, or merge the adapter first (`python -m training merge`) and name that folder.",
         )
-    if config.load_in_4bit and config.use_vllm:
-        raise ConfigError(
-            "use_vllm = true cannot generate from load_in_4bit = true with engine = transformers: TRL cannot hand 4-bit "
-            "weights to vLLM (huggingface/trl issue 4973).",
-            "Set engine=unsloth, or one of the two to false.",
-        )
-    if config.vllm_server:
-        check_vllm_server(config.vllm_server, config.model)
+    if isinstance(config, RunConfig):
+        _check_vllm(config)
     tokenizer = load_tokenizer(config.model, config.chat_template)
     options: dict[str, Any] = {"dtype": weights_dtype(config)}
     if config.load_in_4bit:
@@ -158,6 +152,17 @@ def load_for_training(config: RunConfig, max_length: int) -> Loaded:
             options["device_map"] = {"": torch.cuda.current_device()}
     model = _load_whole(config.model, **options)
     return Loaded(model, tokenizer, _adapter(config, model) if config.lora_rank else None)
+
+
+def _check_vllm(config: RunConfig) -> None:
+    if config.load_in_4bit and config.use_vllm:
+        raise ConfigError(
+            "use_vllm = true cannot generate from load_in_4bit = true with engine = transformers: TRL cannot hand 4-bit "
+            "weights to vLLM (huggingface/trl issue 4973).",
+            "Set engine=unsloth, or one of the two to false.",
+        )
+    if config.vllm_server:
+        check_vllm_server(config.vllm_server, config.model)
 
 
 def trainer_classes(method: Method = "grpo") -> tuple[type, type]:
@@ -276,7 +281,7 @@ def adapter_base(name: str) -> str | None:
     return model_names.adapter_base(Path(resolve_model(name)))
 
 
-def _adapter(config: RunConfig, model: Any) -> Any:
+def _adapter(config: StageConfig, model: Any) -> Any:
     from peft import LoraConfig
 
     check_targets(model, config.lora_targets)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from training.errors import ConfigError
 from training.groups import Credit, Scale, advantages
 from training.store import Store
-from training.stored_config import stored_config
+from training.stored_config import rollout_config
 
 _SILENT = 1e-6
 """An advantage this small counts as zero: the smallest real ones, one character of `xml_count` in a group, are near 1e-4."""
@@ -66,9 +66,9 @@ def reweigh(
 
     Raises:
         StoreError: there is no such run.
-        ConfigError: a function has no values in the run's ledger, or no weight is other than 0.
+        ConfigError: it has no completions, a function has no values in its ledger, or no weight is other than 0.
     """
-    config = stored_config(store.job(job_id).spec)
+    config = rollout_config(store.job(job_id).spec)
     rollouts = [rollout for rollout in store.rollouts(job_id) if not rollout.dropped]
     new_weights = dict(config.reward_weights if weights is None else weights)
     new_credit = replace(config.credit, scale_rewards=scale_rewards or config.scale_rewards)

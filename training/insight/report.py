@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
@@ -27,13 +27,13 @@ from training.insight.report_figures import curve_svg, intervals_svg, thin
 from training.insight.rollout_pages import examine_sampled
 from training.presets import load_preset, preset_paths
 from training.rewards import REWARDS, maximum_of, title_of
-from training.settings import SETTINGS
+from training.settings import SETTINGS_OF, step_words
 from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations
 from training.store.scalar_series import RunSeries
 from training.stored_config import KNOWN_OF_LOGS, ImportedConfig, stored_config
 from training.templates import template
-from training.text import count, duration, listed, with_interval
+from training.text import duration, listed, with_interval
 
 COMPLETIONS_SHOWN = 12
 """Problems of a kind, gained or lost, that are shown with both completions; all are named."""
@@ -62,6 +62,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
         rewards_line=_rewards_line,
         health=examined.health,
         steps_on_record=examined.steps,
+        generates=isinstance(config, RunConfig),
         min_steps=MIN_STEPS,
         signals=SIGNALS,
         settings=list(_settings(config, home)),
@@ -71,7 +72,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
     )
 
 
-def _facts(run: Job, config: RunConfig, problem_set: ProblemSet | None) -> dict[str, str]:
+def _facts(run: Job, config: StageConfig, problem_set: ProblemSet | None) -> dict[str, str]:
     told = run.reason or run.message
     passed_over = left_out(problem_set) if problem_set is not None else ""
     facts = {
@@ -79,14 +80,14 @@ def _facts(run: Job, config: RunConfig, problem_set: ProblemSet | None) -> dict[
         "Steps": f"{run.done:,.0f} of {run.total:,.0f}",
         "Model": config.model,
         "Problems": config.source + (f", subset {config.subset}" if config.subset else ""),
-        "Each step": f"{count(config.groups_per_step, 'problem')} × {count(config.num_generations, 'completion')}",
+        "Each step": step_words(config),
         "Launched": time.strftime("%d %B %Y %H:%M", time.localtime(run.created_at)),
         "Took": "not started" if run.started_at is None else duration((run.ended_at or run.heartbeat_at) - run.started_at),
     }
     return facts | ({"Left out": passed_over} if passed_over else {})
 
 
-def _problem_set(config: RunConfig, home: Home) -> ProblemSet | None:
+def _problem_set(config: StageConfig, home: Home) -> ProblemSet | None:
     """What the run trained on; `None` where the source cannot be read any more, or holds other problems."""
     try:
         found = load_problems(config.source, home, fetch=False)
@@ -138,7 +139,7 @@ def _rewards_line(rewards: Mapping[str, float | None]) -> str:
     return ", ".join(f"{title_of(name)} {'none' if value is None else f'{value:.3g}'}" for name, value in rewards.items())
 
 
-def _curves(store: Store, run: Job, config: RunConfig) -> dict[str, Any]:
+def _curves(store: Store, run: Job, config: StageConfig) -> dict[str, Any]:
     """(title, figure) of every series on record, and the most steps that a point of theirs stands for."""
     series = RunSeries(run.id)
     series.update(store)
@@ -152,8 +153,14 @@ def _curves(store: Store, run: Job, config: RunConfig) -> dict[str, Any]:
     return {"curves": curves, "stretch": stretch}
 
 
-def _curve_names(config: RunConfig) -> Iterator[tuple[str, str, float | None]]:
+def _curve_names(config: StageConfig) -> Iterator[tuple[str, str, float | None]]:
     """(TRL's name, title, maximum) of what the report draws."""
+    if not isinstance(config, RunConfig):
+        yield "loss", "Loss", None
+        yield "mean_token_accuracy", "Tokens foreseen, share", 1.0
+        yield "entropy", "Entropy, nats", None
+        yield "grad_norm", "Gradient norm", None
+        return
     yield "reward", "Total reward", config.maximum_reward
     for name in config.reward_weights:
         yield f"rewards/{name}/mean", title_of(name), maximum_of(name)
@@ -164,7 +171,7 @@ def _curve_names(config: RunConfig) -> Iterator[tuple[str, str, float | None]]:
     yield "grad_norm", "Gradient norm", None
 
 
-def _settings(config: RunConfig, home: Home) -> Iterator[tuple[str, str, str, str]]:
+def _settings(config: StageConfig, home: Home) -> Iterator[tuple[str, str, str, str]]:
     """(group, name, value, what the preset has where that is something else) of every setting; of a log what is known."""
     if isinstance(config, ImportedConfig):
         yield from (("Log", name, _value(getattr(config, name)), "") for name in KNOWN_OF_LOGS)
@@ -177,7 +184,7 @@ def _settings(config: RunConfig, home: Home) -> Iterator[tuple[str, str, str, st
     for name, value in config.model_dump().items():
         usual = base.get(name, value)
         changed = "" if usual == value or name in ("preset", "content_hash", "source") else f"the preset has {_value(usual)}"
-        yield SETTINGS[name].group, name, _value(value), changed
+        yield SETTINGS_OF[config.stage][name].group, name, _value(value), changed
 
 
 def _value(value: object) -> str:

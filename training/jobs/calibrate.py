@@ -50,7 +50,8 @@ def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str]
     engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
     import torch
 
-    from training.jobs.train.grpo import load, make_trainer
+    from training.jobs.train.grpo import make_trainer
+    from training.jobs.train.stage import load
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

@@ -24,6 +24,7 @@ ENTRY_POINTS = "grpo_atlas.jobs"
 
 _OWN = {
     "train": "training.jobs.train.job:TRAIN",
+    "sft": "training.jobs.train.job:SFT",
     "evaluate": "training.jobs.evaluate:EVALUATE",
     "output": "training.jobs.output:OUTPUT",
     "import": "training.jobs.importing:IMPORT",

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.evaluation.evaluate import evaluation_table
+from training.settings import step_words
 from training.store import Job
 from training.store.evaluations import Evaluation
 from training.templates import template
@@ -15,7 +16,7 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _NAMED_SOURCES = {"demo": "generated word problems", "hub": "GSM8K (openai/gsm8k)"}
 
 
-def model_card(run: Job, config: RunConfig, step: int, evaluations: Sequence[Evaluation]) -> str:
+def model_card(run: Job, config: StageConfig, step: int, evaluations: Sequence[Evaluation]) -> str:
     """The card as Markdown with its head in YAML.
 
     Args:
@@ -28,6 +29,7 @@ def model_card(run: Job, config: RunConfig, step: int, evaluations: Sequence[Eva
         run=run.id,
         step=step,
         config=config,
+        method=config.method.upper() if isinstance(config, RunConfig) else "supervised fine-tuning",
         base_model=config.model if _is_hub_name(config.model) else None,
         facts=_facts(run, config, step),
         titles=[f"{found.label}, {count(found.problems, f'{found.split} problem')}" for found in shown],
@@ -43,7 +45,7 @@ def base_name(model: str) -> str:
     return model if _is_hub_name(model) else Path(model).name
 
 
-def _facts(run: Job, config: RunConfig, step: int) -> dict[str, str]:
+def _facts(run: Job, config: StageConfig, step: int) -> dict[str, str]:
     source = config.source if config.source in _NAMED_SOURCES else Path(config.source).name
     return {
         "Run": run.id,
@@ -52,10 +54,16 @@ def _facts(run: Job, config: RunConfig, step: int) -> dict[str, str]:
         "Problems": _NAMED_SOURCES.get(source, source),
         "Steps": f"{step:,} of {config.max_steps:,}",
         "Trained": f"LoRA of rank {config.lora_rank}, merged" if config.lora_rank else "every weight",
-        "Rewards": listed(config.reward_weights),
-        "Completions per step": f"{config.completions_per_step:,} in groups of {config.num_generations:,}",
+        **_learnt_from(config),
         "Learning rate": f"{config.learning_rate:g}",
     }
+
+
+def _learnt_from(config: StageConfig) -> dict[str, str]:
+    if isinstance(config, RunConfig):
+        groups = f"{config.completions_per_step:,} in groups of {config.num_generations:,}"
+        return {"Rewards": listed(config.reward_weights), "Completions per step": groups}
+    return {"Learnt from": f"reference solutions, answers marked by {config.answer_form}", "Each step": step_words(config)}
 
 
 def _is_hub_name(model: str) -> bool:

@@ -23,7 +23,7 @@ from training.jobs.model_card import model_card
 from training.models.beginnings import kept_model
 from training.models.checkpoints import checkpoint_to_resume, model_on_this_disk
 from training.paths import parse_path
-from training.store import Store
+from training.store import TRAINED_KINDS, Store
 from training.store.evaluations import complete_evaluations
 from training.stored_config import stored_config
 from training.text import count
@@ -69,7 +69,7 @@ def output_spec(store: Store, home: Home, run_id: str, action: Action, step: int
         ModelError: an export has no Unsloth.
     """
     run = store.job(run_id)
-    if run.kind != "train":
+    if run.kind not in TRAINED_KINDS:
         raise ConfigError(f"{run_id} is not a training run.", "`python -m training list` shows the runs.")
     checkpoint = checkpoint_to_resume(store, run_id, step, home.job_folder(run_id))
     if checkpoint is None:

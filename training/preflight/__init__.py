@@ -1,24 +1,25 @@
 """What can be known of a run before it starts, without torch: findings with remedies, memory by part, what to expect.
 
-`preflight` gathers what the checks read and puts each check of `CHECKS` to it; checks only read. A finding that is
+`preflight` gathers what the checks read and puts each check of `CHECKS_OF` the stage to it; checks only read. A finding that is
 `certain` follows from the configuration, the data and the model's files alone, or from the disk as it is now, and
 `training.runs.launch` refuses the run for it; one that rests on what was seen of other hardware or the network is only told.
 Nothing here imports torch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf
+from typing import Any
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig, StageName
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
 from training.errors import AtlasError, CheckpointError, ConfigError, ModelError, StoreError
 from training.machines import Machine
 from training.models.beginnings import readable_model
-from training.preflight import choice, data, loss, settings
+from training.preflight import choice, data, loss, settings, solutions
 from training.preflight import machine as against_machine
 from training.preflight.architecture import parse_architecture, published_architecture
 from training.preflight.expectation import Expectation, expect
@@ -34,7 +35,7 @@ from training.preflight.subject import (
 )
 from training.prior import prior_of
 from training.prompts import CHAT_TEMPLATES
-from training.store import Store
+from training.store import TRAINED_KINDS, Job, Store
 from training.store.job_search import newest_with
 
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
@@ -57,7 +58,7 @@ class Preflight:
 
 
 def preflight(
-    config: RunConfig,
+    config: StageConfig,
     problem_set: ProblemSet,
     store: Store,
     machine: Machine | None,
@@ -77,7 +78,7 @@ def preflight(
     """
     model, model_error = _model(config, store, ask_hub)
     train, test = problem_set.of_split("train"), problem_set.of_split("test")
-    subject = Subject(
+    subject: Subject[StageConfig] = Subject(
         config=config,
         name=problem_set.name,
         train=train,
@@ -93,10 +94,10 @@ def preflight(
         left_out=left_out(problem_set),
         prior_error=_prior_error(config, train, store),
         artefacts=artefacts,
-        twin=newest_with(store, "train", config.model_dump(mode="json")),
+        twin=_twin(config, store),
     )
     subject = replace(subject, memory=_memory(subject))
-    found = [finding for check in CHECKS for finding in check(subject)]
+    found = [finding for check in CHECKS_OF[config.stage] for finding in check(subject)]
     return Preflight(in_order(found), subject.memory, subject.expectation)
 
 
@@ -105,7 +106,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
 
 
-def _model(config: RunConfig, store: Store, ask_hub: bool) -> tuple[ModelFiles | None, AtlasError | None]:
+def _model(config: StageConfig, store: Store, ask_hub: bool) -> tuple[ModelFiles | None, AtlasError | None]:
     try:
         found = find_model(readable_model(config.model, store), ask_hub=ask_hub)
         template = CHAT_TEMPLATES.get(config.chat_template)
@@ -114,7 +115,14 @@ def _model(config: RunConfig, store: Store, ask_hub: bool) -> tuple[ModelFiles |
         return None, error
 
 
-def _prior_error(config: RunConfig, train: Sequence[Problem], store: Store) -> AtlasError | None:
+def _twin(config: StageConfig, store: Store) -> Job | None:
+    spec = config.model_dump(mode="json")
+    return next(filter(None, (newest_with(store, kind, spec) for kind in TRAINED_KINDS)), None)
+
+
+def _prior_error(config: StageConfig, train: Sequence[Problem], store: Store) -> AtlasError | None:
+    if not isinstance(config, RunConfig):
+        return None
     try:
         prior_of(config, train, store)
     except (ConfigError, StoreError) as error:
@@ -122,7 +130,7 @@ def _prior_error(config: RunConfig, train: Sequence[Problem], store: Store) -> A
     return None
 
 
-def _prompts(config: RunConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
+def _prompts(config: StageConfig, train: tuple[Problem, ...], test: tuple[Problem, ...], model: ModelFiles) -> Prompts:
     asked = (*train, *sample(test, config.evaluation_problems))
     by_length = sorted(asked, key=lambda problem: len(problem.question), reverse=True)
     longest = _countable(by_length[:LONGEST_COUNTED], config.system_prompt)
@@ -141,7 +149,7 @@ def _countable(problems: Sequence[Problem], system_prompt: str) -> Sequence[Prob
     return problems[: max(1, room)]
 
 
-def _memory(subject: Subject) -> MemoryEstimate | None:
+def _memory(subject: Subject[StageConfig]) -> MemoryEstimate | None:
     if subject.architecture is None:
         return None
     config, architecture, prompt = subject.config, subject.architecture, subject.prompt_bound
@@ -153,7 +161,9 @@ def _memory(subject: Subject) -> MemoryEstimate | None:
     return fitting or estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=on_gpu)
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+Check = Callable[[Subject[Any]], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
     settings.check_sizes,
     settings.check_twin,
     data.check_rows,
@@ -183,4 +193,33 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     settings.check_artefacts,
     settings.check_wandb,
 )
-"""In the order in which findings of one severity are told."""
+"""Of a GRPO run, in the order in which findings of one severity are told."""
+
+CHECKS_OF: Mapping[StageName, tuple[Check, ...]] = {
+    "grpo": CHECKS,
+    "sft": (
+        settings.check_sizes,
+        settings.check_twin,
+        data.check_rows,
+        data.check_repeats,
+        settings.check_workers,
+        against_machine.check_model,
+        against_machine.check_elsewhere,
+        settings.check_adapter,
+        against_machine.check_packages,
+        against_machine.check_device,
+        settings.check_template,
+        settings.check_lengths,
+        solutions.check_solutions,
+        solutions.check_room,
+        solutions.check_answers,
+        data.check_golds,
+        data.check_own_rewards,
+        against_machine.check_memory,
+        against_machine.check_disk,
+        settings.check_course,
+        settings.check_artefacts,
+        settings.check_wandb,
+    ),
+}
+"""Stage -> its checks."""

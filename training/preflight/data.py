@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
+from training.config import StageConfig
 from training.data.duplicates import repeats, same_words
 from training.data.problem import Problem
 from training.errors import RewardError, shown
@@ -14,6 +15,7 @@ from training.preflight.subject import Finding, Subject
 from training.rewards import BUILT_IN, REWARDS, Reward
 from training.rewards.forms import AnswerForm, form_named
 from training.rewards.rows import reward_row
+from training.rewards.solutions import written_solution
 from training.text import agree, count, percent, words_listed
 
 MANY_REPEATS = 0.01
@@ -26,12 +28,7 @@ _COUNTED_SOLUTIONS = 200
 _SCORED_GOLDS = 5_000
 """So many different gold answers are put to the functions: a second's work."""
 
-_SAMPLES = {
-    "tags": "<reasoning>\n48 + 24 = 72\n</reasoning>\n<answer>\n{answer}\n</answer>\n",
-    "boxed": "48 + 24 = 72, so the answer is $\\boxed{{{answer}}}$.",
-    "hashes": "48 + 24 = 72\n#### {answer}",
-}
-"""Form of answer -> a completion that keeps to it."""
+_REASONING = "48 + 24 = 72"
 
 _SHORTEST = {
     "tags": "<reasoning></reasoning><answer>{answer}</answer>",
@@ -41,12 +38,12 @@ _SHORTEST = {
 """Form of answer -> the least that keeps to it."""
 
 
-def well_formed(form: AnswerForm, answer: str) -> str:
+def well_formed(form: AnswerForm, answer: str, reasoning: str = _REASONING) -> str:
     """A completion that gives an answer as the form asks; the answer alone for a form of one's own."""
-    return _SAMPLES[form.name].format(answer=answer) if form.name in _SAMPLES else answer
+    return answer if form.write is None else form.write(reasoning, answer)
 
 
-def check_rows(subject: Subject) -> Iterator[Finding]:
+def check_rows(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """Rows and files of the source that are not used."""
     if subject.left_out:
         yield Finding(
@@ -57,7 +54,7 @@ def check_rows(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_repeats(subject: Subject) -> Iterator[Finding]:
+def check_repeats(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """Problems that stand in the train split more than once."""
     again = len(repeats(subject.train))
     if again > MANY_REPEATS * len(subject.train):
@@ -80,7 +77,7 @@ def check_repeats(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_golds(subject: Subject) -> Iterator[Finding]:
+def check_golds(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """Gold answers against the functions that are to judge them."""
     config = subject.config
     judges = {*config.reward_weights, config.verifier}
@@ -119,7 +116,7 @@ def check_earning(subject: Subject) -> Iterator[Finding]:
     form = form_named(config.answer_form)
     golds = Counter(problem.gold for problem in subject.train if problem.gold_kind != "none")
     scored = list(golds)[:_SCORED_GOLDS]
-    if form.name not in _SAMPLES or not scored:
+    if form.write is None or not scored:
         return
     answers = [well_formed(form, gold) for gold in scored]
     for about, names in (("rewards", list(config.reward_weights)), ("verifier", [config.verifier])):
@@ -181,10 +178,10 @@ def check_room(subject: Subject) -> Iterator[Finding]:
 
 def _solution(form: AnswerForm, problem: Problem) -> str:
     """A reference solution as the form asks for it."""
-    return well_formed(form, problem.gold).replace("48 + 24 = 72", "\n".join(problem.steps), 1)
+    return problem.gold if form.write is None else written_solution(problem, form)
 
 
-def check_own_rewards(subject: Subject) -> Iterator[Finding]:
+def check_own_rewards(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """A person's own functions, each tried on some of the run's problems: what fails here would end the run.
 
     One that may take longer in a run than anybody waits for here is tried for as long as that; then there is no verdict.

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean, median
+from typing import Literal
 
 import sqlalchemy as sa
 
-from training.config import RunConfig
-from training.store import Job, Store
+from training.config import RunConfig, StageConfig
+from training.store import TRAINED_KINDS, Job, Store
 from training.store.job_search import jobs_with
 from training.store.schema import evaluation_items, evaluations
 
@@ -34,10 +35,12 @@ class Expectation:
 
     steps: int
     completions: int
+    """Learnt from: the model's own, or the reference solutions."""
+    learns_from: Literal["completions", "solutions"]
     epochs: float
     """How often each train problem is met, on average."""
     most_tokens: int
-    """If every completion were cut off."""
+    """If every completion were cut off, or every solution as long as it may be."""
     basis: tuple[str, ...]
     """The earlier runs gone by."""
     step_time_s: float | None
@@ -69,16 +72,17 @@ class _Pace:
     evaluated_s: float | None
 
 
-def expect(config: RunConfig, train_problems: int, store: Store, test_problems: int | None = None) -> Expectation:
+def expect(config: StageConfig, train_problems: int, store: Store, test_problems: int | None = None) -> Expectation:
     """The run's numbers, with those of up to `EARLIER_RUNS` like it.
 
     Args:
         train_problems: how many there are to train on.
         test_problems: how many there are to measure on; enough, where that is not said.
     """
-    alike = _like(config, jobs_with(store, ("train",), model=config.model))
+    alike = _like(config, jobs_with(store, TRAINED_KINDS, model=config.model))
     used = dict(islice(((job.id, pace) for job in alike if (pace := _pace(store, job)) is not None), EARLIER_RUNS))
     each = config.completions_per_step
+    iterations = config.num_iterations if isinstance(config, RunConfig) else 1
     times = [pace.step_time_s for pace in used.values()]
     tokens = [pace.tokens for pace in used.values() if pace.tokens is not None]
     evaluated = [pace.evaluated_s for pace in used.values() if pace.evaluated_s is not None]
@@ -87,18 +91,19 @@ def expect(config: RunConfig, train_problems: int, store: Store, test_problems: 
     to_evaluate = passes * asked * config.evaluation_samples
     return Expectation(
         steps=config.max_steps,
-        completions=config.max_steps * each // config.num_iterations,
-        epochs=config.max_steps * config.groups_per_step / config.num_iterations / max(1, train_problems),
-        most_tokens=config.max_steps * each * config.max_completion_length // config.num_iterations,
+        completions=config.max_steps * each // iterations,
+        learns_from="completions" if isinstance(config, RunConfig) else "solutions",
+        epochs=config.max_steps * config.groups_per_step / iterations / max(1, train_problems),
+        most_tokens=config.max_steps * each * config.max_completion_length // iterations,
         basis=tuple(used),
         step_time_s=fmean(times) * each if times else None,
-        tokens_a_step=fmean(tokens) * each / config.num_iterations if tokens else None,
+        tokens_a_step=fmean(tokens) * each / iterations if tokens else None,
         evaluations=passes,
         evaluation_s=0.0 if not to_evaluate else fmean(evaluated) * to_evaluate if evaluated else None,
     )
 
 
-def evaluation_passes(config: RunConfig) -> int:
+def evaluation_passes(config: StageConfig) -> int:
     """How many evaluations the run makes: before, after and in between; the last step has no other than the one after."""
     if not config.evaluation_problems:
         return 0
@@ -107,12 +112,15 @@ def evaluation_passes(config: RunConfig) -> int:
     return config.evaluate_before + config.evaluate_after + between
 
 
-def _like(config: RunConfig, jobs: Iterable[Job]) -> Iterator[Job]:
-    """Ended runs with the same model, engine and way of generating, and completions of like length; newest first."""
+def _like(config: StageConfig, jobs: Iterable[Job]) -> Iterator[Job]:
+    """Ended runs of the stage with the same model, engine and way of generating, completions of like length; newest first."""
     wanted = config.model_dump(mode="json")
-    same = ("model", "engine", "use_vllm", "load_in_4bit", "gradient_checkpointing", "num_iterations")
-    defaults = {name: field.default for name, field in RunConfig.model_fields.items()}
+    asked = ("model", "engine", "use_vllm", "load_in_4bit", "gradient_checkpointing", "num_iterations")
+    same = [name for name in asked if name in wanted]
+    defaults = {name: field.default for name, field in type(config).model_fields.items()}
     for job in jobs:
+        if job.spec.get("stage", "grpo") != config.stage:
+            continue
         spec = defaults | job.spec
         lengths = sorted((spec["max_completion_length"], config.max_completion_length))
         alike = all(spec[name] == wanted[name] for name in same) and bool(spec["lora_rank"]) == bool(config.lora_rank)

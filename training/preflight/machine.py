@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from math import ceil
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.engines import install_command, missing_packages
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
@@ -40,7 +40,7 @@ _LIGHTER = {
 """The largest part -> what makes it smaller."""
 
 
-def check_model(subject: Subject) -> Iterator[Finding]:
+def check_model(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """Whether the model can be had, and can be asked a question."""
     error, model, here = subject.model_error, subject.model, subject.machine is not None
     if error is not None:
@@ -72,7 +72,7 @@ def check_model(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_elsewhere(subject: Subject) -> Iterator[Finding]:
+def check_elsewhere(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """What a run on another machine may not find there."""
     if subject.machine is not None:
         return
@@ -93,14 +93,14 @@ def check_elsewhere(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def check_packages(subject: Subject) -> Iterator[Finding]:
+def check_packages(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """What the engine and the settings import."""
     config = subject.config
     if subject.machine is None:
         return
     asked = {
         "engine": missing_packages(config.engine),
-        "use_vllm": _absent("vllm") if config.use_vllm else (),
+        "use_vllm": _absent("vllm") if _uses_vllm(config) else (),
         "load_in_4bit": _absent("bitsandbytes") if config.load_in_4bit else (),
         "optim": _absent("bitsandbytes") if "8bit" in config.optim else (),
     }
@@ -118,11 +118,15 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _uses_vllm(config: StageConfig) -> bool:
+    return isinstance(config, RunConfig) and config.use_vllm
+
+
 def _absent(package: str) -> tuple[str, ...]:
     return () if importlib.util.find_spec(package) else (package,)
 
 
-def check_device(subject: Subject) -> Iterator[Finding]:
+def check_device(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """What the settings ask of the hardware."""
     config, machine = subject.config, subject.machine
     if machine is None:
@@ -147,11 +151,11 @@ def check_device(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def needs_gpu(config: RunConfig) -> Iterator[Finding]:
+def needs_gpu(config: StageConfig) -> Iterator[Finding]:
     """The settings that cannot do without one, as a finding."""
     asks = {
         "load_in_4bit": (config.load_in_4bit, "load_in_4bit=false"),
-        "use_vllm": (config.use_vllm, "use_vllm=false"),
+        "use_vllm": (_uses_vllm(config), "use_vllm=false"),
         "optim": ("8bit" in config.optim, "optim=adamw_torch"),
         "precision": (config.precision == "float16", "precision=auto"),
     }
@@ -167,7 +171,7 @@ def needs_gpu(config: RunConfig) -> Iterator[Finding]:
         )
 
 
-def _settings(config: RunConfig, names: list[str]) -> str:
+def _settings(config: StageConfig, names: list[str]) -> str:
     """`use_vllm = true and optim = adamw_8bit`."""
     values = [getattr(config, name) for name in names]
     texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
@@ -175,13 +179,14 @@ def _settings(config: RunConfig, names: list[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _slow_cpu(subject: Subject) -> Iterator[Finding]:
+def _slow_cpu(subject: Subject[StageConfig]) -> Iterator[Finding]:
     architecture, config = subject.architecture, subject.config
     if architecture is None or architecture.parameters < BIG_ON_A_CPU:
         return
     tokens = config.completions_per_step * (subject.prompt_bound + config.max_completion_length)
     # A pass over a token takes 2 operations a parameter forward and 4 backward; sampling it is one more forward pass.
-    step_s = 8 * architecture.parameters * tokens / (CPU_FLOPS_A_CORE * (os.cpu_count() or 1))
+    operations = 8 if isinstance(config, RunConfig) else 6
+    step_s = operations * architecture.parameters * tokens / (CPU_FLOPS_A_CORE * (os.cpu_count() or 1))
     yield Finding(
         "warning",
         "device",
@@ -191,7 +196,7 @@ def _slow_cpu(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def check_memory(subject: Subject) -> Iterator[Finding]:
+def check_memory(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """The estimate against what the device has."""
     memory, machine = subject.memory, subject.machine
     if memory is None or machine is None or memory.is_smallest:  # for a GPU that this machine has not
@@ -211,7 +216,7 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def check_disk(subject: Subject) -> Iterator[Finding]:
+def check_disk(subject: Subject[StageConfig]) -> Iterator[Finding]:
     """Checkpoints and records, and weights still to be fetched, against the free disk."""
     if subject.architecture is None or subject.machine is None:
         return
@@ -241,9 +246,9 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _step_bytes(config: RunConfig) -> int:
+def _step_bytes(config: StageConfig) -> int:
     """What a step leaves in the run store, roughly: its scalars, and its completions with what goes with each."""
-    return 4096 + 512 * config.completions_per_step
+    return 4096 + (512 * config.completions_per_step if isinstance(config, RunConfig) else 0)
 
 
 def _gib(gib: float) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
-from training.config import RunConfig
+from training.config import RunConfig, SftConfig, StageConfig
+from training.evaluation.evaluate import BATCH_SIZE
 from training.preflight.architecture import Architecture
 
 GIB = 2**30
@@ -38,6 +39,9 @@ rows of `selective_log_softmax` (TRL 1.14.2; measured: 16.3). On a GPU TRL's ker
 gradient, each in the calculation's format and in the float32 that accelerate turns outputs into."""
 
 _LOGIT_BYTES_FLOAT32_GPU = 8
+
+_CHUNK_TOKENS = 256
+"""Whose logits the loss chunked_nll has at a time (TRL 1.14.2's `_CHUNKED_LM_HEAD_CHUNK_SIZE`)."""
 
 _AUTOCAST_BYTES = {"lora": 6, "full": 11}
 """For each hidden number of a token in a block: what is kept beyond the 16-bit calculation's own numbers."""
@@ -104,7 +108,7 @@ class Formats:
     """Of a trained parameter; its gradient and each of AdamW's two moments have the same format."""
 
 
-def number_formats(config: RunConfig, on_gpu: bool) -> Formats:
+def number_formats(config: StageConfig, on_gpu: bool) -> Formats:
     """As the engines load models: trained weights in float32, frozen ones as they are calculated with.
 
     An adapter is in float32, but in bfloat16 on a 4-bit base (TRL 1.14.2, after the QLoRA paper).
@@ -117,30 +121,30 @@ def number_formats(config: RunConfig, on_gpu: bool) -> Formats:
     )
 
 
-def trained_parameters(config: RunConfig, architecture: Architecture) -> int:
+def trained_parameters(config: StageConfig, architecture: Architecture) -> int:
     """How many parameters the optimiser changes."""
     if config.lora_rank:
         return architecture.adapter_parameters(config.lora_rank, config.lora_targets)
     return architecture.parameters
 
 
-def weights_gib(config: RunConfig, architecture: Architecture, formats: Formats) -> float:
+def weights_gib(config: StageConfig, architecture: Architecture, formats: Formats) -> float:
     """The base model's weights; with 4-bit loading the blocks' linear layers in NF4 and the rest in 16 bits."""
     quantised = architecture.block_parameters if config.load_in_4bit else 0
     plain = architecture.parameters - quantised
     return (quantised * NF4_BITS / 8 + plain * formats.weights) / GIB
 
 
-def checkpoint_gib(config: RunConfig, architecture: Architecture) -> float:
+def checkpoint_gib(config: StageConfig, architecture: Architecture) -> float:
     """One checkpoint on disk: what is trained, AdamW's state of it, and a reference model that follows."""
     trained = trained_parameters(config, architecture)
     formats = number_formats(config, on_gpu=False)
-    reference = formats.trained if config.sync_ref_model else 0
+    reference = formats.trained if isinstance(config, RunConfig) and config.sync_ref_model else 0
     return trained * (formats.trained + _optimiser_bytes(config, formats) + reference) / GIB
 
 
 def estimate_memory(
-    config: RunConfig, architecture: Architecture, *, prompt_tokens: int, on_gpu: bool, gpu_gib: float | None = None
+    config: StageConfig, architecture: Architecture, *, prompt_tokens: int, on_gpu: bool, gpu_gib: float | None = None
 ) -> MemoryEstimate:
     """The parts of a run on one device.
 
@@ -159,7 +163,7 @@ def estimate_memory(
     return MemoryEstimate(architecture.parameters, trained, present, on_gpu, gpu_gib)
 
 
-def smallest_gpu(config: RunConfig, architecture: Architecture, prompt_tokens: int) -> MemoryEstimate | None:
+def smallest_gpu(config: StageConfig, architecture: Architecture, prompt_tokens: int) -> MemoryEstimate | None:
     """The parts of a run on the smallest GPU, in whole GiB, whose memory the estimate fits; `None` where it fits none.
 
     What is said of a run's need without a GPU at hand comes from here, so that it is the same figure everywhere.
@@ -173,14 +177,16 @@ def smallest_gpu(config: RunConfig, architecture: Architecture, prompt_tokens: i
     return None
 
 
-def _fixed_parts(config: RunConfig, architecture: Architecture, formats: Formats, trained: int, on_gpu: bool) -> Iterator[Part]:
+def _fixed_parts(
+    config: StageConfig, architecture: Architecture, formats: Formats, trained: int, on_gpu: bool
+) -> Iterator[Part]:
     kept = "NF4 in the blocks, the rest in 16 bits" if config.load_in_4bit else f"{formats.weights:g} bytes each"
     how = f"{architecture.parameters:,} parameters, {kept}"
     yield Part("Weights", weights_gib(config, architecture, formats), "always", how)
     if config.lora_rank:
         how = f"{trained:,} parameters of rank {config.lora_rank}, {formats.trained:g} bytes each"
         yield Part("LoRA adapter", trained * formats.trained / GIB, "always", how)
-    elif config.beta:
+    elif isinstance(config, RunConfig) and config.beta:
         how = "a copy in float32 for the KL term, as beta is above 0"
         yield Part("Reference model", architecture.parameters * 4 / GIB, "always", how)
     state = _optimiser_bytes(config, formats)
@@ -191,31 +197,38 @@ def _fixed_parts(config: RunConfig, architecture: Architecture, formats: Formats
         yield Part("Libraries", LIBRARIES_GIB, "always", "torch, transformers and TRL, as measured")
 
 
-def _optimiser_bytes(config: RunConfig, formats: Formats) -> float:
+def _optimiser_bytes(config: StageConfig, formats: Formats) -> float:
     """AdamW keeps two moments, in 8 bits each or in the parameter's own format (`torch.optim.AdamW`)."""
     return 2 if "8bit" in config.optim else 2 * formats.trained
 
 
 def _generation_parts(
-    config: RunConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, gpu_gib: float | None
+    config: StageConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, gpu_gib: float | None
 ) -> Iterator[Part]:
-    if config.vllm_server:
+    if isinstance(config, RunConfig) and config.vllm_server:
         return  # on a GPU of its own
-    if config.use_vllm and gpu_gib is not None:
+    if isinstance(config, RunConfig) and config.use_vllm and gpu_gib is not None:
         share = config.vllm_gpu_memory_utilization
         how = f"{share:g} of the GPU's {gpu_gib:.0f} GiB, for its weights and KV cache"
         shared = weights_gib(config, architecture, formats) if config.engine == "unsloth" else 0.0
         # Unsloth and vLLM use the same weights; TRL gives vLLM its own, which stay while the trainer learns.
         yield Part("vLLM", max(0.0, share * gpu_gib - shared), "always", how)
         return
-    length = prompt_tokens + config.max_completion_length
+    completions, length = _generated_at_once(config), prompt_tokens + config.max_completion_length
     token = 2 * architecture.layers * architecture.key_value_heads * architecture.head_dim * formats.calculation
-    how = f"{config.completions_per_step} completions of up to {length:,} tokens, {token:,.0f} bytes a token"
-    yield Part("KV cache", config.completions_per_step * length * token / GIB, "generating", how)
+    how = f"{completions} completions of up to {length:,} tokens, {token:,.0f} bytes a token"
+    yield Part("KV cache", completions * length * token / GIB, "generating", how)
+
+
+def _generated_at_once(config: StageConfig) -> int:
+    """Completions of a step; where training generates none, those of one batch of an evaluation."""
+    if isinstance(config, RunConfig):
+        return config.completions_per_step
+    return min(BATCH_SIZE, config.evaluation_problems * config.evaluation_samples)
 
 
 def _learning_parts(
-    config: RunConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, on_gpu: bool, trained: int
+    config: StageConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, on_gpu: bool, trained: int
 ) -> Iterator[Part]:
     yield Part("Gradients", trained * formats.trained / GIB, "learning", f"{formats.trained:g} bytes a trained parameter")
     if formats.calculation < formats.weights:
@@ -230,10 +243,19 @@ def _learning_parts(
         each = architecture.layers * block
         how = f"{tokens:,} tokens a pass, {block:,.0f} bytes a token in each of {architecture.layers} blocks"
     yield Part("Activations", tokens * each / GIB, "learning", how)
-    logits = config.per_device_train_batch_size * (config.max_completion_length + 1) * architecture.vocabulary
+    logits = _positions_with_logits(config, prompt_tokens) * architecture.vocabulary
     size = _logit_bytes(formats, on_gpu)
     how = f"{logits:,} of a pass, {size} bytes each with their gradient"
     yield Part("Logits", logits * size / GIB, "learning", how)
+
+
+def _positions_with_logits(config: StageConfig, prompt_tokens: int) -> int:
+    """For which a pass has logits at one time."""
+    if not isinstance(config, SftConfig):
+        return config.per_device_train_batch_size * (config.max_completion_length + 1)
+    if config.loss_type == "chunked_nll":
+        return _CHUNK_TOKENS
+    return config.per_device_train_batch_size * (prompt_tokens + config.max_completion_length)
 
 
 def _logit_bytes(formats: Formats, on_gpu: bool) -> int:
@@ -242,7 +264,7 @@ def _logit_bytes(formats: Formats, on_gpu: bool) -> int:
     return _LOGIT_BYTES["gpu" if on_gpu else "cpu"]
 
 
-def block_activation_bytes(config: RunConfig, architecture: Architecture, formats: Formats) -> float:
+def block_activation_bytes(config: StageConfig, architecture: Architecture, formats: Formats) -> float:
     """What one block keeps of one token for the backward pass.
 
     The counting of Korthikanti et al. 2022 (Reducing Activation Recomputation in Large Transformer Models, section 4.1), of

@@ -1,6 +1,6 @@
 """Where a run can calculate, in a few words: on a CPU, or on a GPU of about so much memory. No torch, no network."""
 
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import ModelError
 from training.preflight.architecture import Architecture, parse_architecture, published_architecture
 from training.preflight.machine import needs_gpu
@@ -11,7 +11,7 @@ _SMALL = 100_000_000
 """Parameters up to which a step on a CPU takes seconds; half a billion take minutes."""
 
 
-def placement(config: RunConfig) -> str:
+def placement(config: StageConfig) -> str:
     """`CPU`, `one GPU, about 26 GiB`, or `one GPU` where the model's sizes are not known on this machine."""
     architecture = _architecture(config.model)
     asks = next(needs_gpu(config), None) is not None

@@ -1,9 +1,11 @@
 """What the checks before a launch read, and what they say."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal
 
-from training.config import RunConfig
+from typing_extensions import TypeVar
+
+from training.config import RunConfig, StageConfig
 from training.data.problem import Problem
 from training.errors import AtlasError
 from training.machines import Machine
@@ -14,6 +16,9 @@ from training.preflight.model_files import ModelFiles
 from training.store import Job
 
 Severity = Literal["error", "warning", "note"]
+
+Config = TypeVar("Config", bound=StageConfig, default=RunConfig)
+"""A check that names none is one of GRPO's runs, or asks only for what all stages have."""
 
 LONGEST_COUNTED = 200
 """Questions whose tokens are counted: the longest by characters, among which the longest prompt is."""
@@ -51,10 +56,10 @@ class Prompts:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Generic[Config]):
     """What the checks read."""
 
-    config: RunConfig
+    config: Config
     name: str
     """The problem set's."""
     train: tuple[Problem, ...]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.preflight import Preflight
 from training.preflight.calibration import Calibration
 from training.preflight.expectation import Expectation
@@ -17,7 +17,7 @@ _WIDTH = 110
 _INDENT = " " * 11
 
 
-def preflight_facts(config: RunConfig, found: Preflight, measured: Calibration | None = None) -> dict[str, Any]:
+def preflight_facts(config: StageConfig, found: Preflight, measured: Calibration | None = None) -> dict[str, Any]:
     """Everything that was found, for programs."""
     facts: dict[str, Any] = {"config": config.model_dump(mode="json"), "findings": [asdict(one) for one in found.findings]}
     if found.memory is not None:
@@ -30,20 +30,20 @@ def preflight_facts(config: RunConfig, found: Preflight, measured: Calibration |
 
 
 def preflight_lines(
-    config: RunConfig, problem_set: str, found: Preflight, measured: Calibration | None = None
+    config: StageConfig, problem_set: str, found: Preflight, measured: Calibration | None = None
 ) -> Iterator[str]:
     """The run in a line, the findings, memory by part, what to expect, and what was measured."""
-    yield (
-        f"{config.preset or 'run'}: {config.model} on {problem_set}, {count(config.max_steps, 'step')} of "
-        f"{config.groups_per_step} x {config.num_generations} completions"
-    )
+    each_step = f"{config.completions_per_step} solutions"
+    if isinstance(config, RunConfig):
+        each_step = f"{config.groups_per_step} x {config.num_generations} completions"
+    yield f"{config.preset or 'run'}: {config.model} on {problem_set}, {count(config.max_steps, 'step')} of {each_step}"
     for finding in found.findings:
         yield from finding_lines(finding)
     if not found.findings:
         yield "No problems found."
     if found.memory is not None:
         yield from memory_lines(found.memory)
-    if measured is not None:
+    if measured is not None and isinstance(config, RunConfig):
         yield from calibration_lines(config, found, measured)
     yield from expectation_lines(found.expectation)
 
@@ -93,9 +93,10 @@ def expectation_lines(expected: Expectation) -> Iterator[str]:
     yield "What to expect"
     tokens = f"at most {expected.most_tokens:,}" if expected.tokens is None else f"about {expected.tokens:,.0f}"
     met = f"each train problem is met {expected.epochs:.2g} times on average"
-    yield f"  {expected.completions:,} completions, {tokens} tokens; {met}"
+    yield f"  {expected.completions:,} {expected.learns_from}, {tokens} tokens; {met}"
     if expected.step_time_s is None:
-        yield "  Time: no earlier run like this to go by; `preflight --calibrate` measures two steps."
+        measures = "; `preflight --calibrate` measures two steps" if expected.learns_from == "completions" else ""
+        yield f"  Time: no earlier run like this to go by{measures}."
         return
     steps = f"{count(expected.steps, 'step')} of {rough_duration(expected.step_time_s)}"
     evaluations = count(expected.evaluations, "evaluation")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.data.answers import after_hashes, last_box
+from training.data.answers import HASHES, after_hashes, last_box
 from training.data.columns import is_pattern
 from training.data.gold import parse_number
 from training.data.patterns import Pattern
@@ -18,6 +18,8 @@ class AnswerForm:
     name: str
     find: Callable[[str], str | None]
     """The answer's text, `None` where the completion marks none; raises `PatternError` where a person's takes too long."""
+    write: Callable[[str, str], str] | None = None
+    """A completion of a reasoning and an answer; `None` where nobody knows how one is written."""
 
     def answer(self, completion: str) -> str:
         """What is taken for the answer: what is marked, stripped; the whole text where nothing is."""
@@ -41,15 +43,27 @@ def _tagged(completion: str) -> str | None:
     return completion.split("<answer>")[-1].split("</answer>")[0]
 
 
-TAGS = AnswerForm("tags", _tagged)
+def _in_tags(reasoning: str, answer: str) -> str:
+    return f"<reasoning>\n{reasoning}\n</reasoning>\n<answer>\n{answer}\n</answer>\n"
+
+
+def _with_box(reasoning: str, answer: str) -> str:
+    return f"{reasoning}\nThe answer is $\\boxed{{{answer}}}$."
+
+
+def _with_hashes(reasoning: str, answer: str) -> str:
+    return f"{reasoning}\n{HASHES} {answer}"
+
+
+TAGS = AnswerForm("tags", _tagged, _in_tags)
 """The article's."""
 
 FORMS: Mapping[str, AnswerForm] = {
     form.name: form
     for form in (
         TAGS,
-        AnswerForm("boxed", last_box),
-        AnswerForm("hashes", after_hashes),
+        AnswerForm("boxed", last_box, _with_box),
+        AnswerForm("hashes", after_hashes, _with_hashes),
     )
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.backends import Backend, local
 from training.backends.registry import backend_named
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
@@ -16,12 +16,12 @@ from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
 from training.jobs.importing import IMPORT, imported_config, queue_import
 from training.jobs.kinds import JobType, Spec
 from training.jobs.output import OUTPUT, OutputSpec
-from training.jobs.train.job import TRAIN
+from training.jobs.train.job import JOB_OF
 from training.models.beginnings import pinned_model
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration
-from training.store import LOCAL, Job, Store
+from training.store import LOCAL, TRAINED_KINDS, Job, Store
 from training.store.curation import find_subset, restrict
 from training.store.job_search import newest_with
 
@@ -71,7 +71,7 @@ def launch_job(
     return job.id
 
 
-def prepare_run(store: Store, home: Home, config: RunConfig) -> tuple[RunConfig, ProblemSet]:
+def prepare_run(store: Store, home: Home, config: StageConfig) -> tuple[StageConfig, ProblemSet]:
     """The configuration with its model, source and subset named exactly, and the problems that it is for.
 
     Raises:
@@ -82,7 +82,7 @@ def prepare_run(store: Store, home: Home, config: RunConfig) -> tuple[RunConfig,
     return narrow_run(store, config, load_problems(config.source, home))
 
 
-def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tuple[RunConfig, ProblemSet]:
+def narrow_run(store: Store, config: StageConfig, problem_set: ProblemSet) -> tuple[StageConfig, ProblemSet]:
     """`prepare_run` for a source that is loaded already.
 
     Raises:
@@ -101,7 +101,7 @@ def narrow_run(store: Store, config: RunConfig, problem_set: ProblemSet) -> tupl
 
 
 def check_run(
-    store: Store, home: Home, config: RunConfig, problem_set: ProblemSet, backend: str = LOCAL, *, ask_hub: bool = True
+    store: Store, home: Home, config: StageConfig, problem_set: ProblemSet, backend: str = LOCAL, *, ask_hub: bool = True
 ) -> Preflight:
     """`preflight` for the machine of a backend.
 
@@ -139,7 +139,7 @@ def calibrate_run(
 def launch_run(
     store: Store,
     home: Home,
-    config: RunConfig,
+    config: StageConfig,
     backend: str = LOCAL,
     tell: Callable[[Preflight], None] = lambda found: None,
 ) -> str:
@@ -160,7 +160,8 @@ def launch_run(
     for finding in found.errors:
         if finding.certain:
             raise ConfigError(finding.text, finding.remedy)
-    return launch_job(store, home, TRAIN, config, name=config.preset or "run", backend=backend, total=config.max_steps)
+    name = config.preset or "run"
+    return launch_job(store, home, JOB_OF[config.stage], config, name=name, backend=backend, total=config.max_steps)
 
 
 def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -> str:
@@ -176,7 +177,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         BackendError: the run counts as lost, but its process is alive.
     """
     job = store.job(job_id)
-    if job.kind != "train":
+    if job.kind not in TRAINED_KINDS:
         remedy = (
             "Read its log again: `python -m training import PATH`." if job.kind == IMPORT.kind else "Start it again instead."
         )

@@ -20,13 +20,14 @@ from training.groups import Rollout
 from training.store import database, schema
 from training.store.database import root_cause, shown_url
 from training.store.job_rows import HEARTBEAT_S, LOCAL, LOST_AFTER_S, JobRows
-from training.store.records import RUN_KINDS, Checkpoint, Job, JobKind, Phase, Progress, Scalar, Status
+from training.store.records import RUN_KINDS, TRAINED_KINDS, Checkpoint, Job, JobKind, Phase, Progress, Scalar, Status
 
 __all__ = [
     "HEARTBEAT_S",
     "LOCAL",
     "LOST_AFTER_S",
     "RUN_KINDS",
+    "TRAINED_KINDS",
     "Checkpoint",
     "Job",
     "JobKind",

@@ -8,7 +8,10 @@ Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed
 JobKind = str
 """One of `training.jobs.kinds`."""
 
-RUN_KINDS: tuple[JobKind, ...] = ("train", "import")
+TRAINED_KINDS: tuple[JobKind, ...] = ("train", "sft")
+"""The kinds of jobs that are runs trained here, one for each stage."""
+
+RUN_KINDS: tuple[JobKind, ...] = (*TRAINED_KINDS, "import")
 """The kinds of jobs that are runs: trained here, or read from another trainer's logs."""
 
 Phase = Literal["", "loading", "training", "evaluating"]

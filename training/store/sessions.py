@@ -63,13 +63,10 @@ def sessions_of(store: Store, job_ids: Iterable[str]) -> dict[str, list[Session]
 
 def step_times(store: Store, job_id: str) -> Series:
     """When each step was recorded: steps, ascending, and Unix seconds."""
-    query = (
-        sa.select(scalars.c.step, scalars.c.time)
-        .where(scalars.c.job_id == job_id, scalars.c.name == "reward")
-        .order_by(scalars.c.step)
-    )
+    query = sa.select(scalars.c.step, scalars.c.time).where(scalars.c.job_id == job_id).order_by(scalars.c.step)
     with store.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(query.where(scalars.c.name == "reward")).all()
+        rows = rows or connection.execute(query.where(scalars.c.name == "loss")).all()
     return np.array([row.step for row in rows], np.int64), np.array([row.time for row in rows], np.float64)
 
 

@@ -28,6 +28,7 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.evaluate import ARTICLE_NAMES, ARTICLE_TABLE, evaluation_table
 from training.models.checkpoints import recorded_checkpoints
+from training.store import TRAINED_KINDS
 from training.store.evaluations import Evaluation, evaluation_headings
 from training.text import count, percent
 
@@ -62,7 +63,7 @@ def render_comparison(state: State) -> Fields:
         before, after = pair[titles[base.id]], pair[titles[against.id]]
         _render_readings(before, after)
         render_changes(state, base, (titles[base.id], before), (titles[against.id], after))
-    elif any(run.id == shown[0].subject for run in data.store().active_jobs(("train",))):
+    elif any(run.id == shown[0].subject for run in data.store().active_jobs(TRAINED_KINDS)):
         st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0], pair)
     _render_samples(evaluations)

@@ -30,6 +30,7 @@ from training.models.checkpoints import recorded_checkpoints
 from training.rewards import REWARDS, score_completion
 from training.rewards.forms import form_named
 from training.settings import SETTINGS
+from training.store import TRAINED_KINDS
 from training.text import count, duration, shorten
 
 _POLL_S = 0.5
@@ -154,7 +155,7 @@ def _question(state: State) -> Question:
 
 def _refuse_taken_gpu() -> None:
     """On a machine with a GPU, runs have it to themselves; a CPU is shared."""
-    running = data.store().active_jobs(("train", "evaluate"))
+    running = data.store().active_jobs((*TRAINED_KINDS, "evaluate"))
     if running and visible_gpus():
         raise ConfigError(f"{running[0].id} has this machine's GPU.", "Ask again when it has ended, or stop it.")
 

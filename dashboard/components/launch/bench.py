@@ -17,6 +17,7 @@ from training.errors import AtlasError, RewardError
 from training.rewards import REWARDS, Reward
 from training.rewards.adversarial import CASES
 from training.rewards.forms import TAGS, AnswerForm, form_named
+from training.rewards.solutions import written_solution
 from training.text import shorten, significant
 
 _CASES = {case.name: case for case in CASES if len(case.completion) <= Bench.completion.longest}
@@ -152,5 +153,4 @@ def _reference(state: State) -> tuple[str, str] | None:
         return None
     if problem is None:
         return None
-    steps = "\n".join(problem.steps)
-    return f"<reasoning>\n{steps}\n</reasoning>\n<answer>\n{problem.gold}\n</answer>\n", problem.gold
+    return written_solution(problem, TAGS), problem.gold

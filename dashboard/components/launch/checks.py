@@ -8,12 +8,12 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.text import plain
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.machines import Machine
 from training.preflight.expectation import Expectation
 from training.preflight.memory import MemoryEstimate
 from training.preflight.subject import Finding
-from training.settings import SETTINGS
+from training.settings import SETTINGS, step_words
 from training.text import count, duration, percent, significant
 
 _COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
@@ -39,12 +39,16 @@ _STYLE = (
 )
 
 
-def summary(config: RunConfig) -> str:
+def summary(config: StageConfig) -> str:
     """What the configuration amounts to."""
-    each_step = f"{count(config.groups_per_step, 'problem')} × {count(config.num_generations, 'completion')}"
-    in_all = count(config.max_steps * config.completions_per_step // config.num_iterations, "completion")
-    highest = significant(config.maximum_reward or 0.0)
-    return f"{count(config.max_steps, 'step')} of {each_step}, {in_all} in all. The highest total reward is {highest}."
+    steps, completions = (
+        f"{count(config.max_steps, 'step')} of {step_words(config)}",
+        config.max_steps * config.completions_per_step,
+    )
+    if not isinstance(config, RunConfig):
+        return f"{steps}, {count(completions, 'solution')} in all."
+    in_all = count(completions // config.num_iterations, "completion")
+    return f"{steps}, {in_all} in all. The highest total reward is {significant(config.maximum_reward or 0.0)}."
 
 
 def render_findings(findings: Sequence[Finding]) -> None:
@@ -73,7 +77,8 @@ def render_expectation(expected: Expectation) -> None:
     tokens = f"At most {expected.most_tokens:,}" if expected.tokens is None else f"About {significant(expected.tokens)}"
     met = f"each train problem is met {significant(expected.epochs)} times on average"
     basis = f" Going by {', '.join(expected.basis)}." if expected.basis else ""
-    st.caption(plain(f"{tokens} completion tokens; {met}.{basis}"))
+    of = "completion tokens" if expected.learns_from == "completions" else "tokens of solutions"
+    st.caption(plain(f"{tokens} {of}; {met}.{basis}"))
 
 
 def time_line(expected: Expectation) -> str:

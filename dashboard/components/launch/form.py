@@ -1,8 +1,8 @@
-"""The settings of a run as a form, made from `RunConfig`'s own fields: their help texts, groups, units and ranges.
+"""The settings of a run as a form, made from the fields of its stage: their help texts, groups, units and ranges.
 
 The session's changes say what the fields hold, so they survive reruns and other pages; what differs from the preset or run
-that the form began with is marked. Ranges are checked by `RunConfig` alone, so that form, command line and files give the
-same message.
+that the form began with is marked. Ranges are checked by the configuration alone, so that form, command line and files give
+the same message.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from dashboard.components.launch.bench import render_bench
 from dashboard.components.launch.mark import MARK, marked, set_value
 from dashboard.components.launch.rewards import render_rewards
 from dashboard.components.launch.subset import render_subset, subset_settings
+from dashboard.components.launch.taught import render_taught
 from dashboard.components.shared.panes import CARDS, panes
 from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.launch_changes import CHOSEN_ELSEWHERE, LARGE_GROUPS, SIMPLE_GROUPS, Base, batch_words, group_of, is_shown
@@ -69,9 +70,11 @@ def render_form(base: Base, state: State) -> None:
                 _render_fields(base, state, names)
                 if _BATCH in names:
                     st.caption(batch_words(base.values(state.launch.changes)))
-        if group == "Rewards":
+        if group == "Rewards" and base.has_rewards:
             values = base.values(state.launch.changes)
             render_bench(values["rewards"], values["answer_form"])
+    if not base.has_rewards:
+        render_taught(base, state)
 
 
 def _render_head(base: Base, state: State) -> None:
@@ -99,11 +102,11 @@ def _render_head(base: Base, state: State) -> None:
 
 
 def _groups(base: Base, state: State) -> dict[str, list[str]]:
-    """Group -> its fields that are asked for, in the order in which `RunConfig` names them."""
+    """Group -> its fields that are asked for, in the order in which the configuration names them."""
     everything = state.launch.everything
     values = base.values(state.launch.changes)
     groups: dict[str, list[str]] = {} if everything else {group: [] for group in SIMPLE_GROUPS}
-    for name in SETTINGS:
+    for name in base.settings:
         asked = is_shown(name, state.launch.changes, values, everything=everything)
         if name != "rewards" and (name in CHOSEN_ELSEWHERE or not asked):
             continue
@@ -127,7 +130,7 @@ def _render_fields(base: Base, state: State, names: list[str]) -> None:
         for column, name in zip(columns, some, strict=False):
             with column:
                 _render_field(base, state, name)
-        for setting in (SETTINGS[name] for name in some if SETTINGS[name].meanings):
+        for setting in (base.settings[name] for name in some if base.settings[name].meanings):
             chosen = state.launch.changes.get(setting.name, base.value(setting.name))
             st.caption(f"{plain(setting.title)} `{chosen}`: {plain(setting.meanings[chosen])}")
     for name in (name for name in names if name in _LONG_TEXTS):
@@ -135,7 +138,7 @@ def _render_fields(base: Base, state: State, names: list[str]) -> None:
 
 
 def _render_field(base: Base, state: State, name: str) -> None:
-    setting, key = SETTINGS[name], f"setting {name}"
+    setting, key = base.settings[name], f"setting {name}"
     value = state.launch.changes.get(name, base.value(name))
     common: dict[str, Any] = {
         "label": marked(base, state, name, setting.title),

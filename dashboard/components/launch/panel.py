@@ -32,9 +32,10 @@ from training.allowed import allowed_model, allowed_source
 from training.backends import BackendState
 from training.backends.registry import backend_named, backend_names
 from training.command_line.outputs import backend_line
-from training.config import RunConfig, parse_config
+from training.config import StageConfig, parse_config
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
+from training.jobs.train.job import JOB_OF
 from training.preflight import Preflight
 from training.runs.launch import narrow_run
 from training.store import LOCAL, Job
@@ -57,7 +58,7 @@ _STYLE = f"""<style>
 class _Checked:
     """A configuration that can be looked at further."""
 
-    config: RunConfig
+    config: StageConfig
     """With its source and subset named exactly, where the source is at hand."""
     found: Preflight
     twin: Job | None
@@ -103,7 +104,7 @@ def _check(base: Base, state: State) -> _Checked:
         return _Checked(config, replace(found, findings=rest), None, is_fetched=False)
     config, problems = narrow_run(store, config, problems_of(config.source))
     found = data.preflight_of(config, problems, state.launch.backend)
-    twin = store.active_twin("train", config.model_dump(mode="json"))
+    twin = store.active_twin(JOB_OF[config.stage].kind, config.model_dump(mode="json"))
     rest = tuple(finding for finding in found.findings if twin is None or finding.about != "seed")  # said beside the button
     return _Checked(config, replace(found, findings=rest), twin)
 
@@ -178,7 +179,7 @@ def _button(*, disabled: bool) -> bool:
     )
 
 
-def _launch(config: RunConfig, state: State) -> None:
+def _launch(config: StageConfig, state: State) -> None:
     """Start the run and go to its page."""
     with st.spinner("Checking and starting the run"):
         run_id = launch_run(data.store(), data.home(), config, state.launch.backend)

@@ -13,9 +13,11 @@ from dashboard.launch_changes import Base
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
+from training.config import RunConfig
 from training.errors import AtlasError, ConfigError
 from training.preflight.placement import placement
 from training.presets import PRESETS, load_preset, preset_description, preset_paths
+from training.store import TRAINED_KINDS
 from training.stored_config import stored_config
 from training.text import count, shorten
 
@@ -84,7 +86,7 @@ def find_base(state: State) -> Base:
     """
     if state.launch.origin:
         run = data.store().job(state.launch.origin)
-        if run.kind != "train":
+        if run.kind not in TRAINED_KINDS:
             raise ConfigError(f"{run.id} is not a training run.", "Choose a preset.")
         return Base(stored_config(run.spec), run.id, is_run=True)
     own = data.home().presets
@@ -154,7 +156,8 @@ def _described(name: str, path: Path, *, is_own: bool) -> Card:
     described = _SENTENCE.match(preset_description(path))
     model = config.model.rpartition("/")[2] or config.model
     where = placement(config)
-    facts = f"{shorten(model, _MODEL_CHARACTERS)} · {count(config.max_steps, 'step')} · {where}"
+    stage = "" if isinstance(config, RunConfig) else f"{config.stage} · "
+    facts = f"{stage}{shorten(model, _MODEL_CHARACTERS)} · {count(config.max_steps, 'step')} · {where}"
     return Card(name, described.group() if described else "", facts, is_own, on_cpu=where == "CPU")
 
 

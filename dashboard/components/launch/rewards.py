@@ -16,7 +16,10 @@ VERIFIER = "verifier"
 
 
 def render_rewards(base: Base, state: State) -> None:
-    """One row a function, one's own included; edits go into `state.launch.changes`."""
+    """One row a function, one's own included; edits go into `state.launch.changes`. Where none is trained on, who judges."""
+    if not base.has_rewards:
+        _render_verifier(base, state)
+        return
     st.caption("A completion's reward is the weighted sum of these functions; one with weight 0 is not trained on.")
     for column, title in zip(panes("rewards", _WIDTHS, kind=ROWS), ("Function", "Weight", "Max.", "Adds up to"), strict=True):
         column.caption(title)

@@ -11,7 +11,7 @@ from dashboard.keys import Keys
 from dashboard.launch_changes import Base, Changes, written
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import AtlasError
 from training.presets import preset_text
 from training.text import shorten
@@ -19,7 +19,7 @@ from training.text import shorten
 _PURPOSE_CHARACTERS = 200
 
 
-def render_toml(config: RunConfig, base: Base, state: State) -> None:
+def render_toml(config: StageConfig, base: Base, state: State) -> None:
     """The file, and what can be done with it.
 
     Args:
@@ -50,7 +50,7 @@ def purpose_of(base: Base, changes: Changes) -> str:
     return shorten(sentence, _PURPOSE_CHARACTERS)
 
 
-def _render_save(config: RunConfig, purpose: str) -> None:
+def _render_save(config: StageConfig, purpose: str) -> None:
     with st.form("save preset", border=False):
         name = st.text_input("Name", key=Keys.PRESET_NAME, max_chars=60, placeholder="my-first")
         described = st.text_input("What it is for", key=Keys.PRESET_PURPOSE, max_chars=_PURPOSE_CHARACTERS, placeholder=purpose)

@@ -9,9 +9,9 @@ from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.run_stages import Place, stages_of
 from dashboard.text import plain
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.evaluation.evaluate import evaluation_table
-from training.store import Job
+from training.store import TRAINED_KINDS, Job
 from training.store.evaluations import Evaluation, begun_evaluation, complete_evaluations
 from training.text import count, span
 
@@ -23,13 +23,13 @@ _MARKS: dict[Place, tuple[str, str]] = {
 }
 
 
-def render_beginning(run: Job, config: RunConfig) -> None:
+def render_beginning(run: Job, config: StageConfig) -> None:
     """What the run does until its first step is on record, or that it ended before."""
-    if run.kind != "train" or not run.active:
+    if run.kind not in TRAINED_KINDS or not run.active:
         ended = "" if run.active else " The run ended before it."
-        st.caption(f"Curves and completions appear with the first step.{ended}")
+        st.caption(f"{_appear(config)}{ended}")
     stages, evaluated = panes("beginning", [2, 3])
-    if run.kind == "train" and run.active:
+    if run.kind in TRAINED_KINDS and run.active:
         with stages:
             _render_stages(run, config)
     with evaluated:
@@ -38,7 +38,7 @@ def render_beginning(run: Job, config: RunConfig) -> None:
         render_log_end(run, _LOG_LINES)
 
 
-def _render_stages(run: Job, config: RunConfig) -> None:
+def _render_stages(run: Job, config: StageConfig) -> None:
     st.markdown("**Until the first step**")
     with st.container(gap="xxsmall"):
         for stage in stages_of(run, config):
@@ -46,7 +46,11 @@ def _render_stages(run: Job, config: RunConfig) -> None:
             title = f"**{stage.title}**" if stage.place == "now" else stage.title
             detail = f": {plain(stage.detail)}" if stage.detail else ""
             st.markdown(f"{icon} {title} ({word}){detail}")
-    st.caption("Curves and completions appear with the first step.")
+    st.caption(_appear(config))
+
+
+def _appear(config: StageConfig) -> str:
+    return f"Curves{' and completions' if isinstance(config, RunConfig) else ''} appear with the first step."
 
 
 def _render_before(run: Job) -> None:

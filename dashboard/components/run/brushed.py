@@ -23,7 +23,7 @@ from training.config import RunConfig
 from training.rewards import REWARDS, title_of
 from training.store import RUN_KINDS, Job
 from training.store.job_search import jobs_on
-from training.stored_config import stored_config
+from training.stored_config import rollout_config
 from training.text import count, percent, significant, span
 
 _OFFERED = 100
@@ -72,7 +72,7 @@ def render_in_a_run(shown: Exploration, state: State) -> None:
     if groups.empty:
         st.caption("This run has not met a problem yet.")
         return
-    render_brushed(run, stored_config(run.spec), groups, frozenset(shown.ids), "pass_rate", state)
+    render_brushed(run, rollout_config(run.spec), groups, frozenset(shown.ids), "pass_rate", state)
 
 
 def _reading(selected: pd.DataFrame, others: pd.DataFrame, chosen: int, measure: str) -> str:

@@ -16,7 +16,7 @@ from dashboard.memory import Evaluated
 from dashboard.state import State
 from dashboard.text import plain
 from dashboard.training_map_figure import CHANGE, by_change
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.rewards import title_of
 from training.store import Job
 from training.text import count, percent
@@ -24,7 +24,7 @@ from training.text import count, percent
 _TABLE_HEIGHT = 420
 
 
-def render_test_problems(run: Job, config: RunConfig, atlas: Atlas, state: State) -> None:
+def render_test_problems(run: Job, config: StageConfig, atlas: Atlas, state: State) -> None:
     """The map, the table, and the texts of the problem chosen and of the trained one nearest to it."""
     found = run_data.changes_of(run.id, atlas)
     if found is None or found[2].empty:
@@ -98,7 +98,7 @@ def _render_table(changes: pd.DataFrame, state: State) -> None:
     st.caption(f"{count(len(shown), 'problem')}{mean}. Choose a row to mark it on the map and read both.")
 
 
-def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state: State) -> None:
+def _render_texts(config: StageConfig, atlas: Atlas, changes: pd.DataFrame, state: State) -> None:
     row = map_data.row_of(atlas, state.run_map.problem)
     if row is None:
         return
@@ -117,7 +117,11 @@ def _render_texts(config: RunConfig, atlas: Atlas, changes: pd.DataFrame, state:
         nearest = found["nearest"].iloc[0]
         near = map_data.row_of(atlas, str(nearest)) if nearest else None
         if near is None:
-            st.caption("Nothing on the map was trained on.")
+            st.caption(
+                "Nothing on the map was trained on."
+                if isinstance(config, RunConfig)
+                else "It learnt from the train problems' solutions; which of them it met is not on record."
+            )
             return
         st.markdown(f"**Nearest trained problem, cosine {found['cosine'].iloc[0]:.2f}**")
         render_question(problems[near].id, problems[near])

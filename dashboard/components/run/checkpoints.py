@@ -19,7 +19,7 @@ from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
 from training.artefacts import is_url
-from training.config import RunConfig
+from training.config import StageConfig
 from training.evaluation.evaluate import evaluation_table
 from training.jobs.evaluate import evaluation_spec
 from training.models.beginnings import Beginning
@@ -33,7 +33,7 @@ _LARGEST_DOWNLOAD = 500 * 2**20
 """Bytes: a download passes through the memory of the dashboard."""
 
 
-def render_checkpoints(run: Job, config: RunConfig) -> None:
+def render_checkpoints(run: Job, config: StageConfig) -> None:
     """One row a checkpoint, the newest first."""
     known = data.store().checkpoints(run.id)
     if not known:
@@ -49,7 +49,7 @@ def render_checkpoints(run: Job, config: RunConfig) -> None:
     render_outputs(run, known)
 
 
-def _render_checkpoint(run: Job, config: RunConfig, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:
+def _render_checkpoint(run: Job, config: StageConfig, checkpoint: Checkpoint, jobs: Sequence[Job]) -> None:
     facts, figures, actions = st.columns([2, 4, 5], vertical_alignment="center")
     elsewhere = is_url(checkpoint.path)
     size = None if elsewhere else run_data.folder_size(Path(checkpoint.path))
@@ -95,7 +95,7 @@ def evaluation_line(evaluation: Evaluation) -> str:
     return f"{count(evaluation.problems, f'{evaluation.split} problem')}: {', '.join(figures)}"
 
 
-def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: int | None) -> None:
+def _render_actions(run: Job, config: StageConfig, checkpoint: Checkpoint, size: int | None) -> None:
     key = f"{Keys.CHECKPOINT} {checkpoint.step}"
     if not run.active and run.status != "finished":
         with st.popover("Resume from here"):
@@ -131,7 +131,7 @@ def _render_actions(run: Job, config: RunConfig, checkpoint: Checkpoint, size: i
         )
 
 
-def _evaluate(config: RunConfig, checkpoint: Checkpoint) -> None:
+def _evaluate(config: StageConfig, checkpoint: Checkpoint) -> None:
     problem_set = data.problem_set(config.source)
     tests = len(problem_set.of_split("test"))
     spec = evaluation_spec(

@@ -33,7 +33,7 @@ from dashboard.state import State
 from dashboard.text import plain
 from dashboard.thinning import POINTS
 from training.errors import AtlasError
-from training.store import RUN_KINDS, Job
+from training.store import RUN_KINDS, TRAINED_KINDS, Job
 from training.store.job_search import newest_run_ids
 from training.stored_config import KNOWN_OF_LOGS, stored_config
 from training.text import words_listed
@@ -178,7 +178,7 @@ def _render_settings(runs: Sequence[Job]) -> None:
 
 def _known_settings(run: Job) -> Mapping[str, Any]:
     """A run's settings; of another trainer's those that its log tells."""
-    return run.spec if run.kind == "train" else {name: run.spec[name] for name in KNOWN_OF_LOGS if name in run.spec}
+    return run.spec if run.kind in TRAINED_KINDS else {name: run.spec[name] for name in KNOWN_OF_LOGS if name in run.spec}
 
 
 def _render_evaluations(runs: Sequence[Job]) -> None:

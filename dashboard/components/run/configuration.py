@@ -9,7 +9,7 @@ from dashboard.memory import ShownRun
 from dashboard.run_settings import DIFFERS, preset_of, settings_table
 from dashboard.state import State
 from dashboard.text import plain
-from training.config import RunConfig
+from training.config import StageConfig
 from training.imports.logs import LIMITS
 from training.presets import preset_text
 from training.rewards import title_of
@@ -20,7 +20,7 @@ from training.text import agree, count
 _MOST_PX = 640
 
 
-def render_configuration(run: Job, config: RunConfig, state: State) -> None:
+def render_configuration(run: Job, config: StageConfig, state: State) -> None:
     """The settings, those that are not the preset's marked, and the whole of them as a preset."""
     if isinstance(config, ImportedConfig):
         _render_import(run, config)
@@ -45,7 +45,7 @@ def render_configuration(run: Job, config: RunConfig, state: State) -> None:
         _render_table(table)
 
 
-def _against(config: RunConfig, preset: RunConfig | None, differing: int) -> str:
+def _against(config: StageConfig, preset: StageConfig | None, differing: int) -> str:
     """What the settings are held against, in words."""
     if preset is None:
         gone = f"Its preset, {config.preset}, is not here any more" if config.preset else "The run began with no preset"

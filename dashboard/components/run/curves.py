@@ -11,19 +11,19 @@ from dashboard.components.run.header import live_address
 from dashboard.components.run.plot_grid import LivePanels, render_plot_grid
 from dashboard.components.shared.browser import file_url
 from dashboard.curve_figures import points_drawn
-from dashboard.curves import Curve, arranged, run_curves
+from dashboard.curves import Curve, arranged, main_scalar, run_curves
 from dashboard.keys import Keys
 from dashboard.live_run import View
 from dashboard.memory import ShownRun
 from dashboard.state import State
 from dashboard.thinning import Window
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import HomeError
 from training.store import Job
 from training.stored_config import stored_config
 
 
-def render_curves(run: Job, config: RunConfig, state: State) -> None:
+def render_curves(run: Job, config: StageConfig, state: State) -> None:
     """The curves of what the run learns, those that were chosen in their order."""
     names = run_data.logged_names(run.id)
     catalogue = run_curves(config, names)
@@ -34,7 +34,7 @@ def render_curves(run: Job, config: RunConfig, state: State) -> None:
         state.shown.panels = tuple(keys)
 
     render_grid(run, shown, state, arrange)
-    st.caption(_note(run.id, chosen_window(state)))
+    st.caption(_note(run.id, main_scalar(config), chosen_window(state)))
 
 
 def render_grid(run: Job, shown: Sequence[Curve], state: State, on_arranged: Callable[[list[str]], None] | None = None) -> None:
@@ -62,8 +62,8 @@ def _live(run: Job, view: View) -> LivePanels | None:
     return LivePanels(head, panels, data.store().last_scalar(run.id))
 
 
-def _note(run_id: str, window: Window | None) -> str:
-    drawn, there = points_drawn(run_data.series_of(run_id, ["reward"])["reward"], window)
+def _note(run_id: str, name: str, window: Window | None) -> str:
+    drawn, there = points_drawn(run_data.series_of(run_id, [name])[name], window)
     marks = " Diamonds are evaluations with their 95% intervals." if run_data.points_of(run_id) else ""
     if drawn == there:
         return f"Every step is drawn.{marks}"

@@ -26,10 +26,11 @@ from dashboard.keys import Keys
 from dashboard.run_head import LATEST_STEPS
 from dashboard.state import State
 from training.artefacts import is_url
-from training.config import RunConfig
+from training.config import StageConfig
 from training.errors import HomeError
 from training.insight.rollout_files import rollout_lines, write_parquet
-from training.store import Job
+from training.store import TRAINED_KINDS, Job
+from training.stored_config import generates_completions
 
 _FIGURES_NOTE = (
     f"Means of the latest {LATEST_STEPS} training steps; below each its change with a 95% interval, and what is compared."
@@ -37,7 +38,7 @@ _FIGURES_NOTE = (
 _GZIP_LEVEL = 4
 
 
-def render_progress(run: Job, config: RunConfig) -> None:
+def render_progress(run: Job, config: StageConfig) -> None:
     """Where the run stands, in a line; it goes on by itself, and when the status is another the page is drawn again."""
     status, progress = st.columns([1.1, 4], vertical_alignment="center")
     with status:
@@ -46,12 +47,12 @@ def render_progress(run: Job, config: RunConfig) -> None:
         render_line(run_data.head_now(run, config), live_address(run), key=Keys.RUN_LINE, on_ended=lambda: None)
 
 
-def render_figures(run: Job, config: RunConfig) -> None:
+def render_figures(run: Job, config: StageConfig) -> None:
     """What went wrong, if anything did, and the run's five figures."""
     _render_tracker(run.tracker)
     if run.status in ("failed", "lost"):
         goes_on = "Resume goes on from the latest checkpoint, or from the start when there is none."
-        render_error(run.reason, goes_on if run.kind == "train" else "Read on goes on where it stood.")
+        render_error(run.reason, goes_on if run.kind in TRAINED_KINDS else "Read on goes on where it stood.")
     head = run_data.head_now(run, config)
     live_head.render_figures(head, live_address(run), key=Keys.RUN_FIGURES)
     if head.figures:
@@ -77,7 +78,7 @@ def render_actions(run: Job) -> None:
 def _render_actions(run: Job) -> None:
     if run.active:
         stopping = run.status == "stopping"
-        ends = "Ends the run at its next step, with a checkpoint." if run.kind == "train" else "Reads no more of the log."
+        ends = "Ends the run at its next step, with a checkpoint." if run.kind in TRAINED_KINDS else "Reads no more of the log."
         if st.button("Stop", key=Keys.STOP, **acts(disabled=stopping, help=ends)):
             with boundary():
                 stop_run(data.store(), data.home(), run.id)
@@ -94,20 +95,24 @@ def _render_actions(run: Job) -> None:
             resume_run(data.store(), data.home(), run.id)
             st.rerun()
     opens = "Opens the launch form with this run's configuration."
-    if run.kind == "train" and st.button("Duplicate", key=Keys.DUPLICATE, help=opens):
+    if run.kind in TRAINED_KINDS and st.button("Duplicate", key=Keys.DUPLICATE, help=opens):
         State().launch.origin, State().launch.changes = run.id, {}
         go_to(Page.LAUNCH, LAUNCH)
     render_marks(run)
     with st.popover("Download", icon=":material/download:"):
-        _render_downloads(run.id)
+        _render_downloads(run)
 
 
-def _render_downloads(run_id: str) -> None:
+def _render_downloads(run: Job) -> None:
     """Each file is made when it is asked for."""
-    files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
-        ("Curves, CSV", "scalars.csv.gz", lambda: _gzipped(scalar_lines(run_id))),
+    run_id = run.id
+    completions: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
         ("Completions, JSON lines", "rollouts.jsonl.gz", lambda: _gzipped(rollout_lines(data.store(), run_id))),
         ("Completions, Parquet", "rollouts.parquet", lambda: _parquet(run_id)),
+    )
+    files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
+        ("Curves, CSV", "scalars.csv.gz", lambda: _gzipped(scalar_lines(run_id))),
+        *(completions if generates_completions(run.spec) else ()),
         ("Evaluations, JSON", "evaluations.json.gz", lambda: _gzipped(evaluation_json(run_id))),
     )
     for label, name, make in files:

@@ -24,7 +24,7 @@ from dashboard.keys import Keys
 from dashboard.memory import TEST_CHANGES, RunMap
 from dashboard.state import State
 from dashboard.training_map_figure import colouring_of
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.sampling.pools import POOLS
 from training.store import Job
 from training.text import count, percent, significant
@@ -35,7 +35,7 @@ _OTHER_TITLES = {TEST_CHANGES: "Test problems", POOL: "Pool"}
 _WINDOWS = (1, 5, 10, 25, 50, 100, 250, 1_000)
 
 
-def render_training_map(run: Job, config: RunConfig, state: State) -> None:
+def render_training_map(run: Job, config: StageConfig, state: State) -> None:
     """The whole tab, as far as the run is."""
     groups = run_data.groups_of(run.id)
     evaluated = sum(evaluation.split == "test" for evaluation in run_data.evaluations_of(run.id)) >= 2
@@ -51,7 +51,7 @@ def render_training_map(run: Job, config: RunConfig, state: State) -> None:
     _render_controls(groups, evaluated, state)
     if state.run_map.colour == TEST_CHANGES:
         render_test_problems(run, config, atlas, state)
-    else:
+    elif isinstance(config, RunConfig):
         _render_training(run, config, atlas, groups, state)
 
 

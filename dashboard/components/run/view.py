@@ -1,6 +1,7 @@
 """One run: its head, then its parts in tabs. Only the open part is drawn, anew every few seconds while the run is active."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,12 +15,13 @@ from dashboard.components.run.configuration import render_configuration
 from dashboard.components.run.curves import render_curves
 from dashboard.components.run.header import render_actions, render_figures, render_progress
 from dashboard.components.run.health import COMPLETIONS, render_first_finding, render_health
+from dashboard.components.run.solutions import render_evaluated_map, render_no_signals, render_solutions
 from dashboard.components.run.system import render_system
 from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
 from dashboard.keys import Keys
 from dashboard.state import State
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.store import Job, Status
 from training.stored_config import stored_config
 
@@ -30,7 +32,8 @@ _SLOW_POLL_S = 10.0
 _ENDED_POLL_S = 5.0
 """One that has ended may be gone on with from elsewhere."""
 
-Part = Callable[[Job, RunConfig, State], None]
+Part = Callable[[Job, Any, State], None]
+"""Draws a part of a run, given its configuration, of the stage that has the part."""
 
 
 def render_run(run_id: str) -> None:
@@ -73,18 +76,18 @@ def _render_part(run_id: str, part: Part, was: Status) -> None:
     state.write_url(*RUN)
 
 
-def _render_progress(run: Job, config: RunConfig, state: State) -> None:
+def _render_progress(run: Job, config: StageConfig, state: State) -> None:
     render_progress(run, config)
 
 
-def _render_actions(run: Job, config: RunConfig, state: State) -> None:
+def _render_actions(run: Job, config: StageConfig, state: State) -> None:
     render_actions(run)
 
 
-def _render_below(run: Job, config: RunConfig, state: State) -> None:
+def _render_below(run: Job, config: StageConfig, state: State) -> None:
     """The figures and the open tab, which is drawn again by itself more often unless it moves without."""
     render_figures(run, config)
-    parts = PARTS if run.kind == "train" else {title: part for title, part in PARTS.items() if title not in _OF_TRAINING}
+    parts = _parts(run, config)
     title, tab = _render_tabs(parts, state)
     with tab:
         if not _moves(run) or (title == CURVES and data.store().last_scalar(run.id)):
@@ -92,6 +95,13 @@ def _render_below(run: Job, config: RunConfig, state: State) -> None:
                 parts[title](run, config, state)
         else:
             _follow(run, parts[title], _TAB_POLL_S)
+
+
+def _parts(run: Job, config: StageConfig) -> Mapping[str, Part]:
+    """The tabs that a run has."""
+    if run.kind == "import":
+        return {title: part for title, part in PARTS.items() if title not in _OF_TRAINING}
+    return PARTS if isinstance(config, RunConfig) else PARTS | WITHOUT_COMPLETIONS
 
 
 def _render_tabs(parts: Mapping[str, Part], state: State) -> tuple[str, DeltaGenerator]:
@@ -108,7 +118,7 @@ def _render_tabs(parts: Mapping[str, Part], state: State) -> tuple[str, DeltaGen
     return chosen, tabs[list(parts).index(chosen)]
 
 
-def _render_curves(run: Job, config: RunConfig, state: State) -> None:
+def _render_curves(run: Job, config: StageConfig, state: State) -> None:
     if not data.store().last_scalar(run.id):
         render_beginning(run, config)
         return
@@ -118,11 +128,11 @@ def _render_curves(run: Job, config: RunConfig, state: State) -> None:
         render_first_finding(run, state)
 
 
-def _render_health(run: Job, config: RunConfig, state: State) -> None:
+def _render_health(run: Job, config: StageConfig, state: State) -> None:
     render_health(run, state)
 
 
-def _render_checkpoints(run: Job, config: RunConfig, state: State) -> None:
+def _render_checkpoints(run: Job, config: StageConfig, state: State) -> None:
     render_checkpoints(run, config)
 
 
@@ -139,3 +149,10 @@ PARTS: dict[str, Part] = {
     "Configuration": render_configuration,
 }
 """Title of a tab -> what draws it."""
+
+WITHOUT_COMPLETIONS: dict[str, Part] = {
+    COMPLETIONS: render_solutions,
+    MAP: render_evaluated_map,
+    "Health": render_no_signals,
+}
+"""What stands there of a run that learns from reference solutions."""

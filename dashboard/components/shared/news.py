@@ -6,7 +6,7 @@ from dashboard import data, run_data
 from dashboard.state import RUNS_PAGE, State, Told
 from dashboard.text import plain
 from training.errors import StoreError
-from training.store import RUN_KINDS, Job, JobKind
+from training.store import RUN_KINDS, TRAINED_KINDS, Job, JobKind
 from training.text import shorten
 
 _LOOKED_THROUGH = 20
@@ -47,7 +47,7 @@ def _looked_through() -> list[Job]:
 
 def ending_line(job: Job) -> str:
     """`demo-3 finished: all 100 steps done`."""
-    whole = job.kind == "train" and job.status == "finished" and job.total and job.done >= job.total
+    whole = job.kind in TRAINED_KINDS and job.status == "finished" and job.total and job.done >= job.total
     reason = f"all {job.total:,.0f} steps done" if whole else job.reason
     return shorten(f"{job.id} {job.status}: {reason}" if reason else f"{job.id} {job.status}", _CHARACTERS)
 

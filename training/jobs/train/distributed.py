@@ -1,6 +1,6 @@
 """A run on several processes, each with its GPU, by Ray Train: who does what, and what becomes of a process that is lost.
 
-Every process runs `training.jobs.train.grpo`; `ranks` keeps them in step. The process that calls `train_on_workers` is the
+Every process runs `training.jobs.train.stage`; `ranks` keeps them in step. The process that calls `train_on_workers` is the
 job's own: it beats, passes signals on and says how the run ended. Ray and torch are imported where they are needed.
 
 The run's folder has to be one that every process sees: checkpoints hold files of each.
@@ -20,7 +20,7 @@ from typing import Any
 
 from training.backends.configuration import OWN_VARIABLES
 from training.backends.entry import EXPECTED, take_private
-from training.config import RunConfig
+from training.config import StageConfig
 from training.data.problem import ProblemSet
 from training.engines import engine_named
 from training.errors import AtlasError, BackendError, ConfigError, StoreFailedError, WorkerError
@@ -116,7 +116,7 @@ def _gpus_each(ray: Any, workers: Workers) -> float:
 class _Work:
     """What each worker is given."""
 
-    config: RunConfig
+    config: StageConfig
     problem_set: ProblemSet
     home: Home
     job_id: str
@@ -134,16 +134,16 @@ class _Outcome:
 
 
 def train_on_workers(
-    config: RunConfig, problem_set: ProblemSet, process: JobProcess, home: Home, folder: Path, workers: Workers
+    config: StageConfig, problem_set: ProblemSet, process: JobProcess, home: Home, folder: Path, workers: Workers
 ) -> None:
-    """Run or resume a training run on several processes, and return or raise as `training.jobs.train.grpo.train` does.
+    """Run or resume a training run on several processes, and return or raise as `training.jobs.train.stage.train` does.
 
     To be called with `room_for` the workers.
 
     Raises:
         ConfigError: the batch cannot be divided among them.
         WorkerError: a worker was lost, for the last time that the configuration allows.
-        AtlasError: as `training.jobs.train.grpo.train`; such an error is not tried again.
+        AtlasError: as `training.jobs.train.stage.train`; such an error is not tried again.
     """
     share_of(config, workers.count)
     process.progress(process.job.done, config.max_steps, f"starting {workers.count} processes")
@@ -265,8 +265,8 @@ def _be_worker(work: _Work) -> _Outcome | None:
     os.environ.update(work.variables)
     register_own_rewards(work.home.rewards)
     engine_named(work.config.engine)  # before TRL, parts of which Unsloth replaces
-    from training.jobs.train.grpo import follow, train
     from training.jobs.train.ranks import Ranks
+    from training.jobs.train.stage import follow, train
 
     ranks = Ranks.of_process_group()
     _check_folder(work.folder, ranks)

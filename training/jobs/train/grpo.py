@@ -1,142 +1,29 @@
-"""The training process: one run of TRL's GRPO or RLOO, from the model to the last evaluation, everything on record.
+"""What is particular to GRPO and RLOO: the engine's trainer with the run's rewards and a complete ledger, what TRL calls of it.
 
-Reads top to bottom: `train` is the story; below it the parts that TRL calls. The configuration is checked elsewhere, and
-`jobs.job_process` records how it all ends.
+The story around it is `training.jobs.train.stage`.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
-from transformers import TrainerCallback, set_seed
+from transformers import TrainerCallback
 
 from training.config import RunConfig
-from training.data.problem import ProblemSet
-from training.engines import Engine, Loaded, engine_named, hugging_face
+from training.engines import Engine, Loaded, hugging_face
 from training.errors import ConfigError
 from training.groups import Method
-from training.jobs.job_process import JobProcess, StopRequested
-from training.jobs.train.gpu_metrics import GpuCallback
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
-from training.jobs.train.outbox import deliver_left_behind
-from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
-from training.jobs.train.recorder import Recorder
 from training.jobs.train.rounds import Choice
-from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
-from training.jobs.train.store_callback import StoreCallback
+from training.jobs.train.stage import Stage, learn_in_float32, trl_settings
 from training.jobs.train.training_data import TrainingData, training_data
-from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
-from training.models.uploads import uploading
 from training.prior import kept_prior
 from training.rewards import REWARDS, Reward, Row, verifier_named
 from training.rewards.forms import form_named
 from training.rewards.rows import with_tokens
 from training.sampling.draw import ProblemDraw, Rules
 from training.sampling.pools import Limits
-from training.shares import share_of
-
-
-def train(config: RunConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:
-    """Run or resume a training run: evaluate, train to `max_steps` or a stop request, evaluate again.
-
-    Checkpoints go to `folder`. After a stop the second evaluation is left out. Of several processes the first one calls
-    this, and the others `follow`.
-
-    Raises:
-        CheckpointError: the latest checkpoint is gone or damaged, or one cannot be saved.
-        ArtefactError: the checkpoint was uploaded and cannot be fetched, or `GRPO_ATLAS_ARTEFACTS` cannot be used.
-        StoreError: the store takes no more.
-    """
-    store, job_id = process.store, process.job.id
-    patiently = process.patiently
-    patiently(lambda: deliver_left_behind(store, job_id, folder))
-    latest = patiently(lambda: checkpoint_to_resume(store, job_id, folder=folder))
-    begin = latest.step if latest else 0
-    resumed = patiently(lambda: on_this_disk(store, job_id, latest, folder)) if latest else None
-    patiently(lambda: store.truncate(job_id, after_step=begin))
-    patiently(lambda: delete_unrecorded(store, job_id, folder))
-    ranks.tell(resumed)
-    process.progress(begin, config.max_steps, "loading the model", "loading")
-    engine, loaded, data = load(config, problem_set)
-
-    recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
-    with uploading(store, job_id, config.save_total_limit) as uploads, recorder:
-        gpus = GpuCallback(ranks.gather)
-        callback = StoreCallback(process, recorder, config.save_total_limit, gpus, uploads)
-        own_share = share_of(config, ranks.count)
-        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, [gpus, callback])
-        complete = ranks.sharing(completer(engine, trainer, loaded.tokenizer))
-        evaluator = RunEvaluator(config, problem_set, process, complete)
-        trainer.add_callback(EvaluationCallback(evaluator))
-        trainer.add_callback(LeadCallback(ranks))
-        with ranks.helped():
-            if latest is None and config.evaluate_before:
-                evaluator.evaluate("before", 0, "before training")
-        process.progress(begin, config.max_steps, "training", "training")
-        trainer.train(resume_from_checkpoint=resumed)
-        step = trainer.state.global_step
-        if uploads is not None:
-            process.progress(step, config.max_steps, "uploading the last checkpoint")
-
-    if uploads is None:
-        patiently(lambda: keep_newest(store, job_id, config.save_total_limit, folder))
-    else:
-        uploads.finish()
-    not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
-    if step < config.max_steps:
-        process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"
-        raise StopRequested
-    with ranks.helped():
-        if config.evaluate_after:
-            evaluator.evaluate("after", step, "after training")
-    process.progress(step, config.max_steps, "done")
-    left_out = f", {data.left_out:,} problems left out for their prompts' length" if data.left_out else ""
-    process.reason = f"all {step} steps done{left_out}{not_uploaded}"
-
-
-def follow(config: RunConfig, problem_set: ProblemSet, folder: Path, ranks: Ranks) -> None:
-    """What every process but the first does of a run on several: train along, complete its share of prompts, record nothing.
-
-    Raises:
-        AtlasError: as `train`.
-    """
-    resumed = ranks.hear()
-    engine, loaded, data = load(config, problem_set)
-    own_share = share_of(config, ranks.count)
-    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, [GpuCallback(ranks.gather)])
-    complete = completer(engine, trainer, loaded.tokenizer)
-
-    def randomness() -> AbstractContextManager[None]:
-        return preserved_randomness(config.seed + ranks.index)  # else several completions of one problem could be one
-
-    trainer.add_callback(FollowCallback(lambda: ranks.help_out(complete, randomness)))
-    if ranks.help_out(complete, randomness).stop:
-        return
-    trainer.train(resume_from_checkpoint=resumed)
-    if trainer.state.global_step == config.max_steps:
-        ranks.help_out(complete, randomness)
-
-
-def load(config: RunConfig, problem_set: ProblemSet) -> tuple[Engine, Loaded, TrainingData]:
-    """The engine, the model that it loaded, and what there is to train on.
-
-    Raises:
-        ModelError: the model cannot be loaded, or has no layer of a name in `lora_targets`.
-        CheckpointError: the model is a run's checkpoint and damaged.
-        ConfigError: the settings do not work together on this machine, or leave no problem to train on.
-        SourceError: there are no train problems.
-    """
-    engine = engine_named(config.engine)
-    check_model(config.model)
-    set_seed(config.seed)  # before there is an adapter: TRL draws its first weights ahead of its own seeding
-    data = training_data(config, problem_set, hugging_face.load_tokenizer(config.model, config.chat_template))
-    if data.left_out:
-        print(f"{data.left_out:,} problems left out: prompts of more than {config.max_prompt_length:,} tokens", flush=True)
-    return engine, engine.load_for_training(config, data.max_length), data
 
 
 def make_trainer(
@@ -168,10 +55,7 @@ def make_trainer(
         credit=config.credit,
         choice=_choice(config, data, folder),
     )
-    for parameter in trainer.model.parameters():
-        if parameter.requires_grad:
-            # TRL keeps the adapter of a 4-bit model in bfloat16, in which small updates are lost.
-            parameter.data = parameter.data.float()
+    learn_in_float32(trainer)
     return trainer
 
 
@@ -201,14 +85,9 @@ def _choice(config: RunConfig, data: TrainingData, folder: Path) -> Choice | Non
 
 def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: Path) -> Any:
     """The engine's configuration of the run's method; settings that are not named here keep TRL's defaults."""
-    on_gpu = torch.cuda.is_available()
-    dtype = hugging_face.calculation_dtype(config.precision)
     trl_config = config_class(
-        output_dir=str(folder),
-        max_steps=config.max_steps,
+        **trl_settings(config, folder),
         num_generations=config.num_generations,
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,
         top_p=config.top_p,
@@ -228,24 +107,6 @@ def _trl_config(config: RunConfig, config_class: Any, max_length: int, folder: P
         epsilon=config.epsilon,
         epsilon_high=config.epsilon_high or config.epsilon,  # given, or Unsloth takes 0.28
         reward_weights=list(config.reward_weights.values()),
-        optim=config.optim,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler_type,
-        warmup_steps=math.ceil(config.warmup_ratio * config.max_steps),
-        weight_decay=config.weight_decay,
-        adam_beta1=config.adam_beta1,
-        adam_beta2=config.adam_beta2,
-        max_grad_norm=config.max_grad_norm,
-        save_steps=config.save_steps,
-        seed=config.seed,
-        logging_steps=1,
-        report_to="wandb" if config.wandb else "none",
-        use_cpu=not on_gpu,
-        ddp_backend="gloo" if torch.distributed.is_initialized() and not on_gpu else None,
-        bf16=dtype == torch.bfloat16,
-        fp16=dtype == torch.float16,
-        gradient_checkpointing=config.gradient_checkpointing,
-        disable_tqdm=True,
         **_OF_METHOD[config.method](config),
     )
     if config.method == "grpo":
@@ -357,3 +218,6 @@ def _carry(config: RunConfig, problems: Mapping[str, Row], ends: Sequence[int]) 
                 log_metric(f"rewards/{judge.name}/mean", fmean(known))
 
     return carry
+
+
+GRPO = Stage(training_data, make_trainer)

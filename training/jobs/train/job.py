@@ -1,6 +1,8 @@
-"""The kind of job that is a training run."""
+"""The kinds of jobs that are training runs, one for each stage."""
 
-from training.config import RunConfig
+from collections.abc import Mapping
+
+from training.config import RunConfig, StageConfig, StageName
 from training.data.problems import load_problems
 from training.engines import engine_named
 from training.home import Home
@@ -15,11 +17,11 @@ from training.stored_config import stored_config
 from training.workers import Workers
 
 
-def run(process: JobProcess, home: Home, config: RunConfig) -> None:
+def run(process: JobProcess, home: Home, config: StageConfig) -> None:
     """Train, in this process or in several that it starts.
 
     Raises:
-        AtlasError: as `grpo.train` and `distributed.train_on_workers`.
+        AtlasError: as `stage.train` and `distributed.train_on_workers`.
     """
     with room_for(Workers.from_environment(), process.check_stop) as workers:
         process.begin()
@@ -29,16 +31,21 @@ def run(process: JobProcess, home: Home, config: RunConfig) -> None:
         if config.subset:
             problem_set = restrict(problem_set, process.store, config.subset)
         folder = home.job_folder(process.job.id)
-        keep_prior(config, problem_set, process.store, folder)
+        if isinstance(config, RunConfig):
+            keep_prior(config, problem_set, process.store, folder)
         config = config.model_copy(update={"model": kept_model(config.model, process.store, home, process.job.id)})
         if workers.count > 1:
             train_on_workers(config, problem_set, process, home, folder, workers)
             return
         engine_named(config.engine)  # before TRL, parts of which Unsloth replaces
-        from training.jobs.train.grpo import train
+        from training.jobs.train.stage import train
 
         with tracked(config, process.store, process.job, folder):
             train(config, problem_set, process, folder)
 
 
 TRAIN = JobType("train", stored_config, run, scores=True, takes_accelerator=True)
+SFT = JobType("sft", stored_config, run, scores=True, takes_accelerator=True)
+
+JOB_OF: Mapping[StageName, JobType[StageConfig]] = {"grpo": TRAIN, "sft": SFT}
+"""Stage -> its kind of job."""

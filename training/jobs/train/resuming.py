@@ -1,10 +1,10 @@
-"""What makes a resumed run the run that was not interrupted: a layer over TRL's trainer, for any engine's.
+"""What makes a resumed run the run that was not interrupted: a layer over TRL's trainers, for any engine's.
 
 transformers saves and restores weights, optimiser, schedule, step and the state of every random number generator. Missing
-is what is here: the data order after the first pass over the data, a generation batch that is still to be learnt from, a
-reference model that follows the policy, a run whose last step was already saved, and an end of failed saves that leaves
-nothing half written. With vLLM the completions
-after a resume are others, as its generator cannot be restored.
+is what is here: a run whose last step was already saved, and an end of failed saves that leaves nothing half written; for
+GRPO also the data order after the first pass over the data, a generation batch that is still to be learnt from, and a
+reference model that follows the policy. With vLLM the completions after a resume are others, as its generator cannot be
+restored.
 """
 
 import shutil
@@ -28,13 +28,13 @@ _TORCH_WRITE_ERRORS = ("PytorchStreamWriter", "inline_container", "iostream erro
 """What stands in the RuntimeErrors of torch's file writer, which have no type of their own."""
 
 if TYPE_CHECKING:
-    from trl import GRPOTrainer as _Trainer
+    from transformers import Trainer as _Trainer
 else:
-    _Trainer = object  # the engine's trainer is the other base: importing Unsloth replaces TRL's
+    _Trainer = object  # the stage's trainer is the other base; importing Unsloth replaces TRL's
 
 
-class ResumableTrainer(_Trainer):
-    """Mixed into a GRPOTrainer or RLOOTrainer, before it."""
+class WholeCheckpoints(_Trainer):
+    """Mixed into a trainer, before it: checkpoints are whole, and training goes on from one as if it had not stopped."""
 
     _steps_before = 0
     """Steps that the run had done when this process took it up."""
@@ -43,7 +43,7 @@ class ResumableTrainer(_Trainer):
         """Train to `max_steps`; from a checkpoint of the last step only its weights are loaded."""
         if resume_from_checkpoint is not None:
             folder = Path(resume_from_checkpoint)
-            self._steps_before = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME)).global_step
+            self._steps_before = self._saved_state(folder).global_step
             if self._steps_before >= self.args.max_steps:
                 # transformers would take one step more.
                 self._load_from_checkpoint(resume_from_checkpoint)
@@ -53,6 +53,28 @@ class ResumableTrainer(_Trainer):
                 return None
             self._load_more(folder)
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _saved_state(self, folder: Path) -> TrainerState:
+        return TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+
+    def _load_more(self, folder: Path) -> None:
+        """Take over what transformers does not of a checkpoint."""
+
+    def _save_more(self, folder: Path) -> None:
+        """Save what transformers does not into a checkpoint."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        with saving(folder):
+            super()._save_checkpoint(model, trial)
+            self._save_more(folder)
+            self.accelerator.wait_for_everyone()  # each process has files in it
+            if self.accelerator.is_main_process:
+                write_checksums(folder)  # the last file; what comes next is its record
+
+
+class ResumableTrainer(WholeCheckpoints):
+    """Mixed into a GRPOTrainer or RLOOTrainer, before it."""
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """As transformers does, and the adapter that is trained where a frozen copy of its beginning is saved beside it.
@@ -76,15 +98,6 @@ class ResumableTrainer(_Trainer):
         for _ in range(self._steps_before // steps_a_pass if sampler.shuffle else 0):
             torch.randperm(sampler.num_samples, generator=sampler.generator)
         return sampler
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        with saving(folder):
-            super()._save_checkpoint(model, trial)
-            self._save_more(folder)
-            self.accelerator.wait_for_everyone()  # each process has files in it
-            if self.accelerator.is_main_process:
-                write_checksums(folder)  # the last file; what comes next is its record
 
     def _save_more(self, folder: Path) -> None:
         """Keep a generation batch that more steps are to learn from (`num_iterations`), and a reference model that follows."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.config import RunConfig
+from training.config import StageConfig
 from training.data.problem import ProblemSet
 from training.data.sample import sample
 from training.engines import Complete, Engine, Message
@@ -26,7 +26,7 @@ from training.store.evaluations import add_items, complete_evaluation, complete_
 class RunEvaluator:
     """Evaluates the model of one run, as it is at the moment, on a sample of the test split."""
 
-    def __init__(self, config: RunConfig, problem_set: ProblemSet, process: JobProcess, complete: Complete) -> None:
+    def __init__(self, config: StageConfig, problem_set: ProblemSet, process: JobProcess, complete: Complete) -> None:
         self._config = config
         self._problems = sample(problem_set.of_split("test"), config.evaluation_problems)
         self._process = process
@@ -60,7 +60,7 @@ class RunEvaluator:
                 max_completion_length=config.max_completion_length,
                 temperature=config.evaluation_temperature,
                 form=form_named(config.answer_form),
-                required={*config.reward_weights, config.verifier},
+                required=config.judges,
                 report=report,
                 samples=config.evaluation_samples,
                 done=evaluation.done,
@@ -114,7 +114,7 @@ def completer(engine: Engine, trainer: Any, tokenizer: Any) -> Complete:
     """What completes prompts with the policy that a trainer has at the moment: its vLLM if it has one, else its model."""
 
     def complete(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
-        if trainer.args.use_vllm:
+        if getattr(trainer.args, "use_vllm", False):  # of GRPO's arguments alone
             return complete_with_vllm(trainer, tokenizer, prompts, max_new_tokens, temperature)
         model = trainer.accelerator.unwrap_model(trainer.model)
         with trainer.accelerator.autocast():

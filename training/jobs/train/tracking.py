@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from training.artefacts import Artefacts
-from training.config import RunConfig
+from training.config import StageConfig
 from training.credentials import has_wandb_key
 from training.errors import AtlasError
 from training.store import Job, Store
@@ -23,7 +23,7 @@ _TIMEOUT_S = 30
 
 
 @contextmanager
-def tracked(config: RunConfig, store: Store, job: Job, folder: Path) -> Iterator[None]:
+def tracked(config: StageConfig, store: Store, job: Job, folder: Path) -> Iterator[None]:
     """Keep a wandb run open around a training run, if it asks for one, and store its URL or folder.
 
     A resumed run goes on with the wandb run of the same id where that is online. The folder of an offline one is copied to
@@ -53,7 +53,7 @@ def _upload(store: Store, job: Job, folder: Path) -> None:
         print(f"The offline run for Weights & Biases stays in {folder}: {error}", file=sys.stderr)
 
 
-def _begin(config: RunConfig, job: Job, folder: Path) -> Any:
+def _begin(config: StageConfig, job: Job, folder: Path) -> Any:
     """wandb's run: online, or offline without a key, on request (WANDB_MODE) or when the server does not answer."""
     import wandb
 
