@@ -30,6 +30,7 @@ def guarded(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 
 
 launch_run = guarded(launch.launch_run)
+launch_stages = guarded(launch.launch_stages)
 resume_run = guarded(launch.resume_run)
 stop_run = guarded(launch.stop_run)
 launch_evaluation = guarded(launch.launch_evaluation)

@@ -259,6 +259,8 @@ class Launch(Group):
     """The subset to train on, `launch_changes.WHOLE` for none; empty for what the preset or run says."""
     everything = Field(False, "all")
     """Whether the form asks for every setting, not only for those that most runs choose."""
+    then = Field("", "then")
+    """The preset of a second run, which begins with this one's last checkpoint; empty for none."""
     backend = Field("local", "backend")
     """One of `training.backends.registry.backend_names`."""
 

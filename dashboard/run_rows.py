@@ -19,6 +19,7 @@ from training.store.job_search import FoundRuns
 from training.store.run_marks import Marks
 from training.store.run_table import KEYS, Setting, Standing, setting_of
 from training.store.sessions import Session, worked_s
+from training.stored_config import stage_of
 from training.text import count, duration, shorten, with_interval
 
 _NOTE_CHARACTERS = 80
@@ -51,10 +52,35 @@ class Row:
     """Of `overview.reward_sparklines`."""
     worked: Sequence[Session] = ()
     standing: Standing = field(default_factory=Standing)
+    first: Job | None = None
+    """The run of the stage before, where this one began behind it."""
 
     @property
     def name(self) -> str:
         return self.marks.name or self.run.id
+
+    @property
+    def stages(self) -> str:
+        """`sft → grpo`, or the one stage; empty for a run that another trainer made."""
+        return " → ".join(stage_of(run.spec) for run in (self.first, self.run) if run is not None)
+
+    @property
+    def at_work(self) -> Job:
+        """The stage that the line tells of now."""
+        return self.first if self.first is not None and self.first.active else self.run
+
+    @property
+    def fraction(self) -> float:
+        """Progress of all stages together in 0..1."""
+        stages = [run for run in (self.first, self.run) if run is not None]
+        total = sum(run.total for run in stages)
+        return min(1.0, sum(run.done for run in stages) / total) if total else 0.0
+
+    @property
+    def stands(self) -> str:
+        """How it stands, in words; which stage is meant where that is the one before."""
+        told = self.at_work.reason or self.at_work.message
+        return told if self.at_work is self.run else f"{self.at_work.id}: {told or self.at_work.status}"
 
     @property
     def verifier(self) -> str:
@@ -65,8 +91,8 @@ class Row:
 Value = Callable[[Row], object]
 
 COLUMNS: dict[str, Value] = {
-    "status": lambda row: [row.run.status],
-    "progress": lambda row: 100 * row.run.fraction,
+    "status": lambda row: [row.at_work.status],
+    "progress": lambda row: 100 * row.fraction,
     "reward": lambda row: _shares_of_highest(row),
     "before": lambda row: _share_text(row.standing.before),
     "after": lambda row: _share_text(row.standing.after),
@@ -78,7 +104,7 @@ COLUMNS: dict[str, Value] = {
     "backend": lambda row: row.run.backend,
     "tags": lambda row: list(row.marks.tags),
     "note": lambda row: ("Archived. " if row.marks.archived else "") + shorten(row.marks.note, _NOTE_CHARACTERS),
-    "how it stands": lambda row: shorten(row.run.reason or row.run.message, _REASON_CHARACTERS),
+    "how it stands": lambda row: shorten(row.stands, _REASON_CHARACTERS),
 }
 """What a column can show besides settings."""
 
@@ -110,20 +136,24 @@ def parse_columns(text: str) -> tuple[str, ...]:
 
 
 def run_table(rows: Sequence[Row], columns: Sequence[str] = USUAL_COLUMNS, baseline: Row | None = None) -> pd.DataFrame:
-    """One row a run: its colour and name, its id where that is not the name, then the columns.
+    """One row a run: its colour and name, its id where that is not the name, its stages where any run has another than GRPO,
+    then the columns.
 
     Args:
         columns: of `COLUMN_NAMES`.
         baseline: the run that the others are held against, in columns of their own.
     """
     named = any(row.name != row.run.id for row in rows)
-    return pd.DataFrame([_row(row, columns, baseline, named=named) for row in rows])
+    staged = any(row.stages not in ("", "grpo") for row in rows)
+    return pd.DataFrame([_row(row, columns, baseline, named=named, staged=staged) for row in rows])
 
 
-def _row(row: Row, columns: Sequence[str], baseline: Row | None, *, named: bool) -> dict[str, object]:
+def _row(row: Row, columns: Sequence[str], baseline: Row | None, *, named: bool, staged: bool) -> dict[str, object]:
     found: dict[str, object] = {"colour": swatch(run_colour(row.run.id)), "run": row.name}
     if named:
         found["id"] = row.run.id
+    if staged:
+        found["stages"] = row.stages
     if baseline is not None:
         found |= _against(row, baseline)
     for name in columns:
@@ -228,6 +258,8 @@ def queue_of(jobs: Sequence[Job]) -> list[Waiting]:
 
 
 def _waits_for(job: Job, at_work: Sequence[Job], before: Sequence[Job]) -> str:
+    if job.follows and job.started_at is None and all(first.id != job.follows for first in at_work):
+        return f"for {job.follows}, with whose last checkpoint it begins"
     if job.backend != LOCAL:
         return job.message or f"for {job.backend} to have room"
     if at_work:

@@ -56,9 +56,14 @@ def stored_config(spec: Mapping[str, Any]) -> StageConfig:
     return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
 
 
+def stage_of(spec: Mapping[str, Any]) -> str:
+    """The stage of a run on record; empty for one that another trainer made."""
+    return "" if "layout" in spec else str(spec.get("stage", "grpo"))
+
+
 def generates_completions(spec: Mapping[str, Any]) -> bool:
-    """Whether a run on record is of the stage that learns from completions of its own."""
-    return bool(spec.get("stage", "grpo") == "grpo")
+    """Whether a run on record learns from completions, its own or those of another trainer's log."""
+    return stage_of(spec) in ("", "grpo")
 
 
 def require_completions(spec: Mapping[str, Any]) -> None:

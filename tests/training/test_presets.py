@@ -7,7 +7,6 @@ import pytest
 from tests.hostile import BAD_SETTINGS, NO_FILES, NO_PATHS
 from tests.tiny_runs import few_problems, run_to_the_end
 from training.__main__ import main
-from training.config import RunConfig
 from training.errors import ConfigError
 from training.home import Home
 from training.machines import this_machine
@@ -34,7 +33,7 @@ def test_a_preset_resolves_and_explains_itself(name: str, tmp_path: Path) -> Non
     explained.write_text(preset_text(config, description), encoding="utf-8")
     assert load_preset(str(explained)) == config
     assert preset_description(explained) == description
-    assert "# Completions per problem (group size). Completions of one problem that are compared with each other" in (
+    assert "# Gradient norm, at most. Gradients are clipped to this norm. (above 0, at most 1,000,000.0)" in (
         explained.read_text(encoding="utf-8")
     )
 
@@ -88,12 +87,17 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_preset_is_trained_at_small_size(name: str, store: Store, home: Home) -> None:
-    config = RunConfig.model_validate(load_preset(name).model_dump() | SMALL)
+    before = load_preset(name)
+    small = {setting: value for setting, value in SMALL.items() if setting in type(before).model_fields}
+    if before.stage == "sft":  # no solution is as short
+        small["max_completion_length"] = 160
+    config = type(before).model_validate(before.model_dump() | small)
     checked = preflight(config, few_problems(), store, this_machine(home.root))
     assert [finding for finding in checked.errors if finding.about != "max_completion_length"] == []
     run = run_to_the_end(store, home, config)
     assert run.status == "finished"
     assert all(config.verifier in rollout.rewards for rollout in store.rollouts(run.id))
+    assert bool(store.rollouts(run.id)) == (config.stage == "grpo")
 
 
 def test_models_of_half_one_and_a_half_and_three_billion_parameters_have_presets() -> None:

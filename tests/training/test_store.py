@@ -278,7 +278,13 @@ COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
 COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
 
 
+def drop_version_9(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("DROP INDEX jobs_by_follows")
+    connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN follows")
+
+
 def drop_version_8(connection: sa.Connection) -> None:
+    drop_version_9(connection)
     connection.exec_driver_sql("ALTER TABLE rollouts DROP COLUMN dropped")
 
 
@@ -322,6 +328,17 @@ def test_rollouts_of_version_7_were_all_learnt_from(store: Store, home: Home) ->
     store.record(job_id, rollouts=[rollout, dropped])
     assert store.rollouts(job_id) == [rollout, dropped]
     assert [group.dropped for group in group_outcomes(store, job_id)] == ["", "flat"]
+
+
+def test_jobs_of_version_8_follow_none(store: Store, home: Home) -> None:
+    store.create_job("train", "demo", {})
+    with store.writing() as connection:
+        drop_version_9(connection)
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 8")
+    store.close()
+    store = Store.open(home.store_url)
+    assert store.job("demo-1").follows == ""
+    assert store.create_job("sft", "demo", {}, follows="demo-1")[0].follows == "demo-1"
 
 
 def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:

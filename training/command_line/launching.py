@@ -12,40 +12,49 @@ import typer
 
 from training.backends.registry import backend_names, backend_state
 from training.command_line.outputs import backend_line
-from training.command_line.parameters import AsJson, Assignments, Backend, Preset
+from training.command_line.parameters import AsJson, Assignments, Backend, Preset, Then, ThenAssignments
 from training.command_line.stores import open_here, wait_for
-from training.config import RunConfig
+from training.config import RunConfig, StageConfig
 from training.errors import ConfigError, shown
 from training.home import Home
 from training.names import is_name
 from training.preflight import Preflight
 from training.preflight.calibration import with_calibration
+from training.preflight.sequence import with_sequence
 from training.preflight.text import preflight_facts, preflight_lines
 from training.presets import load_preset, preset_description, preset_paths, preset_text
 from training.runs import launch
-from training.store import LOCAL
+from training.store import LOCAL, Store
 
 
 def launch_run(
     preset: Preset = "demo",
     assignments: Assignments = None,
+    then: Then = None,
+    then_assignments: ThenAssignments = None,
     backend: Backend = LOCAL,
     as_json: AsJson = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what `preflight` finds and start nothing")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="return when the run has ended; status 1 unless it finished")] = False,
 ) -> int:
-    """Start a training run as a detached process and print its run_id."""
+    """Start a training run as a detached process and print its run_id; with --then a second one behind it."""
     if dry_run:
-        return check_run(preset, assignments, backend, as_json)
+        return check_run(preset, assignments, then, then_assignments, backend, as_json)
     home, store = open_here()
-    run_id = launch.launch_run(store, home, load_preset(preset, assignments or (), home.presets), backend, _tell)
-    print(json.dumps({"run_id": run_id}) if as_json else f"run_id: {run_id}", flush=True)
-    return wait_for(store, home, run_id) if wait else 0
+    first, second = _configurations(home, preset, assignments, then, then_assignments)
+    if second is None:
+        run_ids = {"run_id": launch.launch_run(store, home, first, backend, _tell)}
+    else:
+        run_ids = dict(zip(("run_id", "then"), launch.launch_stages(store, home, first, second, backend, _tell), strict=True))
+    print(json.dumps(run_ids) if as_json else "\n".join(f"{name}: {run_id}" for name, run_id in run_ids.items()), flush=True)
+    return wait_for(store, home, list(run_ids.values())[-1]) if wait else 0
 
 
 def check_run(
     preset: Preset = "demo",
     assignments: Assignments = None,
+    then: Then = None,
+    then_assignments: ThenAssignments = None,
     backend: Backend = LOCAL,
     as_json: AsJson = False,
     calibrate: Annotated[
@@ -55,7 +64,12 @@ def check_run(
 ) -> int:
     """What can be known of a run before it starts; status 1 if it would fail or teach nothing."""
     home, store = open_here()
-    config, problem_set = launch.prepare_run(store, home, load_preset(preset, assignments or (), home.presets))
+    first, second = _configurations(home, preset, assignments, then, then_assignments)
+    if second is not None:
+        if calibrate:
+            raise ConfigError("Calibrating measures one run, and --then adds a second.", "Leave out one of the two.")
+        return _check_stages(store, home, first, second, backend, as_json)
+    config, problem_set = launch.prepare_run(store, home, first)
     found = launch.check_run(store, home, config, problem_set, backend)
     measured = None
     if calibrate:
@@ -74,6 +88,31 @@ def check_run(
     else:
         print(*preflight_lines(config, problem_set.name, found, measured), sep="\n")
     return 1 if found.errors else 0
+
+
+def _check_stages(store: Store, home: Home, first: StageConfig, then: StageConfig, backend: str, as_json: bool) -> int:
+    """`check_run` of two runs in a row; as JSON a list of both."""
+    checked = []
+    for config in (first, launch.as_second(first, then)):
+        config, problem_set = launch.prepare_run(store, home, config)
+        checked.append((config, problem_set.name, launch.check_run(store, home, config, problem_set, backend)))
+    (first, *_), (then, name, found) = checked
+    checked[1] = (then, name, with_sequence(found, first, then))
+    if as_json:
+        print(json.dumps([preflight_facts(config, found) for config, _, found in checked], indent=2))
+    else:
+        print("\n\n".join("\n".join(preflight_lines(*each)) for each in checked))
+    return 1 if any(found.errors for *_, found in checked) else 0
+
+
+def _configurations(
+    home: Home, preset: str, assignments: list[str] | None, then: str | None, then_assignments: list[str] | None
+) -> tuple[StageConfig, StageConfig | None]:
+    """The run's, and that of the run behind it if there is to be one."""
+    if then_assignments and then is None:
+        raise ConfigError("--then-set changes the second run, and --then names none.", "Add --then PRESET.")
+    first = load_preset(preset, assignments or (), home.presets)
+    return first, None if then is None else load_preset(then, then_assignments or (), home.presets)
 
 
 def _tell(found: Preflight) -> None:

@@ -30,7 +30,7 @@ from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import complete_evaluations
-from training.stored_config import require_completions
+from training.stored_config import require_completions, stage_of
 
 _LISTED = 200
 """Runs that `list` shows unless it is told otherwise."""
@@ -61,7 +61,8 @@ def list_runs(
         print("No runs yet. `python -m training launch --preset demo` starts one.")
     for run in runs:
         step = f"step {run.done:,.0f} of {run.total:,.0f}"
-        print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {run.reason or run.message}")
+        after = f"after {run.follows}; " if run.follows else ""
+        print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {after}{run.reason or run.message}")
     if len(runs) < total:
         print(left_out)
     return 0
@@ -197,6 +198,8 @@ def _job_facts(job: Job) -> dict[str, Any]:
         "max_steps": int(job.total),
         "backend": job.backend,
         "tracker": job.tracker,
+        "stage": stage_of(job.spec),
+        "follows": job.follows,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "ended_at": job.ended_at,

@@ -17,6 +17,15 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help=f"change a setting: {', '.join(CHOSEN_OF['grpo'])}"),
 ]
+Then = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PRESET", help="a second run, which begins with the last checkpoint of this one once that has finished"
+    ),
+]
+ThenAssignments = Annotated[
+    list[str] | None, typer.Option("--then-set", metavar="KEY=VALUE", help="change a setting of the second run")
+]
 Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
 
 AnswerFormName = Annotated[

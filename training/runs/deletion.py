@@ -25,6 +25,7 @@ from training.home import Home
 from training.names import is_component
 from training.store import Job, Store, schema
 from training.store.database import shown_url
+from training.store.following import waiting_for
 from training.text import count, size_text
 
 
@@ -73,6 +74,8 @@ def check_deletable(store: Store, home: Home, job: Job) -> None:
     """Raise `StoreError` while the run has a process, or may have one."""
     if job.active:
         raise StoreError(f"{job.id} is {job.status} and cannot be deleted.", "Stop it first.")
+    if waiting := waiting_for(store, job.id):
+        raise StoreError(f"{waiting[0].id} waits to begin with the last checkpoint of {job.id}.", "Stop it first.")
     if any(output.spec.get("run") == job.id for output in store.active_jobs(("output",))):
         raise StoreError(f"Something is being made of {job.id}.", "Wait for it, or stop it first.")
     if job.status == "lost" and backend_named(job.backend, home).status(job) == "alive":

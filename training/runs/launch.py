@@ -9,7 +9,7 @@ from training.backends.registry import backend_named
 from training.config import RunConfig, StageConfig
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
-from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, UnreachableError
+from training.errors import AtlasError, BackendError, ConfigError, StoreAwayError, StoreError, UnreachableError
 from training.home import Home
 from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
@@ -17,23 +17,34 @@ from training.jobs.importing import IMPORT, imported_config, queue_import
 from training.jobs.kinds import JobType, Spec
 from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.job import JOB_OF
-from training.models.beginnings import pinned_model
+from training.models.beginnings import Beginning, pinned_model
 from training.models.checkpoints import checkpoint_to_resume
 from training.preflight import Preflight, preflight
 from training.preflight.calibration import Calibration
+from training.preflight.sequence import with_sequence
 from training.store import LOCAL, TRAINED_KINDS, Job, Store
 from training.store.curation import find_subset, restrict
+from training.store.following import leave_of
 from training.store.job_search import newest_with
 
 
 def queue_job(
-    store: Store, home: Home, job_type: JobType[Spec], spec: Spec, *, name: str = "", backend: str = LOCAL, total: float = 0
+    store: Store,
+    home: Home,
+    job_type: JobType[Spec],
+    spec: Spec,
+    *,
+    name: str = "",
+    backend: str = LOCAL,
+    total: float = 0,
+    follows: str = "",
 ) -> tuple[Job, bool]:
     """(the job of a spec, whether it waits for a process): it does not where an equal one is active.
 
     Args:
         name: what it is called, with a number behind; its kind where nothing is given.
         total: of what its progress counts.
+        follows: the id of the job that it waits for and begins from.
 
     Raises:
         HomeError: the home cannot be written.
@@ -52,21 +63,33 @@ def queue_job(
         backend=backend,
         total=total,
         accelerator=job_type.takes_accelerator,
+        follows=follows,
         taken=home.folders_there(),
     )
 
 
 def launch_job(
-    store: Store, home: Home, job_type: JobType[Spec], spec: Spec, *, name: str = "", backend: str = LOCAL, total: float = 0
+    store: Store,
+    home: Home,
+    job_type: JobType[Spec],
+    spec: Spec,
+    *,
+    name: str = "",
+    backend: str = LOCAL,
+    total: float = 0,
+    follows: str = "",
 ) -> str:
     """Queue a job as `queue_job` does, and start its process; return its id.
+
+    On this machine the process of one that follows another waits for its end; on a cluster it would hold what it waits for, so
+    `training.runs.reconciling` submits it then.
 
     Raises:
         BackendError: there is no such backend, or the process cannot be started; the job is then recorded as failed.
     """
     runner = backend_named(backend, home)
-    job, waits = queue_job(store, home, job_type, spec, name=name, backend=backend, total=total)
-    if waits:
+    job, waits = queue_job(store, home, job_type, spec, name=name, backend=backend, total=total, follows=follows)
+    if waits and (backend == LOCAL or not follows):
         _start(store, runner, job)
     return job.id
 
@@ -154,14 +177,62 @@ def launch_run(
         ConfigError: the run is certain to fail, say for want of problems, of the model's files or of a package.
         BackendError: the backend cannot start it.
     """
+    return _launch(store, home, _accepted(store, home, config, backend, tell), backend)
+
+
+def launch_stages(
+    store: Store,
+    home: Home,
+    first: StageConfig,
+    then: StageConfig,
+    backend: str = LOCAL,
+    tell: Callable[[Preflight], None] = lambda found: None,
+) -> tuple[str, str]:
+    """Queue two runs, of which the second begins with the last checkpoint of the first; return their ids.
+
+    The second waits for the end of the first; it is stopped with it, and fails where that failed. Its configuration's own model
+    is left aside.
+
+    Args:
+        tell: given what the checks found of each, before both are refused or queued.
+
+    Raises:
+        SourceError, SubsetError, ConfigError, BackendError: as of `launch_run`, of either; or the second cannot begin with what
+            the first leaves.
+    """
+    first = _accepted(store, home, first, backend, tell)
+    then = _accepted(store, home, as_second(first, then), backend, tell, lambda found: with_sequence(found, first, then))
+    first_id = _launch(store, home, first, backend)
+    begins = then.model_copy(update={"model": str(Beginning(first_id, first.max_steps))})
+    return first_id, _launch(store, home, begins, backend, follows=first_id)
+
+
+def as_second(first: StageConfig, then: StageConfig) -> StageConfig:
+    """A second stage's configuration as far as it can be checked before there is a checkpoint: with the first one's model."""
+    return then.model_copy(update={"model": first.model})
+
+
+def _accepted(
+    store: Store,
+    home: Home,
+    config: StageConfig,
+    backend: str,
+    tell: Callable[[Preflight], None],
+    look_further: Callable[[Preflight], Preflight] = lambda found: found,
+) -> StageConfig:
+    """The configuration with everything named exactly, once the checks let it pass; raises `ConfigError` where they do not."""
     config, problem_set = prepare_run(store, home, config)
-    found = check_run(store, home, config, problem_set, backend)
+    found = look_further(check_run(store, home, config, problem_set, backend))
     tell(found)
     for finding in found.errors:
         if finding.certain:
             raise ConfigError(finding.text, finding.remedy)
-    name = config.preset or "run"
-    return launch_job(store, home, JOB_OF[config.stage], config, name=name, backend=backend, total=config.max_steps)
+    return config
+
+
+def _launch(store: Store, home: Home, config: StageConfig, backend: str, follows: str = "") -> str:
+    name, job_type = config.preset or "run", JOB_OF[config.stage]
+    return launch_job(store, home, job_type, config, name=name, backend=backend, total=config.max_steps, follows=follows)
 
 
 def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -> str:
@@ -173,7 +244,7 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
         ConfigError: it is not a training run.
         CheckpointError: the checkpoint is not there or not complete.
         SourceError: its problems cannot be read, or are others now.
-        StoreError: the run is active or finished.
+        StoreError: the run is active or finished, or the one that it follows did not finish.
         BackendError: the run counts as lost, but its process is alive.
     """
     job = store.job(job_id)
@@ -182,6 +253,9 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
             "Read its log again: `python -m training import PATH`." if job.kind == IMPORT.kind else "Start it again instead."
         )
         raise ConfigError(f"{job_id} is not a training run.", remedy)
+    leave = leave_of(store, job)
+    if leave.end is not None:
+        raise StoreError(f"{job_id} cannot begin: {leave.reason}", leave.remedy or f"Resume {job.follows}, then this run.")
     runner = backend_named(job.backend, home)
     if job.status == "lost" and runner.status(job) == "alive":
         raise BackendError(
@@ -195,7 +269,8 @@ def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -
     job = store.requeue(job_id)
     if step is not None:
         store.resume_at(job_id, step)
-    _start(store, runner, job)
+    if leave.is_given or job.backend == LOCAL:
+        _start(store, runner, job)
     return job.id
 
 

@@ -26,6 +26,7 @@ from training.errors import AtlasError, UnreachableError
 from training.home import Home
 from training.runs.launch import start_again
 from training.store import LOCAL, Job, Status, Store, schema
+from training.store.following import leave_of
 from training.store.records import ACTIVE
 
 MISSING_FOR_S = 60.0
@@ -138,6 +139,12 @@ def judge(job: Job, seen: Submission | None, now: float, title: str, force_after
 
 
 def _reconcile_job(store: Store, home: Home, runner: Backend, cluster: OnCluster, job: Job) -> None:
+    if job.follows and job.started_at is None and not job.worker:
+        leave = leave_of(store, job)
+        if leave.end is not None:
+            store.conclude(job, leave.end, f"{leave.reason} {leave.remedy}".rstrip())
+        if not leave.is_given:
+            return
     seen = cluster.submission(job)
     asked_at = _asked_to_stop_at(store, job)
     left_s = None if asked_at is None else asked_at + cluster.stop_grace_s - store.now()

@@ -86,6 +86,7 @@ class JobRows:
         backend: str = LOCAL,
         total: float = 0,
         accelerator: bool = False,
+        follows: str = "",
         taken: Collection[str] = (),
     ) -> tuple[Job, bool]:
         """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
@@ -94,6 +95,7 @@ class JobRows:
 
         Args:
             accelerator: whether it waits for its turn on the accelerator of its machine.
+            follows: the id of the job that it waits for and begins from.
             taken: further ids that are not to be given, as of folders of runs that another store knows.
 
         Raises:
@@ -108,7 +110,7 @@ class JobRows:
             now = self._clock()
             job_id = self._next_id(connection, name, taken)
             values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
-            values["accelerator"] = accelerator
+            values |= {"accelerator": accelerator, "follows": follows}
             connection.execute(
                 schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
             )
@@ -119,7 +121,7 @@ class JobRows:
         known = connection.scalars(sa.select(ids.c.id).where(ids.c.id.istartswith(f"{name}-", autoescape=True))).all()
         begin = f"{name}-".lower()  # on some file systems Demo-1 and demo-1 are one folder
         known = [*known, *(other for other in taken if other.lower().startswith(begin))]
-        numbers = [int(end) for end in (job_id.rpartition("-")[2] for job_id in known) if _NUMBER.fullmatch(end)]
+        numbers = [int(end) for end in (job_id[len(begin) :] for job_id in known) if _NUMBER.fullmatch(end)]
         return f"{name}-{max(numbers, default=0) + 1}"
 
     def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:

@@ -19,6 +19,10 @@ _SEARCHED = ("preset", "model", "source", "subset")
 
 _BATCH = 100
 
+_FOLLOWED = sa.select(jobs.c.follows).where(jobs.c.follows != "")
+_LISTED: sa.ColumnElement[bool] = jobs.c.kind.in_(RUN_KINDS) & ~jobs.c.id.in_(_FOLLOWED)
+"""The runs that have a line of their own in a list."""
+
 
 @dataclass(frozen=True)
 class RunFilter:
@@ -45,7 +49,7 @@ class FoundRuns:
     matching: int
     """How many were found, on all pages."""
     total: int
-    """How many runs there are, found or not."""
+    """How many runs there are, found or not; two stages in a row are one."""
 
 
 NEWEST_FIRST = Order()
@@ -69,7 +73,7 @@ def find_runs(store: Store, asked: RunFilter, *, page: int, size: int, order: Or
         numbers = ordered(store, where, order)[first : first + size]
         by_number = {run.seq: run for run in store.jobs_where(jobs.c.seq.in_(numbers))}
         runs = [by_number[number] for number in numbers if number in by_number]
-    return FoundRuns(runs, shown, matching, store.count_jobs(RUN_KINDS))
+    return FoundRuns(runs, shown, matching, store.count_where(_LISTED))
 
 
 def jobs_with(store: Store, kinds: tuple[JobKind, ...], **spec: str) -> Iterator[Job]:
@@ -110,8 +114,8 @@ def spec_text(*names: str) -> sa.ColumnElement[str]:
 
 
 def matching_runs(store: Store, asked: RunFilter) -> sa.ColumnElement[bool]:
-    """The condition on rows of jobs that says which runs are asked for."""
-    where: sa.ColumnElement[bool] = jobs.c.kind.in_(RUN_KINDS)
+    """The condition on rows of jobs that says which runs are asked for; a first stage stands behind the one that follows it."""
+    where: sa.ColumnElement[bool] = _LISTED
     if not asked.archived:
         where &= ~jobs.c.id.in_(sa.select(run_marks.c.job_id).where(run_marks.c.archived))
     if asked.statuses:

@@ -58,6 +58,8 @@ class Job:
     phase: Phase = ""
     unreachable_since: float | None = None
     """When its backend was first found not to answer, while the job has no process that could say how it is."""
+    follows: str = ""
+    """The id of the job that it waits for and begins from, as a run's second stage does; empty for none."""
 
     @property
     def active(self) -> bool:

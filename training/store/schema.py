@@ -99,6 +99,8 @@ jobs = sa.Table(
     sa.Column("accelerator", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("phase", Name, nullable=False, server_default=""),
     sa.Column("unreachable_since", sa.Float),
+    sa.Column("follows", Name, nullable=False, server_default=""),
+    sa.Index("jobs_by_follows", "follows"),
     sqlite_autoincrement=True,
 )
 
@@ -334,7 +336,13 @@ def keep_right_share(connection: sa.Connection, key: int, verifier: Verifier) ->
         connection.execute(evaluations.update().where(evaluations.c.seq == key).values(values))
 
 
-VERSION = 8
+def _add_following(connection: sa.Connection) -> None:
+    """Runs of two stages: which job the second one waits for and begins from."""
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN follows VARCHAR NOT NULL DEFAULT ''"))
+    _add_index(connection, jobs, "jobs_by_follows")
+
+
+VERSION = 9
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -345,6 +353,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     6: _add_what_was_text,
     7: _add_names_and_shares,
     8: _add_dropped,
+    9: _add_following,
 }
 """version -> what changes a database of the version before into it."""
 

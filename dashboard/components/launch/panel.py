@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts
-from dashboard.actions import launch_run
+from dashboard.actions import launch_run, launch_stages
 from dashboard.addresses import RUN
 from dashboard.components.launch.checks import (
     render_expectation,
@@ -34,10 +34,12 @@ from training.backends.registry import backend_named, backend_names
 from training.command_line.outputs import backend_line
 from training.config import StageConfig, parse_config
 from training.data.problem import ProblemSet
-from training.errors import AtlasError
+from training.errors import AtlasError, ConfigError
 from training.jobs.train.job import JOB_OF
 from training.preflight import Preflight
-from training.runs.launch import narrow_run
+from training.preflight.sequence import with_sequence
+from training.presets import load_preset, preset_paths
+from training.runs.launch import as_second, narrow_run
 from training.store import LOCAL, Job
 
 _POLL_S = 2.0
@@ -55,6 +57,15 @@ _STYLE = f"""<style>
 
 
 @dataclass(frozen=True)
+class _Second:
+    """The run behind the one of the form."""
+
+    config: StageConfig
+    """As its preset has it."""
+    found: Preflight
+
+
+@dataclass(frozen=True)
 class _Checked:
     """A configuration that can be looked at further."""
 
@@ -65,6 +76,13 @@ class _Checked:
     """The active run with exactly this configuration."""
     is_fetched: bool = True
     """Whether the problems are at hand; without them only the rest was checked."""
+    second: _Second | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether launching would refuse it."""
+        errors = self.found.errors + (self.second.found.errors if self.second is not None else ())
+        return any(finding.certain for finding in errors)
 
 
 def render_panel(base: Base, state: State) -> None:
@@ -74,6 +92,7 @@ def render_panel(base: Base, state: State) -> None:
         if not _render_backend(state):
             _button(disabled=True)
             return
+        _render_then(state)
         place = st.container()
         try:
             checked = _check(base, state)
@@ -86,6 +105,9 @@ def render_panel(base: Base, state: State) -> None:
             _render_launch(checked, state)
         with st.container(gap="xsmall"):
             render_findings(checked.found.findings)
+            if checked.second is not None:
+                st.markdown(f"**Then {plain(state.launch.then)}**")
+                render_findings(checked.second.found.findings)
         if checked.is_fetched:
             render_expectation(checked.found.expectation)
         render_memory(checked.found.memory, data.machine_of(state.launch.backend))
@@ -94,7 +116,18 @@ def render_panel(base: Base, state: State) -> None:
 
 def _check(base: Base, state: State) -> _Checked:
     """Raises `AtlasError` where the settings are wrong or name what is not there."""
-    config = parse_config(settings_of(base, state))
+    checked = _look_at(parse_config(settings_of(base, state)), state)
+    if not state.launch.then:
+        return checked
+    own = data.home().presets
+    if state.launch.then not in preset_paths(own):
+        raise ConfigError(f"There is no preset {state.launch.then!r}.", "Choose another for the second run, or none.")
+    then = load_preset(state.launch.then, own=own)
+    second = _look_at(as_second(checked.config, then), state)
+    return replace(checked, second=_Second(then, with_sequence(second.found, checked.config, second.config)), twin=None)
+
+
+def _look_at(config: StageConfig, state: State) -> _Checked:
     store, home = data.store(), data.home()
     exactly = {"model": allowed_model(config.model, store, home), "source": allowed_source(config.source, home)}
     config = config.model_copy(update=exactly)
@@ -125,6 +158,17 @@ def _render_backend(state: State) -> bool:
     return not is_away
 
 
+def _render_then(state: State) -> None:
+    """The preset of a second run, if there is to be one."""
+    st.selectbox(
+        "Then",
+        ["", *dict.fromkeys((*sorted(preset_paths(data.home().presets)), *filter(None, [state.launch.then])))],
+        format_func=lambda name: plain(name) if name else "nothing more",
+        help="The preset of a second run, which begins with this one's last checkpoint once that has finished.",
+        **Launch.then.bind(),
+    )
+
+
 def _render_backend_states(chosen: str, titles: Mapping[str, str], was_away: bool) -> None:
     """The chosen one's, then the others' in a line each. What the button may do follows when it comes or goes."""
     found = data.backend_state(chosen)
@@ -153,12 +197,13 @@ def _is_away(found: BackendState | None) -> bool:
 
 
 def _render_launch(checked: _Checked, state: State) -> None:
-    refused = any(finding.certain for finding in checked.found.errors)
-    if _button(disabled=refused or checked.twin is not None):
+    if _button(disabled=checked.is_refused or checked.twin is not None):
         with boundary():
-            _launch(checked.config, state)
+            _launch(checked, state)
     st.caption(plain(summary(checked.config)))
-    if refused:
+    if checked.second is not None:
+        st.caption(plain(f"Then {state.launch.then}: {summary(checked.second.config)}"))
+    if checked.is_refused:
         st.caption(":red[It would be refused: see the errors below.]")
     if checked.twin is not None:
         _render_twin(checked.twin)
@@ -179,10 +224,14 @@ def _button(*, disabled: bool) -> bool:
     )
 
 
-def _launch(config: StageConfig, state: State) -> None:
-    """Start the run and go to its page."""
+def _launch(checked: _Checked, state: State) -> None:
+    """Start the run, and queue the one behind it, and go to its page."""
+    store, home, backend = data.store(), data.home(), state.launch.backend
     with st.spinner("Checking and starting the run"):
-        run_id = launch_run(data.store(), data.home(), config, state.launch.backend)
+        if checked.second is None:
+            run_id = launch_run(store, home, checked.config, backend)
+        else:
+            run_id, _ = launch_stages(store, home, checked.config, checked.second.config, backend)
     _open(run_id, state)
 
 

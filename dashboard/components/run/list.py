@@ -21,6 +21,7 @@ from dashboard.run_rows import Row, Waiting, found_line, queue_of, run_table
 from dashboard.state import State
 from dashboard.text import plain
 from training.store import RUN_KINDS, Job
+from training.store.following import first_stages
 from training.store.job_search import FoundRuns, find_runs
 from training.store.overview import reward_sparklines
 from training.store.run_marks import Marks, all_marks
@@ -134,8 +135,17 @@ def _rows(runs: Sequence[Job]) -> list[Row]:
         sessions_of(store, ids),
         standings(store, ids),
     )
+    first = first_stages(store, runs)
     return [
-        Row(run, marks.get(run.id, Marks()), rewards.get(run.id, ()), worked.get(run.id, ()), came_to[run.id]) for run in runs
+        Row(
+            run,
+            marks.get(run.id, Marks()),
+            rewards.get(run.id, ()),
+            worked.get(run.id, ()),
+            came_to[run.id],
+            first.get(run.id),
+        )
+        for run in runs
     ]
 
 
@@ -173,6 +183,11 @@ def _render_opening(state: State, run: Job) -> None:
     if st.button("Open", type="primary", icon=":material/open_in_full:"):
         state.shown.run = run.id
         st.rerun()
+    for first in first_stages(data.store(), [run]).values():
+        told = "The stage before: what this run begins with."
+        if st.button(f"Open {plain(first.id)}", key=f"open {first.id}", icon=":material/first_page:", help=told):
+            state.shown.run = first.id
+            st.rerun()
     is_baseline = state.run_list.baseline == run.id
 
     def pin() -> None:

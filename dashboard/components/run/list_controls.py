@@ -29,6 +29,7 @@ _HELP = {
     "change": "After less before, with its 95% interval, as if they were of different problems: rather too wide.",
     "final reward": "Mean total reward of the last 5 steps.",
     "reward": "Total reward by step, from 0 to the highest that the run can reach.",
+    "stages": "What the model learnt from: reference solutions (sft), rewards (grpo), or one behind the other.",
     "took": "Training time; pauses before a resume are left out.",
 }
 
@@ -72,6 +73,7 @@ def column_config(names: Sequence[str], tags: Sequence[str]) -> Mapping[str, Any
         "colour": column.ImageColumn("", width=28, pinned=True, help="The colour of the run, wherever it is drawn."),
         "run": column.TextColumn(width=220 if "id" in names else 150, pinned=True),
         "id": column.TextColumn(width=90),
+        "stages": column.TextColumn(width=90, help=_HELP["stages"]),
         "after, against baseline": column.TextColumn(width=210, help="With its 95% interval, where the verifier is the same."),
         "reward, against baseline": column.TextColumn(width=110),
         "differs in": column.TextColumn(width=180, help="Settings that are not the baseline's."),

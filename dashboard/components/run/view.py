@@ -16,6 +16,7 @@ from dashboard.components.run.curves import render_curves
 from dashboard.components.run.header import render_actions, render_figures, render_progress
 from dashboard.components.run.health import COMPLETIONS, render_first_finding, render_health
 from dashboard.components.run.solutions import render_evaluated_map, render_no_signals, render_solutions
+from dashboard.components.run.stages import render_stages
 from dashboard.components.run.system import render_system
 from dashboard.components.run.training_map import MAP, render_training_map
 from dashboard.components.shared.errors import boundary, fragment
@@ -85,7 +86,8 @@ def _render_actions(run: Job, config: StageConfig, state: State) -> None:
 
 
 def _render_below(run: Job, config: StageConfig, state: State) -> None:
-    """The figures and the open tab, which is drawn again by itself more often unless it moves without."""
+    """The stages, the figures and the open tab, which is drawn again by itself more often unless it moves without."""
+    render_stages(run, state)
     render_figures(run, config)
     parts = _parts(run, config)
     title, tab = _render_tabs(parts, state)
