@@ -16,11 +16,14 @@ import torch
 
 from tests.cluster import worker_hooks
 from tests.cluster.worker_hooks import LOSS_TYPES, gradient, parameters
-from tests.tiny_runs import few_problems, go_on, tiny
-from training.config import RunConfig
+from tests.tiny_runs import few_problems, go_on, tiny, tiny_sft
+from training.config import RunConfig, StageConfig
+from training.data.problems import load_problems
 from training.home import Home
 from training.jobs.job_process import job_process
 from training.jobs.train.distributed import room_for, train_on_workers
+from training.jobs.train.job import JOB_OF
+from training.jobs.train.stage import train
 from training.rewards import REWARDS
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
@@ -67,12 +70,13 @@ def workers() -> Iterator[Workers]:
         del REWARDS[name]
 
 
-def new_run(folder: Path, config: RunConfig) -> tuple[Home, Store, Job]:
+def new_run(folder: Path, config: StageConfig) -> tuple[Home, Store, Job]:
+    folder.mkdir(exist_ok=True)
     rewards = folder / "own_rewards.py"
     rewards.write_text(worker_hooks.REWARDS_FILE)
     home = replace(Home.from_environment({"GRPO_ATLAS_HOME": str(folder / "home")}), rewards=rewards)
     store = Store.open(home.store_url)
-    job, _ = store.create_job("train", "two", config.model_dump(mode="json"), total=config.max_steps)
+    job, _ = store.create_job(JOB_OF[config.stage].kind, "two", config.model_dump(mode="json"), total=config.max_steps)
     home.job_folder(job.id).mkdir(parents=True)
     return home, store, job
 
@@ -143,6 +147,34 @@ def test_two_processes_choose_and_replace_groups_as_one(tmp_path: Path, workers:
     for step in range(1, 5):
         assert difference(one, two, step) < 1e-4
         assert parameters(two.seen, step, 0) == parameters(two.seen, step, 1)
+
+
+def test_two_processes_learn_from_solutions_as_one(tmp_path: Path, workers: Workers) -> None:
+    """Two passes over eight problems, four a step."""
+    settings = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "evaluation_problems": 3}
+    config = tiny_sft(max_steps=4, evaluation_steps=2, learning_rate=1e-4, **settings)
+    demo = load_problems("demo")
+    problems = replace(demo, problems=(*demo.of_split("train")[:8], *demo.of_split("test")[:3]))
+    losses, tokens = [], []
+    for count in (1, 2):
+        home, store, job = new_run(tmp_path / str(count), config)
+        folder = home.job_folder(job.id)
+        with job_process(store, job.id) as process, room_for(workers, process.check_stop):
+            process.begin()
+            if count == 1:
+                train(config, problems, process, folder)
+            else:
+                train_on_workers(config, problems, process, home, folder, workers)
+        assert store.job(job.id).reason == "all 4 steps done"
+        assert [(found.label, found.problems) for found in complete_evaluations(store, job.id)] == [
+            ("before", 3),
+            ("step-2", 3),
+            ("after", 3),
+        ]
+        losses.append([scalar.value for scalar in store.scalars(job.id) if scalar.name == "loss"])
+        tokens.append([scalar.value for scalar in store.scalars(job.id) if scalar.name == "num_tokens"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert tokens[1] == tokens[0]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
