@@ -58,6 +58,6 @@ def savings_lines(found: Savings) -> list[str]:
         )
     lines.append(f"Estimate: with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}.")
     lines.append(
-        "It takes a group to be as likely to have variance, and as long, as those of its pool were in this run, and to"
+        "It assumes that a group is as likely to have variance, and as long, as those of its pool were in this run, and"
     )
-    return [*lines, "teach as much whenever it is drawn."]
+    return [*lines, "teaches as much whenever it is drawn."]

@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from training.config import StageConfig, parse_config
+from training.config import RunConfig, StageConfig, parse_config
 from training.errors import ConfigError, one_line, shown
 from training.files import replace_file
 from training.names import NAME_RULE, is_name
@@ -130,11 +130,17 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
         raise ConfigError(f"{shown(assignment)} is not an assignment.", "Write key=value, for example max_steps=20.")
     *tables, last = key.split(".")
     for table in tables:
-        values = values.setdefault(table, {}) if len(tables) == 1 else {}
+        values = values.setdefault(table, _usual(table)) if len(tables) == 1 else {}
         if len(tables) > 1 or not isinstance(values, dict):
             why = "only tables have settings in them, such as rewards.integer"
             raise ConfigError(f"{shown(key)} is not a setting: {why}.", "See `python -m training launch --help`.")
     values[last] = _value(text)
+
+
+def _usual(table: str) -> dict[str, Any]:
+    """What a table holds that a preset leaves out."""
+    field = RunConfig.model_fields.get(table)
+    return dict(field.default) if field is not None and isinstance(field.default, dict) else {}
 
 
 def _value(text: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from training.config import RunConfig, StageConfig, parse_config, parsed
 from training.errors import ConfigError
@@ -25,12 +25,12 @@ class ImportedConfig(RunConfig):
 
     @field_validator("rewards")
     @classmethod
-    def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
+    def _known_rewards(cls, rewards: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         return rewards
 
     @field_validator("verifier")
     @classmethod
-    def _known_verifier(cls, name: str) -> str:
+    def _known_verifier(cls, name: str, info: ValidationInfo) -> str:
         return name
 
     @model_validator(mode="after")
@@ -46,6 +46,8 @@ class ImportedConfig(RunConfig):
 def stored_config(spec: Mapping[str, Any]) -> StageConfig:
     """The configuration of a run on record. The name of its preset is left out where this program would not take it.
 
+    Its reward functions may be somebody's own and not known here.
+
     Raises:
         ConfigError: it is not one for this program.
     """
@@ -53,7 +55,16 @@ def stored_config(spec: Mapping[str, Any]) -> StageConfig:
         return parsed(ImportedConfig, dict(spec))
     preset = spec.get("preset", "")
     is_kept = isinstance(preset, str) and (not preset or is_name(preset))
-    return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""})
+    return parse_config(dict(spec) if is_kept else dict(spec) | {"preset": ""}, on_record=True)
+
+
+def runnable_config(spec: Mapping[str, Any]) -> StageConfig:
+    """As `stored_config`, for whoever is to compute its rewards.
+
+    Raises:
+        ConfigError: it is not one for this program, or one of its reward functions is not known here.
+    """
+    return parse_config(stored_config(spec).model_dump())
 
 
 def stage_of(spec: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from training.config import STAGES, RunConfig, SftConfig, StageName, parse_config
 from training.errors import ConfigError
 from training.presets import load_preset, preset_text
+from training.rewards import ARTICLE_REWARDS
 from training.settings import SETTINGS, SETTINGS_OF, missed, step_words
 
 
@@ -60,7 +61,8 @@ def test_assignments_are_read_as_toml_then_as_text() -> None:
         "demo", ["max_steps=7", "learning_rate=1e-4", "source=some/folder", "rewards.integer=0.25", "wandb=true"]
     )
     assert (config.max_steps, config.learning_rate, config.source, config.wandb) == (7, 1e-4, "some/folder", True)
-    assert config.rewards == {"integer": 0.25}
+    assert config.rewards == dict.fromkeys(ARTICLE_REWARDS, 1.0) | {"integer": 0.25}
+    assert load_preset("demo", ["rewards={ integer = 0.25 }"]).rewards == {"integer": 0.25}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_assignments_are_read_as_toml_then_as_text() -> None:
         ("num_generations=1", "num_generations = 1"),
         ("max_stepps=3", "did you mean max_steps?"),
         ("rewards.correctnes=1", "there is no reward function 'correctnes'"),
-        ("rewards.integer=0", "at least one reward function needs a weight"),
+        ("rewards={ integer = 0 }", "at least one reward function needs a weight"),
         ("learning_rate=nan", "learning_rate"),
         ("loss_type=ppo", "loss_type = 'ppo'"),
         ("load_in_4bit=true", "set lora_rank"),

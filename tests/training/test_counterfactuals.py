@@ -98,7 +98,7 @@ def test_other_weights_say_which_rollouts_turn_and_fall_silent(store: Store) -> 
 
 
 def test_a_weight_can_wake_a_group_that_was_silent(store: Store) -> None:
-    spec = load_preset("demo", ["rewards.correctness=1", "rewards.integer=-2"]).model_dump()
+    spec = load_preset("demo", ["rewards={ correctness = 1, integer = -2 }"]).model_dump()
     job_id = store.create_job("train", "demo", spec)[0].id
     store.record(job_id, rollouts=ledger([[((1.0, None, 0.5), 0.0), ((0.0, None, 0.0), 0.0)]]))
     woken = reweigh(store, job_id, weights={"integer": 1.0})

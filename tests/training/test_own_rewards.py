@@ -51,7 +51,7 @@ def file_with(folder: Path, text: str) -> Path:
 def test_own_functions_are_scored_configured_and_explained_like_the_others(tmp_path: Path) -> None:
     register_own_rewards(file_with(tmp_path, FILE))
     assert score_completion("short", "5")["brief"] == 0.5
-    config = load_preset("demo", ["rewards.brief=2", "rewards.integer=1"])
+    config = load_preset("demo", ["rewards={ brief = 2, integer = 1 }"])
     assert config.reward_weights == {"integer": 1, "brief": 2}
     assert config.maximum_reward == 1.5
     assert REWARDS["brief"].description == "0.5 for at most twenty words."

@@ -3,11 +3,11 @@
 import re
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from training.config.fields import field
 from training.config.losses import CLIPPED, LOSSES, METHODS, LossName
-from training.config.stage import StageConfig, stage_field
+from training.config.stage import StageConfig, is_on_record, stage_field
 from training.groups import Aggregation, Credit, Method, Scale
 from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
 from training.sampling.pools import POOLS, Pool
@@ -475,9 +475,9 @@ class RunConfig(StageConfig):
 
     @field_validator("rewards")
     @classmethod
-    def _known_rewards(cls, rewards: dict[str, float]) -> dict[str, float]:
+    def _known_rewards(cls, rewards: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         unknown = sorted(set(rewards) - set(REWARDS))
-        if unknown:
+        if unknown and not is_on_record(info):
             raise ValueError(
                 f"there is no reward function {unknown[0]!r}; there are {', '.join(REWARDS)}, and those of the file that "
                 "GRPO_ATLAS_REWARDS names"
@@ -572,8 +572,9 @@ class RunConfig(StageConfig):
 
     @property
     def reward_weights(self) -> dict[str, float]:
-        """The functions that are trained on, in the registry's order."""
-        return {name: self.rewards[name] for name in REWARDS if self.rewards.get(name)}
+        """The functions that are trained on, in the registry's order; those that it has not stand last."""
+        names = dict.fromkeys([*REWARDS, *self.rewards])
+        return {name: self.rewards[name] for name in names if self.rewards.get(name)}
 
     @property
     def maximum_reward(self) -> float | None:

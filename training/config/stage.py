@@ -6,7 +6,7 @@ What is particular to a stage stands in its own module.
 import difflib
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from training.config.fields import RECORDED, field
 from training.errors import ConfigError, shown
@@ -18,6 +18,7 @@ from training.rewards.forms import TAGS, form_named
 _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
 _FIELD_CHARACTERS = 60
+_ON_RECORD = "on record"
 
 StageName = Literal["grpo", "sft"]
 """What a run does: reinforcement learning from rewards, or supervised fine-tuning on reference solutions."""
@@ -312,8 +313,8 @@ class StageConfig(BaseModel):
 
     @field_validator("verifier")
     @classmethod
-    def _known_verifier(cls, name: str) -> str:
-        if name not in REWARDS:
+    def _known_verifier(cls, name: str, info: ValidationInfo) -> str:
+        if name not in REWARDS and not is_on_record(info):
             raise ValueError(f"there is no reward function {shown(name)}; there are {', '.join(REWARDS)}")
         return name
 
@@ -359,17 +360,25 @@ class StageConfig(BaseModel):
         return frozenset((*self.reward_weights, self.verifier))
 
 
+def is_on_record(info: ValidationInfo) -> bool:
+    """Whether what is validated is the configuration of a run on record."""
+    return bool(info.context and info.context.get(_ON_RECORD))
+
+
 Config = TypeVar("Config", bound=StageConfig)
 
 
-def parsed(kind: type[Config], values: dict[str, Any]) -> Config:
+def parsed(kind: type[Config], values: dict[str, Any], *, on_record: bool = False) -> Config:
     """Check a configuration of a kind.
+
+    Args:
+        on_record: it is a run's that was made, maybe with a person's own reward functions that are not known here.
 
     Raises:
         ConfigError: names every field that is wrong, its value and what it may be.
     """
     try:
-        return kind.model_validate(values)
+        return kind.model_validate(values, context={_ON_RECORD: on_record})
     except ValidationError as error:
         findings = "; ".join(_describe(finding, kind).rstrip(".") for finding in error.errors(include_url=False)[:_FINDINGS])
         raise ConfigError(f"The run configuration is not valid: {findings}.", "Correct the values named.") from error

@@ -12,8 +12,11 @@ STAGES: Mapping[StageName, type[StageConfig]] = {"grpo": RunConfig, "sft": SftCo
 """Name -> what it is told."""
 
 
-def parse_config(values: dict[str, Any]) -> StageConfig:
+def parse_config(values: dict[str, Any], *, on_record: bool = False) -> StageConfig:
     """Check a configuration of the stage that it names; of GRPO where it names none.
+
+    Args:
+        on_record: as of `parsed`.
 
     Raises:
         ConfigError: names every field that is wrong, its value and what it may be.
@@ -22,4 +25,4 @@ def parse_config(values: dict[str, Any]) -> StageConfig:
     kind = next((kind for name, kind in STAGES.items() if name == stage), None)
     if kind is None:
         raise ConfigError(f"There is no stage {shown(stage)}.", f"Set stage to {' or '.join(STAGES)}.")
-    return parsed(kind, values)
+    return parsed(kind, values, on_record=on_record)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from training.groups import Verifier
-from training.rewards import verifier_of
+from training.rewards import REWARDS, verifier_of
 from training.rewards.forms import AnswerForm, form_of
 from training.store import Store
 from training.store.evaluations import complete_evaluations
@@ -26,13 +26,16 @@ MIN_SHARE = 0.75
 _READ = 50_000
 """The newest rollouts of a run, from which the answers are read."""
 
+_COMPARING = ("correctness", "soft_correctness", "value_correctness", "math")
+"""The functions that compare an answer with the gold, each as strictly as it does."""
+
 Answered = tuple[str, str, Mapping[str, float | None]]
 """Problem id, completion, and its rewards."""
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """A problem whose completions agree on an answer that the verifier calls wrong."""
+    """A problem whose completions agree on an answer that no function on record takes for the gold."""
 
     problem_id: str
     answer: str
@@ -88,7 +91,7 @@ def find_agreement(answered: Iterable[Answered], verifier: Verifier, form: Answe
             continue
         vote = form.vote(completion)
         written[problem_id][vote][form.answer(completion)] += 1
-        if judged:
+        if judged or _is_gold_by_any(rewards):
             right.add((problem_id, vote))
     enough = [problem_id for problem_id, total in totals.items() if total >= MIN_COMPLETIONS]
     found = []
@@ -99,6 +102,12 @@ def find_agreement(answered: Iterable[Answered], verifier: Verifier, form: Answe
             found.append(Agreed(problem_id, answer, spellings.total(), totals[problem_id]))
     found.sort(key=lambda agreed: (-agreed.share, -agreed.completions))
     return Agreement(len(enough), tuple(found))
+
+
+def _is_gold_by_any(rewards: Mapping[str, float | None]) -> bool:
+    """Whether one of the functions that compare an answer with the gold finds it there, however it is written."""
+    values = ((rewards.get(name), REWARDS[name].maximum) for name in _COMPARING)
+    return any(value is not None and value >= maximum for value, maximum in values)
 
 
 def _answered(store: Store, job_id: str) -> Iterable[Answered]:

@@ -63,7 +63,7 @@ def cosine_length(right: float | None, row: Mapping[str, Any]) -> float | None:
 
 
 def countdown(completion: str, gold: str, form: AnswerForm, row: Mapping[str, Any]) -> float | None:
-    """1.0 for an expression of +, -, *, / and brackets that uses each number of `nums` once and gives `target`.
+    """1.0 for an expression of +, -, *, / and brackets that uses each number of nums once and gives target.
 
     Source: the rule of TinyZero's Countdown (`compute_score`), in exact fractions. `None` without `nums` and `target`.
     """

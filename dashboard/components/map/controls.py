@@ -152,7 +152,8 @@ def _render_narrowing(shown: Exploration, state: State) -> None:
             st.caption(f"{count(len(state.selection.rows), 'problem')} selected.", width="content")
             st.button("Clear selection", type="tertiary", on_click=state.selection.clear)
         if not phrases and not state.selection.rows:
-            st.caption("Draw a lasso to select problems, click one to read it; Ctrl and the wheel zoom.", width="content")
+            selects = "" if state.look.view == "3-D" else "Draw a lasso to select problems, "
+            st.caption(f"{selects}click one to read it; Ctrl and the wheel zoom.".capitalize(), width="content")
         st.space("stretch")
         st.segmented_control(
             "What a lasso does",

@@ -18,7 +18,6 @@ from dashboard.components.shared.panes import panes
 from dashboard.exploration import Exploration
 from dashboard.keys import Keys
 from dashboard.state import State
-from dashboard.text import plain
 from training.config import RunConfig
 from training.rewards import REWARDS, title_of
 from training.store import RUN_KINDS, Job
@@ -67,7 +66,7 @@ def render_in_a_run(shown: Exploration, state: State) -> None:
     if not runs:
         st.caption("When a run trains on this data set, its curves of the selected problems appear here.")
         return
-    run = runs[st.selectbox("Run", list(runs), key=Keys.BRUSHED_RUN, format_func=plain, width=260)]
+    run = runs[st.selectbox("Run", list(runs), key=Keys.BRUSHED_RUN, width=260)]
     groups = run_data.groups_of(run.id)
     if groups.empty:
         st.caption("This run has not met a problem yet.")

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.run.against_gold import render_against_gold
-from dashboard.components.shared.completions import card_html, cards_html, render_group, render_question
+from dashboard.components.shared.completions import DROPPED, card_html, cards_html, render_group, render_question
 from dashboard.components.shared.panes import CARDS, panes
 from dashboard.keys import Keys
 from dashboard.memory import Completions, Search
@@ -91,7 +91,8 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
     problem = problems.get(chosen[0].problem_id)
     question, place = st.columns([8, 2], gap="medium")
     with question:
-        st.caption(f"Step {step:,}, group {groups.index(index) + 1} of {len(groups)}, {count(len(chosen), 'completion')}")
+        left = f"; not learnt from: {DROPPED[chosen[0].dropped]}" if chosen[0].dropped else ""
+        st.caption(f"Step {step:,}, group {groups.index(index) + 1} of {len(groups)}, {count(len(chosen), 'completion')}{left}")
         render_question(chosen[0].problem_id, problem)
     if problem is not None:
         with place:

@@ -32,9 +32,8 @@ from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import TRAINED_KINDS, Job
 from training.stored_config import generates_completions
 
-_FIGURES_NOTE = (
-    f"Means of the latest {LATEST_STEPS} training steps; below each its change with a 95% interval, and what is compared."
-)
+_FIGURES_NOTE = f"Means of the latest {LATEST_STEPS} training steps"
+_CHANGES_NOTE = "; below each its change with a 95% interval, and what is compared"
 _GZIP_LEVEL = 4
 
 
@@ -56,7 +55,8 @@ def render_figures(run: Job, config: StageConfig) -> None:
     head = run_data.head_now(run, config)
     live_head.render_figures(head, live_address(run), key=Keys.RUN_FIGURES)
     if head.figures:
-        st.caption(_FIGURES_NOTE)
+        changes = any(figure.change for figure in head.figures)
+        st.caption(f"{_FIGURES_NOTE}{_CHANGES_NOTE if changes else ''}.")
 
 
 def live_address(run: Job) -> str | None:

@@ -10,12 +10,16 @@ from dashboard.components.shared.completions import DROPPED
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.keys import Keys
+from dashboard.text import plain
 from dashboard.training_map_figure import pools_figure
 from training.config import RunConfig
+from training.rewards import title_of
 from training.sampling.pools import POOLS
 from training.text import count, percent, span
 
 _HEIGHT = "300px"
+_WORTH_A_WORD = 0.005
+"""Of the tokens."""
 
 
 def render_pools(config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, problems: int) -> None:
@@ -35,7 +39,7 @@ def render_pools(config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, p
         st.caption(
             "A problem is too hard while its recent pass rate is more likely than not at most "
             f"{percent(config.pool_too_hard_at)}, and mastered while it is at least {percent(config.pool_mastered_at)}; each "
-            "group halves the weight of those before."
+            f"group halves the weight of those before. Right is by {plain(title_of(config.verifier).lower())}."
         )
     with right:
         st.markdown(f"**From pool to pool, steps {span(int(shown['step'].min()), int(shown['step'].max()), ',')}**")
@@ -67,12 +71,16 @@ def _words(found: Savings, config: RunConfig) -> str:
         return f"{spent} The run chooses already: by {_ways(config)}."
     by_pools = "no problem was met again, so nothing can be said of pools"
     if found.pool_tokens is not None:
-        part = percent(found.pool_tokens / max(1, found.tokens))
-        by_pools = f"drawn from the pools by their shares, {part} of the tokens would have brought as many groups that teach"
+        saved = 1 - found.pool_tokens / max(1, found.tokens)
+        by_pools = "drawing from pools by their shares would have saved no tokens"
+        if saved >= _WORTH_A_WORD:
+            by_pools = (
+                f"drawing from the pools by their shares would have brought as many that teach with {percent(saved)} less"
+            )
     by_rounds = f"with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}"
     return (
-        f"{spent} An estimate: {by_pools}; {by_rounds}. It takes a group to be as likely to have variance, and as long, as "
-        "those of its pool were here, and to teach as much whenever it is drawn."
+        f"{spent} An estimate: {by_pools}; {by_rounds}. It assumes that a group is as likely to have variance, and as long, "
+        "as those of its pool were here, and teaches as much whenever it is drawn."
     )
 
 

@@ -59,6 +59,7 @@ def _style(paper: str) -> str:
 {_wrapping(ROWS, "0px")}
 [class*="st-key-{DANGER}-"] button {{ background: #C62828; border-color: #C62828; color: #FFFFFF; }}
 [class*="st-key-{DANGER}-"] button:is(:hover, :focus-visible) {{ background: #A31515; border-color: #A31515; color: #FFFFFF; }}
+[data-testid="stButtonGroup"] > div {{ flex-wrap: wrap; row-gap: 0.25rem; }}
 [data-testid="stElementToolbar"] {{ top: 0.2rem !important; right: 0.2rem !important; }}
 [data-stale] {{ opacity: 1 !important; transition: none !important; }}
 .st-key-{PRELOAD} {{ display: none; }}

@@ -13,7 +13,7 @@ from training.jobs.train.tracking import tracked
 from training.models.beginnings import kept_model
 from training.prior import keep_prior
 from training.store.curation import restrict
-from training.stored_config import stored_config
+from training.stored_config import runnable_config
 from training.workers import Workers
 
 
@@ -44,8 +44,8 @@ def run(process: JobProcess, home: Home, config: StageConfig) -> None:
             train(config, problem_set, process, folder)
 
 
-TRAIN = JobType("train", stored_config, run, scores=True, takes_accelerator=True)
-SFT = JobType("sft", stored_config, run, scores=True, takes_accelerator=True)
+TRAIN = JobType("train", runnable_config, run, scores=True, takes_accelerator=True)
+SFT = JobType("sft", runnable_config, run, scores=True, takes_accelerator=True)
 
 JOB_OF: Mapping[StageName, JobType[StageConfig]] = {"grpo": TRAIN, "sft": SFT}
 """Stage -> its kind of job."""
