@@ -7,8 +7,13 @@ import pytest
 
 from dashboard import data
 from dashboard.components.launch.bench import bench_html
-from training.errors import RewardError
+from tests.app_testing import run_app
+from training.errors import ConfigError, RewardError
+from training.groups import Rollout
+from training.presets import load_preset
 from training.rewards import REWARDS
+from training.store import Store
+from training.stored_config import runnable_config
 
 FILE = """
 from pathlib import Path
@@ -59,3 +64,23 @@ def test_the_bench_says_of_a_function_that_it_does_not_end_and_scores_by_the_oth
         drawn = bench_html("<answer>5</answer>", "5", {"correctness": 1.0, "never": 1.0})
         assert ("never took longer than 0.5 s" in drawn, "1 of 1" in drawn) == (True, True)
     assert marks.read_text() == "run "  # it was not waited for again
+
+
+@pytest.mark.parametrize("tab", ["Curves", "Completions", "Map", "Health", "Configuration"])
+def test_a_run_can_be_read_where_its_own_rewards_are_not_known(tab: str, store: Store) -> None:
+    spec = load_preset("demo", []).model_dump(mode="json") | {
+        "rewards": {"brief": 1.0, "correctness": 1.0},
+        "verifier": "brief",
+    }
+    run_id = store.create_job("train", "demo", spec, total=2)[0].id
+    problem = data.problem_set("demo").of_split("train")[0].id
+    rewards = ({"brief": 1.0, "correctness": 0.0}, {"brief": 0.0, "correctness": 0.0})
+    rollouts = [
+        Rollout(1, 0, place, problem, "x", found, found["brief"], 0.0, 3, "stop") for place, found in enumerate(rewards)
+    ]
+    store.record(run_id, rollouts=rollouts, scalars=[(1, {"reward": 0.5, "rewards/brief/mean": 0.5})])
+    page = run_app("runs", run=run_id, tab=tab)
+    assert not page.exception
+    assert not page.error
+    with pytest.raises(ConfigError, match="there is no reward function 'brief'"):
+        runnable_config(store.job(run_id).spec)

@@ -159,7 +159,7 @@ def test_pools_say_where_problems_stand_what_was_drawn_and_what_choosing_would_s
     store.record(
         run_id, rollouts=[Rollout(4, 0, p, again, "x", {"correctness": 1.0 - p}, 1.0 - p, 0.0, 40, "stop") for p in (0, 1)]
     )
-    assert "of the tokens would have brought as many groups that teach" in words(open_map(run_id, map="pool"))
+    assert "drawing from pools by their shares would have" in words(open_map(run_id, map="pool"))
 
 
 def test_what_was_replaced_is_told_with_its_reason(store: Store) -> None:

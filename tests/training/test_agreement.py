@@ -28,6 +28,7 @@ def answered(problem_id: str, gold: str, *answers: str) -> list[Answered]:
         ("5", ["6", "6", "", ""], None),
         ("5", ["", "", "", ""], None),
         ("1200", ["1,200", "1,200", "1,200", "1200"], None),
+        ("54", ["The answer is 54.", "The answer is 54.", "The answer is 54.", "$54"], None),
     ],
 )
 def test_a_problem_is_found_where_enough_completions_give_one_answer_that_is_wrong(
