@@ -53,11 +53,7 @@ def savings_lines(found: Savings) -> list[str]:
         lines.append("No problem was met again, so nothing can be said of pools.")
     else:
         part = percent(found.pool_tokens / max(1, found.tokens))
-        lines.append(
-            f"Estimate: drawn from the pools by their shares, {part} of the tokens would have brought as many that teach."
-        )
+        lines.append(f"Estimate: drawn from pools by their shares, {part} of the tokens would have brought as many that teach.")
     lines.append(f"Estimate: with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}.")
-    lines.append(
-        "It assumes that a group is as likely to have variance, and as long, as those of its pool were in this run, and"
-    )
+    lines.append("It assumes that a group is as likely to have variance, and as long, as those of its pool were here, and")
     return [*lines, "teaches as much whenever it is drawn."]

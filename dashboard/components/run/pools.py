@@ -74,9 +74,7 @@ def _words(found: Savings, config: RunConfig) -> str:
         saved = 1 - found.pool_tokens / max(1, found.tokens)
         by_pools = "drawing from pools by their shares would have saved no tokens"
         if saved >= _WORTH_A_WORD:
-            by_pools = (
-                f"drawing from the pools by their shares would have brought as many that teach with {percent(saved)} less"
-            )
+            by_pools = f"drawing from pools by their shares would have brought as many that teach for {percent(saved)} less"
     by_rounds = f"with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}"
     return (
         f"{spent} An estimate: {by_pools}; {by_rounds}. It assumes that a group is as likely to have variance, and as long, "
