@@ -96,6 +96,6 @@ def test_a_held_batch_of_another_number_of_processes_is_refused(tmp_path: Path) 
     for rank in (0, 1):
         (tmp_path / f"held_batch_{rank}.pt").touch()
     trainer = ResumableTrainer()
-    trainer.args = SimpleNamespace(world_size=1, process_index=0, device="cpu")
+    trainer.args = SimpleNamespace(world_size=1, process_index=0, device="cpu", sync_ref_model=False)
     with pytest.raises(CheckpointError, match="for 2 processes, and this run has 1"):
         trainer._load_more(tmp_path)

@@ -24,15 +24,18 @@ FLAT = 3
 """Of the six problems so many earn the same whatever is answered."""
 
 
+def score_by(function: Any) -> None:
+    """Until `rewarding_length` ends, which puts back what was there."""
+    REWARDS["integer"] = replace(REWARDS["integer"], function=function)
+
+
 @pytest.fixture(autouse=True)
-def some_are_flat(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def some_are_flat() -> Iterator[None]:
     flat = {problem.gold for problem in few_problems().of_split("train")[:FLAT]}
     varied = {problem.gold for problem in few_problems().of_split("train")[FLAT:]}
     assert not flat & varied
     with rewarding_length():
-        by_length = REWARDS["integer"]
-        scores = {"function": lambda completion, gold: 0.3 if gold in flat else len(completion) % 5 / 10}
-        monkeypatch.setitem(REWARDS, "integer", replace(by_length, **scores))
+        score_by(lambda completion, gold: 0.3 if gold in flat else len(completion) % 5 / 10)
         yield
 
 
@@ -110,8 +113,8 @@ def test_without_further_rounds_a_step_learns_from_what_it_has(home: Home) -> No
     assert [len(batch["advantages"]) for batch in learnt] == [8, 8, 8]
 
 
-def test_when_the_rounds_are_over_groups_without_variance_fill_the_batch(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REWARDS, "integer", replace(REWARDS["integer"], function=lambda completion, gold: 0.3))
+def test_when_the_rounds_are_over_groups_without_variance_fill_the_batch(home: Home) -> None:
+    score_by(lambda completion, gold: 0.3)
     ledger, learnt, _ = run(home, max_steps=1, dynamic_sampling_rounds=2)
     (rollouts,), (batch,) = ledger, learnt
     assert [group.rollouts[0].dropped for group in groups_of(rollouts)] == ["", "", "flat", "flat", "flat", "flat"]
