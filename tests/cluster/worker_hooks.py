@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -65,14 +66,13 @@ def install(folder: Path, *, dies: bool) -> ExitStack:
     """Patch TRL's generation and the run's trainer in this process, until the stack is closed."""
     stack = ExitStack()
     stack.enter_context(mock.patch.object(trl.GRPOTrainer, "_generate_single_turn", fixed_completions))
-    make = grpo.make_trainer
 
     def make_and_watch(*args: Any, **kwargs: Any) -> Any:
-        trainer = make(*args, **kwargs)
+        trainer = grpo.make_trainer(*args, **kwargs)
         trainer.add_callback(Witness(trainer, folder, dies))
         return trainer
 
-    stack.enter_context(mock.patch.object(grpo, "make_trainer", make_and_watch))
+    stack.enter_context(mock.patch.object(grpo, "GRPO", replace(grpo.GRPO, make_trainer=make_and_watch)))
     return stack
 
 
