@@ -11,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from training.sampling.pools import POOLS, Limits, Outcome, Pool, gone_on, pools_of
+from training.text import count, percent
 
 POOL = "pool"
 """The column that says where a problem stands after a group of it, as a place in `POOLS`."""
+
+_WORTH_A_WORD = 0.005
+"""Of the tokens, from which on a saving is told."""
 
 POOL_TITLES: Mapping[Pool, str] = {
     "not_met": "Not met yet",
@@ -113,6 +117,27 @@ class Savings:
 
     `None` where no problem was met again, or no pool with a share has a group with variance.
     """
+
+    @property
+    def wasted(self) -> str:
+        """What taught nothing, as a sentence."""
+        part = percent(self.flat_tokens / max(1, self.tokens))
+        return f"{part} of {count(self.tokens, 'token')} went into {count(self.flat_groups, 'group')} that taught nothing."
+
+    @property
+    def reading(self) -> str:
+        """The whole in words."""
+        by_pools = "no problem was met again, so nothing can be said of pools"
+        if self.pool_tokens is not None:
+            saved = 1 - self.pool_tokens / max(1, self.tokens)
+            by_pools = "drawing from pools by their shares would have saved no tokens"
+            if saved >= _WORTH_A_WORD:
+                by_pools = f"drawing from pools by their shares would have brought as many that teach for {percent(saved)} less"
+        by_rounds = f"with dynamic sampling {self.filled_steps:,.0f} full steps instead of {self.steps:,}"
+        return (
+            f"{self.wasted} An estimate: {by_pools}; {by_rounds}. It assumes that a group is as likely to have variance, and "
+            "as long, as those of its pool were here, and teaches as much whenever it is drawn."
+        )
 
 
 def savings(groups: pd.DataFrame, shares: Mapping[Pool, float]) -> Savings:

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.atlas import Atlas
 from analysis.brushing import largest_clusters, over_steps, stretches
 from analysis.outcomes import RunGroups
-from analysis.pools import POOL, with_pools
+from analysis.pools import POOL, drawn_by_step, sizes_by_step, with_pools
 from dashboard import axes, figures, map_data, training_map_figure
 from dashboard.axes import Axis
 from dashboard.caching import cached
@@ -30,7 +30,6 @@ from training.config import StageConfig
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.prior import kept_prior
-from training.sampling.pools import Limits
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
 from training.store.ledger import group_rewards
@@ -214,8 +213,18 @@ def curves_by_cluster(run_id: str, shown: Atlas, measure: str, most: int) -> dic
 def pools_of(run_id: str) -> pd.DataFrame:
     """`groups_of` a run with the pools that its problems went through, by its own limits."""
     config = rollout_config(store().job(run_id).spec)
-    limits = Limits(config.pool_too_hard_at, config.pool_mastered_at)
-    return with_pools(groups_of(run_id), limits, kept_prior(home().job_folder(run_id)))
+    return with_pools(groups_of(run_id), config.pool_limits, kept_prior(home().job_folder(run_id)))
+
+
+@cached(_RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])
+def pools_over_steps(run_id: str, problems: int) -> figures.Spec:
+    """How the pools fill, and what the steps draw from them, see `training_map_figure.pools_figure`.
+
+    Args:
+        problems: how many the run trains on.
+    """
+    groups = pools_of(run_id)
+    return figures.spec(training_map_figure.pools_figure(sizes_by_step(groups, problems), drawn_by_step(groups)))
 
 
 @cached(4 * _RUNS, by=lambda run_id, *_: _current_groups(run_id)[0])

@@ -10,7 +10,7 @@ from training.config.losses import CLIPPED, LOSSES, METHODS, LossName
 from training.config.stage import StageConfig, is_on_record, stage_field
 from training.groups import Aggregation, Credit, Method, Scale
 from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
-from training.sampling.pools import POOLS, Pool
+from training.sampling.pools import POOLS, Limits, Pool
 
 CHOICE = "Choice of problems"
 _POOLS = {"sampling": ("pools",)}
@@ -569,6 +569,11 @@ class RunConfig(StageConfig):
     def pool_shares(self) -> dict[Pool, float]:
         """Of a step's problems, by pool, relative to each other."""
         return {pool: getattr(self, f"pool_{pool}") for pool in POOLS}
+
+    @property
+    def pool_limits(self) -> Limits:
+        """Where the pools end, as pass rates."""
+        return Limits(self.pool_too_hard_at, self.pool_mastered_at)
 
     @property
     def reward_weights(self) -> dict[str, float]:

@@ -3,26 +3,23 @@
 import pandas as pd
 import streamlit as st
 
-from analysis.pools import POOL_TITLES, Savings, drawn_by_step, flow, savings, sizes_by_step
-from dashboard import figures
+from analysis.pools import POOL_TITLES, Savings, flow, savings
+from dashboard import run_data
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.completions import DROPPED
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.keys import Keys
 from dashboard.text import plain
-from dashboard.training_map_figure import pools_figure
 from training.config import RunConfig
 from training.rewards import title_of
 from training.sampling.pools import POOLS
 from training.text import count, percent, span
 
 _HEIGHT = "300px"
-_WORTH_A_WORD = 0.005
-"""Of the tokens."""
 
 
-def render_pools(config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, problems: int) -> None:
+def render_pools(run_id: str, config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, problems: int) -> None:
     """The shares over the steps, the flow in the steps shown, and the estimate.
 
     Args:
@@ -33,9 +30,8 @@ def render_pools(config: RunConfig, groups: pd.DataFrame, shown: pd.DataFrame, p
     left, right = panes("pools", [3, 2], gap="medium")
     with left:
         st.markdown("**Pools over the steps**")
-        figure = pools_figure(sizes_by_step(groups, problems), drawn_by_step(groups))
         alt = "Problems met by pool after each step, and the shares of the groups that each step drew from each pool"
-        render_chart(figures.spec(figure), key=Keys.POOLS, alt=alt, height=_HEIGHT)
+        render_chart(run_data.pools_over_steps(run_id, problems), key=Keys.POOLS, alt=alt, height=_HEIGHT)
         st.caption(
             "A problem is too hard while its recent pass rate is more likely than not at most "
             f"{percent(config.pool_too_hard_at)}, and mastered while it is at least {percent(config.pool_mastered_at)}; each "
@@ -64,22 +60,10 @@ def _render_flow(shown: pd.DataFrame) -> None:
 
 
 def _words(found: Savings, config: RunConfig) -> str:
-    """What choosing would have saved, as an estimate."""
-    flat = found.flat_tokens / max(1, found.tokens)
-    spent = f"{percent(flat)} of the {count(found.tokens, 'token')} so far went into groups that taught nothing."
+    """What choosing would have saved, as an estimate; of a run that chooses, that it does."""
     if config.sampling == "pools" or config.dynamic_sampling_rounds:
-        return f"{spent} The run chooses already: by {_ways(config)}."
-    by_pools = "no problem was met again, so nothing can be said of pools"
-    if found.pool_tokens is not None:
-        saved = 1 - found.pool_tokens / max(1, found.tokens)
-        by_pools = "drawing from pools by their shares would have saved no tokens"
-        if saved >= _WORTH_A_WORD:
-            by_pools = f"drawing from pools by their shares would have brought as many that teach for {percent(saved)} less"
-    by_rounds = f"with dynamic sampling {found.filled_steps:,.0f} full steps instead of {found.steps:,}"
-    return (
-        f"{spent} An estimate: {by_pools}; {by_rounds}. It assumes that a group is as likely to have variance, and as long, "
-        "as those of its pool were here, and teaches as much whenever it is drawn."
-    )
+        return f"{found.wasted} The run chooses already: by {_ways(config)}."
+    return found.reading
 
 
 def _ways(config: RunConfig) -> str:

@@ -115,7 +115,7 @@ def _render_training(run: Job, config: RunConfig, atlas: Atlas, groups: pd.DataF
             st.button("Clear selection", key="clear brushed", type="tertiary", on_click=RunMap.rows.reset)
         render_brushed(run, config, shown, selected_ids(atlas, state), measure, state)
     if of_pools and not shown.empty:
-        render_pools(config, groups, shown, len(trainable(config, atlas.problem_set)))
+        render_pools(run.id, config, groups, shown, len(trainable(config, atlas.problem_set)))
     render_cluster_curves(run, atlas, measure)
     render_compute(run, config, atlas, shown, groups, state)
 

@@ -23,7 +23,6 @@ from training.rewards import REWARDS, Reward, Row, verifier_named
 from training.rewards.forms import form_named
 from training.rewards.rows import with_tokens
 from training.sampling.draw import ProblemDraw, Rules
-from training.sampling.pools import Limits
 
 
 def make_trainer(
@@ -76,7 +75,7 @@ def _choice(config: RunConfig, data: TrainingData, folder: Path) -> Choice | Non
         )
     rules = Rules(
         config.pool_shares if by_pool else {},
-        Limits(config.pool_too_hard_at, config.pool_mastered_at),
+        config.pool_limits,
         config.pool_warmup_steps,
     )
     draw = ProblemDraw(ids, rules, verifier_named(config.verifier), config.seed, kept_prior(folder))
