@@ -7,26 +7,22 @@ run of its own per seed, on record in FOLDER, and one that is there already is n
 seeds with their 95% intervals (Student's t), what each arm took, and the mean of the differences to GRPO alone.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
 
-import numpy as np
 import typer
 
+from tests.bench.runs_on_record import finished, mean_told, opened, run_named
 from training.evaluation.evaluate import evaluation_table
 from training.home import Home
-from training.intervals import mean_interval
 from training.presets import load_preset
-from training.runs.launch import launch_run, launch_stages
+from training.runs.launch import launch_stages
 from training.store import Job, Store
 from training.store.evaluations import complete_evaluations
-from training.text import span
 
 _MEASURES = ("hard", "soft", "strict_format")
-_LOOK_S = 2.0
 _DIGITS = ".3f"
 
 
@@ -53,33 +49,20 @@ def came_to(store: Store, stages: list[Job]) -> Came:
     return Came(scores[0][0], scores[-1][-1], middle, sum(times))
 
 
-def finished(store: Store, job_id: str) -> Job:
-    """The run once it has ended, which has to be well."""
-    while (found := store.job(job_id)).active:
-        time.sleep(_LOOK_S)
-    assert found.status == "finished", found.reason
-    return found
-
-
 def stages_of(store: Store, home: Home, arm: str, seed: int, longer: int) -> list[Job]:
     """The runs of an arm, made now if they are not there."""
-    names = [f"{arm}-sft-{seed}", f"{arm}-{seed}"] if arm == "both" else [f"{arm}-{seed}"]
+    if arm != "both":
+        steps = [f"max_steps={longer}"] if arm == "longer" else []
+        return [run_named(store, home, f"{arm}-{seed}", "demo-raw", [f"seed={seed}", *steps])]
+    names = [f"{arm}-sft-{seed}", f"{arm}-{seed}"]
     known = {job.name: job.id for job in store.jobs() if job.name in names}
     if len(known) < len(names):
-        steps = [f"max_steps={longer}"] if arm == "longer" else []
-        last = load_preset("demo-raw", [f"seed={seed}", *steps]).model_copy(update={"preset": names[-1]})
-        if arm == "both":
-            first = load_preset("demo-sft", [f"seed={seed}"]).model_copy(update={"preset": names[0]})
-            known = dict(zip(names, launch_stages(store, home, first, last), strict=True))
-        else:
-            known = {names[0]: launch_run(store, home, last)}
+        presets = [
+            load_preset(preset, [f"seed={seed}"]).model_copy(update={"preset": name})
+            for preset, name in zip(("demo-sft", "demo-raw"), names, strict=True)
+        ]
+        known = dict(zip(names, launch_stages(store, home, *presets), strict=True))
     return [finished(store, known[name]) for name in names]
-
-
-def told(values: list[float]) -> str:
-    """`0.512 (0.440 to 0.584)`."""
-    interval = mean_interval(np.array(values))
-    return f"{fmean(values):{_DIGITS}}" + (f" ({span(*interval, form=_DIGITS)})" if interval else "")
 
 
 def main(
@@ -89,9 +72,7 @@ def main(
     arms: str = "grpo,longer,both",
 ) -> None:
     """Run what is missing, and compare."""
-    home.mkdir(parents=True, exist_ok=True)
-    here = Home.from_environment({"GRPO_ATLAS_HOME": str(home)})
-    store = Store.open(here.store_url)
+    here, store = opened(home)
     found: dict[str, list[Came]] = {}
     for seed in range(1, seeds + 1):
         for arm in arms.split(","):
@@ -105,13 +86,13 @@ def main(
             between = [each.middle[key] for each in came if each.middle is not None]
             before, middle = (
                 fmean(each.before[key] for each in came),
-                f", between the stages {told(between)}" if between else "",
+                f", between the stages {mean_told(between)}" if between else "",
             )
-            print(f"  {key:<14} {before:{_DIGITS}}{middle}, after {told([each.after[key] for each in came])}")
+            print(f"  {key:<14} {before:{_DIGITS}}{middle}, after {mean_told([each.after[key] for each in came])}")
     for arm, came in found.items():
         if arm != "grpo" and "grpo" in found:
             differences = [mine.after["hard"] - alone.after["hard"] for mine, alone in zip(came, found["grpo"], strict=True)]
-            print(f"{arm} - grpo, hard: {told(differences)}")
+            print(f"{arm} - grpo, hard: {mean_told(differences)}")
 
 
 if __name__ == "__main__":

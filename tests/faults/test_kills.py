@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import PATIENCE_S, Cli, wait_for_job
+from tests.faults.conftest import PATIENCE_S, SMALL, Cli, wait_for_job
 from training.home import Home
 from training.store import Job, Rollout, Store
 from training.store.evaluations import complete_evaluations
@@ -52,6 +52,45 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert [evaluation.label for evaluation in complete_evaluations(store, run_id)] == ["before", "after"]
     saved = {Path(checkpoint.path).name for checkpoint in store.checkpoints(run_id)}
     assert {path.name for path in home.job_folder(run_id).glob("checkpoint-*")} == saved
+
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "grpo": (),
+    "rloo": ("--set=method=rloo",),
+    "by pools": ("--set=sampling=pools", "--set=pool_warmup_steps=1"),
+    "with groups replaced": ("--set=dynamic_sampling_rounds=2",),
+    "by pools, with groups replaced": ("--set=sampling=pools", "--set=dynamic_sampling_rounds=2"),
+    "several steps a generation": ("--set=num_iterations=2", "--set=save_steps=3"),
+    "without an adapter": ("--set=lora_rank=0", "--set=learning_rate=1e-5"),
+    "sft": ("--preset=demo-sft", "--set=max_steps=4", "--set=save_steps=2", "--set=evaluation_problems=0"),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_of_any_method_goes_on_as_if_it_had_not_been(method: str, cli: Cli, store: Store, home: Home) -> None:
+    small = () if method == "sft" else (*SMALL, "--set=max_completion_length=64")
+    for wait in (["--wait"], []):
+        done = cli("launch", *small, *METHODS[method], *wait, OMP_NUM_THREADS="1")  # sums in one order
+        assert done.returncode == 0, done.stderr
+    interrupted, whole = (job.id for job in store.jobs())
+    kill_when(lambda job, store, folder: job.done >= 3, interrupted, store, home)
+    assert wait_for_job(store, interrupted, lambda job: not job.active).status == "lost"
+
+    assert cli("resume", interrupted, OMP_NUM_THREADS="1").returncode == 0
+
+    for run_id in (interrupted, whole):
+        ended = wait_for_job(store, run_id, lambda job: not job.active)
+        assert (ended.status, ended.done) == ("finished", 4), ended.reason
+    assert store.rollouts(interrupted) == store.rollouts(whole)
+    assert bool(store.rollouts(whole)) != (method == "sft")
+    assert learnt(store, interrupted) == learnt(store, whole)
+
+
+def learnt(store: Store, run_id: str) -> list[tuple[int, str, float]]:
+    """What TRL logged of each step, but for what is time."""
+    logged = [(found.step, found.name, found.value) for found in store.scalars(run_id) if found.name in ("loss", "grad_norm")]
+    assert {step for step, _, _ in logged} == {1, 2, 3, 4}
+    return sorted(logged)
 
 
 def kill_when(is_there: State, run_id: str, store: Store, home: Home) -> None:

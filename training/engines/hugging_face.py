@@ -5,6 +5,7 @@ outside a run load every model here, whichever engine trained it.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers.utils import logging
 
 from training.config import RunConfig, StageConfig
 from training.engines import Loaded, Message, install_command
+from training.engines.decoding import decode_unfinished
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
 from training.groups import Method
@@ -265,11 +267,13 @@ def _merged(model: Any, name: str) -> Any:
 def _load_weights(name: str, **options: Any) -> Any:
     logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(resolve_model(name), **options)
+        model = AutoModelForCausalLM.from_pretrained(resolve_model(name), **options)
     except ImportError as error:
         raise ModelError(f"The model {name!r} cannot be loaded: {first_line(error)}", _install_remedy()) from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(name, error) from error
+    model.generate = partial(model.generate, custom_generate=decode_unfinished)  # TRL and PEFT's wrapper call it too
+    return model
 
 
 def adapter_base(name: str) -> str | None:
