@@ -90,11 +90,12 @@ def figure_of(
         band: a trace behind the lines.
     """
     traces = [] if band is None else [band]
-    for each in drawn:
-        traces += _line_traces(each, look)
+    lines = [_stacked(drawn, look)] if curve.stacked else [_line_traces(each, look) for each in drawn]
+    traces += chain.from_iterable(lines)
     marks = [_marks(each, look) for each in drawn]
     traces += [mark for mark in marks if mark is not None]
-    values = _value_range(_ends(traces), maximum, zoomed=look.window is not None)
+    ends = sum(np.asarray(trace["y"], np.float64) for trace in traces) if curve.stacked else _ends(traces)
+    values = _value_range(np.asarray(ends), maximum, zoomed=look.window is not None and not curve.stacked)
     return {"data": traces, "layout": _layout(curve, drawn, look, values)}
 
 
@@ -153,6 +154,28 @@ def _line_traces(drawn: Drawn, look: Look) -> list[dict[str, Any]]:
             }
         )
     return traces
+
+
+def _stacked(drawn: Sequence[Drawn], look: Look) -> list[dict[str, Any]]:
+    """Areas on each other, the first one lowest, all at the steps at which the whole is drawn."""
+    steps = np.unique(np.concatenate([each.series[0] for each in drawn]))
+    steps = steps[in_window(steps, look.window)]
+    heights = [smoothed(_at(steps, each.series), look.weight) / each.line.maximum for each in drawn]
+    kept = thinned(steps, np.sum(heights, axis=0))
+    return [
+        {
+            "type": "scatter",
+            "x": _compact(each.axis.at(steps[kept])),
+            "y": _compact(height[kept]),
+            "name": each.line.title,
+            "stackgroup": "parts",
+            "mode": "lines",
+            "line": {"color": each.line.colour, "width": 0.5},
+            "hoverinfo": "none",
+            "meta": {"kind": "line", "title": each.line.title},
+        }
+        for each, height in zip(drawn, heights, strict=True)
+    ]
 
 
 def _marks(drawn: Drawn, look: Look) -> dict[str, Any] | None:

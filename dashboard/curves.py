@@ -1,5 +1,6 @@
 """Which curves a run has; `curve_figures` draws them. Nothing here knows Streamlit."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 from analysis.pools import POOL_TITLES
 from dashboard import theme
 from training.config import RunConfig, StageConfig
+from training.jobs.train import stopwatch
 from training.preflight.expectation import evaluation_passes
 from training.rewards import REWARDS, maximum_of, title_of
 from training.sampling.pools import POOLS
@@ -16,6 +18,8 @@ from training.store.scalar_series import Series
 REWARD, LENGTH, LOSS, ACCURACY = "reward", "completions/mean_length", "loss", "mean_token_accuracy"
 """TRL's names for the mean total reward and the mean length of a step's completions; for the loss, and the share of the
 solutions' tokens that the model finds likeliest."""
+TOKENS_PER_S = "generated_tokens_per_s"
+"""What `training.jobs.train.ledger_trainer` adds to TRL's log."""
 _PACE_STEPS = 10
 """Steps that tell how long one takes now."""
 
@@ -47,6 +51,8 @@ class Curve:
     """The scalar whose value is the standard deviation around this one."""
     lines: tuple[Line, ...] = ()
     """What is drawn instead of the one scalar; their titles stand below the figure's, each in its line's colour."""
+    stacked: bool = False
+    """The lines are parts of a whole, drawn as areas on each other."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +72,7 @@ _MACHINERY = (
     Curve("grad_norm", "Gradient norm", "grad_norm"),
     Curve("loss", "Loss", LOSS),
     Curve("step_time", "Step time, seconds", "step_time"),
+    Curve("tokens_per_s", "Generated tokens a second", TOKENS_PER_S),
 )
 """Shown where the run logs them."""
 
@@ -75,6 +82,15 @@ _SYSTEM = (
     Curve("machine_memory", "Memory in use on the machine, share", "system/machine_memory", maximum=1.0),
 )
 """What `training.jobs.train.resources` records."""
+
+_PARTS = {
+    stopwatch.GENERATE: ("generate", theme.TOPICS[3]),
+    stopwatch.REWARD: ("rewards", theme.TOPICS[1]),
+    stopwatch.WAIT: ("wait", theme.QUIET),
+    stopwatch.RECORD: ("record", theme.TOPICS[2]),
+    stopwatch.LEARN: ("learn", theme.TOPICS[0]),
+}
+"""Parts of a step as `training.jobs.train.step_times` names them -> their titles and colours, the lowest first."""
 
 _GPU_METRICS = {
     "utilisation": "GPU at work, share of time",
@@ -98,7 +114,8 @@ def run_curves(config: StageConfig, names: Collection[str]) -> list[Curve]:
     """
     learnt = _of_rewards(config, names) if isinstance(config, RunConfig) else _of_solutions(config)
     shown = {curve.name for curve in learnt}
-    return [*learnt, *(curve for curve in _MACHINERY if curve.name in names and curve.name not in shown)]
+    machinery = [curve for curve in _MACHINERY if curve.name in names and curve.name not in shown]
+    return [*learnt, *machinery, *_time_curves(names)]
 
 
 def _of_solutions(config: StageConfig) -> list[Curve]:
@@ -135,6 +152,20 @@ def _choice_curves(names: Collection[str]) -> list[Curve]:
         found += [Curve(key, title, lines[0].name, lines=lines)] if lines else []
     dropped = Curve("dropped", "Tokens of groups not learnt from", "dynamic_sampling/dropped_tokens")
     return [*found, *([dropped] if dropped.name in names else [])]
+
+
+def _time_curves(names: Collection[str]) -> list[Curve]:
+    """Where the first process's time goes, and how long each of several waits for the others."""
+    parts = [Line(f"time/{part}", title, colour) for part, (title, colour) in _PARTS.items() if f"time/{part}" in names]
+    ranks = sorted(int(name.split("/")[1]) for name in names if re.fullmatch(rf"time/\d+/{stopwatch.WAIT}", name))
+    waiting = [f"time/{stopwatch.WAIT}", *(f"time/{rank}/{stopwatch.WAIT}" for rank in ranks)]
+    waits = [Line(name, str(place), theme.TOPICS[place % len(theme.TOPICS)]) for place, name in enumerate(waiting)]
+    found = []
+    if parts:
+        found.append(Curve("time", "Where a step's time goes, seconds", parts[0].name, lines=tuple(parts), stacked=True))
+    if ranks:
+        found.append(Curve("waits", "Waiting for other processes, seconds", waits[0].name, lines=tuple(waits)))
+    return found
 
 
 def system_curves(names: Collection[str]) -> list[Curve]:

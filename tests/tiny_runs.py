@@ -17,6 +17,7 @@ from training.jobs.train.grpo import make_trainer
 from training.jobs.train.job import JOB_OF
 from training.jobs.train.ledger_trainer import Record
 from training.jobs.train.stage import load, train
+from training.jobs.train.stopwatch import Stopwatch
 from training.rewards import REWARDS
 from training.store import Job, Store
 
@@ -108,4 +109,4 @@ def whole_and_resumed(config: RunConfig, home: Home) -> tuple[list[Rollout], lis
 def trainer_of(config: RunConfig, home: Home, record: Record = lambda rollouts: None) -> Any:
     """TRL's trainer of a run, ready to train, without a store."""
     engine, loaded, data = load(config, few_problems())
-    return make_trainer(config, engine, loaded, data, home.runs / "trainer", record)
+    return make_trainer(config, engine, loaded, data, home.runs / "trainer", record, Stopwatch())

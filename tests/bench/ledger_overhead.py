@@ -37,6 +37,8 @@ from training.jobs.train.grpo import _trl_config, _trl_reward, make_trainer
 from training.jobs.train.ranks import ALONE
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.stage import load
+from training.jobs.train.step_times import StepTimesCallback
+from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.store_callback import StoreCallback
 from training.presets import load_preset
 from training.rewards import REWARDS
@@ -143,7 +145,7 @@ def _drawn(config: RunConfig) -> list[str]:
     rollouts: list[Rollout] = []
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         engine, loaded, data = load(config, load_problems("demo"))
-        trainer = make_trainer(config, engine, loaded, data, Path(scratch), rollouts.extend)
+        trainer = make_trainer(config, engine, loaded, data, Path(scratch), rollouts.extend, Stopwatch())
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return [group.problem_id for group in groups_of(rollouts)]
@@ -214,9 +216,11 @@ def _ours(config: RunConfig, drawn: list[str], home: Home, partner: Connection) 
         folder = home.runs / job.id
         with Recorder(store, job.id, folder) as recorder:
             turns = Turns(partner, recorder.flush)
-            gpus = GpuCallback(ALONE.gather)
-            link = StoreCallback(process, recorder, config.save_total_limit, gpus)
-            trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, [gpus, link, turns])
+            watch = Stopwatch()
+            measured = GpuCallback(ALONE.gather), StepTimesCallback(ALONE.gather, watch)
+            link = StoreCallback(process, recorder, config.save_total_limit, measured)
+            callbacks = [*measured, link, turns]
+            trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, watch, callbacks)
             work = _train(trainer, turns)
     rollouts = len(store.rollouts(job.id))
     assert rollouts == config.completions_per_step * config.max_steps, f"{rollouts} completions are on record"

@@ -161,3 +161,37 @@ def test_a_curve_over_tokens_lies_where_its_tokens_are_and_ends_with_them(config
     assert figure.layout.xaxis.range == (0, pytest.approx(304.5))
     part = drawn({"reward": series([1.0, 2.0, 3.0])}, curve(config, "reward"), axis=axis, window=(1.0, 2.0))
     assert part.layout.xaxis.range == (100, 250)
+
+
+def test_parts_of_a_step_are_areas_on_each_other_at_the_same_steps(config: RunConfig) -> None:
+    times = curve(config, "time", "time/generate", "time/learn")
+    generated: Series = (np.array([1, 3]), np.array([4.0, 2.0]))
+    known = {"time/generate": generated, "time/learn": series([1.0, 1.5, 1.0])}
+
+    figure = drawn(known, times)
+
+    generate, learn = figure.data
+    assert [list(area.x) for area in figure.data] == [[1, 2, 3]] * 2
+    assert [list(generate.y), list(learn.y)] == [[4.0, 0.0, 2.0], [1.0, 1.5, 1.0]]
+    assert generate.stackgroup == learn.stackgroup
+    assert figure.layout.yaxis.range[1] >= 5.0
+
+
+def test_long_parts_are_thinned_at_the_steps_of_the_whole(config: RunConfig) -> None:
+    times = curve(config, "time", "time/generate", "time/learn")
+    generated, learnt = np.ones(9000), np.ones(9000)
+    generated[4321] = 50.0
+    figure = drawn({"time/generate": series(list(generated)), "time/learn": series(list(learnt))}, times, max_steps=9000)
+
+    generate, learn = figure.data
+    assert list(generate.x) == list(learn.x)
+    assert len(generate.x) <= POINTS
+    assert generate.y.max() == 50.0
+
+
+def test_several_processes_say_how_long_each_waits(config: RunConfig) -> None:
+    names = ("time/wait", "time/1/wait", "time/10/wait", "time/2/wait", "time/1/generate")
+
+    waits = curve(config, "waits", *names)
+
+    assert waits.names == ("time/wait", "time/1/wait", "time/2/wait", "time/10/wait")

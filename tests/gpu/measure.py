@@ -220,8 +220,9 @@ def _ours(
     config: RunConfig, engine: Any, loaded: Any, data: Any, clock: StepClock, scratch: Path, rollouts: list[Rollout]
 ) -> Any:
     from training.jobs.train.grpo import make_trainer
+    from training.jobs.train.stopwatch import Stopwatch
 
-    return make_trainer(config, engine, loaded, data, scratch, rollouts.extend, [clock])
+    return make_trainer(config, engine, loaded, data, scratch, rollouts.extend, Stopwatch(), [clock])
 
 
 def _check_ledger(config: RunConfig, rollouts: list[Rollout]) -> None:

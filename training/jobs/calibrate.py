@@ -52,6 +52,7 @@ def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str]
 
     from training.jobs.train.grpo import make_trainer
     from training.jobs.train.stage import load
+    from training.jobs.train.stopwatch import Stopwatch
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -62,7 +63,7 @@ def calibrate(config: RunConfig, problem_set: ProblemSet, report: Callable[[str]
     rollouts: list[Rollout] = []
     # Libraries print each step's figures, which are told here.
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-        trainer = make_trainer(short, engine, loaded, data, Path(folder), rollouts.extend)
+        trainer = make_trainer(short, engine, loaded, data, Path(folder), rollouts.extend, Stopwatch())
         trainer.args.save_strategy = "no"
         trainer.model.train()
         report(f"sampling {SAMPLED_GROUPS} groups")

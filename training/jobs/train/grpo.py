@@ -17,6 +17,7 @@ from training.groups import Method
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
 from training.jobs.train.rounds import Choice
 from training.jobs.train.stage import Stage, learn_in_float32, trl_settings
+from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.training_data import TrainingData, training_data
 from training.prior import kept_prior
 from training.rewards import REWARDS, Reward, Row, verifier_named
@@ -32,9 +33,10 @@ def make_trainer(
     data: TrainingData,
     folder: Path,
     record: Record,
+    watch: Stopwatch,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
-    """The engine's trainer of the run's method; every step's rollouts go to `record`, checkpoints to `folder`."""
+    """The engine's trainer of the run's method; every step's rollouts go to `record`, its times to `watch`."""
     carrier, *others = config.reward_weights
     trainer_class, config_class = engine.trainer_classes(config.method)
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
@@ -50,6 +52,7 @@ def make_trainer(
         ],
         callbacks=list(callbacks),
         record=record,
+        watch=watch,
         verifier=config.verifier,
         credit=config.credit,
         choice=_choice(config, data, folder),

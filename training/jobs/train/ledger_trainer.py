@@ -12,6 +12,7 @@ from typing import Any
 from training.groups import Credit, Group, Rollout, advantages, groups_of, weighted_total
 from training.jobs.train.resuming import ResumableTrainer
 from training.jobs.train.rounds import Choice, Round, chosen_groups, chosen_rounds, divided, joined, joined_metric
+from training.jobs.train.stopwatch import GENERATE, RECORD, REWARD, WAIT, Stopwatch
 
 CARRIED = ("problem_id", "tokens", "finish_reason")
 """Columns that a reward function hands to TRL's log for the ledger, a value for each completion."""
@@ -26,7 +27,8 @@ Generate = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 def ledger_trainer_class(trainer_class: type) -> Any:
-    """A resumable subclass of an engine's trainer that hands every generation batch, whole, to its argument `record`.
+    """A resumable subclass of an engine's trainer that hands every generation batch, whole, to its argument `record`,
+    and tells its argument `watch` what the parts of a step take.
 
     Its argument `verifier` names the reward whose values `VERIFIED` carries, if any; `credit` is how TRL makes advantages of
     rewards. With a `choice` it decides itself, at each generation, which problems it is of; the rows that come from TRL's
@@ -37,10 +39,18 @@ def ledger_trainer_class(trainer_class: type) -> Any:
 
     class LedgerTrainer(ResumableTrainer, trainer_class):  # type: ignore[misc,valid-type]
         def __init__(
-            self, *args: Any, record: Record, verifier: str, credit: Credit, choice: Choice | None = None, **kwargs: Any
+            self,
+            *args: Any,
+            record: Record,
+            watch: Stopwatch,
+            verifier: str,
+            credit: Credit,
+            choice: Choice | None = None,
+            **kwargs: Any,
         ) -> None:
             super().__init__(*args, **kwargs)
             self._record = record
+            self._watch = watch
             self._verifier = verifier
             self._credit = credit
             self._choice = choice
@@ -55,6 +65,17 @@ def ledger_trainer_class(trainer_class: type) -> Any:
             if self._choice is not None:
                 self._choice.load(folder)
 
+        def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+            with self._watch.part(GENERATE):
+                found = super()._generate_single_turn(*args, **kwargs)
+            with self._watch.part(WAIT):  # TRL gathers next, which waits for the slowest process in any case
+                self.accelerator.wait_for_everyone()
+            return found
+
+        def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+            with self._watch.part(REWARD):
+                return super()._calculate_rewards(*args, **kwargs)
+
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
             generate: Generate = super()._generate_and_score_completions
             if not self.model.training:
@@ -66,7 +87,7 @@ def ledger_trainer_class(trainer_class: type) -> Any:
                 rollouts = _last_rollouts(self, self.args.generation_batch_size)
                 # TRL asks whether the deviation is exactly 0, which rounding in float32 keeps equal totals from.
                 self._metrics["train"]["frac_reward_zero_std"][-1] = _share_without_variance(groups_of(rollouts))
-                self._record(rollouts)
+                self._hand_over(rollouts)
             return batch
 
         def _generate_chosen(self, choice: Choice, generate: Generate, rows: int) -> dict[str, Any]:
@@ -100,10 +121,17 @@ def ledger_trainer_class(trainer_class: type) -> Any:
                 told["dynamic_sampling/dropped_tokens"] = float(sum(rollout.tokens for rollout in dropped))
                 for name, value in told.items():
                     metrics[name].append(value)
-                self._record([*learnt, *dropped])
+                self._hand_over([*learnt, *dropped])
             return (
                 rounds[0].batch if len(rounds) == 1 else joined(rounds, kept, learnt, self._tokenizer.pad_token_id, rank, ranks)
             )
+
+        def _hand_over(self, rollouts: list[Rollout]) -> None:
+            if seconds := self._watch.spent(GENERATE):
+                tokens = sum(rollout.tokens for rollout in rollouts)
+                self._metrics["train"]["generated_tokens_per_s"].append(tokens / seconds)
+            with self._watch.part(RECORD):
+                self._record(rollouts)
 
     return LedgerTrainer
 

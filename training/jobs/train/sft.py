@@ -22,6 +22,7 @@ from training.errors import ConfigError, SourceError
 from training.jobs.train.ledger_trainer import Record
 from training.jobs.train.resuming import WholeCheckpoints
 from training.jobs.train.stage import Stage, learn_in_float32, trl_settings
+from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.training_data import prompt_ids, train_problems, with_fitting_prompts
 from training.rewards.forms import form_named
 from training.rewards.solutions import has_solution, written_solution
@@ -92,9 +93,10 @@ def make_trainer(
     data: SolutionData,
     folder: Path,
     record: Record,
+    watch: Stopwatch,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
-    """TRL's SFTTrainer on the solutions; checkpoints go to `folder`, and there are no rollouts to record."""
+    """TRL's SFTTrainer on the solutions; checkpoints go to `folder`. No rollouts to record, no parts of a step to time."""
     trainer = SolutionTrainer(
         model=loaded.model,
         processing_class=loaded.tokenizer,

@@ -26,6 +26,8 @@ from training.jobs.train.outbox import deliver_left_behind
 from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
+from training.jobs.train.step_times import StepTimesCallback
+from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.store_callback import StoreCallback
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
@@ -46,7 +48,7 @@ class StageData(Protocol):
 
 
 class MakeTrainer(Protocol):
-    """The engine's trainer of a stage; rollouts, where it has any, go to `record`, checkpoints to `folder`."""
+    """The engine's trainer of a stage; rollouts go to `record`, checkpoints to `folder`, times to `watch`."""
 
     def __call__(
         self,
@@ -56,6 +58,7 @@ class MakeTrainer(Protocol):
         data: Any,
         folder: Path,
         record: Callable[[list[Rollout]], None],
+        watch: Stopwatch,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> Any: ...
 
@@ -103,11 +106,12 @@ def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, fol
 
     recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
     with uploading(store, job_id, config.save_total_limit) as uploads, recorder:
-        gpus = GpuCallback(ranks.gather)
-        callback = StoreCallback(process, recorder, config.save_total_limit, gpus, uploads)
+        watch = Stopwatch()
+        measured = GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, watch)
+        callback = StoreCallback(process, recorder, config.save_total_limit, measured, uploads)
         own_share = share_of(config, ranks.count)
         make_trainer = stage_named(config.stage).make_trainer
-        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, [gpus, callback])
+        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, watch, [*measured, callback])
         complete = ranks.sharing(completer(engine, trainer, loaded.tokenizer))
         evaluator = RunEvaluator(config, problem_set, process, complete)
         trainer.add_callback(EvaluationCallback(evaluator))
@@ -146,7 +150,9 @@ def follow(config: StageConfig, problem_set: ProblemSet, folder: Path, ranks: Ra
     engine, loaded, data = load(config, problem_set)
     own_share = share_of(config, ranks.count)
     make_trainer = stage_named(config.stage).make_trainer
-    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, [GpuCallback(ranks.gather)])
+    watch = Stopwatch()
+    measured = [GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, watch)]
+    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, watch, measured)
     complete = completer(engine, trainer, loaded.tokenizer)
 
     def randomness() -> AbstractContextManager[None]:

@@ -1,14 +1,14 @@
 """The link between TRL's trainer and the store: scalars and progress, checkpoints, stop requests."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.errors import StoreFailedError
 from training.jobs.job_process import JobProcess
-from training.jobs.train.gpu_metrics import GpuCallback
 from training.jobs.train.ledger_trainer import finite
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.resources import ResourceMeter
@@ -17,11 +17,18 @@ from training.models.uploads import Uploads
 from training.store import Progress
 
 
+class Measured(Protocol):
+    """A callback that measures each step."""
+
+    scalars: dict[str, float]
+    """The latest step's."""
+
+
 class StoreCallback(TrainerCallback):
     """Hands each step's scalars to the recorder, keeps checkpoints and their records, and obeys stop requests.
 
     Args:
-        gpus: comes before this one; its scalars are recorded.
+        measured: come before this one; their scalars are recorded.
         uploads: keeps the checkpoints instead, here and where it uploads them to.
     """
 
@@ -30,14 +37,14 @@ class StoreCallback(TrainerCallback):
         process: JobProcess,
         recorder: Recorder,
         checkpoints_kept: int,
-        gpus: GpuCallback,
+        measured: Sequence[Measured],
         uploads: Uploads | None = None,
     ) -> None:
         self._process = process
         self._recorder = recorder
         self._checkpoints_kept = checkpoints_kept
         self._meter = ResourceMeter()
-        self._gpus = gpus
+        self._measured = measured
         self._uploads = uploads
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -56,7 +63,9 @@ class StoreCallback(TrainerCallback):
         if logs is None or "train_runtime" in logs:
             return
         values = {name: finite(value) for name, value in logs.items() if value is None or isinstance(value, int | float)}
-        values |= self._meter.measure() | self._gpus.scalars
+        values |= self._meter.measure()
+        for each in self._measured:
+            values |= each.scalars
         problem = self._uploads.problem if self._uploads is not None else ""
         doing = f"training; {problem}" if problem else "training"
         self._recorder.add_scalars(state.global_step, values, Progress(state.global_step, state.max_steps, doing, "training"))
