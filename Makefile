@@ -36,7 +36,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.explore_page --home '$(HOME_DIR)' --source '$(SOURCE)'
 	$(BIN)/python -m tests.bench.lasso
 	$(BIN)/python -m tests.bench.many_problems
-	$(BIN)/python -m tests.bench.ledger_overhead
+	$(BIN)/python -m tests.bench.step_time
 	$(BIN)/python -m tests.bench.live_run
 	$(BIN)/python -m tests.bench.live_run --viewers 50 --browsers 0
 	$(BIN)/python -m tests.bench.long_run
