@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install --disable-pip-version-check --constraint constraints.txt
 PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
+VLLM := .venv-vllm
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-vllm test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -22,6 +23,10 @@ faults: $(VENV)/.test
 # The Unsloth engine on the CPU, in an environment of its own beside .venv.
 test-unsloth: $(UNSLOTH)/.test
 	$(UNSLOTH)/bin/python -m pytest tests/unsloth_engine
+
+# vLLM's build for CPUs, generating for evaluations and training and as a server, in an environment of its own.
+test-vllm: $(VLLM)/.test
+	$(VLLM)/bin/python -m pytest tests/vllm_engine
 
 # On a machine with a CUDA GPU, after: pip install '.[gpu,test]'
 test-gpu:
@@ -68,6 +73,13 @@ $(UNSLOTH)/.test: pyproject.toml constraints.txt constraints-unsloth.txt
 	$(UNSLOTH)/bin/python -m pip install --disable-pip-version-check --no-deps --requirement constraints-unsloth.txt
 	touch $@
 
+$(VLLM)/.test: pyproject.toml constraints.txt constraints-vllm.txt
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python $(INSTALL) torch==2.13.0
+	$(VLLM)/bin/python $(INSTALL) --editable . 'pytest>=9'
+	$(VLLM)/bin/python -m pip install --disable-pip-version-check --no-deps --requirement constraints-vllm.txt
+	touch $@
+
 # The files in assets/ that are made by programs of this project.
 demo-data: $(VENV)/.run
 	$(BIN)/python -m training.demo.word_problems --out assets/demo-data
@@ -85,4 +97,4 @@ screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.browser.screenshots --home '$(HOME_DIR)' --scheme dark $(PICTURES)
 
 clean:
-	rm -rf $(VENV) $(UNSLOTH) build *.egg-info
+	rm -rf $(VENV) $(UNSLOTH) $(VLLM) build *.egg-info

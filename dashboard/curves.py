@@ -76,6 +76,22 @@ _MACHINERY = (
 )
 """Shown where the run logs them."""
 
+_VLLM = (
+    (
+        "vllm_difference",
+        "Log-probability of a token, vLLM's against the model's, nats",
+        "sampling/sampling_logp_difference",
+        ("mean", "max"),
+    ),
+    (
+        "vllm_ratio",
+        "Correction for vLLM's probabilities, ratio",
+        "sampling/importance_sampling_ratio",
+        ("min", "mean", "max"),
+    ),
+)
+"""Key, title, scalars and their last parts: what TRL logs where vLLM generates and its probabilities are corrected for."""
+
 _SYSTEM = (
     Curve("cpu", "Processor time of the run, cores", "system/cpu_cores"),
     Curve("memory", "Memory of the run, GiB", "system/memory_gib"),
@@ -114,8 +130,18 @@ def run_curves(config: StageConfig, names: Collection[str]) -> list[Curve]:
     """
     learnt = _of_rewards(config, names) if isinstance(config, RunConfig) else _of_solutions(config)
     shown = {curve.name for curve in learnt}
-    machinery = [curve for curve in _MACHINERY if curve.name in names and curve.name not in shown]
-    return [*learnt, *machinery, *_time_curves(names)]
+    machinery = (curve for curve in _MACHINERY if curve.name in names and curve.name not in shown)
+    return [*learnt, *machinery, *_vllm_curves(names), *_time_curves(names)]
+
+
+def _vllm_curves(names: Collection[str]) -> list[Curve]:
+    """How far vLLM, which generates, is from the model that learns."""
+    colours = {"min": theme.TOPICS[3], "mean": theme.TOPICS[0], "max": theme.TOPICS[1]}
+    found = []
+    for key, title, scalar, parts in _VLLM:
+        lines = tuple(Line(f"{scalar}/{part}", part, colours[part]) for part in parts if f"{scalar}/{part}" in names)
+        found += [Curve(key, title, lines[0].name, lines=lines)] if lines else []
+    return found
 
 
 def _of_solutions(config: StageConfig) -> list[Curve]:

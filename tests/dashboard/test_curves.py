@@ -34,6 +34,15 @@ def test_only_what_the_run_logs_of_the_machinery_is_shown(config: RunConfig) -> 
     assert {"entropy", "grad_norm"} <= {found.key for found in curves.run_curves(config, ("entropy", "grad_norm"))}
 
 
+def test_a_run_that_generates_with_vllm_shows_how_far_that_is_from_the_model(config: RunConfig) -> None:
+    names = [f"sampling/sampling_logp_difference/{part}" for part in ("mean", "max")]
+    names += [f"sampling/importance_sampling_ratio/{part}" for part in ("min", "mean", "max")]
+    *_, difference, ratio = curves.run_curves(config, ["reward", *names])
+    assert (difference.key, ratio.key) == ("vllm_difference", "vllm_ratio")
+    assert [*difference.names, *ratio.names] == names
+    assert not {"vllm_difference", "vllm_ratio"} & {curve.key for curve in curves.run_curves(config, ["reward"])}
+
+
 def test_step_time_is_the_median_so_that_a_first_slow_step_does_not_count() -> None:
     assert curves.step_time_s(series([30.0, 1.0, 1.0])) == 1.0
     assert curves.step_time_s(series([])) is None

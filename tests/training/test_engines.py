@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, get_args
@@ -217,17 +218,40 @@ def test_four_bits_and_vllm_need_unsloth() -> None:
 
 
 class _Healthy(BaseHTTPRequestHandler):
+    """A vLLM as `vllm serve` starts it by itself."""
+
+    there: tuple[str, ...] = ("/health",)
+
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
+        self.send_response(200 if self.path in self.there else 404)
         self.end_headers()
 
 
-def test_a_vllm_on_another_gpu_is_asked_for_before_anything_is_loaded(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as server:
-        address = f"http://127.0.0.1:{server.server_port}"
+class _TakingWeights(_Healthy):
+    there = ("/health", "/get_world_size")
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which it answers meanwhile."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        check_vllm_server(address, "demo")
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_a_vllm_that_takes_no_weights_or_stands_where_no_gpu_trains_is_refused() -> None:
+    with serving(_Healthy) as address, pytest.raises(ConfigError, match=r"takes no weights.* trl vllm-serve --model demo"):
+        check_vllm_server(address, "demo")
+    if torch.cuda.is_available():
+        return
+    with serving(_TakingWeights) as address, pytest.raises(ConfigError, match="from GPU to GPU"):
+        load(tiny(use_vllm=True, vllm_server=address), few_problems())
+
+
+def test_a_vllm_on_another_gpu_is_asked_for_before_anything_is_loaded(tmp_path: Path) -> None:
+    with serving(_TakingWeights) as address:
+        check_vllm_server(address, "demo")
     with pytest.raises(ConfigError, match=r"No vLLM answers at http.* trl vllm-serve --model demo"):
         load(tiny(use_vllm=True, vllm_server=address), few_problems())
     trl_config = _trl_config(

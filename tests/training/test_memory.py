@@ -186,6 +186,11 @@ def test_vllm_takes_its_share_and_unsloth_shares_the_weights_with_it() -> None:
     assert shared["vLLM"] + shared["Weights"] == pytest.approx(40)
 
 
+def test_vllm_on_a_cpu_has_weights_of_its_own_beside_its_share() -> None:
+    here = parts(config(use_vllm=True, vllm_gpu_memory_utilization=0.5), on_gpu=False, machine_gib=64.0)
+    assert here["vLLM"] == pytest.approx(32 + here["Weights"])
+
+
 def test_a_vllm_on_a_gpu_of_its_own_takes_nothing_here() -> None:
     here = parts(config(use_vllm=True, vllm_server="http://127.0.0.1:8000"), gpu_gib=80.0)
     assert not {"vLLM", "KV cache"} & set(here)

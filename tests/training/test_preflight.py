@@ -14,9 +14,10 @@ from tests.fakes import full_demo_run, record_evaluation
 from training.__main__ import main
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
+from training.engines import vllm_on_cpu
 from training.errors import ConfigError
 from training.groups import Rollout
-from training.home import Home
+from training.home import DEMO_MODEL, Home
 from training.machines import Gpu, Machine, parse_gpus, visible_gpus
 from training.preflight import Preflight, model_files, preflight
 from training.preflight.settings import pays_for_right
@@ -262,6 +263,24 @@ def test_packages_that_are_missing_are_told_with_the_command(
     found = check(demo, store, A100, engine="unsloth", use_vllm=True, lora_rank=8)
     assert told(found, "engine").startswith("error: engine = unsloth and use_vllm = true need unsloth, vllm")
     assert "pip install" in found.errors[0].remedy
+
+
+def test_vllm_for_cpus_generates_without_a_gpu_for_models_whose_heads_it_takes(
+    demo: ProblemSet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.preflight.machine._absent", lambda package: ())
+    monkeypatch.setattr(vllm_on_cpu, "is_installed", lambda: False)
+    assert told(check(demo, store, use_vllm=True), "use_vllm").startswith("error: use_vllm = true needs a GPU")
+    monkeypatch.setattr(vllm_on_cpu, "is_installed", lambda: True)
+    head = json.loads((DEMO_MODEL / "config.json").read_text())["head_dim"]
+    monkeypatch.setattr(vllm_on_cpu, "HEAD_SIZES", (head,))
+    assert not told(check(demo, store, use_vllm=True), "use_vllm")
+    monkeypatch.setattr(vllm_on_cpu, "HEAD_SIZES", (head + 1,))
+    assert f"have the size {head}, and vLLM on a CPU takes {head + 1}" in told(check(demo, store, use_vllm=True), "use_vllm")
+    assert not told(check(demo, store), "use_vllm")
+    assert not told(check(demo, store, A100, use_vllm=True), "use_vllm")
+    elsewhere = {"use_vllm": True, "vllm_server": "http://127.0.0.1:8000"}
+    assert told(check(demo, store, **elsewhere), "use_vllm").startswith("error: use_vllm = true needs a GPU")
 
 
 def test_an_engine_that_cannot_combine_settings_says_so(demo: ProblemSet, store: Store) -> None:

@@ -170,6 +170,8 @@ def test_a_metric_of_several_rounds_is_one_value() -> None:
     assert joined_metric([1.0, float("nan")], "rewards/own/mean", [3, 1]) == 1.0
     assert joined_metric([3.0, 2.0], "completions/min_length", [3, 1]) == 2.0
     assert joined_metric([3.0, 5.0], "completions/max_length", [3, 1]) == 5.0
+    assert joined_metric([0.9, 0.8], "sampling/importance_sampling_ratio/min", [3, 1]) == 0.8
+    assert joined_metric([0.1, 0.2], "sampling/sampling_logp_difference/max", [3, 1]) == 0.2
 
 
 def problem_with(column: Any, row: int) -> Problem:

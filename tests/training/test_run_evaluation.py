@@ -180,7 +180,7 @@ def test_vllm_evaluates_with_its_own_sampling_and_trains_with_the_runs(monkeypat
         temperature=0.9,
         top_p=0.8,
         top_k=40,
-        min_p=None,
+        min_p=0.1,
         repetition_penalty=1.0,
         max_completion_length=200,
         logprobs=0,
@@ -196,9 +196,9 @@ def test_vllm_evaluates_with_its_own_sampling_and_trains_with_the_runs(monkeypat
     assert complete_with_vllm(trainer, tokenizer, [question, question], 40, 0.0) == [expected, expected]
     assert complete_with_vllm(trainer, tokenizer, [question], 40, 0.5) == [expected]
     asked = generation.llm.asked
-    assert [(found.temperature, found.top_p, found.top_k, found.max_tokens) for found in asked] == [
-        (0.0, 1.0, 0, 40),
-        (0.5, 1.0, 0, 40),
+    assert [(found.temperature, found.top_p, found.top_k, found.min_p, found.max_tokens) for found in asked] == [
+        (0.0, 1.0, 0, 0.0, 40),
+        (0.5, 1.0, 0, 0.0, 40),
     ]
     assert (synced, trainer._last_loaded_step) == ([1], 3)
     assert vars(generation) == before

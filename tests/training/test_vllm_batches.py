@@ -1,4 +1,4 @@
-"""Evaluations through vLLM, against a stand-in for the package, which needs a GPU: what is asked of it."""
+"""Evaluations through vLLM, against a stand-in for the package: what is asked of it. `tests/vllm_engine` has the real one."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ QUESTION = [{"role": "user", "content": "How many?"}]
 def test_prompts_are_completed_in_one_batch_with_the_temperature_and_length_asked_for(vllm: FakeVllm) -> None:
     complete = load_completer("demo", "model")
     assert complete([QUESTION, QUESTION], 40, 0.5) == [("72", 3), ("72", 3)]
-    assert (vllm.loaded["model"], vllm.loaded["enable_lora"]) == (str(DEMO_MODEL), False)
+    assert (vllm.loaded["model"], "enable_lora" in vllm.loaded) == (str(DEMO_MODEL), False)
     assert (vllm.asked["temperature"], vllm.asked["max_tokens"], vllm.asked["lora_request"]) == (0.5, 40, None)
 
 

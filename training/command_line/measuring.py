@@ -35,7 +35,7 @@ def evaluate(
     system_turn: SystemTurnName = "system",
     chat_template: ChatTemplateName = "model",
     answer_form: AnswerFormName = TAGS.name,
-    vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM, on a GPU")] = False,
+    vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Measure a model: the article's table on one split, kept in the store; a killed one goes on."""

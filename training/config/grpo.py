@@ -26,13 +26,14 @@ class RunConfig(StageConfig):
     use_vllm: bool = field(
         "Engine and precision",
         "Generate with vLLM",
-        "Generate with vLLM on the same GPU: much faster for models of a billion parameters.",
+        "Generate with vLLM on the same GPU: much faster for models of a billion parameters. Without a GPU vLLM's build for "
+        "CPUs does it.",
         False,
     )
     vllm_gpu_memory_utilization: float = field(
         "Engine and precision",
         "GPU memory for vLLM",
-        "Share of the GPU's memory that vLLM may take.",
+        "Share of the GPU's memory that vLLM may take; on a CPU, of the memory that is free.",
         0.3,
         needs={"use_vllm": ()},
         gt=0,

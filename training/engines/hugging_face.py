@@ -165,6 +165,11 @@ def _check_vllm(config: RunConfig) -> None:
         )
     if config.vllm_server:
         check_vllm_server(config.vllm_server, config.model)
+        if not torch.cuda.is_available():
+            raise ConfigError(
+                "vllm_server: TRL hands the weights to it from GPU to GPU, by NCCL, and this process has none.",
+                "Leave vllm_server empty, or train on a machine with a GPU.",
+            )
 
 
 def trainer_classes(method: Method = "grpo") -> tuple[type, type]:

@@ -1,14 +1,19 @@
-"""Completions for evaluations from vLLM, which batches them itself; for models that a GPU of this machine holds."""
+"""Completions for evaluations from vLLM, which batches them itself; on a GPU of this machine, or with its build for CPUs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.engines import Complete, Message
+from training.engines import Complete, Message, vllm_on_cpu
 from training.engines.hugging_face import adapter_base, first_line, load_tokenizer, resolve_model
 from training.errors import ModelError
 from training.prompts import CHAT_TEMPLATES, ChatTemplate
 
 _MAX_LORA_RANK = 256
+
+_CPU_MEMORY_SHARE = 0.1
+
+_AS_LONG_AS_FITS = -1
+"""The longest sequence, in tokens: what the model was made for, or less where the memory holds less."""
 
 
 def load_completer(name: str, template: ChatTemplate) -> Complete:
@@ -32,8 +37,11 @@ def load_completer(name: str, template: ChatTemplate) -> Complete:
             f"vLLM takes one adapter on a whole model, and {name!r} is trained on another adapter.",
             "Evaluate without vLLM, or merge it first (`python -m training merge`).",
         )
+    options = vllm_on_cpu.engine_options(_CPU_MEMORY_SHARE) if vllm_on_cpu.is_installed() else {}
+    if base is not None:
+        options |= {"enable_lora": True, "max_lora_rank": _MAX_LORA_RANK}
     try:
-        llm = LLM(model=base or path, tokenizer=path, enable_lora=base is not None, max_lora_rank=_MAX_LORA_RANK)
+        llm = LLM(model=base or path, tokenizer=path, max_model_len=_AS_LONG_AS_FITS, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"vLLM cannot load {name!r}: {first_line(error)}", "Evaluate without vLLM.") from error
     chosen = CHAT_TEMPLATES.get(template)

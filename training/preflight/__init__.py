@@ -158,7 +158,8 @@ def _memory(subject: Subject[StageConfig]) -> MemoryEstimate | None:
         return estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=True, gpu_gib=gpu.memory_gib)
     on_gpu = subject.is_on_gpu or next(against_machine.needs_gpu(config), None) is not None
     fitting = smallest_gpu(config, architecture, prompt) if on_gpu else None
-    return fitting or estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=on_gpu)
+    machine_gib = subject.machine.memory_gib if subject.machine else None
+    return fitting or estimate_memory(config, architecture, prompt_tokens=prompt, on_gpu=on_gpu, machine_gib=machine_gib)
 
 
 Check = Callable[[Subject[Any]], Iterator[Finding]]
@@ -175,6 +176,7 @@ CHECKS: tuple[Check, ...] = (
     settings.check_together,
     against_machine.check_packages,
     against_machine.check_device,
+    against_machine.check_heads,
     settings.check_template,
     settings.check_lengths,
     data.check_room,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from training.config import RunConfig, StageConfig
-from training.engines import install_command, missing_packages
+from training.engines import install_command, missing_packages, vllm_on_cpu
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
 from training.preflight.subject import Finding, Subject
@@ -118,6 +118,33 @@ def check_packages(subject: Subject[StageConfig]) -> Iterator[Finding]:
         )
 
 
+def generates_on_cpu(config: StageConfig) -> bool:
+    """Whether the vLLM of this Python can complete a run's prompts without a GPU: one for CPUs, in the process that trains."""
+    return (
+        isinstance(config, RunConfig)
+        and config.use_vllm
+        and config.engine == "transformers"
+        and not config.vllm_server
+        and vllm_on_cpu.is_installed()
+    )
+
+
+def check_heads(subject: Subject[StageConfig]) -> Iterator[Finding]:
+    """Whether vLLM's attention on a CPU can calculate the model's heads."""
+    architecture = subject.architecture
+    if architecture is None or subject.is_on_gpu or not generates_on_cpu(subject.config):
+        return
+    if architecture.head_dim not in vllm_on_cpu.HEAD_SIZES:
+        yield Finding(
+            "error",
+            "use_vllm",
+            f"The model's attention heads have the size {architecture.head_dim}, and vLLM on a CPU takes "
+            f"{', '.join(map(str, vllm_on_cpu.HEAD_SIZES))}.",
+            "Set use_vllm=false, or use another model.",
+            certain=architecture.exact,
+        )
+
+
 def _uses_vllm(config: StageConfig) -> bool:
     return isinstance(config, RunConfig) and config.use_vllm
 
@@ -155,7 +182,7 @@ def needs_gpu(config: StageConfig) -> Iterator[Finding]:
     """The settings that cannot do without one, as a finding."""
     asks = {
         "load_in_4bit": (config.load_in_4bit, "load_in_4bit=false"),
-        "use_vllm": (_uses_vllm(config), "use_vllm=false"),
+        "use_vllm": (_uses_vllm(config) and not generates_on_cpu(config), "use_vllm=false"),
         "optim": ("8bit" in config.optim, "optim=adamw_torch"),
         "precision": (config.precision == "float16", "precision=auto"),
     }

@@ -144,19 +144,26 @@ def checkpoint_gib(config: StageConfig, architecture: Architecture) -> float:
 
 
 def estimate_memory(
-    config: StageConfig, architecture: Architecture, *, prompt_tokens: int, on_gpu: bool, gpu_gib: float | None = None
+    config: StageConfig,
+    architecture: Architecture,
+    *,
+    prompt_tokens: int,
+    on_gpu: bool,
+    gpu_gib: float | None = None,
+    machine_gib: float | None = None,
 ) -> MemoryEstimate:
     """The parts of a run on one device.
 
     Args:
         prompt_tokens: the longest prompt.
         gpu_gib: the GPU's memory, of which vLLM takes its share.
+        machine_gib: the machine's, of which vLLM takes its share on a CPU.
     """
     formats = number_formats(config, on_gpu)
     trained = trained_parameters(config, architecture)
     parts = (
         *_fixed_parts(config, architecture, formats, trained, on_gpu),
-        *_generation_parts(config, architecture, formats, prompt_tokens, gpu_gib),
+        *_generation_parts(config, architecture, formats, prompt_tokens, on_gpu, gpu_gib if on_gpu else machine_gib),
         *_learning_parts(config, architecture, formats, prompt_tokens, on_gpu, trained),
     )
     present = tuple(part for part in parts if part.gib > 0)
@@ -203,16 +210,21 @@ def _optimiser_bytes(config: StageConfig, formats: Formats) -> float:
 
 
 def _generation_parts(
-    config: StageConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, gpu_gib: float | None
+    config: StageConfig, architecture: Architecture, formats: Formats, prompt_tokens: int, on_gpu: bool, room_gib: float | None
 ) -> Iterator[Part]:
     if isinstance(config, RunConfig) and config.vllm_server:
         return  # on a GPU of its own
-    if isinstance(config, RunConfig) and config.use_vllm and gpu_gib is not None:
+    if isinstance(config, RunConfig) and config.use_vllm and room_gib is not None:
         share = config.vllm_gpu_memory_utilization
-        how = f"{share:g} of the GPU's {gpu_gib:.0f} GiB, for its weights and KV cache"
-        shared = weights_gib(config, architecture, formats) if config.engine == "unsloth" else 0.0
+        weights = weights_gib(config, architecture, formats)
+        if not on_gpu:
+            how = f"its weights, and for its KV cache {share:g} of the machine's {room_gib:.0f} GiB at most"
+            yield Part("vLLM", share * room_gib + weights, "always", how)
+            return
+        how = f"{share:g} of the GPU's {room_gib:.0f} GiB, for its weights and KV cache"
         # Unsloth and vLLM use the same weights; TRL gives vLLM its own, which stay while the trainer learns.
-        yield Part("vLLM", max(0.0, share * gpu_gib - shared), "always", how)
+        shared = weights if config.engine == "unsloth" else 0.0
+        yield Part("vLLM", max(0.0, share * room_gib - shared), "always", how)
         return
     completions, length = _generated_at_once(config), prompt_tokens + config.max_completion_length
     token = 2 * architecture.layers * architecture.key_value_heads * architecture.head_dim * formats.calculation

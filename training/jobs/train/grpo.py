@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from accelerate.utils import set_seed
 from transformers import TrainerCallback
 
 from training.config import RunConfig
-from training.engines import Engine, Loaded, hugging_face
+from training.engines import Engine, Loaded, hugging_face, vllm_on_cpu
 from training.errors import ConfigError
 from training.groups import Method
 from training.jobs.train.ledger_trainer import CARRIED, VERIFIED, Record, ledger_trainer_class
@@ -40,6 +41,8 @@ def make_trainer(
     carrier, *others = config.reward_weights
     trainer_class, config_class = engine.trainer_classes(config.method)
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
+    if config.use_vllm and vllm_on_cpu.is_installed():
+        vllm_on_cpu.adapt_trl()
     trainer = ledger_trainer_class(trainer_class)(
         model=loaded.model,
         processing_class=loaded.tokenizer,
@@ -58,6 +61,8 @@ def make_trainer(
         choice=_choice(config, data, folder),
     )
     learn_in_float32(trainer)
+    if config.use_vllm:
+        set_seed(config.seed, device_specific=True)  # as TRL did before vLLM seeded this process anew, the same for every run
     return trainer
 
 

@@ -171,8 +171,8 @@ def joined_metric(values: Sequence[float], name: str, rows: Sequence[int]) -> fl
     known = [(value, count) for value, count in zip(values, rows, strict=True) if not math.isnan(value)]
     if not known:
         return math.nan
-    if "/min_" in name:
+    if "/min_" in name or name.endswith("/min"):
         return min(value for value, _ in known)
-    if "/max_" in name:
+    if "/max_" in name or name.endswith("/max"):
         return max(value for value, _ in known)
     return sum(value * count for value, count in known) / sum(count for _, count in known)

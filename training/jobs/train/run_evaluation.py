@@ -136,7 +136,7 @@ def complete_with_vllm(
         generation.sync_weights()
         trainer._last_loaded_step = trainer.state.global_step
     ids = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, return_dict=False)
-    settings = {"temperature": temperature, "top_p": 1.0, "top_k": 0, "max_completion_length": max_new_tokens}
+    settings = {"temperature": temperature, "top_p": 1.0, "top_k": 0, "min_p": None, "max_completion_length": max_new_tokens}
     training = {name: getattr(generation, name) for name in settings}
     try:
         vars(generation).update(settings)
