@@ -61,7 +61,7 @@ def test_assignments_are_read_as_toml_then_as_text() -> None:
         "demo", ["max_steps=7", "learning_rate=1e-4", "source=some/folder", "rewards.integer=0.25", "wandb=true"]
     )
     assert (config.max_steps, config.learning_rate, config.source, config.wandb) == (7, 1e-4, "some/folder", True)
-    assert config.rewards == dict.fromkeys(ARTICLE_REWARDS, 1.0) | {"integer": 0.25}
+    assert config.rewards == load_preset("demo").rewards | {"integer": 0.25}
     assert load_preset("demo", ["rewards={ integer = 0.25 }"]).rewards == {"integer": 0.25}
 
 
