@@ -50,7 +50,7 @@ def test_a_curve_spans_the_whole_run_with_its_maximum_and_band(config: RunConfig
     assert list(line.y) == [1.0, 2.0, 3.0]
     assert list(band.y) == [1.5, 2.5, 3.5, 2.5, 1.5, 0.5]
     assert tuple(figure.layout.xaxis.range) == (0, 20)
-    assert figure.layout.shapes[0].y0 == 4.0
+    assert figure.layout.shapes[0].y0 == config.maximum_reward
     assert figure.layout.uirevision == "v None step"
 
 

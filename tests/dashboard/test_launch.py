@@ -32,7 +32,7 @@ from training.presets import load_preset, preset_description, preset_paths, save
 from training.rewards import REWARDS, Reward
 from training.rewards.forms import FORMS
 from training.runs.launch import launch_run
-from training.settings import SETTINGS, missed
+from training.settings import SETTINGS, missed, step_words
 from training.store import Store
 from training.store.curation import save_subset
 
@@ -89,7 +89,7 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
         length.help
         == f"`max_completion_length`: {SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
     )
-    assert "60 steps of 4 problems × 8 completions, 1,920 completions in all" in words(test)
+    assert f"{DEMO.config.max_steps} steps of {step_words(DEMO.config)}, 3,200 completions in all" in words(test)
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_asked_for_where_it_was_changed() -> None:
@@ -105,12 +105,12 @@ def test_only_what_differs_is_marked_counted_and_taken_back() -> None:
     assert "All as in demo" in words(test)
     setting(test, "max_steps").set_value(20).run()
     assert "Steps" in setting(test, "max_steps").label
-    assert ":orange-badge[demo: 60]" in setting(test, "max_steps").label
+    assert f":orange-badge[demo: {DEMO.config.max_steps}]" in setting(test, "max_steps").label
     assert setting(test, "num_generations").label == "Completions per problem (group size)"
     assert "1 setting differs from demo" in words(test)
     assert [group.label for group in test.expander if "changed" in group.label] == ["Size of the run :orange-badge[1 changed]"]
     button(test, "Reset").click().run()
-    assert setting(test, "max_steps").value == 60
+    assert setting(test, "max_steps").value == DEMO.config.max_steps
     assert "All as in demo" in words(test)
 
 
@@ -141,9 +141,9 @@ def test_an_empty_field_means_none_where_0_does() -> None:
 
 
 def test_what_a_step_learns_from_stands_beside_the_batch() -> None:
-    assert "4 problems × 8 completions per step." in words(open_launch())
+    assert f"{step_words(DEMO.config)} per step." in words(open_launch())
     odd = words(linked({"num_generations": 7}))
-    assert "32 completions per step make no whole groups of 7: make it a multiple of 7." in odd
+    assert "64 completions per step make no whole groups of 7: make it a multiple of 7." in odd
     assert batch_words({"num_generations": 0, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}) == ""
 
 
@@ -269,7 +269,7 @@ def test_a_duplicated_run_begins_with_its_configuration_and_says_so(store: Store
     setting(test, "max_steps").set_value(34).run()
     assert f"1 setting differs from {run.id}" in words(test)
     button(test, "Choose a preset instead").click().run()
-    assert setting(test, "max_steps").value == 60
+    assert setting(test, "max_steps").value == DEMO.config.max_steps
     assert "from" not in test.query_params
 
 
@@ -310,7 +310,7 @@ def test_the_whole_configuration_can_be_copied_and_downloaded() -> None:
     test = linked({"max_steps": 20})
     (text,) = (code.value for code in test.code if "max_steps" in code.value)
     assert "max_steps = 20" in text
-    assert "learning_rate = 0.0022" in text
+    assert f"learning_rate = {DEMO.config.learning_rate}" in text
     assert "Download" in [element.proto.label for element in test.get("download_button")]
 
 
@@ -456,7 +456,7 @@ def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
     unknown = expect(DEMO.config, 100, store)
     assert time_line(unknown) == "Time: unknown, as no similar run has been made here yet."
     known = replace(unknown, step_time_s=2.0, evaluations=2, evaluation_s=100.0)
-    assert time_line(known) == "About 3 min 40 s: 60 steps of 2 s and 2 evaluations."
+    assert time_line(known) == "About 3 min 20 s: 50 steps of 2 s and 2 evaluations."
     assert "of unknown length" in time_line(replace(known, evaluation_s=None))
 
 
