@@ -158,7 +158,7 @@ class RawSession:
             self.texts.append(f"EXCEPTION {found.type}: {found.message}")
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+def wait_until(is_so: Callable[[], bool], timeout_s: float = TIMEOUT_S, every_s: float = 0.05) -> None:
     """Return when something is so.
 
     Raises:
@@ -168,4 +168,4 @@ def wait_until(is_so: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(0.05)
+        time.sleep(every_s)

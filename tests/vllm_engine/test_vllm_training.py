@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(
 ROOT = Path(__file__).resolve().parents[2]
 SAME = 1e-4
 """How far a token's log-probability by vLLM is from the learning model's at most, in float32, if both have the same weights."""
+TIMEOUT_S, PAUSE_S = 3600.0, 2.0
 
 REWARD = """
 from training.rewards import Reward
@@ -85,10 +86,10 @@ def test_a_run_that_chooses_its_problems_is_killed_and_goes_on_with_vllm(
     }
     command("launch", "--preset", "demo", *(f"--set={name}={value}" for name, value in settings.items()), env=environment)
     (job,) = store.jobs()
-    wait_until(lambda: bool(store.checkpoints(job.id)) or not store.job(job.id).active, timeout_s=1800)
+    wait_until(lambda: bool(store.checkpoints(job.id)) or not store.job(job.id).active, TIMEOUT_S, PAUSE_S)
     running = store.job(job.id)
     os.kill(int(running.worker.rpartition(":")[2]), signal.SIGKILL)
-    wait_until(lambda: state_of(running.process) == "gone", timeout_s=600)
+    wait_until(lambda: state_of(running.process) == "gone", TIMEOUT_S, PAUSE_S)
     killed_at = max(checkpoint.step for checkpoint in store.checkpoints(job.id))
     assert killed_at < 40
     command("resume", job.id, "--wait", env=environment)
@@ -132,7 +133,7 @@ def served(model: str) -> Iterator[str]:
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, *options]
     process = subprocess.Popen(command, env=os.environ | {"VLLM_SERVER_DEV_MODE": "1"}, start_new_session=True)
     try:
-        wait_until(lambda: answers(address, model) or process.poll() is not None, timeout_s=1800)
+        wait_until(lambda: answers(address, model) or process.poll() is not None, TIMEOUT_S, PAUSE_S)
         assert process.poll() is None
         yield address
     finally:
@@ -154,6 +155,8 @@ def answers(address: str, model: str) -> bool:
 
 def command(*arguments: str, env: dict[str, str]) -> str:
     """What a command of the program prints."""
-    done = subprocess.run([sys.executable, "-m", "training", *arguments], env=env, capture_output=True, text=True, timeout=3600)
+    done = subprocess.run(
+        [sys.executable, "-m", "training", *arguments], env=env, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
