@@ -10,9 +10,10 @@ from typing import ParamSpec, TypeVar
 
 from dashboard.access import require_act
 from training import presets
-from training.jobs.playground import Exchange, Playground, Question
+from training.jobs.playground import Answers, Models, Playground, Question, Scores
 from training.runs import deletion, launch
 from training.store import curation, run_marks
+from training.tokens.scores import Request
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -47,9 +48,15 @@ set_marks = guarded(run_marks.set_marks)
 
 
 @guarded
-def ask_model(playground: Playground, model: str, question: Question) -> Exchange:
+def ask_model(playground: Playground, models: Models, question: Question) -> Answers:
     """`Playground.ask`."""
-    return playground.ask(model, question)
+    return playground.ask(models, question)
+
+
+@guarded
+def score_tokens(playground: Playground, models: Models, request: Request) -> Scores:
+    """`Playground.score`."""
+    return playground.score(models, request)
 
 
 @guarded

@@ -7,7 +7,7 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import changing, importing, launching, looking, making, measuring, scoring
+from training.command_line import changing, importing, launching, looking, making, measuring, scoring, token_scores
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "reweigh": looking.reweigh_run,
     "report": looking.write_report,
     "rollouts": looking.write_rollouts,
+    "tokens": token_scores.show_tokens,
     "stop": changing.stop_run,
     "delete": changing.delete_run,
     "resume": changing.resume_run,

@@ -26,7 +26,7 @@ ROOMS = {
         "store",
         "models prior",
         "allowed engines",
-        "evaluation",
+        "evaluation tokens",
         "insight",
         "preflight",
         "backends",

@@ -12,7 +12,7 @@ from tests.fakes import record_evaluation
 from training.errors import ModelError
 from training.home import Home
 from training.jobs.evaluate import evaluation_spec
-from training.jobs.playground import Answer, Exchange, Playground, Question
+from training.jobs.playground import Answer, Answers, Exchange, Models, Playground, Question
 from training.presets import load_preset
 from training.rewards import score_completion
 from training.store import Store
@@ -170,8 +170,8 @@ def test_a_stopped_evaluation_goes_on(measured: str, store: Store, monkeypatch: 
 class Answering(Playground):
     """Answers at once, or fails."""
 
-    def ask(self, model: str, question: Question) -> Exchange:
-        exchange = Exchange(model, question, 0.0, Future())
+    def ask(self, models: Models, question: Question) -> Answers:
+        exchange: Answers = Exchange(models, question, 0.0, Future())
         if question.text == "fail":
             exchange.future.set_exception(ModelError("It is out of memory.", "Ask a smaller one."))
         else:

@@ -4,14 +4,15 @@ import io
 import json
 import queue
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from training.errors import AtlasError, BackendError, ModelError
 from training.home import Home
-from training.jobs.playground import Answer, Playground, Question
-from training.jobs.playground.__main__ import serve
+from training.jobs.playground import Answer, Models, Playground, Question
+from training.jobs.playground.__main__ import completions_of, serve
 from training.prompts import SYSTEM_PROMPT
 
 FAKE = """
@@ -47,7 +48,7 @@ def playground(home: Home, tmp_path: Path):
 
 
 def ask(playground: Playground, model: str, text: str, **settings: object) -> list[Answer]:
-    return playground.ask(model, Question(text=text, **settings)).future.result(timeout=600)
+    return playground.ask(Models(model), Question(text=text, **settings)).future.result(timeout=600)
 
 
 def test_one_process_answers_while_it_is_asked_and_another_model_ends_it(playground: Playground) -> None:
@@ -77,9 +78,9 @@ def test_a_process_that_left_after_its_idle_time_is_started_again(playground: Pl
 
 
 def test_a_second_question_has_to_wait_and_stopping_ends_the_first(playground: Playground) -> None:
-    exchange = playground.ask("a", Question(text="wait"))
+    exchange = playground.ask(Models("a"), Question(text="wait"))
     with pytest.raises(BackendError, match="answering another question"):
-        playground.ask("a", Question(text="x"))
+        playground.ask(Models("a"), Question(text="x"))
     playground.stop()
     with pytest.raises(ModelError, match="was stopped"):
         exchange.future.result(timeout=600)
@@ -109,20 +110,22 @@ def test_the_process_answers_in_order_and_ends_when_idle_or_when_a_job_wants_the
         return [("5", 1) for _ in prompts]
 
     replies = io.StringIO()
-    serve(lines, replies, complete, 0.05, lambda: False)  # returns: it was idle
+    serve(lines, replies, partial(completions_of, complete), 0.05, lambda: False)  # returns: it was idle
     assert [json.loads(line) for line in replies.getvalue().splitlines()] == [{"completions": [["5", 1], ["5", 1]]}] * 2
     prompt = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": "one"}]
     assert asked[0] == ([prompt, prompt], 200, 1.0)
 
     lines.put(Question(text="three").model_dump_json())
-    serve(lines, replies, complete, 600.0, lambda: True)  # returns: a job wants the accelerator
+    serve(lines, replies, partial(completions_of, complete), 600.0, lambda: True)  # returns: a job wants the accelerator
     assert len(asked) == 2
 
 
 def test_the_real_process_answers_with_the_demo_model_and_ends_with_its_input(home: Home) -> None:
     playground = Playground(home)
     try:
-        answers = playground.ask("demo", Question(text="Tom has 3 apples and buys 4. How many?", samples=2)).future.result(600)
+        answers = playground.ask(
+            Models("demo"), Question(text="Tom has 3 apples and buys 4. How many?", samples=2)
+        ).future.result(600)
         assert len(answers) == 2
         assert answers[0] == answers[1]
         assert answers[0].tokens > 0

@@ -4,7 +4,7 @@ Also what any engine shares: how numbers are kept, which tokens end a completion
 outside a run load every model here, whichever engine trained it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,12 +102,46 @@ def load_model(name: str, template: ChatTemplate = "model") -> tuple[Any, Any]:
         ModelError: neither the Hub nor the disk has the model or its adapter's base, or it has no chat template.
     """
     tokenizer = load_tokenizer(name, template)
-    dtype = calculation_dtype("auto")
+    return load_to_read(name, calculation_dtype("auto")), tokenizer
+
+
+def load_to_read(name: str, dtype: torch.dtype) -> Any:
+    """As `load_model` the model alone, its weights kept so, on the GPU where there is one, in evaluation mode.
+
+    Raises:
+        ModelError: as of `load_model`.
+    """
     base = adapter_base(name)
     model = _load_weights(name, dtype=dtype) if base is None else _with_adapter(_load_whole(base, dtype=dtype), name)
-    if torch.cuda.is_available():
-        model = model.to("cuda")
-    return model, tokenizer
+    return _placed(model)
+
+
+def load_with_adapters(base: str, adapters: Mapping[str, str], dtype: torch.dtype) -> Any:
+    """A model with several adapters, of which one at a time, or none, is put to use; without any, the model as it is.
+
+    Args:
+        base: that they were all trained on.
+        adapters: name -> folder.
+
+    Raises:
+        ModelError: as of `load_model`.
+    """
+    model = _load_whole(base, dtype=dtype)
+    for place, (name, folder) in enumerate(adapters.items()):
+        model = _with_adapter(model, folder, name) if place == 0 else _with_further_adapter(model, folder, name)
+    return _placed(model)
+
+
+def _placed(model: Any) -> Any:
+    return (model.to("cuda") if torch.cuda.is_available() else model).eval()
+
+
+def chat_ids(tokenizer: Any, conversations: Sequence[list[Message]]) -> list[list[int]]:
+    """The tokens of each conversation up to where the model's turn begins, as TRL's trainers make them."""
+    if not conversations:
+        return []
+    found: list[list[int]] = tokenizer.apply_chat_template(list(conversations), add_generation_prompt=True, return_dict=False)
+    return found
 
 
 def save_whole(name: str, base: str, folder: Path) -> None:
@@ -251,13 +285,21 @@ def _load_whole(name: str, **options: Any) -> Any:
     return model
 
 
-def _with_adapter(model: Any, name: str) -> Any:
+def _with_adapter(model: Any, folder: str, name: str = "default") -> Any:
     from peft import PeftModel
 
     try:
-        return PeftModel.from_pretrained(model, resolve_model(name))
+        return PeftModel.from_pretrained(model, resolve_model(folder), adapter_name=name)
     except (OSError, ValueError, RuntimeError) as error:
-        raise _cannot_load(name, error) from error
+        raise _cannot_load(folder, error) from error
+
+
+def _with_further_adapter(model: Any, folder: str, name: str) -> Any:
+    try:
+        model.load_adapter(resolve_model(folder), adapter_name=name)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _cannot_load(folder, error) from error
+    return model
 
 
 def _merged(model: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ from training.errors import CheckpointError, ModelError, shown
 from training.home import Home
 from training.models.checkpoints import checkpoint_to_resume, on_this_disk
 from training.models.checksums import FOR_RESUMING_ALONE
-from training.store import Checkpoint, Store
+from training.store import Checkpoint, Job, Store
 
 PREFIX = "run:"
 _FOLDER = "base"
@@ -105,6 +105,16 @@ def kept_model(model: str, store: Store, home: Home, job_id: str) -> str:
     if not folder.is_dir():
         _link_files(Path(located_model(model, store, home)), folder)
     return str(folder)
+
+
+def begun_with(run: Job, store: Store, home: Home) -> str:
+    """What a run on record began with, as `recorded_model`; what it keeps in its own folder of a checkpoint that is gone.
+
+    Raises:
+        ModelError, CheckpointError, StoreError: as `pinned_model`.
+    """
+    kept, model = home.job_folder(run.id) / _FOLDER, str(run.spec["model"])
+    return str(kept) if parse_beginning(model) is not None and kept.is_dir() else recorded_model(model, store)
 
 
 def _checkpoint(beginning: Beginning, store: Store) -> Checkpoint:

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import sqlalchemy as sa
 
-from training.groups import Dropped, Verifier
+from training.groups import Dropped, Rollout, Verifier
 from training.rewards import verifier_of
 from training.store import Store
 from training.store.records import is_on
@@ -97,6 +97,65 @@ def group_rewards(store: Store, job_id: str, names: Sequence[str]) -> list[tuple
         return [(row[0], row[1], row[2], tuple(row[3:])) for row in connection.execute(query)]
 
 
+def group_rollouts(store: Store, job_id: str, step: int, group_index: int) -> list[Rollout]:
+    """The completions of one group of a step, in their order; none where there is no such group."""
+    of = rollouts.c
+    query = sa.select(rollouts).where(of.job_id == job_id, of.step == step, of.group_index == group_index)
+    with store.reading() as connection:
+        return _read(connection.execute(query.order_by(of.position)))
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A completion of a step without its text."""
+
+    group_index: int
+    position: int
+    problem_id: str
+    rewards: dict[str, float | None]
+    total: float | None
+    advantage: float
+    tokens: int
+    dropped: Dropped
+
+
+def step_rows(store: Store, job_id: str, step: int) -> list[StepRow]:
+    """The completions of a step without their texts, in training order."""
+    columns = [rollouts.c[name] for name in StepRow.__dataclass_fields__]
+    query = sa.select(*columns).where(rollouts.c.job_id == job_id, rollouts.c.step == step)
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(rollouts.c.group_index, rollouts.c.position)).mappings().all()
+    return [StepRow(**row) for row in rows]
+
+
+def step_reach(store: Store, job_id: str, step: int) -> tuple[int, int]:
+    """What tells whether a step was recorded anew: the number of its completions, and the newest one's sequence number."""
+    query = sa.select(sa.func.count(), sa.func.max(rollouts.c.seq)).where(rollouts.c.job_id == job_id, rollouts.c.step == step)
+    with store.reading() as connection:
+        number, newest = connection.execute(query).one()
+    return number, newest or 0
+
+
+def placed_rollouts(store: Store, job_id: str, step: int, places: Sequence[tuple[int, int]]) -> list[Rollout]:
+    """The completions of a step at these places (group index, position), in this order; those that are not there left out."""
+    of = rollouts.c
+    groups = sorted({group for group, _ in places})
+    query = sa.select(rollouts).where(of.job_id == job_id, of.step == step, of.group_index.in_(groups))
+    query = query.where(sa.tuple_(of.group_index, of.position).in_(places))
+    with store.reading() as connection:
+        found = {(rollout.group_index, rollout.position): rollout for rollout in _read(connection.execute(query))}
+    return [found[place] for place in places if place in found]
+
+
+def steps_beside(store: Store, job_id: str, step: int) -> tuple[int | None, int | None]:
+    """The last step before one that has completions, and the first after it."""
+    of = rollouts.c
+    before = sa.select(sa.func.max(of.step)).where(of.job_id == job_id, of.step < step)
+    after = sa.select(sa.func.min(of.step)).where(of.job_id == job_id, of.step > step)
+    with store.reading() as connection:
+        return connection.scalar(before), connection.scalar(after)
+
+
 def newest_rollout(store: Store, job_id: str) -> int:
     """The sequence number of the newest rollout of the last step, 0 when there is none."""
     last = sa.select(sa.func.max(rollouts.c.step)).where(rollouts.c.job_id == job_id).scalar_subquery()
@@ -161,6 +220,11 @@ def _history(job_id: str, verifier: Verifier, trained: Sequence[sa.Row], evaluat
         mean_reward=fmean(totals) if totals else None,
         evaluated={label: verifier.pass_rate(given) for label, given in answers.items()},
     )
+
+
+def _read(result: sa.Result) -> list[Rollout]:
+    fields = tuple(Rollout.__dataclass_fields__)
+    return [Rollout(**{name: row[name] for name in fields}) for row in result.mappings()]
 
 
 def _by_job(rows: Iterable[sa.Row]) -> dict[str, list[sa.Row]]:

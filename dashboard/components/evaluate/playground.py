@@ -23,7 +23,7 @@ from dashboard.text import plain
 from training.allowed import allowed_model
 from training.errors import AtlasError, ConfigError
 from training.groups import Verifier
-from training.jobs.playground import MOST_SAMPLES, Exchange, Question
+from training.jobs.playground import MOST_SAMPLES, Answers, Models, Question
 from training.machines import visible_gpus
 from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
@@ -42,7 +42,7 @@ def render_playground(state: State) -> Fields:
     with asking:
         _render_question(state)
     with answers:
-        exchange: Exchange | None = state.asking.exchange
+        exchange: Answers | None = state.asking.exchange
         waiting = exchange is not None and not exchange.future.done()
         fragment(_render_answers, run_every=_POLL_S if waiting else None)(waiting)
     return (Asking.model,)
@@ -129,7 +129,9 @@ def _render_ask(state: State, typed: str) -> None:
             with boundary():
                 model = recorded_model(allowed_model(typed, data.store(), data.home()), data.store())
                 _refuse_taken_gpu()
-                state.asking.exchange = ask_model(playground, model, _question(state))
+                state.asking.exchange = ask_model(
+                    playground, Models(model, chat_template=state.asking.template), _question(state)
+                )
                 st.rerun()
         if busy and st.button("Stop", icon=":material/stop:", **acts(help="Ends the model's process.")):
             with boundary():
@@ -143,7 +145,6 @@ def _question(state: State) -> Question:
             text=state.asking.question,
             system_prompt=state.asking.system,
             system_turn=state.asking.system_turn,
-            chat_template=state.asking.template,
             temperature=state.asking.temperature,
             samples=state.asking.samples,
             max_completion_length=state.asking.length,
@@ -161,7 +162,7 @@ def _refuse_taken_gpu() -> None:
 
 
 def _render_answers(was_waiting: bool) -> None:
-    exchange: Exchange | None = State().asking.exchange
+    exchange: Answers | None = State().asking.exchange
     if exchange is None:
         st.caption(
             "Answers appear here, each with every reward. The model is loaded when it is first asked, "
@@ -178,9 +179,9 @@ def _render_answers(was_waiting: bool) -> None:
     _render_exchange(exchange, State())
 
 
-def _render_exchange(exchange: Exchange, state: State) -> None:
+def _render_exchange(exchange: Answers, state: State) -> None:
     question, gold = exchange.question, state.asking.gold.strip() or None
-    st.caption(plain(f"{model_title(exchange.model, recorded_checkpoints(data.store()))}, asked:"))
+    st.caption(plain(f"{model_title(exchange.models.model, recorded_checkpoints(data.store()))}, asked:"))
     st.text(question.text)
     try:
         answers = exchange.future.result()

@@ -9,6 +9,7 @@ import datasets
 from training.config import RunConfig, StageConfig
 from training.data.problem import Problem, ProblemSet
 from training.data.sample import sample
+from training.engines.hugging_face import chat_ids
 from training.errors import ConfigError, SourceError
 from training.prompts import Prompting
 from training.rewards import Row
@@ -107,8 +108,4 @@ def _prompt_lengths(problems: Sequence[Problem], prompting: Prompting, tokenizer
 
 def prompt_ids(problems: Sequence[Problem], prompting: Prompting, tokenizer: Any) -> list[list[int]]:
     """The tokens of each problem's prompt, its chat template included."""
-    if not problems:
-        return []
-    prompts = [prompting.messages(problem.question) for problem in problems]
-    found: list[list[int]] = tokenizer.apply_chat_template(prompts, add_generation_prompt=True, return_dict=False)
-    return found
+    return chat_ids(tokenizer, [prompting.messages(problem.question) for problem in problems])
