@@ -15,6 +15,7 @@ from dashboard.memory import (
     Search,
     Selection,
     ShownRun,
+    Tokens,
     Workbench,
 )
 from dashboard.state import State
@@ -33,6 +34,7 @@ RUN: Fields = (
     *RunLog.shared(),
     Evaluated.change,
     *Completions.shared(),
+    *Tokens.shared(),
     *Search.shared(),
 )
 """Of one run."""

@@ -13,6 +13,7 @@ import streamlit as st
 from analysis.atlas import Atlas
 from dashboard.colourings import ByCategory, ByNumber
 from dashboard.live_run import View
+from dashboard.step_figures import Bin
 from training.data.problem import ProblemSet
 from training.store import Job, Store
 
@@ -20,6 +21,7 @@ HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {
     Atlas: lambda atlas: (atlas.problem_set.content_hash, atlas.problem_set.columns_hash, atlas.parameters, atlas.stages),
     ByCategory: lambda colouring: colouring.title,
     ByNumber: repr,
+    Bin: repr,
     Job: lambda job: (job.id, job.started_at),
     ProblemSet: lambda problems: (problems.content_hash, problems.columns_hash),
     Store: id,

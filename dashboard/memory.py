@@ -28,6 +28,8 @@ from dashboard.filters import MODES, Filters
 from dashboard.launch_changes import ADDRESS_CHARACTERS, Changes, parse_changes, write_changes
 from dashboard.run_log import LEVELS
 from dashboard.run_rows import SETTING_NAMES, SORTABLE, USUAL_COLUMNS, parse_columns
+from dashboard.step_figures import Bin, parse_bin
+from dashboard.token_figure import MeasureName
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, SystemTurn
@@ -38,6 +40,8 @@ from training.store.run_table import Order
 TEST_CHANGES = "test"
 MAP_COLOURS = (*OF_TRAINING, POOL, TEST_CHANGES)
 """What colours a run's map: a measure of its training, or what became of the test problems."""
+NEWEST, BEGINNING = -1, 0
+"""The newest checkpoint of a run, and what it began with, where a model is named by its step."""
 _STEPS = within(0, 1_000_000_000)
 _PLACES = 1_000_000
 
@@ -229,6 +233,32 @@ class Completions(Group):
     """Which group of the step, and which completion of the group stands out (0 for none), both counted from 1."""
     differences = Field(False, "differences")
     """Whether it is shown how the others differ from it."""
+    glance = Field(True, "glance")
+    """Whether the step is shown at a glance."""
+    bin: Field[Bin | None] = Field(None, "bin", parse_bin, str)
+    """What those of the step have in common that are shown instead of a group."""
+    bin_page = Field(0)
+    """Which page of them, counted from 0."""
+    looks_for = Field(0)
+    """How often the person went to the search by its key."""
+
+
+class Tokens(Group):
+    """The tokens of a completion under two models."""
+
+    shown = Field(False, "tokens")
+    """Whether they are looked at, of the completion that stands out."""
+    beside = Field(0, "beside", within(0, _PLACES))
+    """Another completion of the group that is shown too, counted from 1; 0 for none."""
+    by: Field[MeasureName] = Field("ratio", "tokens_by", choice(MeasureName))
+    """What colours them: a key of `token_figure.MEASURES`."""
+    model = Field(NEWEST, "under", within(NEWEST, 1_000_000_000))
+    against = Field(BEGINNING, "against_step", within(BEGINNING, 1_000_000_000))
+    """Checkpoints of the run by their steps, or what it began with."""
+    asked = Field(False)
+    """Whether the person has asked for scores: further ones then come by themselves."""
+    exchanges: Field[tuple[Any, ...]] = Field(())
+    """The latest `training.jobs.playground.Scores`, the newest first."""
 
 
 class Search(Built[Asked]):

@@ -14,7 +14,7 @@ from analysis.atlas import Atlas
 from analysis.brushing import largest_clusters, over_steps, stretches
 from analysis.outcomes import RunGroups
 from analysis.pools import POOL, drawn_by_step, sizes_by_step, with_pools
-from dashboard import axes, figures, map_data, training_map_figure
+from dashboard import axes, figures, map_data, step_figures, training_map_figure
 from dashboard.axes import Axis
 from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
@@ -26,13 +26,15 @@ from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
+from dashboard.step_figures import Bin
 from training.config import StageConfig
 from training.insight.agreement import Agreement, agreement_of
 from training.insight.rollout_pages import Examination, examine_sampled
 from training.prior import kept_prior
+from training.rewards import verifier_of
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
-from training.store.ledger import group_rewards
+from training.store.ledger import group_rewards, step_reach, step_rows
 from training.store.scalar_series import EMPTY, RunSeries, Series, series_names
 from training.store.sessions import elapsed_s, sessions_of, step_times
 from training.stored_config import rollout_config, stored_config
@@ -178,6 +180,29 @@ def evaluations_of(run_id: str) -> tuple[Evaluation, ...]:
 def evaluation_scores(run_id: str) -> tuple[Scores, ...]:
     """What the run's complete evaluations came to, oldest first."""
     return tuple(scores_of(evaluation) for evaluation in complete_evaluations(store(), run_id))
+
+
+def _step_reach(run_id: str, step: int, *_: object) -> tuple[int, int]:
+    return step_reach(store(), run_id, step)
+
+
+@cached(4 * _RUNS, by=_step_reach)
+def step_of(run_id: str, step: int) -> pd.DataFrame:
+    """`step_figures.step_frame` of a step; of no other step anything is read."""
+    rows = store()
+    return step_figures.step_frame(step_rows(rows, run_id, step), verifier_of(rows.job(run_id).spec))
+
+
+@cached(32 * _RUNS, by=_step_reach)
+def step_histogram(run_id: str, step: int, column: str, chosen: Bin | None) -> figures.Spec:
+    """`step_figures.histogram` of a column of a step."""
+    return figures.spec(step_figures.histogram(step_of(run_id, step), column, chosen))
+
+
+@cached(4 * _RUNS, by=_step_reach)
+def step_scatter(run_id: str, step: int) -> figures.Spec:
+    """`step_figures.advantage_against_length` of a step."""
+    return figures.spec(step_figures.advantage_against_length(step_of(run_id, step)))
 
 
 def groups_of(run_id: str) -> pd.DataFrame:

@@ -26,6 +26,8 @@ _CHOSEN_FOR_A_RUN: tuple[AnyField, ...] = (
     Completions.step,
     Completions.group,
     Completions.completion,
+    Completions.bin,
+    *memory.Tokens.shared(),
     RunMap.step,
     RunMap.problem,
     RunMap.rows,
@@ -112,6 +114,7 @@ class State(Group):
     run_map = memory.RunMap()
     log = memory.RunLog()
     completions = memory.Completions()
+    tokens = memory.Tokens()
     search = memory.Search()
     launch = memory.Launch()
     evaluated = memory.Evaluated()

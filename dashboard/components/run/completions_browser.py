@@ -1,14 +1,17 @@
 """A run's completions: one step's groups side by side, or all that hold a text or earned a reward, page by page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, run_data
 from dashboard.components.map.place_on_map import render_place
 from dashboard.components.run.against_gold import render_against_gold
-from dashboard.components.shared.completions import DROPPED, card_html, cards_html, render_group, render_question
-from dashboard.components.shared.panes import CARDS, panes
+from dashboard.components.run.completion_cards import render_cards
+from dashboard.components.run.search_key import render_search_key
+from dashboard.components.run.step_glance import render_bin, render_glance
+from dashboard.components.run.token_view import open_tokens, render_token_view
+from dashboard.components.shared.completions import DROPPED, render_group, render_question
 from dashboard.keys import Keys
 from dashboard.memory import Completions, Search
 from dashboard.state import State
@@ -19,6 +22,7 @@ from training.insight.rollout_pages import PAGE, SCANNED, Page, rollout_page, st
 from training.rewards import title_of
 from training.rewards.forms import form_named
 from training.store import Job
+from training.store.ledger import group_rollouts, steps_beside
 from training.text import count
 
 _BROWSE = {"groups": "By step", "search": "Search", "gold": "Against gold"}
@@ -27,15 +31,20 @@ _LEVELS = {"": "Any value", "full": "Its maximum", "part": "Some of it", "none":
 _ORDERS = {"newest": "Newest first", "best": "Highest total", "worst": "Lowest total"}
 _BUTTON_GROUPS = 12
 """More groups than this are chosen by number."""
-_CARDS_IN_A_ROW = 3
 
 
 def render_completions(run: Job, config: RunConfig, state: State) -> None:
     """The completions by step, those that are looked for, or those that agree against the gold."""
+
+    def look_for() -> None:
+        state.completions.browse, state.completions.looks_for = "search", state.completions.looks_for + 1
+
     last = data.store().last_rollout_step(run.id)
     if not last:
         st.caption("Completions appear with the first step.")
         return
+    field = f".st-key-{Search.text.widget} input"
+    render_search_key(field, state.completions.looks_for, look_for)
     browse, controls = st.columns([3, 8], vertical_alignment="bottom")
     with browse:
         st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
@@ -50,49 +59,97 @@ def render_completions(run: Job, config: RunConfig, state: State) -> None:
     elif state.completions.browse == "gold":
         render_against_gold(run, config, problems, state)
     else:
-        _render_step(run.id, step, config, problems, state)
+        _render_step(run, step, config, problems, state)
 
 
 def _render_step_choice(run_id: str, last: int, state: State) -> int:
     """The step whose completions are shown; it has some."""
 
+    def go(step: int) -> None:
+        state.completions.step, state.completions.completion, state.completions.bin_page = step, 0, 0
+
     def follow() -> None:
-        state.completions.step, state.completions.completion = (0 if st.session_state[Keys.FOLLOW] else last), 0
+        go(0 if st.session_state[Keys.FOLLOW] else last)
 
     def choose() -> None:
-        state.completions.step, state.completions.completion = int(st.session_state[Keys.STEP]), 0
+        go(int(st.session_state[Keys.STEP]))
 
-    toggle, slider = st.columns([1, 4], vertical_alignment="bottom")
+    shown = step_with_rollouts(data.store(), run_id, min(state.completions.step or last, last)) or last
+    toggle, slider, ways = st.columns([2, 5, 2], vertical_alignment="bottom")
     st.session_state[Keys.FOLLOW] = not state.completions.step
     toggle.toggle("Latest step", key=Keys.FOLLOW, on_change=follow, help="Off: choose any step.")
-    if not state.completions.step:
-        return last
-    # A resumed run may have gone back behind the step that was chosen.
-    st.session_state[Keys.STEP] = min(state.completions.step, last)
-    if last > 1:
-        slider.slider("Step", 1, last, key=Keys.STEP, on_change=choose)
-    return step_with_rollouts(data.store(), run_id, min(state.completions.step, last)) or last
+    with ways:
+        _render_ways("step", steps_beside(data.store(), run_id, shown), go, "Shift+")
+    if state.completions.step:
+        # A resumed run may have gone back behind the step that was chosen.
+        st.session_state[Keys.STEP] = min(state.completions.step, last)
+        if last > 1:
+            slider.slider("Step", 1, last, key=Keys.STEP, on_change=choose)
+    return shown
 
 
-def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
-    rollouts = data.store().rollouts(run_id, step)
-    groups = sorted({rollout.group_index for rollout in rollouts})
-    if not groups:
+def _render_ways(what: str, beside: tuple[int | None, int | None], go: Callable[[int], None], modifier: str = "") -> None:
+    """The buttons to what is before and after, which arrow keys press too."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for place, icon, told in ((0, "Left", "before"), (1, "Right", "after")):
+            st.button(
+                f":material/chevron_{icon.lower()}:",
+                key=f"{what} {icon}",
+                shortcut=f"{modifier}{icon}",
+                disabled=beside[place] is None,
+                on_click=go,
+                args=(beside[place],),
+                help=f"The {what} {told}.",
+            )
+
+
+def _render_step(run: Job, step: int, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:
+    frame = run_data.step_of(run.id, step)
+    if frame.empty:
         return
-    chooser, compare = st.columns([7, 3], vertical_alignment="bottom")
-    with chooser:
+    groups = sorted(set(frame["group"].tolist()))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         index = _render_group_choice(groups, state)
-    compare.toggle(
+        st.toggle("At a glance", help="What the step's completions earned, and how long they are.", **Completions.glance.bind())
+        if not state.tokens.shown and state.completions.bin is None:
+            _render_looks(state)
+    if state.completions.glance:
+        render_glance(run, step, frame, state)
+    if state.completions.bin is not None:
+        render_bin(run, config, step, frame, state.completions.bin, problems, state)
+    else:
+        chosen = group_rollouts(data.store(), run.id, step, index)
+        _render_group(run, config, chosen, f"group {groups.index(index) + 1} of {len(groups)}", problems, state)
+
+
+def _render_looks(state: State) -> None:
+    """How a group is looked at."""
+    st.toggle(
         "Differences to the best",
         help="Underlined: words that the completion with the highest total has not. Struck out: words that only it has.",
         **Completions.differences.bind(),
     )
-    chosen = [rollout for rollout in rollouts if rollout.group_index == index]
+    st.button(
+        "By token",
+        key=Keys.TOKENS,
+        icon=":material/format_color_text:",
+        help="How likely each token was, and what training made of it: of the completion that stands out, or the first.",
+        on_click=open_tokens,
+        args=(state, max(1, state.completions.completion)),
+    )
+
+
+def _render_group(
+    run: Job, config: RunConfig, chosen: Sequence[Rollout], title: str, problems: Mapping[str, Problem], state: State
+) -> None:
     problem = problems.get(chosen[0].problem_id)
+    if state.tokens.shown:
+        render_token_view(run, config, chosen, problem, state)
+        return
     question, place = st.columns([8, 2], gap="medium")
     with question:
         left = f"; not learnt from: {DROPPED[chosen[0].dropped]}" if chosen[0].dropped else ""
-        st.caption(f"Step {step:,}, group {groups.index(index) + 1} of {len(groups)}, {count(len(chosen), 'completion')}{left}")
+        st.caption(f"Step {chosen[0].step:,}, {title}, {count(len(chosen), 'completion')}{left}")
         render_question(chosen[0].problem_id, problem)
     if problem is not None:
         with place:
@@ -111,16 +168,23 @@ def _render_step(run_id: str, step: int, config: RunConfig, problems: Mapping[st
 def _render_group_choice(groups: Sequence[int], state: State) -> int:
     """The index of the group shown."""
 
+    def go(number: int) -> None:
+        state.completions.group, state.completions.completion, state.completions.bin = number, 0, None
+
     def choose() -> None:
-        state.completions.group, state.completions.completion = int(st.session_state[Keys.GROUP]), 0
+        go(int(st.session_state[Keys.GROUP]))
 
     numbers = [index + 1 for index in groups]
-    st.session_state[Keys.GROUP] = state.completions.group if state.completions.group in numbers else numbers[0]
+    shown = state.completions.group if state.completions.group in numbers else numbers[0]
+    st.session_state[Keys.GROUP] = shown
     if len(numbers) <= _BUTTON_GROUPS:
-        st.segmented_control("Group", numbers, required=True, key=Keys.GROUP, on_change=choose)
+        st.segmented_control("Group", numbers, required=True, key=Keys.GROUP, on_change=choose, width="content")
     else:
         st.selectbox("Group", numbers, key=Keys.GROUP, on_change=choose, width=160)
-    return int(st.session_state[Keys.GROUP]) - 1
+    place = numbers.index(shown)
+    before, after = numbers[place - 1] if place else None, numbers[place + 1] if place + 1 < len(numbers) else None
+    _render_ways("group", (before, after), go)
+    return shown - 1
 
 
 def _part(chosen: Sequence[Rollout], state: State) -> Sequence[Rollout]:
@@ -171,32 +235,8 @@ def _render_found(run_id: str, config: RunConfig, problems: Mapping[str, Problem
         turned = ()
     page = rollout_page(data.store(), run_id, state.search.value, turned[-1] if turned else None)
     st.caption(_found_line(page, len(turned)))
-    span = max([1.0, *(abs(rollout.advantage) for rollout in page.rollouts)])
-    for start in range(0, len(page.rollouts), _CARDS_IN_A_ROW):
-        some = page.rollouts[start : start + _CARDS_IN_A_ROW]
-        for column, rollout in zip(panes(f"found {start}", _CARDS_IN_A_ROW, kind=CARDS), some, strict=False):
-            with column:
-                _render_found_card(rollout, config, problems.get(rollout.problem_id), span, state)
+    render_cards(page.rollouts, config, problems, state)
     _render_turning(page, turned, state)
-
-
-def _render_found_card(rollout: Rollout, config: RunConfig, problem: Problem | None, span: float, state: State) -> None:
-    gold = problem.gold if problem else None
-    title = f"Step {rollout.step:,}, group {rollout.group_index + 1}, completion {rollout.position + 1}, {rollout.problem_id}"
-    form = form_named(config.answer_form)
-    st.html(cards_html([card_html(rollout, gold, config.reward_weights, span, title=title, form=form)]))
-
-    def open_group() -> None:
-        state.completions.browse, state.completions.step = "groups", rollout.step
-        state.completions.group, state.completions.completion = rollout.group_index + 1, rollout.position + 1
-
-    st.button(
-        "Open its group",
-        key=f"{Keys.GROUP} {rollout.step} {rollout.group_index} {rollout.position}",
-        on_click=open_group,
-        type="tertiary",
-        icon=":material/arrow_forward:",
-    )
 
 
 def _render_turning(page: Page, turned: tuple[tuple[float, int], ...], state: State) -> None:
