@@ -191,9 +191,9 @@ def lengths_in_words(frame: pd.DataFrame) -> str:
 
 
 def groups_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row a group, the widest spread of totals first: group (from 1), problem, right, mean, spread, tokens, signal."""
+    """A row a group, the widest spread of totals first: group (from 1), spread, right, mean, tokens, problem, signal."""
     rows = [_group_row(part) for _, part in frame.groupby("group", sort=True)]
-    table = pd.DataFrame(rows, columns=["group", "problem", "right", "mean", "spread", "tokens", "signal"])
+    table = pd.DataFrame(rows, columns=["group", "spread", "right", "mean", "tokens", "problem", "signal"])
     return table.sort_values(["spread", "group"], ascending=[False, True], ignore_index=True)
 
 

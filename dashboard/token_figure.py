@@ -18,8 +18,8 @@ MeasureName = Literal["logprob", "entropy", "ratio", "kl"]
 
 SHADES = 24
 """Colours of a scale: as many as an eye tells apart."""
-_TYPICAL = 0.98
-"""The share of tokens that a scale spans; those beyond have its last colour."""
+_TYPICAL = 0.9
+"""The share of coloured tokens that a scale spans; those beyond have its last colour. Most tokens of a text are near 0."""
 _VIRIDIS_LIGHT, _VIRIDIS_DARK = (0.82, 0.0), (0.18, 1.0)
 """From what is near the page's background to what is far from it."""
 _CHANGED = 5
@@ -111,9 +111,10 @@ def luminance(colour: Sequence[float]) -> float:
 
 
 def limit(measure: Measure, scored: Sequence[Scored]) -> float:
-    """The end of a scale: what nearly all tokens lie within, rounded up to two digits."""
+    """The end of a scale, rounded up to two digits: of the tokens that are coloured at all, most lie within."""
     sizes = [abs(value) for found in scored for value in measure.values(found) if value is not None]
-    wanted = max([measure.least, *([float(np.quantile(sizes, _TYPICAL))] if sizes else [])])
+    coloured = [size for size in sizes if size > measure.least]
+    wanted = float(np.quantile(coloured, _TYPICAL)) if coloured else measure.least
     digit = 10.0 ** (math.floor(math.log10(wanted)) - 1)
     return math.ceil(wanted / digit - 1e-9) * digit
 

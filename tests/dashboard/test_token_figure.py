@@ -67,9 +67,9 @@ def test_nothing_has_no_colour_and_signs_have_two(dark: bool) -> None:
     assert shades[0] != shades[-1]
 
 
-def test_a_scale_ends_where_nearly_all_lie_and_never_below_what_rounding_makes() -> None:
-    assert limit(MEASURES["logprob"], [scored([-0.5] * 99 + [-30.0], [-1.0] * 100)]) == 0.5
-    assert limit(MEASURES["logprob"], [scored([-2.0, -4.123], [-1.0, -1.0])]) == pytest.approx(4.1, abs=0.1)
+def test_a_scale_ends_where_most_coloured_tokens_lie_and_never_below_what_rounding_makes() -> None:
+    assert limit(MEASURES["logprob"], [scored([-0.001] * 90 + [-2.0] * 9 + [-30.0], [-1.0] * 100)]) == pytest.approx(4.8)
+    assert limit(MEASURES["logprob"], [scored([-4.123], [-1.0])]) == pytest.approx(4.2)
     assert limit(MEASURES["ratio"], [scored([-1.0], [-1.0 + 1e-7])]) == 0.05
     assert limit(MEASURES["logprob"], [scored([None], [None])]) == 0.5
     assert limit(MEASURES["ratio"], [scored([], [])]) == 0.05

@@ -75,7 +75,7 @@ def _render_step_choice(run_id: str, last: int, state: State) -> int:
         go(int(st.session_state[Keys.STEP]))
 
     shown = step_with_rollouts(data.store(), run_id, min(state.completions.step or last, last)) or last
-    toggle, slider, ways = st.columns([2, 5, 2], vertical_alignment="bottom")
+    toggle, slider, ways = st.columns([2, 3.6, 3.4], vertical_alignment="bottom")
     st.session_state[Keys.FOLLOW] = not state.completions.step
     toggle.toggle("Latest step", key=Keys.FOLLOW, on_change=follow, help="Off: choose any step.")
     with ways:
@@ -111,8 +111,7 @@ def _render_step(run: Job, step: int, config: RunConfig, problems: Mapping[str, 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         index = _render_group_choice(groups, state)
         st.toggle("At a glance", help="What the step's completions earned, and how long they are.", **Completions.glance.bind())
-        if not state.tokens.shown and state.completions.bin is None:
-            _render_looks(state)
+        _render_looks(state)
     if state.completions.glance:
         render_glance(run, step, frame, state)
     if state.completions.bin is not None:
@@ -123,10 +122,12 @@ def _render_step(run: Job, step: int, config: RunConfig, problems: Mapping[str, 
 
 
 def _render_looks(state: State) -> None:
-    """How a group is looked at."""
+    """How a group is looked at; they stay in their places where something else is shown."""
+    elsewhere = state.tokens.shown or state.completions.bin is not None
     st.toggle(
         "Differences to the best",
         help="Underlined: words that the completion with the highest total has not. Struck out: words that only it has.",
+        disabled=elsewhere,
         **Completions.differences.bind(),
     )
     st.button(
@@ -136,6 +137,7 @@ def _render_looks(state: State) -> None:
         help="How likely each token was, and what training made of it: of the completion that stands out, or the first.",
         on_click=open_tokens,
         args=(state, max(1, state.completions.completion)),
+        disabled=elsewhere,
     )
 
 

@@ -69,8 +69,9 @@ function drawLegend(box, data) {
   const low = data.signed ? figure(-data.end) : "0";
   const high = figure(data.by === "logprob" ? -data.end : data.end);
   const [first, last] = data.ends;
-  const notes = data.parts === null ? [] : [element("span", { textContent: "\u25bc the first different token" })];
-  legend.replaceChildren(`${data.title}, nats:`, `${low} ${first}`, bar, `${high} or beyond, ${last}`, ...notes);
+  const note = data.parts === null ? "" : "\u25bc the first different token";
+  const words = [`${data.title}, nats:`, `${low} ${first}`, bar, `${high} or beyond, ${last}`, note];
+  legend.replaceChildren(...words.map((word) => (word === bar ? bar : element("span", { textContent: word }))));
   legend.setAttribute("aria-label", `Scale of ${data.title} from ${low}, ${first}, to ${high}, ${last}`);
 }
 

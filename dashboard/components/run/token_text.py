@@ -29,9 +29,9 @@ _STYLE = """
 .atlas-tokens span { border-radius: 2px; padding: 0.12em 0; }
 .atlas-tokens span:hover, .atlas-tokens .at { box-shadow: inset 0 -2px 0 currentColor; }
 .atlas-tokens .marked { outline: 2px solid var(--st-text-color); outline-offset: 1px; }
-.atlas-tokens .parts { outline: 2px dashed var(--st-text-color); outline-offset: 1px; }
-.atlas-tokens .parts::before { content: "\\25BC"; font-size: 0.6em; vertical-align: 0.7em; margin-right: 0.1em;
-  color: var(--st-text-color); }
+.atlas-tokens .parts { position: relative; margin: 0 0.3em; outline: 2px dashed var(--st-text-color); outline-offset: 1px; }
+.atlas-tokens .parts::before { content: "\\25BC"; position: absolute; left: 50%; bottom: 100%; transform: translateX(-50%);
+  font-size: 0.6em; line-height: 1.2; color: var(--st-text-color); }
 .atlas-tokens .sign { opacity: 0.6; font-size: 0.85em; }
 .atlas-tokens-values { position: fixed; z-index: 100; max-width: 22rem; padding: 0.4rem 0.6rem; border-radius: 6px;
   pointer-events: none; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; color: var(--st-text-color);
