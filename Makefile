@@ -7,7 +7,7 @@ PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-gpu bench doctor-record lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -41,6 +41,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.live_run --viewers 50 --browsers 0
 	$(BIN)/python -m tests.bench.long_run
 	$(BIN)/python -m tests.bench.run_list
+
+# What the doctor says of runs whose health is known, by signal: hits, misses, false alarms.
+doctor-record: $(VENV)/.test
+	$(BIN)/python -m tests.bench.doctor.record
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -27,6 +27,7 @@ ROOMS = {
         "models prior",
         "allowed engines",
         "evaluation",
+        "doctor",
         "insight",
         "preflight",
         "backends",
