@@ -28,7 +28,7 @@ ROOMS = {
         "allowed engines",
         "evaluation",
         "doctor",
-        "insight",
+        "alerts insight",
         "preflight",
         "backends",
         "jobs",

@@ -174,13 +174,13 @@ def _memorises(draw: Draw) -> Simulation:
     )
 
 
-def _form_alone(draw: Draw) -> Simulation:
+def _pleases(draw: Draw) -> Simulation:
     level = float(draw.uniform(0.3, 0.45))
     return _base(draw, 60, 160).with_(
-        weights={"correctness": 0.2, "integer": 2.0, "strict_format": 2.0},
+        weights={"correctness": 0.2, "judge": 2.0},
         right=steady(level),
-        form=steady(0.9),
-        hack=rising(0.0, 0.9, 2),
+        form=steady(0.95),
+        judged=rising(0.3, 0.8, 2),
         evaluations=(0.0, 1.0),
         evaluated=int(draw.integers(100, 400)),
     )
@@ -202,9 +202,9 @@ SICK: tuple[Scenario, ...] = (
         ("flat_right", "reward_saturated", "plateau"),
     ),
     Scenario(
-        "form alone",
-        "The reward rises by form, skill stays, in training and held out.",
-        _form_alone,
+        "pleases the judge",
+        "The reward rises by what a judge pays, skill stays, in training and held out.",
+        _pleases,
         ("held_out_behind",),
         ("reward_without_skill", "plateau", "flat_same", "rate_too_low"),
     ),

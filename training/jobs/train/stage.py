@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import torch
 from transformers import TrainerCallback, set_seed
 
+from training.alerts.configuration import Channel
 from training.config import StageConfig, StageName
 from training.data.problem import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
@@ -27,6 +28,7 @@ from training.jobs.train.ranks import ALONE, FollowCallback, LeadCallback, Ranks
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator, completer, preserved_randomness
 from training.jobs.train.store_callback import StoreCallback
+from training.jobs.train.watch import Watch
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
 from training.shares import share_of
@@ -78,11 +80,21 @@ def stage_named(name: StageName) -> Stage:
     return cast(Stage, getattr(import_module(module), attribute))
 
 
-def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:
+def train(
+    config: StageConfig,
+    problem_set: ProblemSet,
+    process: JobProcess,
+    folder: Path,
+    ranks: Ranks = ALONE,
+    channels: Mapping[str, Channel] | None = None,
+) -> None:
     """Run or resume a training run: evaluate, train to `max_steps` or a stop request, evaluate again.
 
     Checkpoints go to `folder`. After a stop the second evaluation is left out. Of several processes the first one calls
     this, and the others `follow`.
+
+    Args:
+        channels: who is told of what the doctor finds meanwhile.
 
     Raises:
         CheckpointError: the latest checkpoint is gone or damaged, or one cannot be saved.
@@ -102,9 +114,10 @@ def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, fol
     engine, loaded, data = load(config, problem_set)
 
     recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
-    with uploading(store, job_id, config.save_total_limit) as uploads, recorder:
+    watch = Watch(store, process.job, folder, config.stops_on, channels or {})
+    with uploading(store, job_id, config.save_total_limit) as uploads, watch, recorder:
         gpus = GpuCallback(ranks.gather)
-        callback = StoreCallback(process, recorder, config.save_total_limit, gpus, uploads)
+        callback = StoreCallback(process, recorder, config.save_total_limit, gpus, watch, uploads)
         own_share = share_of(config, ranks.count)
         make_trainer = stage_named(config.stage).make_trainer
         trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, [gpus, callback])
@@ -127,7 +140,9 @@ def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, fol
         uploads.finish()
     not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
     if step < config.max_steps:
-        process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"
+        why = "" if watch.reason else " on request"
+        rule = f"; {watch.reason}" if watch.reason else ""
+        process.reason = f"stopped{why} at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}{rule}"
         raise StopRequested
     with ranks.helped():
         if config.evaluate_after:
