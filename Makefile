@@ -7,7 +7,7 @@ PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-gpu bench doctor-record lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -45,6 +45,10 @@ bench: $(VENV)/.test
 # What the doctor says of runs whose health is known, by signal: hits, misses, false alarms.
 doctor-record: $(VENV)/.test
 	$(BIN)/python -m tests.bench.doctor.record
+
+# The same of real runs of the demo model, minutes apiece; HOME_DIR is where they lie.
+doctor-record-trained: $(VENV)/.test
+	$(BIN)/python -m tests.bench.doctor.trained --home '$(HOME_DIR)'
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -184,7 +184,9 @@ def test_completions_that_are_cut_off_are_found(store: Store) -> None:
     def cut(place: Place) -> dict[str, Any]:
         return {"finish_reason": "length", "tokens": 160} if place[0] > 30 and place[2] == 3 else {}
 
-    sentence, evidence = only(examine(store, run(store, cut)), "cut_off")
+    finding = found(examine(store, run(store, cut)), "cut_off")
+    sentence, evidence = finding.sentence, finding.evidence
+    assert 29 <= finding.onset <= 33
     assert sentence == "Look at the length limit: 12% of the completions of steps 31 to 40 were cut off, at 160 tokens."
     assert evidence[0] == Evidence(40, 1, 3, "cut off after 160 tokens")
     assert len({(row.step, row.group_index) for row in evidence}) == 5

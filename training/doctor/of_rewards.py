@@ -207,7 +207,7 @@ def plateau(record: Record) -> Result:
     late, whole = change(middle, course.recent), change(course.early, course.recent)
     highest = record.highest or float(np.nanmax(record.ledger.total))
     room = highest - late.after
-    if late.after >= ROOM * highest or late.rises or late.falls or late.most > room / 3:
+    if late.after >= ROOM * highest or late.rises or late.falls or whole.falls or late.most > room / 3:
         return None
     rose = whole.rises
     begins = onset(course, whole.before, whole.after) if rose else int(course.steps[0])

@@ -49,7 +49,7 @@ def _render_finding(signal: Signal, finding: Finding, state: State) -> None:
             st.markdown(f"**{signal.title}** since step {finding.onset:,}", width="content")
         st.markdown(plain(finding.sentence))
         st.caption(plain(finding.arithmetic))
-        with st.container(gap="xxsmall"):
+        with st.container(horizontal=True, gap="small"):
             for number, evidence in enumerate(finding.evidence):
                 _render_evidence(f"{signal.name} {number}", evidence, state)
         st.markdown(f"**What to do:** {plain(signal.remedy)}")

@@ -23,7 +23,7 @@ from training.doctor.signals import SIGNALS
 from training.signal_names import SIGNAL_NAMES, SignalName
 from training.store import Store
 
-RECORDED = range(1_000, 1_010)
+RECORDED = range(1_000, 1_005)
 """Seeds of the record."""
 
 TUNED = range(3)

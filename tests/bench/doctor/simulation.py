@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from training.groups import Rollout
+from training.presets import load_preset
 from training.store import Store
 from training.store.evaluations import EvaluationItem, add_items, complete_evaluation, open_evaluation
 from training.store.schema import scalars
@@ -148,8 +149,9 @@ class Simulation:
 def write(store: Store, simulation: Simulation, name: str, seed: int) -> str:
     """The run in the store, by id."""
     draw = np.random.default_rng(seed)
-    spec = {"source": "demo", "rewards": dict(simulation.weights), **simulation.settings}
-    job_id = store.create_job("train", name, {**spec, "seed": seed}, total=simulation.steps)[0].id
+    own = {"rewards": dict(simulation.weights), "max_steps": simulation.steps, "seed": seed, **simulation.settings}
+    spec = load_preset("demo").model_dump(mode="json") | own
+    job_id = store.create_job("train", name, spec, total=simulation.steps)[0].id
     difficulty = draw.normal(0, simulation.spread, 400)
     rollouts: list[Rollout] = []
     logged: list[dict[str, Any]] = []
