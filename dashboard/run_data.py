@@ -44,6 +44,9 @@ _RUNS = 8
 COMPARED = 32
 """The most runs that are compared; their curves are kept, of which a comparison reads few of each."""
 
+_LONG = 5_000
+"""Steps."""
+
 _HEALTH_SHARE = 20
 """A run that goes on is examined again when it is longer by a twentieth."""
 
@@ -152,11 +155,34 @@ def _examined_to(run: Job) -> int:
     return last - last % max(1, last // _HEALTH_SHARE) if run.active else last
 
 
-@cached(_RUNS, by=lambda run: (_examined_to(run), last_evaluation(store(), run.id)))
 def health_of(run: Job) -> Health | None:
     """What the doctor says of the run, `None` before it has rollouts; of a long run, of a sample of its steps."""
+    found = _health(run)
+    _seen(run.id).examined = True
+    return found
+
+
+@cached(_RUNS, by=lambda run: (_examined_to(run), last_evaluation(store(), run.id)))
+def _health(run: Job) -> Health | None:
     last = _examined_to(run)
     return examine(store(), run.id, last) if last else None
+
+
+@dataclass
+class _Seen:
+    """Whether a run was examined once."""
+
+    examined: bool = False
+
+
+@cached(_RUNS)
+def _seen(run_id: str) -> _Seen:
+    return _Seen()
+
+
+def is_soon_examined(run: Job) -> bool:
+    """Whether the run is short, or was examined before: a long one takes a second, for which its curves need not wait."""
+    return run.done < _LONG or _seen(run.id).examined
 
 
 def onsets_of(run: Job) -> tuple[Onset, ...]:

@@ -1,4 +1,4 @@
-"""The doctor against runs whose health is known, made by stated processes: one seed each of those that limits were chosen on."""
+"""The doctor against runs whose health is known, by stated processes: one seed each of those that limits were chosen on."""
 
 import pytest
 

@@ -20,6 +20,9 @@ MUST_BE_NUMBERS = (LOSS, GRADIENT, KL, ENTROPY)
 ENTROPY_SHARE = 0.2
 """Entropy now against the run's first steps. A run that learns well keeps most of it (the demo 0.65)."""
 
+LEARNING_SHARE, LEARNT = 0.1, 0.2
+"""The same of a run whose share of right completions has risen by so much: entropy is what it pays with (Cui et al. 2025)."""
+
 ENTROPY_TIMES = 2.0
 """The same upwards, and by how much at least, in nats: half as much again as a run whose answers are being found."""
 ENTROPY_NATS = 0.3
@@ -88,13 +91,15 @@ def entropy_collapse(record: Record) -> Result:
         return Unchecked("the run does not log its entropy")
     before, after = course.baseline, course.recent.median
     is_mastered = bool(len(record.skill)) and record.skill.recent.mean >= MASTERED
-    if before <= 0 or after >= ENTROPY_SHARE * before or is_mastered:
+    skill = change(record.skill.early, record.skill.recent)
+    limit = LEARNING_SHARE if skill.rises and skill.difference >= LEARNT else ENTROPY_SHARE
+    if before <= 0 or after >= limit * before or is_mastered:
         return None
     return Finding(
         f"Look at whether the run still explores: entropy fell from {before:.3f} in its first steps to {after:.3f} in "
         f"{steps_in_words(course.recent)}.",
         onset(course, before, after),
-        f"{percent(after / before)} of the median of the first steps, limit {percent(ENTROPY_SHARE)}, while "
+        f"{percent(after / before)} of the median of the first steps, limit {percent(limit)}, while "
         f"{_right_in_words(record)} of the completions are right, limit {percent(MASTERED)}.",
         steps_of(
             course,
@@ -225,22 +230,22 @@ def clipped(record: Record) -> Result:
 def rate_too_low(record: Record) -> Result:
     """Nothing moves: neither reward nor length nor entropy nor KL, though groups have variance to learn from."""
     total, length, entropy, kl = record.total, record.tokens, record.logged(ENTROPY), record.logged(KL)
-    if len(total) < MIN_RATE_STEPS or len(entropy) < MIN_RATE_STEPS:
-        return Unchecked(f"it takes {MIN_RATE_STEPS} steps with an entropy on record")
+    if len(total) < MIN_RATE_STEPS:
+        return Unchecked(f"it takes {MIN_RATE_STEPS} steps to tell that nothing moves")
     if float(record.groups.flat[record.groups.step >= record.since].mean()) >= FLAT_SHARE:
         return Unchecked("most groups have no variance to learn from")
     if len(kl) and kl.recent.median > _UNMOVED_KL:
         return None
-    changes = {"reward": total, "length": length, "entropy": entropy}
-    found = {name: change(course.early, course.recent) for name, course in changes.items()}
+    courses = {"reward": total, "length": length} | ({"entropy": entropy} if len(entropy) >= MIN_RATE_STEPS else {})
+    found = {name: change(course.early, course.recent) for name, course in courses.items()}
     if any(abs(moved.difference) > 2 * moved.error for moved in found.values()) or any(
-        abs(found[name].difference) > _UNMOVED * abs(found[name].before) for name in ("length", "entropy")
+        abs(moved.difference) > _UNMOVED * abs(moved.before) for name, moved in found.items() if name != "reward"
     ):
         return None
     return Finding(
-        f"Look at the learning rate{_rate_in_words(record)}: in {count(len(total), 'step')} neither reward nor length nor "
-        f"entropy "
-        "has moved.",
+        f"Look at the learning rate{_rate_in_words(record)}: in {count(len(total), 'step')} {words_listed(list(found))} "
+        f"have not "
+        "moved.",
         int(total.steps[0]),
         "; ".join(f"{name} {standard_errors(moved)}" for name, moved in found.items())
         + f". Limits 2 standard errors, {percent(_UNMOVED)} of length and entropy"

@@ -78,7 +78,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "audit",
             of_learning.rate_too_low,
             "Reward, length, entropy or KL moved.",
-            f"{of_learning.MIN_RATE_STEPS} steps with entropy",
+            f"{of_learning.MIN_RATE_STEPS} steps; entropy and KL are heeded where they are logged",
             "Raise the learning rate three to ten times: an adapter takes about ten times that of full fine-tuning.",
             _LORA,
             ("learning_rate",),
@@ -88,7 +88,8 @@ SIGNALS: dict[SignalName, Signal] = {
             "Entropy collapse",
             "alarm",
             of_learning.entropy_collapse,
-            f"Entropy stays above {percent(of_learning.ENTROPY_SHARE)} of what it was at first, or answers are right by now.",
+            f"Entropy stays above {percent(of_learning.ENTROPY_SHARE)} of what it was at first, or went down while answers "
+            f"got right.",
             "the scalar entropy",
             "Raise epsilon_high (0.28), add entropy_coef or use_adaptive_entropy, lower the learning rate, or raise the "
             "temperature.",

@@ -2,8 +2,8 @@
 
     python -m tests.bench.doctor.trained --home runs
 
-Trains each in turn, minutes apiece on a CPU, and prints what was found beside what should be. A run that is there already, of the
-same settings, is not trained again.
+Trains each in turn, minutes apiece on a CPU, and prints what was found beside what should be. A run of the same settings
+that is there already is not trained again.
 """
 
 import argparse
@@ -51,9 +51,8 @@ def main() -> int:
 def trained(home: Home, store: Store, preset: str, settings: Sequence[str]) -> str:
     """A run of these settings that has ended, by id."""
     config = load_preset(preset, list(settings))
-    known = [
-        job for job in store.jobs() if job.status == "finished" and _told(job.spec) == _told(config.model_dump(mode="json"))
-    ]
+    asked = _told(config.model_dump(mode="json"))
+    known = [job for job in store.jobs() if job.status == "finished" and _told(job.spec) == asked]
     run_id = known[0].id if known else launch_run(store, home, config)
     if not known:
         wait_for(store, home, run_id)
