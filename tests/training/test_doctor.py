@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from training.groups import Rollout
 from training.signal_names import SIGNAL_NAMES, SignalName
 from training.store import Store
 
+ROOT = Path(__file__).resolve().parents[2]
 GROUPS, SIZE = 2, 8
 Place = tuple[int, int, int]
 """Step, group, position."""
@@ -309,3 +311,11 @@ def test_what_passed_is_told_from_what_was_found_and_what_could_not_be_checked()
     checked = len(SIGNALS) - 1
     assert some.verdict == f"1 alarm and 1 audit; {checked - 2} of {checked} checks passed that could be made on 40 steps."
     assert Health(MIN_STEPS - 1, {}, {}).passed == []
+
+
+def test_the_documents_say_what_the_registry_says() -> None:
+    told = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    record = (ROOT / "README.md").read_text(encoding="utf-8")
+    for signal in SIGNALS.values():
+        assert f"| **{signal.title}** `{signal.name}` | {signal.level} | {signal.needs} | {signal.remedy} |" in told
+        assert f"| {signal.title} | {signal.level} |" in record
