@@ -20,9 +20,6 @@ MUST_BE_NUMBERS = (LOSS, GRADIENT, KL, ENTROPY)
 ENTROPY_SHARE = 0.2
 """Entropy now against the run's first steps. A run that learns well keeps most of it (the demo 0.65)."""
 
-LEARNING_SHARE, LEARNT = 0.1, 0.2
-"""The same of a run whose share of right completions has risen by so much: entropy is what it pays with (Cui et al. 2025)."""
-
 ENTROPY_TIMES = 2.0
 """The same upwards, and by how much at least, in nats: half as much again as a run whose answers are being found."""
 ENTROPY_NATS = 0.3
@@ -91,15 +88,13 @@ def entropy_collapse(record: Record) -> Result:
         return Unchecked("the run does not log its entropy")
     before, after = course.baseline, course.recent.median
     is_mastered = bool(len(record.skill)) and record.skill.recent.mean >= MASTERED
-    skill = change(record.skill.early, record.skill.recent)
-    limit = LEARNING_SHARE if skill.rises and skill.difference >= LEARNT else ENTROPY_SHARE
-    if before <= 0 or after >= limit * before or is_mastered:
+    if before <= 0 or after >= ENTROPY_SHARE * before or is_mastered:
         return None
     return Finding(
         f"Look at whether the run still explores: entropy fell from {before:.3f} in its first steps to {after:.3f} in "
         f"{steps_in_words(course.recent)}.",
         onset(course, before, after),
-        f"{percent(after / before)} of the median of the first steps, limit {percent(limit)}, while "
+        f"{percent(after / before)} of the median of the first steps, limit {percent(ENTROPY_SHARE)}, while "
         f"{_right_in_words(record)} of the completions are right, limit {percent(MASTERED)}.",
         steps_of(
             course,
