@@ -54,7 +54,7 @@ def _flat(record: Record, kinds: tuple[Kind, ...], least: float, least_flat: flo
     kind: Kind = kinds[0]
     return Finding(
         f"{_LOOK[kind]}: in {percent(now)} of the groups of {steps_in_words(course.recent)} all completions earned the same "
-        f"and "
+        "and "
         f"were {_WORDS[kind]}, so that nothing was learnt from them.",
         begins,
         f"{percent(now)} of this kind, limit {percent(least)}; {percent(all_flat)} of all groups flat, limit "

@@ -123,8 +123,8 @@ def entropy_explosion(record: Record) -> Result:
         f"{steps_in_words(course.recent)}.",
         onset(course, before, after),
         f"Limit {significant(limit)}: {ENTROPY_TIMES:g} times the median of the first steps, and {ENTROPY_NATS:g} more; the "
-        f"share "
-        f"of right completions does not rise.",
+        "share "
+        "of right completions does not rise.",
         steps_of(
             course, extremes(course, int(course.recent.steps[0]), highest=True), lambda value: f"entropy {significant(value)}"
         ),
@@ -214,7 +214,7 @@ def clipped(record: Record) -> Result:
         f"Look at how far a step goes: {percent(now)} of the tokens of {steps_in_words(course.recent)} are clipped.",
         onset(course, min(course.baseline, now / 2), now),
         f"Median of {steps_in_words(course.recent)} against a limit of {percent(CLIP_SHARE)}; {percent(course.baseline)} in "
-        f"the "
+        "the "
         "first steps.",
         steps_of(
             course, extremes(course, int(course.recent.steps[0]), highest=True), lambda value: f"{percent(value)} clipped"
@@ -239,7 +239,7 @@ def rate_too_low(record: Record) -> Result:
         return None
     return Finding(
         f"Look at the learning rate{_rate_in_words(record)}: in {count(len(total), 'step')} {words_listed(list(found))} "
-        f"have not "
+        "have not "
         "moved.",
         int(total.steps[0]),
         "; ".join(f"{name} {standard_errors(moved)}" for name, moved in found.items())

@@ -67,7 +67,7 @@ def cut_off(record: Record) -> Result:
     longest = int(record.ledger.tokens[share.rows].max())
     return Finding(
         f"Look at the length limit: {percent(share.value)} of the completions of {steps_in_words(share.recent)} were cut "
-        f"off, at "
+        "off, at "
         f"{longest:,} tokens.",
         share.onset,
         share.arithmetic,
@@ -92,7 +92,7 @@ def no_answer(record: Record) -> Result:
         return None
     return Finding(
         f"Look at how answers are marked: {percent(share.value)} of the completions of {steps_in_words(share.recent)} end "
-        f"without "
+        "without "
         f"an answer in the form asked for ({record.form.name}).",
         share.onset,
         share.arithmetic,
@@ -116,7 +116,7 @@ def unreadable_answers(record: Record) -> Result:
         return None
     return Finding(
         f"Look at how answers are written: {percent(share.value)} of the answers of {steps_in_words(share.recent)} are "
-        f"marked and "
+        "marked and "
         "no number, as all right ones are.",
         share.onset,
         share.arithmetic,
@@ -156,7 +156,7 @@ def no_reasoning(record: Record) -> Result:
         return None
     return Finding(
         f"Look at what answers stand on: {percent(share.value)} of the answers of {steps_in_words(share.recent)} come with "
-        f"fewer "
+        "fewer "
         f"than {FEW_WORDS} words of reasoning.",
         share.onset,
         share.arithmetic,

@@ -88,8 +88,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "Entropy collapse",
             "alarm",
             of_learning.entropy_collapse,
-            f"Entropy stays above {percent(of_learning.ENTROPY_SHARE)} of what it was at first, or went down while answers "
-            f"got right.",
+            f"Entropy stays above {percent(of_learning.ENTROPY_SHARE)} of what it was at first, or answers are right by now.",
             "the scalar entropy",
             "Raise epsilon_high (0.28), add entropy_coef or use_adaptive_entropy, lower the learning rate, or raise the "
             "temperature.",
@@ -172,7 +171,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "audit",
             of_groups.flat_right,
             f"In fewer than {percent(of_groups.FLAT_SHARE)} of the groups all completions earned the same, or few of those "
-            f"were "
+            "were "
             "all right.",
             "groups with totals and the verifier's values",
             "Use harder problems: sampling = pools, dynamic_sampling_rounds, or a subset without what is mastered.",
@@ -185,7 +184,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "alarm",
             of_groups.flat_wrong,
             f"In fewer than {percent(of_groups.FLAT_SHARE)} of the groups all completions earned the same, or few of those "
-            f"were "
+            "were "
             "all wrong.",
             "groups with totals and the verifier's values",
             "Use easier problems or a stronger model, raise num_generations, add a reward for parts, or teach the form "
@@ -299,7 +298,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "alarm",
             of_texts.repeats,
             f"In groups that are not all right, fewer than {percent(of_texts.REPEAT_SHARE)} of the completions that could "
-            f"repeat "
+            "repeat "
             "another do.",
             "completions",
             "Raise the temperature or entropy_coef, lower the learning rate.",
