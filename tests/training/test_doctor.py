@@ -60,7 +60,7 @@ def found(health: Health, signal: SignalName) -> Finding:
     """The one finding of a run."""
     assert list(health.findings) == [signal]
     finding = health.findings[signal]
-    assert finding.sentence.startswith("Look ")
+    assert finding.sentence.startswith("Look at ")
     assert finding.arithmetic
     assert 1 <= len(finding.evidence) <= 5
     return finding
@@ -160,8 +160,8 @@ def test_groups_without_variance_are_split_by_what_they_are(store: Store) -> Non
     findings = examine(store, run(store, flat)).findings
     assert set(findings) == {"flat_right", "flat_wrong"}
     assert findings["flat_right"].sentence == (
-        "Look for harder problems: in 50% of the groups of steps 31 to 40 all completions earned the same and were all right, "
-        "so that nothing was learnt from them."
+        "Look at how easy the problems are: in 50% of the groups of steps 31 to 40 all completions earned the same and were all "
+        "right, so that nothing was learnt from them."
     )
     assert findings["flat_right"].evidence[0] == Evidence(40, 0, None, "all right, 8 equal rewards")
     assert findings["flat_wrong"].evidence[0] == Evidence(39, 1, None, "all wrong, 8 equal rewards")

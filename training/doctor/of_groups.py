@@ -30,8 +30,8 @@ _WORDS: dict[Kind, str] = {
 }
 
 _LOOK: dict[Kind, str] = {
-    "right": "Look for harder problems",
-    "wrong": "Look for easier problems",
+    "right": "Look at how easy the problems are",
+    "wrong": "Look at how hard the problems are",
     "mixed": "Look at what the reward sees",
 }
 
