@@ -8,7 +8,7 @@ UNSLOTH := .venv-unsloth
 VLLM := .venv-vllm
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-vllm test-gpu bench lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-vllm test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -46,6 +46,14 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.live_run --viewers 50 --browsers 0
 	$(BIN)/python -m tests.bench.long_run
 	$(BIN)/python -m tests.bench.run_list
+
+# What the doctor says of runs whose health is known, by signal: hits, misses, false alarms.
+doctor-record: $(VENV)/.test
+	$(BIN)/python -m tests.bench.doctor.record
+
+# The same of real runs of the demo model, minutes apiece; HOME_DIR is where they lie.
+doctor-record-trained: $(VENV)/.test
+	$(BIN)/python -m tests.bench.doctor.trained --home '$(HOME_DIR)'
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

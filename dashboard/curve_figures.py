@@ -16,6 +16,7 @@ from dashboard.axes import Axis
 from dashboard.curves import Curve, Line
 from dashboard.evaluated_points import Point, Points
 from dashboard.thinning import POINTS, Window, in_window, thinned
+from training.doctor.finding import Level
 from training.store.scalar_series import EMPTY, Series
 from training.text import significant, with_interval
 
@@ -23,8 +24,25 @@ _RAW_OPACITY, _RAW_OPACITY_OF_MANY = 0.4, 0.2
 """Of the values as logged, behind a smoothed line, and behind those of several runs."""
 _ROOM = 0.015
 """Share of the axis beyond its end, for whole marks there."""
+_ONSET_COLOURS: Mapping[Level, str] = {"alarm": theme.TEST, "audit": theme.QUIET}
+"""Of the line at the step since which the doctor has found something."""
 _TICKS = 4
 """Fewer steps than this have a tick each: more would say one number twice."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Since when the doctor has found something."""
+
+    step: int
+    title: str
+    level: Level
+    scalars: tuple[str, ...]
+    """On whose curves it is marked."""
+
+    def is_on(self, curve: Curve) -> bool:
+        """Whether a curve shows one of its scalars."""
+        return curve.name in self.scalars
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,8 @@ class Look:
     """The steps in view, `None` for all; within it thinning begins anew."""
     has_marks: bool = False
     """Whether any of the figures has evaluations in it, so that all leave the same room for those at the end."""
+    onsets: tuple[Onset, ...] = ()
+    """Where the doctor's findings begin, each on the curves of its scalars."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +119,10 @@ def figure_of(
     return {"data": traces, "layout": _layout(curve, drawn, look, values)}
 
 
-def in_words(series: Mapping[str, Series], curve: Curve, points: Points) -> str:
-    """Where each of the curve's lines stands now, and what the last evaluation came to: the figure's text alternative."""
+def in_words(series: Mapping[str, Series], curve: Curve, points: Points, onsets: Sequence[Onset] = ()) -> str:
+    """Where each of the curve's lines stands now, what the last evaluation came to, and what the doctor found since when: the
+    figure's text alternative.
+    """
     lines = [(line.title, line.name, line.maximum) for line in curve.lines] or [("", curve.name, 1.0)]
     said = [f"{curve.title} by step"]
     for title, name, maximum in lines:
@@ -109,6 +131,7 @@ def in_words(series: Mapping[str, Series], curve: Curve, points: Points) -> str:
         for last in points.get(name, ())[-1:]:
             values = (last.value / maximum, last.low / maximum, last.high / maximum)
             said.append(f"{title} evaluated at step {last.step:,} {with_interval(*values)}".strip())
+    said += [f"{onset.level} since step {onset.step:,}: {onset.title}" for onset in onsets if onset.is_on(curve)]
     return ", ".join(said)
 
 
@@ -263,7 +286,7 @@ def _layout(curve: Curve, drawn: Sequence[Drawn], look: Look, values: Sequence[f
         "margin": {"l": 36, "r": 18, "t": 44 if named else 28, "b": 36},
         "title": {"text": curve.title, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top", "font": {"size": 13}},
         "annotations": [below | {"showarrow": False, "font": {"size": 11}, "borderpad": 0}] if named else [],
-        "shapes": [at_most] if is_shown else [],
+        "shapes": [*([at_most] if is_shown else []), *_onset_lines(curve, axis, look)],
         "meta": {"legend": bool(drawn[0].group)},
         "xaxis": {
             **quiet["xaxis"],
@@ -282,6 +305,21 @@ def _layout(curve: Curve, drawn: Sequence[Drawn], look: Look, values: Sequence[f
             "separatethousands": True,
         },
     }
+
+
+def _onset_lines(curve: Curve, axis: Axis, look: Look) -> list[dict[str, Any]]:
+    """A dashed line at each step since which the doctor has found something that the curve shows."""
+    return [
+        {
+            "type": "line",
+            **{"xref": "x", "yref": "y domain", "y0": 0, "y1": 1},
+            **dict.fromkeys(("x0", "x1"), float(axis.at(np.array([onset.step]))[0])),
+            "line": {"color": _ONSET_COLOURS[onset.level], "width": 1.5, "dash": "dash"},
+            "name": f"{onset.level} since step {onset.step:,}: {onset.title}",
+        }
+        for onset in look.onsets
+        if onset.is_on(curve)
+    ]
 
 
 def _range(drawn: Sequence[Drawn], look: Look) -> list[float]:

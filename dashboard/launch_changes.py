@@ -92,7 +92,7 @@ class Base:
 
     def _is_choice(self, setting: str, value: Any) -> bool:
         choices = self.settings[setting].choices if setting in self.settings else ()
-        return not choices or value in choices
+        return not choices or all(part in choices for part in (value if isinstance(value, tuple | list) else (value,)))
 
 
 def parse_changes(text: str) -> Changes:

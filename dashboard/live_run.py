@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 
 from dashboard.axes import STEP, TOKENS, TOKENS_LOGGED
+from dashboard.curve_figures import Onset
 from dashboard.curves import Curve
 from dashboard.run_head import Head
 from dashboard.thinning import Window
@@ -40,6 +41,8 @@ class View:
     window: Window | None = None
     axis: str = STEP
     """A key of `axes.AXES`."""
+    onsets: tuple[Onset, ...] = ()
+    """Where the doctor's findings begin."""
 
     @property
     def names(self) -> frozenset[str]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from analysis.outcomes import group_frame
 from dashboard.curves import REWARD, reward_scalar
 from training.config import StageConfig
+from training.doctor.courses import MIN_WINDOW, WINDOW_SHARE
+from training.doctor.examination import MIN_STEPS
 from training.evaluation.evaluate import ARTICLE_TABLE, Measure, means_by_problem, share_of
 from training.groups import weighted_total
-from training.insight.health import MIN_STEPS, MIN_WINDOW, WINDOW_SHARE
 from training.intervals import difference_interval, mean_interval, paired_interval
 from training.store import Store
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation

@@ -19,7 +19,7 @@ from dashboard.axes import Axis
 from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
-from dashboard.curve_figures import Look, curve_figure, in_words
+from dashboard.curve_figures import Look, Onset, curve_figure, in_words
 from dashboard.curves import Curve
 from dashboard.data import home, store, web_files
 from dashboard.evaluated_points import Points, RunPoints
@@ -28,8 +28,9 @@ from dashboard.run_changes import RunChanges
 from dashboard.run_head import Head, head_names, head_of
 from dashboard.step_figures import Bin
 from training.config import StageConfig
+from training.doctor.examination import Health, examine
+from training.doctor.signals import SIGNALS
 from training.insight.agreement import Agreement, agreement_of
-from training.insight.rollout_pages import Examination, examine_sampled
 from training.prior import kept_prior
 from training.rewards import verifier_of
 from training.store import Job, Store
@@ -44,6 +45,9 @@ _RUNS = 8
 
 COMPARED = 32
 """The most runs that are compared; their curves are kept, of which a comparison reads few of each."""
+
+_LONG = 5_000
+"""Steps."""
 
 _HEALTH_SHARE = 20
 """A run that goes on is examined again when it is longer by a twentieth."""
@@ -153,11 +157,43 @@ def _examined_to(run: Job) -> int:
     return last - last % max(1, last // _HEALTH_SHARE) if run.active else last
 
 
-@cached(_RUNS, by=_examined_to)
-def health_of(run: Job) -> Examination | None:
-    """The run's health signals, `None` before it has rollouts; of a long run, of a sample of its steps."""
+def health_of(run: Job) -> Health | None:
+    """What the doctor says of the run, `None` before it has rollouts; of a long run, of a sample of its steps."""
+    found = _health(run)
+    _seen(run.id).examined = True
+    return found
+
+
+@cached(_RUNS, by=lambda run: (_examined_to(run), last_evaluation(store(), run.id)))
+def _health(run: Job) -> Health | None:
     last = _examined_to(run)
-    return examine_sampled(store(), run.id, last) if last else None
+    return examine(store(), run.id, last) if last else None
+
+
+@dataclass
+class _Seen:
+    """Whether a run was examined once."""
+
+    examined: bool = False
+
+
+@cached(_RUNS)
+def _seen(run_id: str) -> _Seen:
+    return _Seen()
+
+
+def is_soon_examined(run: Job) -> bool:
+    """Whether the run is short, or was examined before: a long one takes a second, for which its curves need not wait."""
+    return run.done < _LONG or _seen(run.id).examined
+
+
+def onsets_of(run: Job) -> tuple[Onset, ...]:
+    """Where the run's findings begin, for its curves."""
+    health = health_of(run)
+    found = {} if health is None else health.findings
+    return tuple(
+        Onset(finding.onset, SIGNALS[name].title, SIGNALS[name].level, SIGNALS[name].curves) for name, finding in found.items()
+    )
 
 
 @cached(_RUNS, by=lambda run: (_examined_to(run), last_evaluation(store(), run.id)))
@@ -337,7 +373,11 @@ def _run_series(run_id: str) -> _Kept:
 
 def _panels(run_id: str, view: View, series: Mapping[str, Series], axis: Axis, points: Points) -> bytes:
     def drawn(curve: Curve) -> dict[str, object]:
-        look = Look(f"{run_id} {curve.key}", view.max_steps, view.weight, view.window, has_marks=bool(points))
+        look = Look(
+            f"{run_id} {curve.key}", view.max_steps, view.weight, view.window, has_marks=bool(points), onsets=view.onsets
+        )
         return curve_figure(series, curve, axis, look, points)
 
-    return figures.panels_json(figures.Panel(curve.key, in_words(series, curve, points), drawn(curve)) for curve in view.shown)
+    return figures.panels_json(
+        figures.Panel(curve.key, in_words(series, curve, points, view.onsets), drawn(curve)) for curve in view.shown
+    )

@@ -7,7 +7,7 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import changing, importing, launching, looking, making, measuring, scoring, token_scores
+from training.command_line import alerting, changing, importing, launching, looking, making, measuring, scoring, token_scores
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "preflight": launching.check_run,
     "presets": launching.show_presets,
     "backends": launching.show_backends,
+    "alerts": alerting.show_alerts,
     "list": looking.list_runs,
     "show": looking.show_run,
     "health": looking.show_health,

@@ -1,10 +1,62 @@
-"""Whether there are keys for the services that a run may speak to. What they are goes nowhere else."""
+"""Whether there are keys for the services that a run may speak to, and secrets that a file of settings names as `${NAME}`.
+
+What they are goes nowhere else.
+"""
 
 import netrc
 import os
-from urllib.parse import urlparse
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlparse
 
-from training.errors import HubError
+from training.errors import AtlasError, HubError
+from training.home import DASHBOARD_TOKEN
+
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""How a file of settings names a secret, which is a variable of the environment."""
+
+SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")
+"""In names of what is secret."""
+
+
+def with_secrets(
+    text: str, whose: str, error: type[AtlasError], environ: Mapping[str, str] = os.environ, *, in_url: bool = False
+) -> str:
+    """The text with each `${NAME}` replaced by that variable.
+
+    Args:
+        whose: what needs it, as an error begins: `The backend 'a100'`.
+        error: what is raised.
+        in_url: whether values are to be percent-encoded.
+
+    Raises:
+        AtlasError: as `named_secret`.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        taken = named_secret(found[1], whose, error, environ)
+        return quote(taken, safe="") if in_url else taken
+
+    return REFERENCE.sub(value, text)
+
+
+def named_secret(name: str, whose: str, error: type[AtlasError], environ: Mapping[str, str] = os.environ) -> str:
+    """A variable that something needs.
+
+    Raises:
+        AtlasError: of the kind given: it is not set, or empty, or not for other processes than the dashboard.
+    """
+    if name == DASHBOARD_TOKEN:
+        raise error(
+            f"{whose} names {name}, which lets people act on the dashboard's pages and goes nowhere else.",
+            "Take it out of the configuration.",
+        )
+    if not environ.get(name):
+        raise error(
+            f"{whose} needs the environment variable {name}, which is not set here.",
+            "Set it before starting the dashboard or the command, or take it out of the configuration.",
+        )
+    return environ[name]
 
 
 def has_wandb_key() -> bool:

@@ -114,6 +114,10 @@ class UnreachableError(BackendError):
     """A backend does not answer now; trying again later is right."""
 
 
+class AlertError(AtlasError):
+    """An alert cannot be sent."""
+
+
 class WorkerError(AtlasError):
     """A process of a run that trains on several was lost, or raised what nobody expected."""
 

@@ -31,7 +31,7 @@ Dropped = Literal["", "flat", "surplus"]
 _EPSILON = 1e-4
 """What TRL adds to the standard deviation before it divides."""
 
-_PRECISION = 1e-6
+PRECISION = 1e-6
 """Relative. Rewards are float32 in TRL and in the ledger, which carries seven digits: totals closer than this are equal."""
 
 
@@ -70,7 +70,7 @@ class Verifier:
     @property
     def threshold(self) -> float:
         """The lowest value that is the maximum, up to float32."""
-        return self.maximum * (1 - _PRECISION)
+        return self.maximum * (1 - PRECISION)
 
     def is_right(self, rewards: Mapping[str, float | None]) -> bool | None:
         """Whether a completion with these rewards is right; `None` where the verifier did not score it."""
@@ -176,7 +176,7 @@ def weighted_total(rewards: Mapping[str, float | None], weights: Mapping[str, fl
 def is_flat(totals: Sequence[float | None]) -> bool:
     """Whether a group's totals are all equal (up to float32), so that it teaches nothing; `None`s take no part."""
     scored = _scored(totals)
-    return len(scored) < 2 or max(scored) - min(scored) <= _PRECISION * max(map(abs, scored))
+    return len(scored) < 2 or max(scored) - min(scored) <= PRECISION * max(map(abs, scored))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class Home:
     """Further folders from which a page may name models and problems (`GRPO_ATLAS_FOLDERS`, separated as in PATH)."""
     backends: Path | None = None
     """The file that configures backends (`GRPO_ATLAS_BACKENDS`); `None` for `backends.toml` in the home."""
+    alerts: Path | None = None
+    """The file that says whom to alert (`GRPO_ATLAS_ALERTS`); `None` for `alerts.toml` in the home."""
     stop_grace_s: float = STOP_GRACE_S
     """From a request to stop, or the last progress after it, until a job of this machine is ended by force
     (`GRPO_ATLAS_STOP_GRACE_S`)."""
@@ -98,7 +100,9 @@ class Home:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Home":
-        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`, `_STOP_GRACE_S`; make the folders.
+        """Read `GRPO_ATLAS_HOME`, `_STORE`, `_DATA`, `_REWARDS`, `_FOLDERS`, `_BACKENDS`, `_ALERTS`, `_STOP_GRACE_S`.
+
+        Makes the folders.
 
         A home that is there and cannot be written may still be looked at; see `require_writable`.
 
@@ -114,6 +118,7 @@ class Home:
             rewards=_path("GRPO_ATLAS_REWARDS", environ),
             folders=_paths("GRPO_ATLAS_FOLDERS", environ),
             backends=_path("GRPO_ATLAS_BACKENDS", environ),
+            alerts=_path("GRPO_ATLAS_ALERTS", environ),
             stop_grace_s=_seconds("GRPO_ATLAS_STOP_GRACE_S", environ, STOP_GRACE_S),
         )
         home._prepare()
@@ -124,6 +129,7 @@ class Home:
         variables = {"GRPO_ATLAS_HOME": str(self.root), "GRPO_ATLAS_STORE": self.store_url}
         variables["GRPO_ATLAS_STOP_GRACE_S"] = repr(self.stop_grace_s)
         paths = {"GRPO_ATLAS_DATA": self.data, "GRPO_ATLAS_REWARDS": self.rewards, "GRPO_ATLAS_BACKENDS": self.backends}
+        paths |= {"GRPO_ATLAS_ALERTS": self.alerts}
         if self.folders:
             variables["GRPO_ATLAS_FOLDERS"] = os.pathsep.join(map(str, self.folders))
         return variables | {name: str(path) for name, path in paths.items() if path}

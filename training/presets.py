@@ -103,9 +103,10 @@ def _preset_lines(config: StageConfig, description: str) -> Iterator[str]:
     for group, settings in itertools.groupby(chosen, key=lambda setting: setting.group):
         yield from ("", f"# {group}")
         for setting in settings:
-            bounds = f"one of {', '.join(setting.choices)}" if setting.choices else setting.limits
-            unit = f" {setting.unit}" if setting.unit and bounds else ""
             value = config.model_dump(mode="json")[setting.name]
+            several = "any" if isinstance(value, list) else "one"
+            bounds = f"{several} of {', '.join(setting.choices)}" if setting.choices else setting.limits
+            unit = f" {setting.unit}" if setting.unit and bounds else ""
             yield ""
             yield from _comment(f"{setting.title}. {setting.description}" + (f" ({bounds}{unit})" if bounds else ""))
             for choice, says in setting.meanings.items():

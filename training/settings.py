@@ -23,7 +23,7 @@ class Setting:
     is_simple: bool
     """Whether most runs choose it."""
     choices: tuple[str, ...]
-    """Its values, where there are only a few."""
+    """Its values, or those of each of several, where there are only a few."""
     limits: str
     """The range of a number, as "at least 1, at most 1024" or "above 0, below 1"; empty for other fields."""
     meanings: Mapping[str, str]
@@ -38,7 +38,7 @@ _LIMIT_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 def _setting(config: type[StageConfig], name: str) -> Setting:
     field = config.model_fields[name]
     extra = typing.cast(dict[str, Any], field.json_schema_extra)
-    choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
+    choices = _choices(field.annotation)
     if name == "stage":  # each configuration has one value of it, and people the choice
         choices = tuple(STAGES)
     limits = ", ".join(
@@ -60,6 +60,13 @@ def _setting(config: type[StageConfig], name: str) -> Setting:
         meanings=extra["meanings"],
         needs=extra["needs"],
     )
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """The values of a setting, or of each of several, where there are only a few."""
+    if typing.get_origin(annotation) is tuple:
+        annotation = typing.get_args(annotation)[0]
+    return typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
 
 
 def step_words(config: StageConfig) -> str:

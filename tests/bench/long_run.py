@@ -20,9 +20,10 @@ from dashboard.axes import step_axis
 from dashboard.curve_figures import Look, curve_figure, in_words
 from dashboard.thinning import Window
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, start_dashboard, stop
+from training.doctor.examination import examine
 from training.groups import Rollout
 from training.home import Home
-from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_page
+from training.insight.rollout_pages import Asked, Key, rollout_page
 from training.presets import load_preset
 from training.store import Store
 from training.store.scalar_series import RunSeries, series_names
@@ -109,7 +110,7 @@ def bench(folder: Path) -> None:
     timed("a text that is nowhere, one look", page(Asked(text="nowhere")))
     timed("a text that is nowhere, the best first", page(Asked(text="nowhere", order="best")))
     timed("the rollouts of one step", lambda: store.rollouts(run_id, store.last_rollout_step(run_id)))
-    timed("the health signals", lambda: examine_sampled(store, run_id, STEPS))
+    timed("the health signals", lambda: examine(store, run_id))
     in_chromium(folder, run_id)
 
 

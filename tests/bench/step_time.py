@@ -41,6 +41,7 @@ from training.jobs.train.stage import load
 from training.jobs.train.step_times import StepTimesCallback
 from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.store_callback import StoreCallback
+from training.jobs.train.watch import Watch
 from training.presets import load_preset
 from training.rewards import REWARDS
 from training.store import Store
@@ -232,13 +233,13 @@ def _with_ledger(config: RunConfig, home: Home, partner: Connection, *, own_deco
         if not own_decoding:
             del loaded.model.generate
         folder = home.runs / job.id
-        with Recorder(store, job.id, folder) as recorder:
+        with Watch(store, process.job, folder, config.stops_on, {}) as watch, Recorder(store, job.id, folder) as recorder:
             turns = Turns(partner, recorder.flush)
-            watch = Stopwatch()
-            measured = GpuCallback(ALONE.gather), StepTimesCallback(ALONE.gather, watch)
-            link = StoreCallback(process, recorder, config.save_total_limit, measured)
+            stopwatch = Stopwatch()
+            measured = GpuCallback(ALONE.gather), StepTimesCallback(ALONE.gather, stopwatch)
+            link = StoreCallback(process, recorder, config.save_total_limit, measured, watch)
             callbacks = [*measured, link, turns]
-            trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, watch, callbacks)
+            trainer = make_trainer(config, engine, loaded, data, folder, recorder.add_rollouts, stopwatch, callbacks)
             work = _train(trainer, turns)
     rollouts = len(store.rollouts(job.id))
     assert rollouts == config.completions_per_step * config.max_steps, f"{rollouts} completions are on record"

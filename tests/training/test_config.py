@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from training.config import STAGES, RunConfig, SftConfig, StageName, parse_config
 from training.errors import ConfigError
 from training.presets import load_preset, preset_text
-from training.rewards import ARTICLE_REWARDS
 from training.settings import SETTINGS, SETTINGS_OF, missed, step_words
 
 

@@ -12,13 +12,13 @@ import pytest
 from tests.tiny_runs import few_problems
 from training.__main__ import main
 from training.data.problem import ProblemSet
+from training.doctor.examination import examine
 from training.errors import ConfigError, SourceError
 from training.groups import Rollout
 from training.home import DEMO_MODEL, Home
 from training.imports.logs import LAYOUTS, LeftOut, Logged, layout_of, log_files, logged_rows
 from training.imports.matching import UNKNOWN, Questions
 from training.insight.counterfactuals import reweigh
-from training.insight.health import examine
 from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.jobs.importing import bring_in, imported_config, queue_import

@@ -2,8 +2,9 @@
 
 import pytest
 
+from training.doctor.examination import examine
 from training.groups import Rollout
-from training.insight.rollout_pages import Asked, Key, examine_sampled, rollout_page, step_with_rollouts
+from training.insight.rollout_pages import Asked, Key, rollout_page, step_with_rollouts
 from training.store import Store
 
 pytestmark = pytest.mark.both_databases
@@ -93,7 +94,7 @@ def test_the_step_before_stands_in_for_one_without_rollouts(store: Store, run_id
 
 
 def test_a_long_run_is_examined_on_steps_evenly_apart_up_to_the_one_asked_for(store: Store, run_id: str) -> None:
-    assert examine_sampled(store, run_id, 30).health.steps == 30
-    sampled = examine_sampled(store, run_id, 28, examined=50)
-    assert (sampled.steps, sampled.health.steps) == (28, 10)
-    assert max(row.step for finding in sampled.health.findings.values() for row in finding.evidence) == 28
+    assert examine(store, run_id, 30).steps == 30
+    sampled = examine(store, run_id, 28, examined=50)
+    assert (sampled.on_record, sampled.steps) == (28, 10)
+    assert max(row.step for finding in sampled.findings.values() for row in finding.evidence) == 28

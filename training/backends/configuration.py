@@ -8,20 +8,17 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from training.credentials import REFERENCE, SECRET_WORDS, named_secret, with_secrets
 from training.errors import BackendError
-from training.home import DASHBOARD_TOKEN
 
 OWN_VARIABLES = "GRPO_ATLAS_"
 """How the variables begin that a backend sets itself."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "CREDENTIALS")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 
 
@@ -87,7 +84,7 @@ class RayConfig(BaseModel):
                 raise ValueError(f"{name!r} is no name of an environment variable")
             if name.startswith(OWN_VARIABLES):
                 raise ValueError(f"{name} is set by the backend itself")
-            if any(word in name.upper() for word in _SECRET_WORDS):
+            if any(word in name.upper() for word in SECRET_WORDS):
                 raise ValueError(f"{name} sounds like a secret: name it under secrets and set it where you launch")
         return value
 
@@ -95,7 +92,7 @@ class RayConfig(BaseModel):
     @classmethod
     def _hides_headers(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         for name, text in value.items():
-            if name.lower() in _SECRET_HEADERS and not _REFERENCE.search(text):
+            if name.lower() in _SECRET_HEADERS and not REFERENCE.search(text):
                 raise ValueError(f"{name} is a secret: write it as ${{NAME}}, a variable of the environment")
         return value
 
@@ -106,7 +103,7 @@ class RayConfig(BaseModel):
             password = sa.make_url(value).password if value else None
         except sa.exc.ArgumentError:
             raise ValueError("must be an SQLAlchemy URL, such as postgresql+psycopg://user:${NAME}@host/database") from None
-        if password and not _REFERENCE.fullmatch(password):
+        if password and not REFERENCE.fullmatch(password):
             raise ValueError("holds a password: write it as ${NAME}, a variable of the environment")
         return value
 
@@ -126,12 +123,7 @@ def expand(text: str, backend: str, environ: Mapping[str, str] = os.environ, *, 
     Raises:
         BackendError: a variable is not set.
     """
-
-    def value(found: re.Match[str]) -> str:
-        taken = variable(found[1], backend, environ)
-        return quote(taken, safe="") if in_url else taken
-
-    return _REFERENCE.sub(value, text)
+    return with_secrets(text, f"The backend {backend!r}", BackendError, environ, in_url=in_url)
 
 
 def variable(name: str, backend: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -140,14 +132,4 @@ def variable(name: str, backend: str, environ: Mapping[str, str] = os.environ) -
     Raises:
         BackendError: it is not set, or empty, or not for other processes than the dashboard.
     """
-    if name == DASHBOARD_TOKEN:
-        raise BackendError(
-            f"The backend {backend!r} names {name}, which lets people act on the dashboard's pages and goes nowhere else.",
-            "Take it out of the backend's configuration.",
-        )
-    if not environ.get(name):
-        raise BackendError(
-            f"The backend {backend!r} needs the environment variable {name}, which is not set here.",
-            "Set it before starting the dashboard or the command, or take it out of the backend's configuration.",
-        )
-    return environ[name]
+    return named_secret(name, f"The backend {backend!r}", BackendError, environ)

@@ -17,15 +17,16 @@ from training.command_line.outputs import (
     evaluation_facts,
     evaluation_lines,
     evaluation_size,
+    health_facts,
     health_lines,
 )
 from training.command_line.parameters import AsJson, RunId
 from training.command_line.stores import open_here, reconcile_here
+from training.doctor.examination import examine
 from training.errors import SourceError
 from training.files import replace_file
 from training.groups import Scale
 from training.insight.counterfactuals import reweigh
-from training.insight.health import MIN_STEPS, examine
 from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import RUN_KINDS, Job, Store
@@ -112,12 +113,12 @@ def show_run(
 
 
 def show_health(run_id: RunId, as_json: AsJson = False) -> int:
-    """What to look at in a run: signals from its ledger, each with its evidence."""
+    """What to look at in a run: the doctor's signals, each with onset, arithmetic, evidence, remedy and source."""
     _, store = open_here(rewards=False)
     require_completions(store.job(run_id).spec)
     health = examine(store, run_id)
     if as_json:
-        print(json.dumps({"run_id": run_id, "checked": health.steps >= MIN_STEPS} | asdict(health), indent=2))
+        print(json.dumps({"run_id": run_id} | health_facts(health), indent=2))
     else:
         print(*health_lines(health), sep="\n")
     return 0

@@ -6,6 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from training.backends import BackendState
+from training.doctor.examination import MIN_STEPS, Health
+from training.doctor.finding import Finding, Signal
+from training.doctor.signals import SIGNALS
 from training.evaluation.comparison import (
     Comparison,
     answers_reading,
@@ -16,7 +19,6 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.evaluate import evaluation_table
 from training.insight.counterfactuals import Counterfactual
-from training.insight.health import MIN_STEPS, SIGNALS, Health
 from training.store.evaluations import Evaluation
 from training.text import agree, count, listed, span, with_interval
 
@@ -109,21 +111,37 @@ def backend_line(found: BackendState) -> str:
 
 
 def health_lines(health: Health) -> Iterator[str]:
-    """Each signal that fires with its evidence, then what passed, then what could not be checked, and how many passed."""
+    """Each finding, alarms first, then what passed, then what could not be checked, and how many passed."""
     if health.steps < MIN_STEPS:
         yield f"The run has {health.steps:,} steps on record; its signals are checked from {MIN_STEPS} on."
         return
     for name, finding in health.findings.items():
-        yield f"{SIGNALS[name].title}. {finding.sentence}"
-        for row in finding.evidence:
-            group = "" if row.group_index is None else f" group {row.group_index + 1}"
-            position = "" if row.position is None else f" completion {row.position + 1}"
-            yield f"  step {row.step:,}{group}{position}: {row.shows}"
+        yield from _finding_lines(SIGNALS[name], finding)
     for name in health.passed:
         yield f"{SIGNALS[name].title}: passed. {SIGNALS[name].passed}"
     for name, reason in health.unchecked.items():
         yield f"{SIGNALS[name].title}: not checked, {reason}."
+    if health.steps < health.on_record:
+        yield f"Checked on {health.steps:,} of {count(health.on_record, 'step')}, evenly apart."
     yield health.verdict
+
+
+def health_facts(health: Health) -> dict[str, Any]:
+    """What `health_lines` say, as facts."""
+    facts = asdict(health) | {"checked": health.steps >= MIN_STEPS, "passed": health.passed}
+    for name, finding in facts["findings"].items():
+        signal = SIGNALS[name]
+        finding |= {"level": signal.level, "title": signal.title, "remedy": signal.remedy, "source": signal.source}
+    return facts
+
+
+def _finding_lines(signal: Signal, finding: Finding) -> Iterator[str]:
+    """Level, name and sentence; since when, by which arithmetic, the rows that show it, what to do, and the source."""
+    yield f"{signal.level.upper()} {signal.name}: {signal.title}. {finding.sentence}"
+    yield f"  since step {finding.onset:,}; {finding.arithmetic}"
+    yield from (f"  {row.words}" for row in finding.evidence)
+    yield f"  What to do: {signal.remedy}"
+    yield f"  Source: {signal.source}."
 
 
 def counterfactual_lines(found: Counterfactual) -> Iterator[str]:

@@ -11,6 +11,7 @@ from training.config.stage import StageConfig, is_on_record, stage_field
 from training.groups import Aggregation, Credit, Method, Scale
 from training.rewards import ARTICLE_REWARDS, REWARDS, highest_total
 from training.sampling.pools import POOLS, Limits, Pool
+from training.signal_names import SignalName
 
 CHOICE = "Choice of problems"
 _POOLS = {"sampling": ("pools",)}
@@ -474,6 +475,15 @@ class RunConfig(StageConfig):
         simple=True,
     )
 
+    stop_on: tuple[SignalName, ...] = field(
+        "Checkpoints and records",
+        "Stop by itself on",
+        "Signals of the doctor, such as entropy_collapse, on which the run stops by itself with a checkpoint, once they "
+        "have held "
+        "for five steps; none by default.",
+        (),
+    )
+
     @field_validator("rewards")
     @classmethod
     def _known_rewards(cls, rewards: dict[str, float], info: ValidationInfo) -> dict[str, float]:
@@ -550,6 +560,11 @@ class RunConfig(StageConfig):
                 "neither end; set vllm_importance_sampling_clip_max, to 3 say"
             )
         return self
+
+    @property
+    def stops_on(self) -> tuple[SignalName, ...]:
+        """The doctor's signals on which the run stops by itself."""
+        return self.stop_on
 
     @property
     def credit(self) -> Credit:

@@ -14,6 +14,7 @@ from training.names import NAME_RULE, is_name
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
 from training.rewards import DEFAULT_VERIFIER, REWARDS
 from training.rewards.forms import TAGS, form_named
+from training.signal_names import SignalName
 
 _FINDINGS = 8
 """What is wrong with a configuration is told up to so many times."""
@@ -353,6 +354,11 @@ class StageConfig(BaseModel):
     def maximum_reward(self) -> float | None:
         """The highest total a completion can reach, where there is a total."""
         return None
+
+    @property
+    def stops_on(self) -> tuple[SignalName, ...]:
+        """The doctor's signals on which the run stops by itself."""
+        return ()
 
     @property
     def judges(self) -> frozenset[str]:

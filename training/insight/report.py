@@ -12,6 +12,8 @@ from training.config import RunConfig, StageConfig
 from training.data.left_out import left_out
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
+from training.doctor.examination import MIN_STEPS, examine
+from training.doctor.signals import SIGNALS
 from training.errors import AtlasError, ConfigError
 from training.evaluation.comparison import (
     answers_reading,
@@ -22,9 +24,7 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
 from training.home import Home
-from training.insight.health import MIN_STEPS, SIGNALS
 from training.insight.report_figures import curve_svg, intervals_svg, thin
-from training.insight.rollout_pages import examine_sampled
 from training.presets import load_preset, preset_paths
 from training.rewards import REWARDS, maximum_of, title_of
 from training.settings import SETTINGS_OF, step_words
@@ -51,7 +51,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
         raise ConfigError(f"{run_id} is not a run.", "`python -m training list` shows the runs.")
     config = stored_config(run.spec)
     evaluations = complete_evaluations(store, run_id)
-    examined = examine_sampled(store, run.id, int(run.done))
+    health = examine(store, run.id, int(run.done))
     problem_set = _problem_set(config, home)
     return template("insight/report.html.j2").render(
         run=run.id,
@@ -60,8 +60,7 @@ def report_html(store: Store, home: Home, run_id: str) -> str:
         answers_reading=answers_reading,
         completions_shown=COMPLETIONS_SHOWN,
         rewards_line=_rewards_line,
-        health=examined.health,
-        steps_on_record=examined.steps,
+        health=health,
         generates=isinstance(config, RunConfig),
         min_steps=MIN_STEPS,
         signals=SIGNALS,

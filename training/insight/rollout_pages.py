@@ -6,24 +6,17 @@ most, so a rare text is looked for a stretch at a time.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from training.groups import Rollout, Verifier
-from training.insight.health import Health, Record, check
 from training.rewards import verifier_named, verifier_of
-from training.rewards.forms import form_of
 from training.store import Store
-from training.store.scalar_series import RunSeries
 from training.store.schema import rollouts
 
 PAGE = 24
 SCANNED = 50_000
-EXAMINED = 10_000
-"""Rollouts that the health signals of a run are read from; more take seconds and tell the same."""
-_BATCH = 1_000
 
 Order = Literal["newest", "best", "worst"]
 Verdict = Literal["", "right", "wrong", "cut off", "dropped"]
@@ -57,15 +50,6 @@ class Page:
     """Where the next page begins, `None` when nothing follows."""
     cut_short: bool
     """Whether it is not full only because `SCANNED` rollouts were looked at."""
-
-
-@dataclass(frozen=True)
-class Examination:
-    """The health of a run, or of a sample of its steps."""
-
-    health: Health
-    steps: int
-    """Of the run; the health knows how many of them were read."""
 
 
 def rollout_page(
@@ -104,26 +88,6 @@ def step_with_rollouts(store: Store, job_id: str, step: int) -> int | None:
     return found
 
 
-def examine_sampled(store: Store, job_id: str, up_to_step: int, examined: int = EXAMINED) -> Examination:
-    """`health.examine` of a run's steps up to one; of a long run, of steps evenly apart with `examined` rollouts in all."""
-    sizes = (
-        sa.select(rollouts.c.step, sa.func.count())
-        .where(rollouts.c.job_id == job_id, rollouts.c.step <= up_to_step)
-        .group_by(rollouts.c.step)
-        .order_by(rollouts.c.step)
-    )
-    with store.reading() as connection:
-        counted = connection.execute(sizes).all()
-    stride = max(1, -(-sum(size for _, size in counted) // examined))
-    steps = [step for step, _ in counted[::-1][::stride]][::-1]
-    series = RunSeries(job_id)
-    series.update(store)
-    logged = zip(*(part.tolist() for part in series.get(store, "entropy")), strict=True)
-    spec = store.job(job_id).spec
-    record = Record(tuple(_steps(store, job_id, steps)), dict(logged), verifier_of(spec), form_of(spec))
-    return Examination(check(record), len(counted))
-
-
 def _ordering(order: Order) -> tuple[sa.Column[Any], bool]:
     """What is ordered by, and whether from high to low."""
     return (rollouts.c.step, True) if order == "newest" else (rollouts.c.total, order == "best")
@@ -154,19 +118,6 @@ def _conditions(asked: Asked, verifier: Verifier) -> Iterator[sa.ColumnElement[b
             "none": value <= 0,
             "unscored": value.is_(None),
         }[asked.level]
-
-
-def _steps(store: Store, job_id: str, steps: list[int]) -> Iterator[tuple[Rollout, ...]]:
-    waiting = iter(steps)
-    while some := tuple(islice(waiting, _BATCH)):
-        query = sa.select(rollouts).where(rollouts.c.job_id == job_id, rollouts.c.step.in_(some))
-        found: dict[int, list[Rollout]] = {step: [] for step in some}
-        with store.reading() as connection:
-            rows = connection.execute(query.order_by(rollouts.c.step, rollouts.c.seq)).mappings().all()
-        for rollout in _parsed(rows):
-            if not rollout.dropped:
-                found[rollout.step].append(rollout)
-        yield from map(tuple, found.values())
 
 
 def _parsed(rows: Iterable[sa.RowMapping]) -> tuple[Rollout, ...]:

@@ -3,6 +3,7 @@
 import time
 from contextlib import nullcontext
 
+from training.alerts.telling import tell_end
 from training.backends import local
 from training.errors import StoreError
 from training.home import Home
@@ -23,16 +24,24 @@ def run_job(store: Store, home: Home, job_id: str) -> JobProcess:
         StoreError: it does not wait for a process: it has one, or it has ended.
         AtlasError: what made it fail, after it was recorded.
     """
-    with job_process(store, job_id) as process:
-        _wait_for_leave(process)
-        found = type_of(process.job.kind)
-        turn = local.accelerator(home, store, process.job, process.check_stop) if found.takes_accelerator else nullcontext()
-        with turn:
-            process.check_stop()
-            if found.scores:
-                register_own_rewards(home.rewards)
-            found.run(process, home, found.parse(process.job.spec))
+    try:
+        with job_process(store, job_id) as process:
+            _do(store, home, process)
+    finally:
+        tell_end(store, home, job_id)
     return process
+
+
+def _do(store: Store, home: Home, process: JobProcess) -> None:
+    """The job's turn and its kind's work."""
+    _wait_for_leave(process)
+    found = type_of(process.job.kind)
+    turn = local.accelerator(home, store, process.job, process.check_stop) if found.takes_accelerator else nullcontext()
+    with turn:
+        process.check_stop()
+        if found.scores:
+            register_own_rewards(home.rewards)
+        found.run(process, home, found.parse(process.job.spec))
 
 
 def _wait_for_leave(process: JobProcess) -> None:

@@ -193,6 +193,7 @@ CHECKS: tuple[Check, ...] = (
     against_machine.check_disk,
     settings.check_course,
     settings.check_artefacts,
+    settings.check_stop_rules,
     settings.check_wandb,
 )
 """Of a GRPO run, in the order in which findings of one severity are told."""

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from training.config import RunConfig
+from training.doctor.of_groups import FLAT_SHARE
+from training.doctor.of_texts import CUT_SHARE
 from training.groups import Group, Rollout, Verifier
-from training.insight.health import CUT_SHARE, FLAT_SHARE
 from training.intervals import wilson_interval
 from training.preflight import Preflight, in_order
 from training.preflight.subject import Finding

@@ -375,6 +375,31 @@ def check_workers(subject: Subject) -> Iterator[Finding]:
         yield Finding("error", "gradient_accumulation_steps", error.problem, error.remedy, certain=True)
 
 
+def check_stop_rules(subject: Subject) -> Iterator[Finding]:
+    """On what the run stops by itself; and signals that it cannot have."""
+    config = subject.config
+    if not config.stop_on:
+        return
+    yield Finding(
+        "note",
+        "stop_on",
+        f"The run stops by itself, with a checkpoint, once the doctor has found {' or '.join(config.stop_on)} for five steps.",
+        "It can be resumed; a rule that has stopped it waits until its finding is gone. Empty stop_on for no rule.",
+    )
+    silent = {
+        "kl_growth": config.beta == 0,
+        "vllm_mismatch": not config.use_vllm,
+        "clipped": config.num_iterations == 1,
+    }
+    if idle := [name for name in config.stop_on if silent.get(name)]:
+        yield Finding(
+            "warning",
+            "stop_on",
+            f"{words_listed(idle)} cannot be found in this run, which does not log what it needs.",
+            "Take it out of stop_on; kl needs beta above 0, vLLM's probabilities use_vllm, clipping num_iterations above 1.",
+        )
+
+
 def check_wandb(subject: Subject) -> Iterator[Finding]:
     """Where the run is logged to."""
     if subject.config.wandb and not has_wandb_key():

@@ -151,7 +151,9 @@ def _render_field(base: Base, state: State, name: str) -> None:
         common |= {"placeholder": setting.none, "value": None}
     is_none = bool(setting.none) and not value
     st.session_state[key] = None if is_none else list(value) if isinstance(value, tuple) else value
-    if setting.choices:
+    if setting.choices and isinstance(base.value(name), tuple):
+        st.multiselect(options=setting.choices, **common)
+    elif setting.choices:
         st.selectbox(options=setting.choices, **common)
     else:
         _WIDGETS["text area" if name in _LONG_TEXTS else type(base.value(name)).__name__](base.value(name), common)

@@ -34,7 +34,8 @@ def render_curves(run: Job, config: StageConfig, state: State) -> None:
         state.shown.panels = tuple(keys)
 
     render_grid(run, shown, state, arrange)
-    st.caption(_note(run.id, main_scalar(config), chosen_window(state)))
+    has_onsets = run_data.is_soon_examined(run) and bool(run_data.onsets_of(run))
+    st.caption(_note(run.id, main_scalar(config), chosen_window(state), has_onsets))
 
 
 def render_grid(run: Job, shown: Sequence[Curve], state: State, on_arranged: Callable[[list[str]], None] | None = None) -> None:
@@ -45,7 +46,8 @@ def render_grid(run: Job, shown: Sequence[Curve], state: State, on_arranged: Cal
     def zoom(window: Window | None) -> None:
         take_zoom(window, run_data.axes_of([run], axis)[run.id], state)
 
-    view = View(tuple(shown), round(run.total), state.shown.smoothing, chosen_window(state), axis)
+    onsets = run_data.onsets_of(run) if run_data.is_soon_examined(run) else ()
+    view = View(tuple(shown), round(run.total), state.shown.smoothing, chosen_window(state), axis, onsets)
     panels = _live(run, view) or run_data.curves_json(run.id, view)
     render_plot_grid(panels, key=Keys.RUN_CURVES, name=run.id, on_zoomed=zoom, on_arranged=on_arranged)
 
@@ -62,9 +64,10 @@ def _live(run: Job, view: View) -> LivePanels | None:
     return LivePanels(head, panels, data.store().last_scalar(run.id))
 
 
-def _note(run_id: str, name: str, window: Window | None) -> str:
+def _note(run_id: str, name: str, window: Window | None, has_onsets: bool) -> str:
     drawn, there = points_drawn(run_data.series_of(run_id, [name])[name], window)
     marks = " Diamonds are evaluations with their 95% intervals." if run_data.points_of(run_id) else ""
+    marks += " Dashed lines are where a finding of the tab Health begins." if has_onsets else ""
     if drawn == there:
         return f"Every step is drawn.{marks}"
     return f"Showing {drawn:,} of {there:,} steps, with peaks and dips kept (MinMaxLTTB); zoom in to see every step.{marks}"

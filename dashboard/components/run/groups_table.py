@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.components.run.health import show_evidence
 from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.state import State
-from training.insight.health import Evidence
+from training.doctor.finding import Evidence
 from training.text import count
 
 _HEIGHT = 210

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import data
+from dashboard import data, run_data
 from dashboard.addresses import RUN
 from dashboard.components.run.beginning import render_beginning
 from dashboard.components.run.checkpoints import render_checkpoints
@@ -125,9 +125,12 @@ def _render_curves(run: Job, config: StageConfig, state: State) -> None:
         render_beginning(run, config)
         return
     above = st.container()
+    is_marked = run_data.is_soon_examined(run)
     render_curves(run, config, state)
     with above:  # after the curves, since a long run takes a second to be examined
         render_first_finding(run, state)
+    if not is_marked and run_data.onsets_of(run):
+        st.rerun()
 
 
 def _render_health(run: Job, config: StageConfig, state: State) -> None:

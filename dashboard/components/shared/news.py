@@ -17,7 +17,7 @@ _ICONS = {"finished": ":material/check:", "stopped": ":material/stop:"}
 
 
 def tell_news(state: State) -> None:
-    """Tell of jobs that ended, and of running runs whose health signals name something, since the session last looked.
+    """Tell of jobs that ended, and of alarms of running runs, since the session last looked.
 
     The first look tells nothing: what was so when the session began is no news.
     """
@@ -64,9 +64,9 @@ def _ended(jobs: list[Job], told: Told) -> list[Job]:
 
 
 def _signals(run: Job) -> dict[str, str]:
-    """Name -> sentence of what the health signals name in a running run."""
+    """Name -> sentence of the alarms of a running run."""
     found = run_data.health_of(run) if run.kind in RUN_KINDS and run.status == "running" else None
-    return {} if found is None else {name: finding.sentence for name, finding in found.health.findings.items()}
+    return {} if found is None else {name: found.findings[name].sentence for name in found.alarms}
 
 
 def _is_in_sight(job: Job, state: State) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.alerts.configuration import channels_of
 from training.backends.configuration import OWN_VARIABLES
 from training.backends.entry import EXPECTED, take_private
 from training.config import StageConfig
@@ -277,7 +278,7 @@ def _be_worker(work: _Work) -> _Outcome | None:
     process = JobProcess(store, store.job(work.job_id))
     with tracked(work.config, store, process.job, work.folder):
         try:
-            train(work.config, work.problem_set, process, work.folder, ranks)
+            train(work.config, work.problem_set, process, work.folder, ranks, channels_of(work.home))
         except StopRequested:
             if process.broken is not None:
                 raise process.broken from None

@@ -34,10 +34,10 @@ def make_trainer(
     data: TrainingData,
     folder: Path,
     record: Record,
-    watch: Stopwatch,
+    stopwatch: Stopwatch,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
-    """The engine's trainer of the run's method; every step's rollouts go to `record`, its times to `watch`."""
+    """The engine's trainer of the run's method; every step's rollouts go to `record`, its times to `stopwatch`."""
     carrier, *others = config.reward_weights
     trainer_class, config_class = engine.trainer_classes(config.method)
     ends = hugging_face.eos_token_ids(loaded.model, loaded.tokenizer)
@@ -55,7 +55,7 @@ def make_trainer(
         ],
         callbacks=list(callbacks),
         record=record,
-        watch=watch,
+        stopwatch=stopwatch,
         verifier=config.verifier,
         credit=config.credit,
         choice=_choice(config, data, folder),

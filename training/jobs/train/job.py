@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from training.alerts.configuration import channels_of
 from training.config import RunConfig, StageConfig, StageName
 from training.data.problems import load_problems
 from training.engines import engine_named
@@ -41,7 +42,7 @@ def run(process: JobProcess, home: Home, config: StageConfig) -> None:
         from training.jobs.train.stage import train
 
         with tracked(config, process.store, process.job, folder):
-            train(config, problem_set, process, folder)
+            train(config, problem_set, process, folder, channels=channels_of(home))
 
 
 TRAIN = JobType("train", runnable_config, run, scores=True, takes_accelerator=True)

@@ -28,7 +28,7 @@ Generate = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 def ledger_trainer_class(trainer_class: type) -> Any:
     """A resumable subclass of an engine's trainer that hands every generation batch, whole, to its argument `record`,
-    and tells its argument `watch` what the parts of a step take.
+    and tells its argument `stopwatch` what the parts of a step take.
 
     Its argument `verifier` names the reward whose values `VERIFIED` carries, if any; `credit` is how TRL makes advantages of
     rewards. With a `choice` it decides itself, at each generation, which problems it is of; the rows that come from TRL's
@@ -42,7 +42,7 @@ def ledger_trainer_class(trainer_class: type) -> Any:
             self,
             *args: Any,
             record: Record,
-            watch: Stopwatch,
+            stopwatch: Stopwatch,
             verifier: str,
             credit: Credit,
             choice: Choice | None = None,
@@ -50,7 +50,7 @@ def ledger_trainer_class(trainer_class: type) -> Any:
         ) -> None:
             super().__init__(*args, **kwargs)
             self._record = record
-            self._watch = watch
+            self._stopwatch = stopwatch
             self._verifier = verifier
             self._credit = credit
             self._choice = choice
@@ -66,14 +66,14 @@ def ledger_trainer_class(trainer_class: type) -> Any:
                 self._choice.load(folder)
 
         def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
-            with self._watch.part(GENERATE):
+            with self._stopwatch.part(GENERATE):
                 found = super()._generate_single_turn(*args, **kwargs)
-            with self._watch.part(WAIT):  # TRL gathers next, which waits for the slowest process in any case
+            with self._stopwatch.part(WAIT):  # TRL gathers next, which waits for the slowest process in any case
                 self.accelerator.wait_for_everyone()
             return found
 
         def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
-            with self._watch.part(REWARD):
+            with self._stopwatch.part(REWARD):
                 return super()._calculate_rewards(*args, **kwargs)
 
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -127,10 +127,10 @@ def ledger_trainer_class(trainer_class: type) -> Any:
             )
 
         def _hand_over(self, rollouts: list[Rollout]) -> None:
-            if seconds := self._watch.spent(GENERATE):
+            if seconds := self._stopwatch.spent(GENERATE):
                 tokens = sum(rollout.tokens for rollout in rollouts)
                 self._metrics["train"]["generated_tokens_per_s"].append(tokens / seconds)
-            with self._watch.part(RECORD):
+            with self._stopwatch.part(RECORD):
                 self._record(rollouts)
 
     return LedgerTrainer

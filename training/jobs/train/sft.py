@@ -93,7 +93,7 @@ def make_trainer(
     data: SolutionData,
     folder: Path,
     record: Record,
-    watch: Stopwatch,
+    stopwatch: Stopwatch,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
     """TRL's SFTTrainer on the solutions; checkpoints go to `folder`. No rollouts to record, no parts of a step to time."""

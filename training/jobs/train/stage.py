@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import torch
 from transformers import TrainerCallback, set_seed
 
+from training.alerts.configuration import Channel
 from training.config import StageConfig, StageName
 from training.data.problem import ProblemSet
 from training.engines import Engine, Loaded, engine_named, hugging_face
@@ -29,6 +30,7 @@ from training.jobs.train.run_evaluation import EvaluationCallback, RunEvaluator,
 from training.jobs.train.step_times import StepTimesCallback
 from training.jobs.train.stopwatch import Stopwatch
 from training.jobs.train.store_callback import StoreCallback
+from training.jobs.train.watch import Watch
 from training.models.checkpoints import check_model, checkpoint_to_resume, delete_unrecorded, keep_newest, on_this_disk
 from training.models.uploads import uploading
 from training.shares import share_of
@@ -48,7 +50,7 @@ class StageData(Protocol):
 
 
 class MakeTrainer(Protocol):
-    """The engine's trainer of a stage; rollouts go to `record`, checkpoints to `folder`, times to `watch`."""
+    """The engine's trainer of a stage; rollouts go to `record`, checkpoints to `folder`, times to `stopwatch`."""
 
     def __call__(
         self,
@@ -58,7 +60,7 @@ class MakeTrainer(Protocol):
         data: Any,
         folder: Path,
         record: Callable[[list[Rollout]], None],
-        watch: Stopwatch,
+        stopwatch: Stopwatch,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> Any: ...
 
@@ -81,11 +83,21 @@ def stage_named(name: StageName) -> Stage:
     return cast(Stage, getattr(import_module(module), attribute))
 
 
-def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, folder: Path, ranks: Ranks = ALONE) -> None:
+def train(
+    config: StageConfig,
+    problem_set: ProblemSet,
+    process: JobProcess,
+    folder: Path,
+    ranks: Ranks = ALONE,
+    channels: Mapping[str, Channel] | None = None,
+) -> None:
     """Run or resume a training run: evaluate, train to `max_steps` or a stop request, evaluate again.
 
     Checkpoints go to `folder`. After a stop the second evaluation is left out. Of several processes the first one calls
     this, and the others `follow`.
+
+    Args:
+        channels: who is told of what the doctor finds meanwhile.
 
     Raises:
         CheckpointError: the latest checkpoint is gone or damaged, or one cannot be saved.
@@ -105,13 +117,14 @@ def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, fol
     engine, loaded, data = load(config, problem_set)
 
     recorder = patiently(lambda: Recorder(store, job_id, folder, give_up=lambda: process.signalled))
-    with uploading(store, job_id, config.save_total_limit) as uploads, recorder:
-        watch = Stopwatch()
-        measured = GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, watch)
-        callback = StoreCallback(process, recorder, config.save_total_limit, measured, uploads)
+    watch = Watch(store, process.job, folder, config.stops_on, channels or {})
+    with uploading(store, job_id, config.save_total_limit) as uploads, watch, recorder:
+        stopwatch = Stopwatch()
+        measured = GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, stopwatch)
+        callback = StoreCallback(process, recorder, config.save_total_limit, measured, watch, uploads)
         own_share = share_of(config, ranks.count)
         make_trainer = stage_named(config.stage).make_trainer
-        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, watch, [*measured, callback])
+        trainer = make_trainer(own_share, engine, loaded, data, folder, recorder.add_rollouts, stopwatch, [*measured, callback])
         complete = ranks.sharing(completer(engine, trainer, loaded.tokenizer))
         evaluator = RunEvaluator(config, problem_set, process, complete)
         trainer.add_callback(EvaluationCallback(evaluator))
@@ -131,7 +144,9 @@ def train(config: StageConfig, problem_set: ProblemSet, process: JobProcess, fol
         uploads.finish()
     not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
     if step < config.max_steps:
-        process.reason = f"stopped on request at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"
+        why = "" if watch.reason else " on request"
+        rule = f"; {watch.reason}" if watch.reason else ""
+        process.reason = f"stopped{why} at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}{rule}"
         raise StopRequested
     with ranks.helped():
         if config.evaluate_after:
@@ -150,9 +165,9 @@ def follow(config: StageConfig, problem_set: ProblemSet, folder: Path, ranks: Ra
     engine, loaded, data = load(config, problem_set)
     own_share = share_of(config, ranks.count)
     make_trainer = stage_named(config.stage).make_trainer
-    watch = Stopwatch()
-    measured = [GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, watch)]
-    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, watch, measured)
+    stopwatch = Stopwatch()
+    measured = [GpuCallback(ranks.gather), StepTimesCallback(ranks.gather, stopwatch)]
+    trainer = make_trainer(own_share, engine, loaded, data, folder, lambda rollouts: None, stopwatch, measured)
     complete = completer(engine, trainer, loaded.tokenizer)
 
     def randomness() -> AbstractContextManager[None]:

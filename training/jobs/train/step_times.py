@@ -14,7 +14,7 @@ from training.jobs.train.stopwatch import LEARN, Stopwatch
 
 
 class StepTimesCallback(TrainerCallback):
-    """Reads every process's watch at the end of each step; the first process's has the scalars of all.
+    """Reads every process's stopwatch at the end of each step; the first process's has the scalars of all.
 
     To come before callbacks that wait for other processes, so that all exchange in one order.
 
@@ -22,19 +22,19 @@ class StepTimesCallback(TrainerCallback):
         gather: hands a value to the first process and returns those of all there, `None` elsewhere.
     """
 
-    def __init__(self, gather: Callable[[Any], list[Any] | None], watch: Stopwatch) -> None:
+    def __init__(self, gather: Callable[[Any], list[Any] | None], stopwatch: Stopwatch) -> None:
         self._gather = gather
-        self._watch = watch
+        self._stopwatch = stopwatch
         self._began = 0.0
         self.scalars: dict[str, float] = {}
         """The latest step's; none of a stage that has no parts."""
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._watch.read()
+        self._stopwatch.read()
         self._began = time.perf_counter()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        spent = self._watch.read()
+        spent = self._stopwatch.read()
         if spent:
             spent[LEARN] = time.perf_counter() - self._began - sum(spent.values())
         self.scalars = scalars(self._gather(spent) or ())

@@ -12,6 +12,7 @@ from training.jobs.job_process import JobProcess
 from training.jobs.train.ledger_trainer import finite
 from training.jobs.train.recorder import Recorder
 from training.jobs.train.resources import ResourceMeter
+from training.jobs.train.watch import Watch
 from training.models.checkpoints import keep_newest
 from training.models.uploads import Uploads
 from training.store import Progress
@@ -29,6 +30,7 @@ class StoreCallback(TrainerCallback):
 
     Args:
         measured: come before this one; their scalars are recorded.
+        watch: the doctor at the run, which may stop it too.
         uploads: keeps the checkpoints instead, here and where it uploads them to.
     """
 
@@ -38,6 +40,7 @@ class StoreCallback(TrainerCallback):
         recorder: Recorder,
         checkpoints_kept: int,
         measured: Sequence[Measured],
+        watch: Watch,
         uploads: Uploads | None = None,
     ) -> None:
         self._process = process
@@ -45,10 +48,11 @@ class StoreCallback(TrainerCallback):
         self._checkpoints_kept = checkpoints_kept
         self._meter = ResourceMeter()
         self._measured = measured
+        self._watch = watch
         self._uploads = uploads
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self._process.signalled or self._recorder.stop_requested:
+        if self._process.signalled or self._recorder.stop_requested or self._watch.reason:
             control.should_save = True
             control.should_training_stop = True
 
@@ -69,6 +73,7 @@ class StoreCallback(TrainerCallback):
         problem = self._uploads.problem if self._uploads is not None else ""
         doing = f"training; {problem}" if problem else "training"
         self._recorder.add_scalars(state.global_step, values, Progress(state.global_step, state.max_steps, doing, "training"))
+        self._watch.step_done(state.global_step)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Put the complete checkpoint on record behind its steps, then delete those beyond the number kept.

@@ -1,16 +1,21 @@
-"""The health signals: each fires on the run that it is for, shows the rows, and leaves a good run alone."""
+"""The doctor's signals: each speaks of the run that it is for, since when and by which rows, and leaves a good run alone."""
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from training.doctor.examination import MIN_STEPS, Health, examine
+from training.doctor.finding import Evidence, Finding
+from training.doctor.signals import SIGNALS
 from training.errors import StoreError
 from training.groups import Rollout
-from training.insight.health import MIN_STEPS, SIGNALS, Evidence, Finding, Health, examine
+from training.signal_names import SIGNAL_NAMES, SignalName
 from training.store import Store
 
+ROOT = Path(__file__).resolve().parents[2]
 GROUPS, SIZE = 2, 8
 Place = tuple[int, int, int]
 """Step, group, position."""
@@ -51,18 +56,27 @@ def rollout(place: Place, fields: dict[str, Any]) -> Rollout:
     return dataclasses.replace(plain, **fields)
 
 
-def only(health: Health, signal: str) -> tuple[str, tuple[Evidence, ...]]:
-    """The sentence and rows of the one signal that fires."""
+def found(health: Health, signal: SignalName) -> Finding:
+    """The one finding of a run."""
     assert list(health.findings) == [signal]
     finding = health.findings[signal]
     assert finding.sentence.startswith("Look at ")
+    assert finding.arithmetic
     assert 1 <= len(finding.evidence) <= 5
+    return finding
+
+
+def only(health: Health, signal: SignalName) -> tuple[str, tuple[Evidence, ...]]:
+    """The sentence and rows of the one signal that speaks."""
+    finding = found(health, signal)
     return finding.sentence, finding.evidence
 
 
 @pytest.mark.parametrize("steps", [MIN_STEPS, MIN_STEPS + 1, 19, 40, 41, 100])
 def test_a_good_run_has_nothing_to_look_at(store: Store, steps: int) -> None:
-    assert examine(store, run(store, steps=steps)) == Health(steps, {}, {})
+    health = examine(store, run(store, steps=steps))
+    assert (health.steps, health.on_record, health.alarms) == (steps, steps, [])
+    assert health.audits == (["plateau"] if steps == 100 else []), "its reward is as good as it gets after 32 steps"
 
 
 def worst(place: Place) -> dict[str, Any]:
@@ -70,10 +84,10 @@ def worst(place: Place) -> dict[str, Any]:
 
 
 def test_a_short_run_is_not_judged(store: Store) -> None:
-    assert examine(store, run(store, worst, steps=MIN_STEPS - 1)) == Health(MIN_STEPS - 1, {}, {})
-    assert {"flat_groups", "cut_off", "repeats", "silent_rewards"} == set(
-        examine(store, run(store, worst, steps=MIN_STEPS)).findings
-    )
+    assert examine(store, run(store, worst, steps=MIN_STEPS - 1)) == Health(MIN_STEPS - 1, {}, {}, MIN_STEPS - 1)
+    judged = examine(store, run(store, worst, steps=MIN_STEPS, seed="1"))
+    assert {"flat_wrong", "cut_off", "repeats", "reward_saturated"} == set(judged.findings)
+    assert "silent_rewards" in judged.unchecked, "160 completions are too few to say that a rare reward never comes"
 
 
 def test_a_run_without_rollouts_is_not_judged(store: Store) -> None:
@@ -98,7 +112,7 @@ def test_reward_that_rises_while_correctness_falls_is_found(store: Store) -> Non
     sentence, evidence = only(examine(store, run(store, hacked)), "reward_without_skill")
     assert sentence == (
         "Look at what is paid for: from steps 1 to 10 to steps 31 to 40 the reward rose from 1.38 to 4.34 "
-        "while hard correctness fell from 0.56 to 0.19 and soft correctness from 0.56 to 0.19."
+        "while correctness fell from 0.56 to 0.19 and soft_correctness fell from 0.56 to 0.19."
     )
     assert all(row.step > 30 and row.shows.startswith("wrong, yet paid 3.9") for row in evidence)
     assert {row.position for row in evidence} == {1}, "the best paid of the wrong ones come first"
@@ -131,9 +145,10 @@ def test_soft_correctness_alone_may_fall(store: Store) -> None:
     assert examine(store, run(store, meeting)).findings == {}
 
 
-def test_without_both_kinds_of_correctness_it_says_so(store: Store) -> None:
-    job_id = run(store, lambda place: {"rewards": {"correctness": float(place[2] % 2)}, "total": float(place[2] % 2)})
-    assert examine(store, job_id) == Health(40, {}, {"reward_without_skill": "the run does not record soft_correctness"})
+def test_without_the_verifiers_values_it_says_so(store: Store) -> None:
+    health = examine(store, run(store, lambda place: {"rewards": {"judge": 0.1 * place[2]}, "total": 0.1 * place[2]}))
+    assert health.findings == {}
+    assert health.unchecked["reward_without_skill"] == "the run does not record correctness"
 
 
 def test_groups_without_variance_are_split_by_what_they_are(store: Store) -> None:
@@ -142,26 +157,38 @@ def test_groups_without_variance_are_split_by_what_they_are(store: Store) -> Non
             return rewards(1.0, 1.0, 0.5)
         return rewards(0.0, 0.0, 0.0) if place[0] % 2 else good(place)
 
-    sentence, evidence = only(examine(store, run(store, flat)), "flat_groups")
-    assert sentence == (
-        "Look at the choice of problems: in 75% of the groups of steps 31 to 40 all completions earned the same, "
-        "so that nothing was learnt from them (50% all right, 25% all wrong)."
+    findings = examine(store, run(store, flat)).findings
+    assert set(findings) == {"flat_right", "flat_wrong"}
+    assert findings["flat_right"].sentence == (
+        "Look at how easy the problems are: in 50% of the groups of steps 31 to 40 all completions earned the same and were "
+        "all right, so that nothing was learnt from them."
     )
-    assert evidence[0] == Evidence(40, 0, None, "all right, 8 equal rewards")
+    assert findings["flat_right"].evidence[0] == Evidence(40, 0, None, "all right, 8 equal rewards")
+    assert findings["flat_wrong"].evidence[0] == Evidence(39, 1, None, "all wrong, 8 equal rewards")
+    assert "in 25% of the groups" in findings["flat_wrong"].sentence
 
 
 def test_rounding_is_no_variance(store: Store) -> None:
     def rounded(place: Place) -> dict[str, Any]:
         return rewards(1.0, 1.0, 0.5) | {"total": 2.5 + 1e-8 * place[2]}
 
-    assert "(100% all right)" in only(examine(store, run(store, rounded)), "flat_groups")[0]
+    assert "100% of the groups" in examine(store, run(store, rounded)).findings["flat_right"].sentence
+
+
+def test_right_and_wrong_completions_that_earn_the_same_are_found(store: Store) -> None:
+    blind = run(store, lambda place: {"total": 1.0} if place[0] > 24 and place[1] == 0 else {})
+    finding = found(examine(store, blind), "flat_same")
+    assert 23 <= finding.onset <= 27
+    assert finding.evidence[0] == Evidence(40, 0, None, "right and wrong alike, 8 equal rewards")
 
 
 def test_completions_that_are_cut_off_are_found(store: Store) -> None:
     def cut(place: Place) -> dict[str, Any]:
         return {"finish_reason": "length", "tokens": 160} if place[0] > 30 and place[2] == 3 else {}
 
-    sentence, evidence = only(examine(store, run(store, cut)), "cut_off")
+    finding = found(examine(store, run(store, cut)), "cut_off")
+    sentence, evidence = finding.sentence, finding.evidence
+    assert 29 <= finding.onset <= 33
     assert sentence == "Look at the length limit: 12% of the completions of steps 31 to 40 were cut off, at 160 tokens."
     assert evidence[0] == Evidence(40, 1, 3, "cut off after 160 tokens")
     assert len({(row.step, row.group_index) for row in evidence}) == 5
@@ -214,8 +241,8 @@ def test_groups_that_are_all_right_may_repeat(store: Store) -> None:
 def test_entropy_that_collapses_is_found(store: Store) -> None:
     job_id = run(store, entropy=lambda step: 0.5 if step <= 20 else 0.01 + 0.001 * (40 - step))
     sentence, evidence = only(examine(store, job_id), "entropy_collapse")
-    assert sentence.endswith("entropy fell from 0.500 in steps 1 to 10 to 0.015 in steps 31 to 40.")
-    assert evidence[0] == Evidence(40, None, None, "entropy 0.010")
+    assert sentence.endswith("entropy fell from 0.500 in its first steps to 0.014 in steps 31 to 40.")
+    assert evidence[0] == Evidence(40, None, None, "entropy 0.01")
 
 
 def test_certainty_that_is_right_is_no_collapse(store: Store) -> None:
@@ -226,9 +253,8 @@ def test_certainty_that_is_right_is_no_collapse(store: Store) -> None:
 
 
 def test_a_run_without_entropy_says_so(store: Store) -> None:
-    expected = {"entropy_collapse": "the run does not log its entropy"}
-    assert examine(store, run(store, entropy=None)).unchecked == expected
-    assert examine(store, run(store, entropy=lambda step: None)).unchecked == expected
+    expected = "the run does not log its entropy"
+    assert examine(store, run(store, entropy=None)).unchecked["entropy_collapse"] == expected
 
 
 def test_reward_functions_that_never_fire_are_named(store: Store) -> None:
@@ -252,7 +278,8 @@ def test_a_penalty_fires_too(store: Store) -> None:
 def test_a_step_whose_scalars_are_still_to_come_is_no_gap(store: Store) -> None:
     job_id = run(store, steps=MIN_STEPS)
     store.record(job_id, rollouts=[rollout(place, good(place)) for place in [(11, 0, 0), (11, 0, 1), (11, 0, 2)]])
-    assert examine(store, job_id) == Health(11, {}, {})
+    health = examine(store, job_id)
+    assert (health.steps, health.findings) == (11, {})
 
 
 def test_what_could_not_be_scored_takes_no_part(store: Store) -> None:
@@ -260,23 +287,35 @@ def test_what_could_not_be_scored_takes_no_part(store: Store) -> None:
         nothing = {"rewards": dict.fromkeys(("correctness", "soft_correctness", "integer")), "total": None}
         return nothing if place[2] == 0 or place[0] in (2, 39) else {}
 
-    assert examine(store, run(store, unscored)).findings == {}
+    assert list(examine(store, run(store, unscored)).findings) == ["unscored"]
 
 
-def test_every_signal_has_its_name_and_title_and_says_what_is_true_without_it() -> None:
+def test_every_signal_says_what_it_is_what_it_needs_what_to_do_and_whose_knowledge_that_is() -> None:
+    assert tuple(SIGNALS) == SIGNAL_NAMES
     for name, signal in SIGNALS.items():
         assert name == signal.name
         assert signal.title
-        assert signal.find.__doc__
         assert signal.passed.endswith(".")
+        assert signal.remedy.endswith(".")
+        assert signal.needs
+        assert signal.source
 
 
 def test_what_passed_is_told_from_what_was_found_and_what_could_not_be_checked() -> None:
-    finding = Finding("Look.", ())
+    finding = Finding("Look.", 1, "1 of 1.", ())
     assert Health(40, {}, {}).passed == list(SIGNALS)
-    assert Health(40, {}, {}).verdict == "All 7 checks passed on 40 steps."
-    some = Health(40, {"cut_off": finding}, {"entropy_collapse": "the run does not log its entropy"})
-    assert {*SIGNALS} - {*some.passed} == {"cut_off", "entropy_collapse"}
-    assert some.verdict == "5 of 6 checks passed that could be made on 40 steps."
-    assert Health(40, {}, {"cut_off": "x"}).verdict == "All 6 checks passed that could be made on 40 steps."
+    assert Health(40, {}, {}).verdict == f"All {len(SIGNALS)} checks passed on 40 steps."
+    some = Health(40, {"cut_off": finding, "plateau": finding}, {"entropy_collapse": "the run does not log its entropy"})
+    assert {*SIGNALS} - {*some.passed} == {"cut_off", "plateau", "entropy_collapse"}
+    assert (some.alarms, some.audits) == (["cut_off"], ["plateau"])
+    checked = len(SIGNALS) - 1
+    assert some.verdict == f"1 alarm and 1 audit; {checked - 2} of {checked} checks passed that could be made on 40 steps."
     assert Health(MIN_STEPS - 1, {}, {}).passed == []
+
+
+def test_the_documents_say_what_the_registry_says() -> None:
+    told = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    record = (ROOT / "README.md").read_text(encoding="utf-8")
+    for signal in SIGNALS.values():
+        assert f"| **{signal.title}** `{signal.name}` | {signal.level} | {signal.needs} | {signal.remedy} |" in told
+        assert f"| {signal.title} | {signal.level} |" in record

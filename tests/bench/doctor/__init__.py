@@ -1,0 +1,1 @@
+"""The doctor's record: scenarios by stated processes and real runs, and what the signals say of them."""
