@@ -149,6 +149,8 @@ def test_a_run_of_another_trainer_says_that_its_model_is_not_known(store: Store,
     assert not test.exception
     assert "neither its model nor its prompt" in words(test)
     assert not playground.asked
+    button(test, "Back to the group").click().run()
+    assert "Step 1, group 1 of 2" in words(test)
 
 
 def test_a_link_to_a_bar_shows_the_completions_behind_it_and_leads_back(run_id: str) -> None:

@@ -26,7 +26,7 @@ from training.groups import Rollout, Verifier
 from training.jobs.playground import Models, Scores
 from training.models.beginnings import begun_with
 from training.models.checkpoints import recorded_checkpoints
-from training.rewards import verifier_named
+from training.rewards import verifier_of
 from training.store import Job
 from training.text import duration
 from training.tokens.asking import kept_precision, scored_config, token_request
@@ -55,9 +55,9 @@ def render_token_view(run: Job, config: RunConfig, rollouts: Sequence[Rollout], 
     if state.completions.completion not in numbers:
         state.completions.completion = numbers[0]
     with boundary():
-        scored_config(run)
-        titles = _titles(rollouts, verifier_named(config.verifier))
+        titles = _titles(rollouts, verifier_of(run.spec))
         _render_choices(titles, state)
+        scored_config(run)
         render_question(rollouts[0].problem_id, problem)
         models = _render_models(run, config, state)
         wanted = [state.completions.completion, *([state.tokens.beside] if state.tokens.beside else [])]
