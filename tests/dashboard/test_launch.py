@@ -89,7 +89,7 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
         length.help
         == f"`max_completion_length`: {SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
     )
-    assert f"{DEMO.config.max_steps} steps of {step_words(DEMO.config)}, 2,080 completions in all" in words(test)
+    assert f"{DEMO.config.max_steps} steps of {step_words(DEMO.config)}, 2,560 completions in all" in words(test)
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_asked_for_where_it_was_changed() -> None:
@@ -456,7 +456,7 @@ def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
     unknown = expect(DEMO.config, 100, store)
     assert time_line(unknown) == "Time: unknown, as no similar run has been made here yet."
     known = replace(unknown, step_time_s=2.0, evaluations=2, evaluation_s=100.0)
-    assert time_line(known) == "About 3 min 50 s: 65 steps of 2 s and 2 evaluations."
+    assert time_line(known) == "About 4 min 20 s: 80 steps of 2 s and 2 evaluations."
     assert "of unknown length" in time_line(replace(known, evaluation_s=None))
 
 

@@ -18,7 +18,7 @@ def test_what_differs_from_the_preset_is_marked(tmp_path: Path) -> None:
     differing = settings_table(config, preset, only_differing=True)
     assert table[table["differs"] != ""]["setting"].tolist() == differing["setting"].tolist()
     assert differing[["setting", "value", "in the preset"]].to_numpy().tolist() == [
-        ["learning_rate", "0.0001", "0.0022"],
+        ["learning_rate", "0.0001", "0.003"],
         ["rewards.integer", "2", "0.5"],
         ["rewards.xml_count", "0", "0.5"],
     ]
