@@ -83,7 +83,17 @@ def test_every_known_family_counts_as_transformers_builds_it(change: dict[str, A
 
 
 @pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
-@pytest.mark.parametrize("targets", [PROJECTIONS, ("q_proj", "v_proj"), ("self_attn.o_proj", "lm_head")])
+@pytest.mark.parametrize(
+    "targets",
+    [
+        PROJECTIONS,
+        ("q_proj", "v_proj"),
+        ("self_attn.o_proj", "lm_head"),
+        load_preset("demo").lora_targets,
+        ("layers.1.mlp.up_proj", "model.layers.3.mlp.up_proj", "up_proj"),
+        ("layers.1.mlp.up_proj", "model.layers.3.mlp.up_proj", "layers.1.self_attn.q_proj"),
+    ],
+)
 def test_the_adapters_parameters_are_those_that_peft_makes(targets: tuple[str, ...]) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM

@@ -148,7 +148,7 @@ class StageConfig(BaseModel):
     lora_targets: tuple[str, ...] = field(
         "Adapter (LoRA)",
         "Layers with an adapter",
-        "The layers that get an adapter, by the end of their names.",
+        "The layers that get an adapter, by the end of their names: `up_proj` in all blocks, `layers.3.mlp.up_proj` in one.",
         PROJECTIONS,
         min_length=1,
     )

@@ -3,11 +3,14 @@
 Counted exactly for the families in `FAMILIES`; another decoder is counted as if it were Llama's, and says so.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+_BLOCK = re.compile(r"(?:^|\.)(\d+)\.")
+"""The number of a block in the name of one of its layers."""
 _ATTENTION = ("q_proj", "k_proj", "v_proj")
 _MLP = ("gate_proj", "up_proj", "down_proj")
 
@@ -107,10 +110,21 @@ class Architecture:
 
     def adapter_parameters(self, rank: int, targets: tuple[str, ...]) -> int:
         """What LoRA of this rank trains: rank x (inputs + outputs) for each targeted layer (Hu et al. 2021)."""
-        names = {target.rpartition(".")[2] for target in targets}
         once = {"embed_tokens": (self.vocabulary, self.hidden), "lm_head": (self.hidden, self.vocabulary)}
-        in_blocks = sum(sum(shape) for name, shape in self.projections.items() if name in names)
-        return rank * (self.layers * in_blocks + sum(sum(shape) for name, shape in once.items() if name in names))
+        in_blocks = sum(self._blocks_with(name, targets) * sum(shape) for name, shape in self.projections.items())
+        outside = sum(sum(shape) for name, shape in once.items() if any(_last_part(target) == name for target in targets))
+        return rank * (in_blocks + outside)
+
+    def _blocks_with(self, name: str, targets: tuple[str, ...]) -> int:
+        """In how many blocks a linear layer is targeted: by `gate_proj` in all, by `layers.3.mlp.gate_proj` in one."""
+        numbers = [_BLOCK.search(target) for target in targets if _last_part(target) == name]
+        if None in numbers:
+            return self.layers
+        return len({int(number[1]) for number in numbers if number is not None} & {*range(self.layers)})
+
+
+def _last_part(target: str) -> str:
+    return target.rpartition(".")[2]
 
 
 def parse_architecture(config: Mapping[str, Any]) -> Architecture | None:
