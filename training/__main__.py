@@ -7,7 +7,7 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import changing, importing, launching, looking, making, measuring, scoring
+from training.command_line import changing, importing, judging, launching, looking, making, measuring, scoring
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "health": looking.show_health,
     "reweigh": looking.reweigh_run,
     "report": looking.write_report,
+    "disagreement": judging.show_disagreement,
     "rollouts": looking.write_rollouts,
     "stop": changing.stop_run,
     "delete": changing.delete_run,
