@@ -30,8 +30,11 @@ def record_run(home: Path, steps: int = 6) -> str:
         problem = problem_set.problems[step]
         texts = [text.format(problem.gold) for text in TEXTS]
         rewards = [{name: score_completion(text, problem.gold)[name] for name in ARTICLE_REWARDS} for text in texts]
-        rows = enumerate(zip(texts, rewards, strict=True))
-        store.record(run_id, [Rollout(step, 0, place, problem.id, text, of, 1.0, 0.0, 9, "stop") for place, (text, of) in rows])
+        rollouts = [
+            Rollout(step, 0, place, problem.id, text, scored, 1.0, 0.0, 9, "stop")
+            for place, (text, scored) in enumerate(zip(texts, rewards, strict=True))
+        ]
+        store.record(run_id, rollouts=rollouts)
     store.end(run_id, "finished", "done")
     store.close()
     return run_id
