@@ -15,7 +15,8 @@ from training.intervals import mean_interval, paired_interval, share_interval
 
 STRETCHES = 12
 """Parts of a training run; in each of them a handful of problems in fifty is met a few times."""
-_STRETCH = ["first", "last", "step", "groups", "problems", "mean", "low", "high"]
+STRETCH = ["first", "last", "step", "groups", "problems", "mean", "low", "high"]
+"""The columns of `over_steps`."""
 
 
 def over_steps(groups: pd.DataFrame, measure: str, edges: NDArray[np.int64]) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def over_steps(groups: pd.DataFrame, measure: str, edges: NDArray[np.int64]) -> 
         low, high = interval_of(values, measure)
         counts = (len(part), part["problem"].nunique())
         rows.append((first, last, (first + last) / 2, *counts, float(values.mean()), low, high))
-    return pd.DataFrame(rows, columns=_STRETCH)
+    return pd.DataFrame(rows, columns=STRETCH)
 
 
 def stretches(first: int, last: int) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ here such a cell begins with an apostrophe, as spreadsheets themselves mark text
 
 import csv
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +16,7 @@ from analysis.frame import OWN_COLUMNS, further_columns, problem_frame
 from training.data.answers import HASHES
 from training.data.layouts import ROLE_NAMES
 from training.data.problem import Problem, Value
-from training.data.rows import FORMULA
-
-_NEGATIVE = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+from training.data.rows import spreadsheet_text
 
 
 def jsonl(problems: Sequence[Problem]) -> bytes:
@@ -74,12 +71,6 @@ def map_texts(table: pd.DataFrame, cell: Callable[[Any], Any]) -> pd.DataFrame:
             mapped: Any = table.iloc[:, place].map(cell)
             shown.isetitem(place, mapped)
     return shown
-
-
-def spreadsheet_text(text: str) -> str:
-    """The text as a cell that shows it: with an apostrophe before it where it would be calculated. A negative number is one."""
-    is_formula = text.lstrip().startswith(FORMULA) and not _NEGATIVE.fullmatch(text)
-    return f"'{text}" if is_formula else text
 
 
 def _cell(value: Any) -> Any:

@@ -12,7 +12,7 @@ from dashboard.access import require_act
 from training import presets
 from training.jobs.playground import Answers, Models, Playground, Question, Scores
 from training.runs import deletion, launch
-from training.store import curation, run_marks
+from training.store import answer_marks, curation, run_marks
 from training.tokens.scores import Request
 
 Parameters = ParamSpec("Parameters")
@@ -45,6 +45,7 @@ save_subset = guarded(curation.save_subset)
 name_cluster = guarded(curation.name_cluster)
 judge_pairs = guarded(curation.judge_pairs)
 set_marks = guarded(run_marks.set_marks)
+mark_answer = guarded(answer_marks.mark_answer)
 
 
 @guarded

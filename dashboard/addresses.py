@@ -6,6 +6,7 @@ from dashboard.memory import (
     Completions,
     Evaluated,
     Filtering,
+    Judging,
     Launch,
     MapLook,
     MapParameters,
@@ -36,6 +37,7 @@ RUN: Fields = (
     *Completions.shared(),
     *Tokens.shared(),
     *Search.shared(),
+    *Judging.shared(),
 )
 """Of one run."""
 COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, ShownRun.axis, ShownRun.window, Compared.by)

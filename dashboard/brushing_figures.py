@@ -79,6 +79,20 @@ def clusters_figure(by_cluster: Mapping[str, pd.DataFrame], everything: pd.DataF
     return figure
 
 
+def differing_figure(over_steps: pd.DataFrame) -> go.Figure:
+    """The share of completions on which two judges differ by stretches of steps, with its 95% band.
+
+    Args:
+        over_steps: as `analysis.disagreement.differing_over_steps` gives it.
+    """
+    figure = go.Figure(_line("differ", over_steps, theme.TRAIN, is_share=True))
+    figures.quiet(figure)
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title={"text": "step"})
+    figure.update_yaxes(title={"text": "completions that differ"}, tickformat=".0%", rangemode="tozero")
+    return figure
+
+
 def _line(name: str, frame: pd.DataFrame, colour: str, is_share: bool) -> Sequence[Any]:
     """The band, as far as it is known, and above it the line with its points."""
     known = frame.dropna(subset=["low", "high"])

@@ -261,6 +261,22 @@ class Tokens(Group):
     """The latest `training.jobs.playground.Scores`, the newest first."""
 
 
+class Judging(Group):
+    """Which two judges are held against each other, and which answers are shown of those on which they differ."""
+
+    evaluation = Field("", "judged")
+    """The label of the evaluation whose completions they are; empty for those of training."""
+    first = Field("", "judge")
+    second = Field("", "other_judge")
+    """By name; empty for the usual ones."""
+    kind = Field("", "right_by", one_of("", "first", "second"))
+    """Which answers are listed: those that the first or the second judge alone finds right; empty for all."""
+    page = Field(1, "answers", within(1, _PLACES))
+    """Which page of them, counted from 1."""
+    answer = Field("", "answer")
+    """The digest of the one that is read; empty for the first that nobody has marked."""
+
+
 class Search(Built[Asked]):
     """Which completions are looked for."""
 

@@ -16,12 +16,13 @@ from analysis.outcomes import RunGroups
 from analysis.pools import POOL, drawn_by_step, sizes_by_step, with_pools
 from dashboard import axes, figures, map_data, step_figures, training_map_figure
 from dashboard.axes import Axis
+from dashboard.background import Reading
 from dashboard.caching import cached
 from dashboard.changed_problems import changed_problems
 from dashboard.comparison_tables import Scores, scores_of
 from dashboard.curve_figures import Look, Onset, curve_figure, in_words
 from dashboard.curves import Curve
-from dashboard.data import home, store, web_files
+from dashboard.data import home, problems_by_id, store, web_files
 from dashboard.evaluated_points import Points, RunPoints
 from dashboard.live_run import LiveRun, Now, View
 from dashboard.run_changes import RunChanges
@@ -31,11 +32,14 @@ from training.config import StageConfig
 from training.doctor.examination import Health, examine
 from training.doctor.signals import SIGNALS
 from training.insight.agreement import Agreement, agreement_of
+from training.insight.disagreement import Disagreement, disagreement_of
+from training.insight.judges import Part, offered_judges, usual_judges
 from training.prior import kept_prior
 from training.rewards import verifier_of
 from training.store import Job, Store
+from training.store.answer_marks import Judges
 from training.store.evaluations import Evaluation, complete_evaluations, last_evaluation
-from training.store.ledger import group_rewards, step_reach, step_rows
+from training.store.ledger import group_rewards, newest_rollout, step_reach, step_rows
 from training.store.scalar_series import EMPTY, RunSeries, Series, series_names
 from training.store.sessions import elapsed_s, sessions_of, step_times
 from training.stored_config import rollout_config, stored_config
@@ -200,6 +204,32 @@ def onsets_of(run: Job) -> tuple[Onset, ...]:
 def agreement(run: Job) -> Agreement:
     """What the run's completions say against the gold answers."""
     return agreement_of(store(), run.id)
+
+
+def _judged_to(run: Job, *_: object) -> tuple[int, int]:
+    """How far a run's completions are read to be judged: all of one that has ended."""
+    return _examined_to(run) if run.active else newest_rollout(store(), run.id), last_evaluation(store(), run.id)
+
+
+@cached(_RUNS, by=_judged_to)
+def usual_judges_of(run: Job, evaluation: str) -> Judges:
+    """The judges to begin with, see `training.insight.judges.usual_judges`."""
+    return usual_judges(store(), Part(run.id, evaluation))
+
+
+@cached(_RUNS, by=_judged_to)
+def offered_judges_of(run: Job, evaluation: str) -> tuple[str, ...]:
+    """The judges that can be asked, see `training.insight.judges.offered_judges`."""
+    return offered_judges(store(), Part(run.id, evaluation))
+
+
+@cached(_RUNS, by=_judged_to)
+def disagreement(run: Job, evaluation: str, judges: Judges) -> Reading[Disagreement]:
+    """What two judges say of a run's completions, as it is being read."""
+    rows, part = store(), Part(run.id, evaluation)
+    problems = problems_by_id(str(run.spec.get("source", "")), str(run.spec.get("content_hash", "")))
+    golds = {problem.id: problem.gold for problem in problems.values()}
+    return Reading(lambda told: disagreement_of(rows, part, judges, golds, told=told))
 
 
 def _last_evaluation(run_id: str) -> int:

@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import memory
 from dashboard.fields import AnyField, Field, Group
-from dashboard.memory import Completions, RunMap, ShownRun
+from dashboard.memory import Completions, Judging, RunMap, ShownRun
 
 RUNS_PAGE = "runs"
 """Path of the page that a link to a run leads to."""
@@ -31,6 +31,9 @@ _CHOSEN_FOR_A_RUN: tuple[AnyField, ...] = (
     RunMap.step,
     RunMap.problem,
     RunMap.rows,
+    Judging.evaluation,
+    Judging.page,
+    Judging.answer,
 )
 
 
@@ -116,6 +119,7 @@ class State(Group):
     completions = memory.Completions()
     tokens = memory.Tokens()
     search = memory.Search()
+    judging = memory.Judging()
     launch = memory.Launch()
     evaluated = memory.Evaluated()
     asking = memory.Asking()

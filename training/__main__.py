@@ -7,7 +7,18 @@ standard error as one line and end with status 2.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from training.command_line import alerting, changing, importing, launching, looking, making, measuring, scoring, token_scores
+from training.command_line import (
+    alerting,
+    changing,
+    importing,
+    judging,
+    launching,
+    looking,
+    making,
+    measuring,
+    scoring,
+    token_scores,
+)
 from training.terminal import new_program, run_program
 
 COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -21,6 +32,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "health": looking.show_health,
     "reweigh": looking.reweigh_run,
     "report": looking.write_report,
+    "disagreement": judging.show_disagreement,
     "rollouts": looking.write_rollouts,
     "tokens": token_scores.show_tokens,
     "stop": changing.stop_run,

@@ -1,6 +1,8 @@
 """95% intervals of means: of a plain proportion, of shares, of paired differences. None is a point, however few the values."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,15 @@ FEW = 10
 _Z95 = 1.959963984540054
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
+class Estimate(NamedTuple):
+    """A value with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson_interval(share: float, count: float) -> tuple[float, float]:
     """The 95% score interval of a proportion (Wilson 1927)."""
     centre = (share + _Z95**2 / (2 * count)) / (1 + _Z95**2 / count)
     half = _Z95 / (1 + _Z95**2 / count) * math.sqrt(share * (1 - share) / count + _Z95**2 / (4 * count**2))
@@ -42,6 +52,48 @@ def share_interval(shares: NDArray[np.float64], seed: int = SEED) -> tuple[float
     is_plain = bool(np.isin(shares, (0.0, 1.0)).all())
     is_poor = len(shares) < FEW or bool(np.ptp(shares) == 0)
     return wilson_interval(float(shares.mean()), len(shares)) if is_plain or is_poor else bootstrap_interval(shares, seed)
+
+
+def clustered_share(hits: NDArray[np.float64], sizes: NDArray[np.float64]) -> Estimate:
+    """A share of things that come in clusters, such as completions of problems: all hits over all sizes, with its 95% interval.
+
+    Wilson's of as many independent things as vary so little: those of one cluster may all be alike. Their number is by Korn and
+    Graubard 1998, "Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from Survey
+    Data", and never above that of the things; where clusters do not vary, that of the clusters.
+
+    Args:
+        hits: (C,) how many things of each cluster count.
+        sizes: (C,) how many things it has, above 0.
+    """
+    total, clusters = float(sizes.sum()), len(sizes)
+    share = float(hits.sum()) / total
+    if bool((sizes == 1).all()):
+        return Estimate(share, *wilson_interval(share, total))
+    variance = float(np.square(hits - share * sizes).sum()) / total**2 * clusters / max(1, clusters - 1)
+    if variance <= 1e-12:
+        return Estimate(share, *wilson_interval(share, clusters))
+    independent = min(total, share * (1 - share) / variance)
+    return Estimate(share, *wilson_interval(share, independent * (_Z95 / _t975(clusters - 1)) ** 2))
+
+
+def propagated(function: Callable[..., float], *parts: tuple[float, float, float]) -> Estimate:
+    """A function of independent estimates, monotonic in each of them, with its 95% interval.
+
+    How far each part's interval alone moves the value, squared and added (Zou and Donner 2008, "Construction of confidence
+    limits about effect measures: a general approach").
+
+    Args:
+        function: takes a value for each part.
+        parts: (value, low, high) of each.
+    """
+    values = [value for value, _, _ in parts]
+    found = function(*values)
+    moved = [
+        [function(*values[:place], end, *values[place + 1 :]) - found for end in (low, high)]
+        for place, (_, low, high) in enumerate(parts)
+    ]
+    below, above = (math.hypot(*(furthest(0.0, *ends) for ends in moved)) for furthest in (min, max))
+    return Estimate(found, found - below, found + above)
 
 
 def paired_interval(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -85,12 +137,8 @@ def shares_difference(before: tuple[float, float, float], after: tuple[float, fl
 
     Each is `(value, low, high)`. As if they were of different problems: of the same ones it is rather too wide.
     """
-    (first, first_low, first_high), (second, second_low, second_high) = before, after
-    difference = second - first
-    return (
-        difference - math.hypot(second - second_low, first_high - first),
-        difference + math.hypot(second_high - second, first - first_low),
-    )
+    _, low, high = propagated(lambda first, second: second - first, before, after)
+    return low, high
 
 
 def _t975(freedom: int) -> float:

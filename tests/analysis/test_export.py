@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.export import FORMATS, csv_text, spreadsheet_text
+from analysis.export import FORMATS, csv_text
 from analysis.frame import problem_frame
 from training.data.problems import load_problems
 from training.data.reader import parse_problem
+from training.data.rows import spreadsheet_text
 
 STRANGE = 'Tab\there, "quoted", line\nbreak, <b>markup</b>, =1+1, ünïcödé 日本 \u2028 \U0001f600?'
 

@@ -19,6 +19,9 @@ from training.home import DEMO_MODEL, Home
 from training.imports.logs import LAYOUTS, LeftOut, Logged, layout_of, log_files, logged_rows
 from training.imports.matching import UNKNOWN, Questions
 from training.insight.counterfactuals import reweigh
+from training.insight.disagreement import Tally, disagreement_of
+from training.insight.judge_errors import error_rates
+from training.insight.judges import Part, usual_judges
 from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.jobs.importing import bring_in, imported_config, queue_import
@@ -26,6 +29,7 @@ from training.jobs.job_process import job_process
 from training.rewards import score_completion
 from training.runs.launch import resume_run
 from training.store import RUN_KINDS, Job, Store
+from training.store.answer_marks import mark_answer, marked_answers
 from training.store.job_search import RunFilter, find_runs
 from training.stored_config import ImportedConfig, stored_config
 
@@ -401,6 +405,24 @@ def test_a_ledger_without_completions_is_a_file_without_rows(store: Store, tmp_p
     with (tmp_path / "none.parquet").open("wb") as out:
         write_parquet(store, run, out)
     assert len(pd.read_parquet(tmp_path / "none.parquet")) == 0
+
+
+def test_two_judges_are_held_against_each_other_on_an_imported_run(store: Store, home: Home, tmp_path: Path) -> None:
+    written = f"<answer>${PROBLEM.gold}.00</answer>"
+    rows = [*of_trl(1, RIGHT, WRONG, written), *of_trl(1, WRONG, question="What is this about?")]
+    part = Part(bring(store, home, write(tmp_path / "1.jsonl", rows)).id)
+    assert usual_judges(store, part) == ("value_correctness", "accuracy")
+    by_log = disagreement_of(store, part, ("value_correctness", "accuracy"), {})
+    asked_now = disagreement_of(store, part, ("value_correctness", "correctness"), {PROBLEM.id: PROBLEM.gold})
+    assert by_log.tallies == asked_now.tallies
+    assert by_log.by_problem[0] == Tally(PROBLEM.id, 0, 1, 1, 0, 1, 0)
+    assert by_log.by_problem[1].unjudged == 1
+    (answer,) = by_log.differing
+    mark_answer(store, part.job_id, by_log.judges, answer.key, "right", "me")
+    _, positive, negative, _ = error_rates(by_log, marked_answers(store, part.job_id, by_log.judges))
+    assert (positive.errors, negative.errors) == (0, 1)
+    assert negative.rate is not None
+    assert negative.rate.value == 0.5
 
 
 def test_health_other_weights_and_the_report_work_on_an_imported_run(store: Store, home: Home, tmp_path: Path) -> None:

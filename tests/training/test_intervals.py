@@ -6,9 +6,11 @@ from scipy import stats
 
 from training.intervals import (
     bootstrap_interval,
+    clustered_share,
     difference_interval,
     mean_interval,
     paired_interval,
+    propagated,
     share_interval,
     shares_difference,
     wilson_interval,
@@ -79,3 +81,51 @@ def test_a_difference_of_shares_agrees_with_the_published_value() -> None:
     """Newcombe 1998, table II: 56/70 against 48/80, method 10: 0.0524 to 0.3339."""
     shares = [(x / n, *wilson_interval(x / n, n)) for x, n in ((48, 80), (56, 70))]
     assert shares_difference(*shares) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_a_clustered_share_of_single_things_is_wilsons() -> None:
+    hits = np.repeat([1.0, 0.0], [30, 70])
+    assert clustered_share(hits, np.ones(100)) == (0.3, *wilson_interval(0.3, 100))
+
+
+def test_things_that_are_alike_in_their_cluster_count_as_one_and_never_as_more_than_they_are() -> None:
+    alike = clustered_share(np.repeat([8.0, 0.0], 50), np.full(100, 8.0))
+    assert alike[1:] == pytest.approx(wilson_interval(0.5, 100), abs=0.01)
+    for hits in (np.zeros(20), np.full(20, 8.0), np.full(20, 4.0)):
+        assert clustered_share(hits, np.full(20, 8.0))[1:] == wilson_interval(float(hits[0]) / 8, 20)
+    spread = clustered_share(np.array([4.0, 4.0, 4.0, 5.0] * 10), np.full(40, 8.0))
+    assert spread.high - spread.low >= np.ptp(wilson_interval(spread.value, 320))
+    assert clustered_share(np.array([3.0]), np.array([8.0]))[1:] == wilson_interval(3 / 8, 1)
+
+
+@pytest.mark.parametrize("mean", [0.1, 0.3])
+def test_a_clustered_interval_holds_the_share_that_it_was_drawn_from(mean: float) -> None:
+    generator = np.random.default_rng(42)
+    held = plain = 0
+    for _ in range(1000):
+        sizes = generator.integers(1, 16, 120)
+        hits = generator.binomial(sizes, generator.beta(mean * 2, (1 - mean) * 2, 120))
+        _, low, high = clustered_share(hits.astype(float), sizes.astype(float))
+        held += low <= mean <= high
+        low, high = wilson_interval(hits.sum() / sizes.sum(), sizes.sum())
+        plain += low <= mean <= high
+    assert 930 <= held <= 985
+    assert plain < 800
+
+
+def test_a_propagated_difference_is_newcombes_and_a_certain_part_adds_nothing() -> None:
+    before, after = (0.8, *wilson_interval(0.8, 70)), (0.6, *wilson_interval(0.6, 80))
+    difference = propagated(lambda first, second: second - first, before, after)
+    assert difference[1:] == shares_difference(before, after)
+    assert propagated(lambda share, size: share * size, (0.8, 0.7, 0.9), (0.5, 0.5, 0.5)) == pytest.approx((0.4, 0.35, 0.45))
+
+
+def test_the_interval_of_a_product_holds_the_product_that_it_was_drawn_from() -> None:
+    generator = np.random.default_rng(42)
+    held = 0
+    for _ in range(1000):
+        shares = [generator.binomial(n, p) / n for n, p in ((30, 0.7), (400, 0.1))]
+        parts = [(share, *wilson_interval(share, n)) for share, n in zip(shares, (30, 400), strict=True)]
+        _, low, high = propagated(lambda p, q: p * q, *parts)
+        held += low <= 0.07 <= high
+    assert 930 <= held <= 985

@@ -14,6 +14,7 @@ from training.groups import Rollout
 from training.home import Home
 from training.insight.rollout_pages import Asked, rollout_page
 from training.store import LOST_AFTER_S, Store, schema
+from training.store.answer_marks import mark_answer, marked_answers
 from training.store.evaluations import EvaluationItem, complete_evaluations, open_evaluation
 from training.store.ledger import group_outcomes
 from training.store.run_marks import Marks, marks_of, set_marks
@@ -278,7 +279,12 @@ COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
 COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
 
 
+def drop_version_10(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("DROP TABLE answer_marks")
+
+
 def drop_version_9(connection: sa.Connection) -> None:
+    drop_version_10(connection)
     connection.exec_driver_sql("DROP INDEX jobs_by_follows")
     connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN follows")
 
@@ -339,6 +345,17 @@ def test_jobs_of_version_8_follow_none(store: Store, home: Home) -> None:
     store = Store.open(home.store_url)
     assert store.job("demo-1").follows == ""
     assert store.create_job("sft", "demo", {}, follows="demo-1")[0].follows == "demo-1"
+
+
+def test_a_store_of_version_9_takes_marks_of_answers(store: Store, home: Home) -> None:
+    store.create_job("train", "demo", {})
+    with store.writing() as connection:
+        drop_version_10(connection)
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 9")
+    store.close()
+    store = Store.open(home.store_url)
+    mark_answer(store, "demo-1", ("correctness", "math"), ("train-0", "ab"), "right", "me")
+    assert len(marked_answers(store, "demo-1", ("correctness", "math"))) == 1
 
 
 def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:

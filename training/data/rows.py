@@ -38,6 +38,7 @@ _FIRST_ROWS = 100
 """Rows whose keys are the columns of a file that does not name them."""
 _NAME_CHARACTERS = 60
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d\s*")
+_NEGATIVE = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 Rows = Iterator[tuple[int, object]]
 """(line counted from 1, or the row's number where a file has no lines; the row, or the `BadRow` that says why not)."""
@@ -262,8 +263,14 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> object:
 
 
 def _unmarked(text: str) -> str:
-    """A cell without the apostrophe by which spreadsheets, and `analysis.export`, mark a text that begins like a formula."""
+    """A cell without the apostrophe by which spreadsheets, and `spreadsheet_text`, mark a text that begins like a formula."""
     return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(FORMULA) else text
+
+
+def spreadsheet_text(text: str) -> str:
+    """The text as a cell that shows it: with an apostrophe before it where it would be calculated. A negative number is one."""
+    is_formula = text.lstrip().startswith(FORMULA) and not _NEGATIVE.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 def _parquet_names(stream: BinaryIO) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from training.groups import Verifier
-from training.rewards import REWARDS, verifier_of
+from training.rewards import COMPARING, REWARDS, verifier_of
 from training.rewards.forms import AnswerForm, form_of
 from training.store import Store
 from training.store.evaluations import complete_evaluations
@@ -25,9 +25,6 @@ MIN_SHARE = 0.75
 
 _READ = 50_000
 """The newest rollouts of a run, from which the answers are read."""
-
-_COMPARING = ("correctness", "soft_correctness", "value_correctness", "math")
-"""The functions that compare an answer with the gold, each as strictly as it does."""
 
 Answered = tuple[str, str, Mapping[str, float | None]]
 """Problem id, completion, and its rewards."""
@@ -106,7 +103,7 @@ def find_agreement(answered: Iterable[Answered], verifier: Verifier, form: Answe
 
 def _is_gold_by_any(rewards: Mapping[str, float | None]) -> bool:
     """Whether one of the functions that compare an answer with the gold finds it there, however it is written."""
-    values = ((rewards.get(name), REWARDS[name].maximum) for name in _COMPARING)
+    values = ((rewards.get(name), REWARDS[name].maximum) for name in COMPARING)
     return any(value is not None and value >= maximum for value, maximum in values)
 
 

@@ -341,6 +341,9 @@ ARTICLE_REWARDS = ("correctness", "soft_correctness", "integer", "strict_format"
 """The article's six, which a run trains on unless it says otherwise; together at most 4.0."""
 
 
+COMPARING = ("correctness", "soft_correctness", "value_correctness", "math")
+"""The functions that compare an answer with the gold, each as strictly as it does."""
+
 DEFAULT_VERIFIER = "correctness"
 
 

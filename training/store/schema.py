@@ -256,6 +256,19 @@ pair_verdicts = sa.Table(
     sa.Column("drop", sa.Boolean, nullable=False),
 )
 
+answer_marks = sa.Table(
+    "answer_marks",
+    METADATA,
+    sa.Column("job_id", Name, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("judge", Name, primary_key=True),
+    sa.Column("other_judge", Name, primary_key=True),
+    sa.Column("problem_id", Name, primary_key=True),
+    sa.Column("digest", Name, primary_key=True),
+    sa.Column("verdict", Name, nullable=False),
+    sa.Column("who", AnyText, nullable=False),
+    sa.Column("marked_at", sa.Float, nullable=False),
+)
+
 Migration = Callable[[sa.Connection], None]
 
 
@@ -342,7 +355,12 @@ def _add_following(connection: sa.Connection) -> None:
     _add_index(connection, jobs, "jobs_by_follows")
 
 
-VERSION = 9
+def _add_answer_marks(connection: sa.Connection) -> None:
+    """What people say of answers on which two judges differ."""
+    METADATA.create_all(connection, tables=[answer_marks])
+
+
+VERSION = 10
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -354,6 +372,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     7: _add_names_and_shares,
     8: _add_dropped,
     9: _add_following,
+    10: _add_answer_marks,
 }
 """version -> what changes a database of the version before into it."""
 

@@ -10,7 +10,6 @@ from functools import cache
 
 import streamlit as st
 
-from analysis.export import spreadsheet_text
 from dashboard import data, run_data
 from dashboard.access import acts
 from dashboard.actions import read_on, resume_run, stop_run
@@ -27,6 +26,7 @@ from dashboard.run_head import LATEST_STEPS
 from dashboard.state import State
 from training.artefacts import is_url
 from training.config import StageConfig
+from training.data.rows import spreadsheet_text
 from training.errors import HomeError
 from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import TRAINED_KINDS, Job

@@ -13,6 +13,7 @@ from dashboard.components.run.checkpoints import render_checkpoints
 from dashboard.components.run.completions_browser import render_completions
 from dashboard.components.run.configuration import render_configuration
 from dashboard.components.run.curves import render_curves
+from dashboard.components.run.disagreement import DISAGREEMENT, render_disagreement
 from dashboard.components.run.header import render_actions, render_figures, render_progress
 from dashboard.components.run.health import COMPLETIONS, render_first_finding, render_health
 from dashboard.components.run.solutions import render_evaluated_map, render_no_signals, render_solutions
@@ -149,6 +150,7 @@ PARTS: dict[str, Part] = {
     COMPLETIONS: render_completions,
     MAP: render_training_map,
     "Health": _render_health,
+    DISAGREEMENT: render_disagreement,
     "Checkpoints": _render_checkpoints,
     "System and log": render_system,
     "Configuration": render_configuration,

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from analysis.export import map_texts, spreadsheet_text
+from analysis.export import map_texts
+from training.data.rows import spreadsheet_text
 
 _ROW_PX = 35
 """Streamlit's own height of a row."""
