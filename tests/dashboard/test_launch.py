@@ -149,7 +149,7 @@ def test_what_a_step_learns_from_stands_beside_the_batch() -> None:
 
 def test_a_value_set_back_by_hand_is_no_longer_marked() -> None:
     test = linked({"max_steps": 20})
-    setting(test, "max_steps").set_value(60).run()
+    setting(test, "max_steps").set_value(DEMO.config.max_steps).run()
     assert "All as in demo" in words(test)
 
 
@@ -365,10 +365,10 @@ def test_what_a_page_may_not_read_is_refused_and_the_form_keeps_its_values(store
 def test_weights_change_the_highest_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REWARDS, "brief", Reward("brief", "Brief", 2.0, lambda completion, gold: 2.0))
     test = open_launch()
-    assert "The highest total is 4." in words(test).replace("**", "")
+    assert "The highest total is 7." in words(test).replace("**", "")
     assert "Brief" in words(test)
     next(field for field in test.number_input if field.key == "weight brief").set_value(0.5).run()
-    assert "The highest total is 5." in words(test).replace("**", "")
+    assert "The highest total is 8." in words(test).replace("**", "")
     assert json.loads(test.query_params["set"]) == {"rewards.brief": 0.5}
 
 

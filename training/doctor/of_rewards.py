@@ -211,7 +211,7 @@ def plateau(record: Record) -> Result:
         return None
     rose = whole.rises
     begins = onset(course, whole.before, whole.after) if rose else int(course.steps[0])
-    told = "has not risen since" if rose else "has not risen at all: it is"
+    told = "has not risen since" if rose else "has not clearly risen: it was"
     return Finding(
         f"Look at whether more steps bring anything: the reward {told} {significant(late.before if rose else whole.before)} at "
         f"{steps_in_words(middle if rose else course.early)} and is {significant(late.after)} now, of at most "
