@@ -18,8 +18,6 @@ from training.store.scalar_series import Series
 REWARD, LENGTH, LOSS, ACCURACY = "reward", "completions/mean_length", "loss", "mean_token_accuracy"
 """TRL's names for the mean total reward and the mean length of a step's completions; for the loss, and the share of the
 solutions' tokens that the model finds likeliest."""
-TOKENS_PER_S = "generated_tokens_per_s"
-"""What `training.jobs.train.ledger_trainer` adds to TRL's log."""
 _PACE_STEPS = 10
 """Steps that tell how long one takes now."""
 
@@ -72,7 +70,7 @@ _MACHINERY = (
     Curve("grad_norm", "Gradient norm", "grad_norm"),
     Curve("loss", "Loss", LOSS),
     Curve("step_time", "Step time, seconds", "step_time"),
-    Curve("tokens_per_s", "Generated tokens a second", TOKENS_PER_S),
+    Curve("tokens_per_s", "Generated tokens a second", stopwatch.TOKENS_PER_S),
 )
 """Shown where the run logs them."""
 

@@ -41,6 +41,10 @@ def demo() -> ProblemSet:
     return load_problems("demo")
 
 
+OF_SUMS = {"multi_objective_aggregation": "sum_then_normalize"}
+"""Unlike the demo, whose rewards are normalised one by one."""
+
+
 def check(demo: ProblemSet, store: Store, machine: Machine | None = CPU, **settings: Any) -> Preflight:
     return preflight(full_demo_run(**settings), demo, store, machine)
 
@@ -135,10 +139,10 @@ def test_neither_checking_nor_printing_imports_torch_or_transformers(home: Home)
             "off_policy_mask_threshold",
             "note: off_policy_mask_threshold does nothing with num",
         ),
-        ({"loss_type": "dr_grpo"}, "scale_rewards", "note: loss_type = dr_grpo is one half of Dr. GRPO"),
-        ({"loss_type": "dr_grpo", "scale_rewards": "none"}, "scale_rewards", ""),
+        ({"loss_type": "dr_grpo"} | OF_SUMS, "scale_rewards", "note: loss_type = dr_grpo is one half of Dr. GRPO"),
+        ({"loss_type": "dr_grpo", "scale_rewards": "none"} | OF_SUMS, "scale_rewards", ""),
         (
-            {"method": "rloo", "scale_rewards": "none"},
+            {"method": "rloo", "scale_rewards": "none"} | OF_SUMS,
             "scale_rewards",
             "note: scale_rewards does nothing without method = grpo",
         ),
@@ -387,7 +391,7 @@ def test_a_dry_run_prints_the_same_as_preflight_and_starts_nothing(
     facts = json.loads(capsys.readouterr().out)
     assert facts["findings"][0]["about"] == "top_k"
     assert facts["memory"]["peak_gib"] > facts["memory"]["parts"][0]["gib"]
-    assert facts["expectation"]["completions"] == 1920
+    assert facts["expectation"]["completions"] == 2560
     assert store.jobs() == []
 
 

@@ -105,7 +105,7 @@ def ledger(store: Store, run_id: str) -> list[Rollout]:
 
 
 def learning(store: Store, run_id: str) -> list[tuple[int, str, float | None]]:
-    measured = ("step_time", "system/")
+    measured = ("step_time", "system/", "time/")
     return [(s.step, s.name, s.value) for s in store.scalars(run_id) if not s.name.startswith(measured)]
 
 

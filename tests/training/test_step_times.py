@@ -30,8 +30,9 @@ def test_a_watch_adds_up_what_each_part_took_and_begins_anew(clock: list[float])
     with pytest.raises(ValueError, match="fails"), watch.part("generate"):
         raise ValueError("what fails took its time too")
 
-    assert watch.read() == {"generate": 3.0, "reward": 0.5}
-    assert watch.read() == {}
+    watch.tokens += 7
+    assert watch.read() == ({"generate": 3.0, "reward": 0.5}, 7)
+    assert watch.read() == ({}, 0)
 
 
 def test_each_process_has_scalars_of_its_own() -> None:
@@ -53,6 +54,7 @@ def test_every_step_of_a_run_says_where_its_time_went(store: Store, home: Home, 
         assert all(seconds >= 0 for seconds in parts)
         assert values["time/generate"] > values["time/reward"] > 0
         assert values["step_time"] <= sum(parts) * 1.001
+        assert values["time/generated_tokens_per_s"] > 0
 
 
 def test_generations_that_serve_two_steps_are_in_the_time_of_the_first(store: Store, home: Home) -> None:

@@ -8,13 +8,14 @@ The seeds of the record were not looked at while limits were chosen. Fails where
 false alarms or more.
 """
 
-import argparse
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tests.bench.doctor.scenarios import SCENARIOS, Scenario, simulation_of
 from tests.bench.doctor.simulation import write
@@ -89,28 +90,28 @@ def lines(found: dict[SignalName, Tally]) -> Iterator[str]:
         yield f"| {SIGNALS[name].title} | {SIGNALS[name].level} | {of.hits} of {of.sick} | {of.sick - of.hits} | {false} |"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default=f"{RECORDED.start}:{RECORDED.stop}", metavar="FIRST:END")
-    parser.add_argument("--only", default="", metavar="SCENARIO")
-    parser.add_argument("--table", type=Path, help="a file for the matrix as Markdown")
-    options = parser.parse_args()
-    seeds = range(*map(int, options.seeds.split(":")))
-    found = tally(outcomes(seeds, options.only))
+def main(
+    seeds: Annotated[str, typer.Option(metavar="FIRST:END")] = f"{RECORDED.start}:{RECORDED.stop}",
+    only: Annotated[str, typer.Option(metavar="SCENARIO")] = "",
+    table_file: Annotated[Path | None, typer.Option("--table", help="a file for the matrix as Markdown")] = None,
+) -> None:
+    """What the signals say of runs whose health is known: hits, misses and false alarms."""
+    recorded = range(*map(int, seeds.split(":")))
+    found = tally(outcomes(recorded, only))
     table = list(lines(found))
-    print(f"{len(SCENARIOS)} scenarios, {len(seeds)} seeds each", *table, sep="\n")
+    print(f"{len(SCENARIOS)} scenarios, {len(recorded)} seeds each", *table, sep="\n")
     for name, of in found.items():
         missed = ", ".join(f"{scenario} {times}" for scenario, times in of.missed_in.items() if times)
         false = ", ".join(f"{scenario} {times}" for scenario, times in of.false_in.items() if times)
         if missed or false:
             print(f"{name}: missed in {missed or 'none'}; false in {false or 'none'}")
-    if options.table:
-        options.table.write_text("\n".join(table) + "\n", encoding="utf-8")
+    if table_file:
+        table_file.write_text("\n".join(table) + "\n", encoding="utf-8")
     loud = [name for name, of in found.items() if SIGNALS[name].level == "alarm" and of.false_share >= MOST_FALSE]
     if loud:
         print(f"{', '.join(loud)} may not call itself an alarm: {MOST_FALSE:.0%} of false alarms or more.")
-    return 1 if loud else 0
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

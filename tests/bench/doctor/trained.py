@@ -6,11 +6,13 @@ Trains each in turn, minutes apiece on a CPU, and prints what was found beside w
 that is there already is not trained again.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from tests.bench.runs_on_record import opened
 from training.command_line.stores import wait_for
 from training.doctor.examination import examine
 from training.doctor.signals import SIGNALS
@@ -32,12 +34,9 @@ RUNS: Mapping[str, tuple[str, Sequence[str], tuple[SignalName, ...]]] = {
 """What is done -> preset, settings, and what has to be found."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, required=True)
-    options = parser.parse_args()
-    home = Home.from_environment({"GRPO_ATLAS_HOME": str(options.home)})
-    store = Store.open(home.store_url)
+def main(folder: Annotated[Path, typer.Option("--home", help="where the runs are kept")]) -> None:
+    """Train what is missing, and print what the doctor finds beside what it should."""
+    home, store = opened(folder)
     missed = 0
     for title, (preset, settings, sick) in RUNS.items():
         run_id = trained(home, store, preset, settings)
@@ -45,7 +44,8 @@ def main() -> int:
         missed += len({*sick} - {*health.findings}) + len({*health.alarms} - {*sick} if not sick else ())
         found = ", ".join(f"{name} ({SIGNALS[name].level})" for name in health.findings) or "nothing"
         print(f"{run_id}: {title}: should be {', '.join(sick) or 'nothing'}; found {found}", flush=True)
-    return 1 if missed else 0
+    if missed:
+        raise typer.Exit(1)
 
 
 def trained(home: Home, store: Store, preset: str, settings: Sequence[str]) -> str:
@@ -65,4 +65,4 @@ def _told(spec: Mapping[str, object]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -127,9 +127,7 @@ def ledger_trainer_class(trainer_class: type) -> Any:
             )
 
         def _hand_over(self, rollouts: list[Rollout]) -> None:
-            if seconds := self._stopwatch.spent(GENERATE):
-                tokens = sum(rollout.tokens for rollout in rollouts)
-                self._metrics["train"]["generated_tokens_per_s"].append(tokens / seconds)
+            self._stopwatch.tokens += sum(rollout.tokens for rollout in rollouts)
             with self._stopwatch.part(RECORD):
                 self._record(rollouts)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.jobs.train.stopwatch import LEARN, Stopwatch
+from training.jobs.train.stopwatch import GENERATE, LEARN, TOKENS_PER_S, Stopwatch
 
 
 class StepTimesCallback(TrainerCallback):
@@ -34,10 +34,12 @@ class StepTimesCallback(TrainerCallback):
         self._began = time.perf_counter()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        spent = self._stopwatch.read()
+        spent, tokens = self._stopwatch.read()
         if spent:
             spent[LEARN] = time.perf_counter() - self._began - sum(spent.values())
         self.scalars = scalars(self._gather(spent) or ())
+        if tokens and self.scalars and spent.get(GENERATE):
+            self.scalars[TOKENS_PER_S] = tokens / spent[GENERATE]
 
 
 def scalars(spent: Sequence[Mapping[str, float]]) -> dict[str, float]:
