@@ -43,7 +43,7 @@ def differing_by_problem(found: Disagreement) -> pd.Series:
 
 
 def differing_by_cluster(found: Disagreement, clusters: Mapping[str, int]) -> pd.DataFrame:
-    """How often the judges differ in each cluster, where they do so most often first.
+    """How often the judges differ in each cluster, first where they surely do so most often: by the low end of the interval.
 
     Args:
         found: what the judges said.
@@ -59,7 +59,7 @@ def differing_by_cluster(found: Disagreement, clusters: Mapping[str, int]) -> pd
             parts[clusters.get(tally.problem_id, TOPICLESS)].append(tally)
     rows = {label: (len(part), *_sums(part), *_estimate(part)) for label, part in parts.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=_BY_CLUSTER)
-    return table.sort_values(["mean", "completions"], ascending=False)
+    return table.sort_values(["low", "completions"], ascending=False)
 
 
 def _sums(part: Iterable[Tally]) -> tuple[int, int, int, int]:

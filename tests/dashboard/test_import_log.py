@@ -36,7 +36,7 @@ def test_an_imported_run_is_read_on_and_offers_nothing_that_it_has_not(imported:
     assert "Checkpoints" not in [tab.label for tab in test.tabs]
 
 
-@pytest.mark.parametrize("tab", ["Curves", "Completions", "Map", "Health", "System and log", "Configuration"])
+@pytest.mark.parametrize("tab", ["Curves", "Completions", "Map", "Health", "Disagreement", "System and log", "Configuration"])
 def test_every_tab_shows_what_the_log_has(imported: str, tab: str) -> None:
     test = run_app("runs", run=imported, tab=tab)
     assert not test.exception

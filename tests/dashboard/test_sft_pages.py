@@ -24,7 +24,7 @@ from training.store.evaluations import EvaluationItem
 pytestmark = pytest.mark.usefixtures("dashboard_home")
 
 CONFIG = tiny_sft(max_steps=12, evaluation_problems=20)
-TABS = ("Curves", "Completions", "Map", "Health", "Checkpoints", "System and log", "Configuration")
+TABS = ("Curves", "Completions", "Map", "Health", "Disagreement", "Checkpoints", "System and log", "Configuration")
 
 
 def record_run(store: Store, *, steps: int = 12, evaluations: tuple[str, ...] = ("before", "after")) -> str:

@@ -204,7 +204,7 @@ def test_without_marks_no_rate_is_known(store: Store, run_id: str) -> None:
     assert [rate.share for rate in rates] == [None] * 4
     assert (rates[0].of_all, rates[0].rate) == (None, None)
     assert "none of their 4 answers is marked yet" in error_sentence(rates[0])
-    assert error_sentence(rates[1]) == "Hard correctness alone says right of no completion."
+    assert error_sentence(rates[1]) == "Hard correctness alone calls no completion right."
 
 
 def test_rates_follow_from_the_marked_share_and_the_size_of_what_differs(store: Store, run_id: str) -> None:
@@ -350,7 +350,7 @@ def test_the_command_tells_counts_errors_and_writes_the_cases(
     assert main(["disagreement", run_id, "--judges", "hard,soft", "--cases", str(file)]) == 0
     told = capsys.readouterr().out
     assert "only soft correctness right" in told
-    assert "Hard correctness alone says wrong of 12 completions" in told
+    assert "Hard correctness alone calls 12 completions wrong" in told
     assert len([json.loads(line) for line in file.read_bytes().splitlines()]) == 4
     assert main(["disagreement", run_id, "--judges", "hard,value", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

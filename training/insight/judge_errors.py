@@ -169,8 +169,8 @@ def error_sentence(rate: ErrorRate) -> str:
     says, mark = ("wrong", "right") if rate.kind == "false negative" else ("right", "wrong")
     title, could_be = title_of(rate.judge), rate.could_be
     if not could_be.number or could_be.estimate is None:
-        return f"{title} alone says {says} of no completion."
-    begin = f"{title} alone says {says} of {count(could_be.number, 'completion')} ({_shown(could_be.estimate)} of all)"
+        return f"{title} alone calls no completion {says}."
+    begin = f"{title} alone calls {count(could_be.number, 'completion')} {says}, {_shown(could_be.estimate)} of all"
     if rate.share is None or rate.of_all is None:
         return f"{begin}; none of their {count(rate.answers, 'answer')} is marked yet."
     are = agree(rate.marked, "is", "are")

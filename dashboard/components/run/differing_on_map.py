@@ -82,8 +82,10 @@ def _render_clusters(found: Disagreement, clusters: Mapping[str, int], titles: M
             "interval": st.column_config.TextColumn(width="small", help="95%, over problems."),
             "differing": number("number", width="small", format="localized"),
             "completions": number("of", width="small", format="localized"),
-            "first_only": number(f"only {first.lower()}", width="small", format="localized", help="Right by it alone."),
-            "second_only": number(f"only {second.lower()}", width="small", format="localized", help="Right by it alone."),
+            "first_only": number("only the first", width="small", format="localized", help=f"Right by {first.lower()} alone."),
+            "second_only": number(
+                "only the second", width="small", format="localized", help=f"Right by {second.lower()} alone."
+            ),
             "problems": number(width="small", format="localized"),
         },
         alt=f"Clusters by the share of completions on which {first.lower()} and {second.lower()} differ",

@@ -100,7 +100,7 @@ def _render_found(run: Job, config: StageConfig, found: Disagreement, state: Sta
     st.caption(plain(_how(found)))
     if share_of(found.by_problem).estimate is None:
         return
-    left, right = panes("disagreement", [5, 6], gap="medium")
+    left, right = panes("disagreement", [6, 5], gap="medium")
     with left:
         _render_cells(found)
     with right:

@@ -68,32 +68,35 @@ def _render_errors(rates: Sequence[ErrorRate]) -> None:
         {
             "judge": [title_of(rate.judge) for rate in rates],
             "error": [f"{rate.kind}s" for rate in rates],
-            "could be": [rate.could_be.number for rate in rates],
-            "answers": [rate.answers for rate in rates],
+            "rate": [_shown(rate.rate) for rate in rates],
+            "of all": [_shown(rate.of_all) for rate in rates],
+            "of marked": [_shown(rate.share) for rate in rates],
             "marked": [rate.marked for rate in rates],
             "errors": [rate.errors for rate in rates],
             "unclear": [rate.unclear for rate in rates],
-            "of marked": [_shown(rate.share) for rate in rates],
-            "of all": [_shown(rate.of_all) for rate in rates],
-            "rate": [_shown(rate.rate) for rate in rates],
+            "answers": [rate.answers for rate in rates],
+            "completions": [rate.could_be.number for rate in rates],
         }
     )
-    helps = {
-        "could be": "Completions that could be such errors: the other judge says the opposite.",
-        "answers": "What those completions say, each text once.",
-        "marked": "As right or as wrong.",
-        "unclear": "Marked so; they count for nothing else.",
-        "of marked": "Errors among the completions with a marked answer, with a 95% interval.",
-        "of all": "That share times the share of completions that could be such errors.",
+    texts = {
         "rate": "False negatives: of the completions that are right, those that the judge calls wrong. False positives: of "
         "those that are wrong, those that it calls right.",
+        "of all": "Of all completions: the share of the marked ones times that of the completions that could be such errors.",
+        "of marked": "Errors among the completions with a marked answer, with a 95% interval.",
+    }
+    numbers = {
+        "marked": "Answers marked right or wrong.",
+        "errors": "Of those marked.",
+        "unclear": "Marked so; they count for nothing else.",
+        "answers": "What the completions that could be such errors say, each text once.",
+        "completions": "Those that could be such errors: the other judge says the opposite.",
     }
     render_table(
         table,
         key=Keys.JUDGE_ERRORS,
         hide_index=True,
-        height=fitted_height(len(table), _TALLEST_PX),
-        column_config={name: st.column_config.Column(help=told) for name, told in helps.items()},
+        column_config={name: st.column_config.TextColumn(help=told) for name, told in texts.items()}
+        | {name: st.column_config.NumberColumn(help=told, format="localized", width="small") for name, told in numbers.items()},
         alt="How often each judge errs, by what was marked",
     )
     with st.expander("How these are computed"):
