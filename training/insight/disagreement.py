@@ -280,13 +280,11 @@ def _judged_anew(
 ) -> Iterator[_Judged]:
     """The completions of these sequence numbers with what both judges say, those asked now where they are not on record."""
     form = form_of(store.job(part.job_id).spec)
-    completions = completions_of(part)
     for start in range(0, len(places), _BATCH):
         some = places[start : start + _BATCH].tolist()
+        completions = completions_of(part, some)
         with store.reading() as connection:
-            rows = connection.execute(
-                sa.select(completions).where(completions.c.seq.in_(some)).order_by(completions.c.seq)
-            ).all()
+            rows = connection.execute(sa.select(completions).order_by(completions.c.seq)).all()
         said = [_said(judge, rows, golds, form) if judge in asked else _on_record(judge, rows) for judge in judges]
         for row, first, second in zip(rows, *said, strict=True):
             yield _Judged(row.seq, row.problem_id, row.step, row.completion, first, second)

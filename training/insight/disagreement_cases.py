@@ -57,10 +57,9 @@ def read_cases(
     form: AnswerForm,
 ) -> list[Case]:
     """Some of those that differ, in the order given; without those that the job has forgotten since."""
-    completions = completions_of(found.part)
-    query = sa.select(completions).where(completions.c.seq.in_([answer.seq for answer in answers]))
+    completions = completions_of(found.part, [answer.seq for answer in answers])
     with store.reading() as connection:
-        rows = {row.seq: row for row in connection.execute(query)}
+        rows = {row.seq: row for row in connection.execute(sa.select(completions))}
     return [
         _case(found, answer, rows[answer.seq], marks.get(answer.key), problems.get(answer.problem_id), form)
         for answer in answers

@@ -20,6 +20,8 @@ COMPUTABLE = (*COMPARING, "strict_format", "soft_format")
 
 _LOOKED_AT = 100
 """Completions at either end of a record, from which is read what was computed of them."""
+_COMPARED = 50_000
+"""The newest ones, on which is read which judge differs most."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,24 @@ class Part:
     """The label of a complete evaluation; empty for all that were generated in training."""
 
 
-def completions_of(part: Part) -> sa.Subquery:
-    """A part's completions: `seq`, `problem_id`, `step`, `completion` and `rewards`."""
+def completions_of(part: Part, seqs: Sequence[int] | None = None) -> sa.Subquery:
+    """A part's completions: `seq`, `problem_id`, `step`, `completion` and `rewards`.
+
+    Args:
+        seqs: sequence numbers of the part's that are wanted, `None` for all. They are asked for by these alone: with the job
+            named too, SQLite would look through all of it.
+    """
     if not part.evaluation:
         table = rollouts.c
         columns = (table.seq, table.problem_id, table.step, table.completion, table.rewards)
-        return sa.select(*columns).where(table.job_id == part.job_id).subquery()
+        wanted = table.job_id == part.job_id if seqs is None else table.seq.in_(seqs)
+        return sa.select(*columns).where(wanted).subquery()
     items = evaluation_items.c
+    label = sa.and_(evaluations.c.job_id == part.job_id, evaluations.c.label == part.evaluation)
     return (
         sa.select(items.seq, items.problem_id, evaluations.c.step, items.completion, items.rewards)
         .join(evaluations, evaluations.c.seq == items.evaluation)
-        .where(evaluations.c.job_id == part.job_id, evaluations.c.label == part.evaluation)
-        .where(evaluations.c.completed_at.is_not(None))
+        .where(sa.and_(label, evaluations.c.completed_at.is_not(None)) if seqs is None else items.seq.in_(seqs))
         .subquery()
     )
 
@@ -129,7 +137,8 @@ def _plain(name: str) -> str:
 
 
 def _most_differing(store: Store, part: Part, verifier: str, candidates: Sequence[str]) -> str:
-    completions = completions_of(part)
+    rewards = completions_of(part).c
+    completions = sa.select(rewards.rewards).order_by(rewards.step.desc()).limit(_COMPARED).subquery()
     own = verdict_of(verifier, completions.c.rewards)
     differs = [sa.func.sum(sa.case((own != verdict_of(name, completions.c.rewards), 1), else_=0)) for name in candidates]
     with store.reading() as connection:
