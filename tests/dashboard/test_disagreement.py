@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import data
 from dashboard.background import Reading
 from dashboard.components.run import disagreement as page
-from tests.app_testing import run_app, words
+from tests.app_testing import TIMEOUT_S, run_app, words
 from tests.fakes import record_evaluation
 from training.errors import SourceError
 from training.groups import Rollout
@@ -46,6 +46,12 @@ def record_run(store: Store, *texts: str, steps: int = STEPS) -> str:
         store.record(run_id, rollouts=rollouts)
     store.end(run_id, "finished", "done")
     return run_id
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page waits for the judges, however busy the machine is."""
+    monkeypatch.setattr(page, "_AT_ONCE_S", TIMEOUT_S)
 
 
 @pytest.fixture
