@@ -10,7 +10,7 @@ from dashboard.components.run.completion_cards import render_cards
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import shielded
 from dashboard.components.shared.panes import CARDS, panes
-from dashboard.components.shared.table import render_table
+from dashboard.components.shared.table import fitted_height, render_table
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.step_figures import ADVANTAGE, TOKENS, Bin, parse_bin
@@ -87,7 +87,7 @@ def _render_groups(frame: pd.DataFrame, step: int, state: State) -> None:
         on_select=choose,
         selection_mode="single-row",
         hide_index=True,
-        height=_TABLE_HEIGHT,
+        height=fitted_height(len(table), _TABLE_HEIGHT),
         column_config={
             "group": number(width="small"),
             "problem": st.column_config.TextColumn(width="small"),

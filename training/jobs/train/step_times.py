@@ -38,7 +38,7 @@ class StepTimesCallback(TrainerCallback):
         if spent:
             spent[LEARN] = time.perf_counter() - self._began - sum(spent.values())
         self.scalars = scalars(self._gather(spent) or ())
-        if tokens and self.scalars and spent.get(GENERATE):
+        if tokens and GENERATE in spent:
             self.scalars[TOKENS_PER_S] = tokens / spent[GENERATE]
 
 
