@@ -201,3 +201,9 @@ def test_the_command_line_lists_presets_beside_those_that_cannot_be_used(
     printed = capsys.readouterr().out
     assert printed.count("cannot be used. ") == len(BAD_SETTINGS) + len(NO_FILES) + 1
     assert [name for name in SHIPPED if name not in printed] == []
+
+
+def test_the_raw_demo_is_the_demo_asked_in_another_form() -> None:
+    raw = load_preset("demo-raw")
+    assert raw.chat_template == "plain"
+    assert raw.model_copy(update={"chat_template": "model", "preset": "demo"}) == load_preset("demo")

@@ -129,9 +129,9 @@ def _render_cells(found: Disagreement) -> None:
     rows = [("both_right", "first_only"), ("second_only", "both_wrong")]
     table = pd.DataFrame(
         [[_cell(share_of(found.by_problem, attrgetter(name))) for name in row] for row in rows],
-        columns=[f"right by {second.lower()}", f"wrong by {second.lower()}"],
+        columns=["right", "wrong"],
     )
-    table.insert(0, "", [f"right by {first.lower()}", f"wrong by {first.lower()}"])
+    table.insert(0, f"{first} ↓  {second} →", ["right", "wrong"])
     render_table(
         table,
         key=Keys.DISAGREEMENT,

@@ -2,8 +2,8 @@
 
     python -m tests.bench.doctor.trained --home runs
 
-Trains each in turn, minutes apiece on a CPU, and prints what was found beside what should be. A run of the same settings
-that is there already is not trained again.
+Trains each in turn, minutes apiece on a CPU, and prints what was found beside what should be. A run that is there
+already is not trained again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,10 @@ from typing import Annotated
 
 import typer
 
-from tests.bench.runs_on_record import opened
-from training.command_line.stores import wait_for
+from tests.bench.runs_on_record import opened, run_named
 from training.doctor.examination import examine
 from training.doctor.signals import SIGNALS
-from training.home import Home
-from training.presets import load_preset
-from training.runs.launch import launch_run
 from training.signal_names import SignalName
-from training.store import Store
 
 RUNS: Mapping[str, tuple[str, Sequence[str], tuple[SignalName, ...]]] = {
     "as the preset has it": ("demo", (), ()),
@@ -39,29 +34,13 @@ def main(folder: Annotated[Path, typer.Option("--home", help="where the runs are
     home, store = opened(folder)
     missed = 0
     for title, (preset, settings, sick) in RUNS.items():
-        run_id = trained(home, store, preset, settings)
+        run_id = run_named(store, home, title.replace(" ", "-").replace(",", ""), preset, settings).id
         health = examine(store, run_id)
         missed += len({*sick} - {*health.findings}) + len({*health.alarms} - {*sick} if not sick else ())
         found = ", ".join(f"{name} ({SIGNALS[name].level})" for name in health.findings) or "nothing"
         print(f"{run_id}: {title}: should be {', '.join(sick) or 'nothing'}; found {found}", flush=True)
     if missed:
         raise typer.Exit(1)
-
-
-def trained(home: Home, store: Store, preset: str, settings: Sequence[str]) -> str:
-    """A run of these settings that has ended, by id."""
-    config = load_preset(preset, list(settings))
-    asked = _told(config.model_dump(mode="json"))
-    known = [job for job in store.jobs() if job.status == "finished" and _told(job.spec) == asked]
-    run_id = known[0].id if known else launch_run(store, home, config)
-    if not known:
-        wait_for(store, home, run_id)
-    return run_id
-
-
-def _told(spec: Mapping[str, object]) -> dict[str, object]:
-    """What a run was told, without what its launch wrote down."""
-    return {name: value for name, value in spec.items() if name != "content_hash"}
 
 
 if __name__ == "__main__":

@@ -144,9 +144,8 @@ def train(
         uploads.finish()
     not_uploaded = f"; {uploads.problem}" if uploads is not None and uploads.problem else ""
     if step < config.max_steps:
-        why = "" if watch.reason else " on request"
-        rule = f"; {watch.reason}" if watch.reason else ""
-        process.reason = f"stopped{why} at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}{rule}"
+        at = f"at step {step} of {config.max_steps}, checkpoint saved{not_uploaded}"
+        process.reason = f"stopped {at}; {watch.reason}" if watch.reason else f"stopped on request {at}"
         raise StopRequested
     with ranks.helped():
         if config.evaluate_after:
