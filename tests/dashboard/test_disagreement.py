@@ -79,7 +79,8 @@ def test_the_usual_judges_are_counted_with_intervals(run_id: str) -> None:
     chosen = {box.label: box.value for box in test.selectbox}
     assert (chosen["Completions of"], chosen["Judge"], chosen["against"]) == ("", *HARD_SOFT)
     assert "Hard correctness and soft correctness differ on 60 of 120 completions: 50.0%" in words(test)
-    cells = table(test, "Hard correctness ↓  Soft correctness →")
+    cells = table(test, "wrong")
+    assert "Rows: what hard correctness says. Columns: what soft correctness says." in words(test)
     assert cells.iloc[0, 1].startswith("30: 25.0% (")
     assert cells.iloc[1, 1].startswith("60: 50.0% (")
     assert cells.iloc[0, 2].startswith("0: 0.0% (0.0% to ")

@@ -131,7 +131,8 @@ def _render_cells(found: Disagreement) -> None:
         [[_cell(share_of(found.by_problem, attrgetter(name))) for name in row] for row in rows],
         columns=["right", "wrong"],
     )
-    table.insert(0, f"{first} ↓  {second} →", ["right", "wrong"])
+    table.insert(0, "", ["right", "wrong"])
+    st.caption(plain(f"Rows: what {first.lower()} says. Columns: what {second.lower()} says."))
     render_table(
         table,
         key=Keys.DISAGREEMENT,
