@@ -17,6 +17,7 @@ from training.command_line import (
     making,
     measuring,
     scoring,
+    studying,
     token_scores,
 )
 from training.terminal import new_program, run_program
@@ -27,6 +28,8 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "presets": launching.show_presets,
     "backends": launching.show_backends,
     "alerts": alerting.show_alerts,
+    "study": studying.start_study,
+    "studies": studying.show_studies,
     "list": looking.list_runs,
     "show": looking.show_run,
     "health": looking.show_health,

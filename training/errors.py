@@ -118,6 +118,10 @@ class AlertError(AtlasError):
     """An alert cannot be sent."""
 
 
+class StudyError(AtlasError):
+    """A run of a study did not finish."""
+
+
 class WorkerError(AtlasError):
     """A process of a run that trains on several was lost, or raised what nobody expected."""
 

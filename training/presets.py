@@ -59,7 +59,8 @@ def load_preset(preset: str, assignments: Sequence[str] = (), own: Path | None =
         told = f"The preset {one_line(path.name)} cannot be read: {reason(error)}."
         raise ConfigError(told, "Correct the file; it must be TOML.") from error
     for assignment in assignments:
-        _assign(values, assignment)
+        key, value = parse_assignment(assignment)
+        assign(values, key, parse_value(value))
     return parse_config({"preset": path.stem} | values)
 
 
@@ -124,18 +125,31 @@ def _comment(text: str) -> Iterator[str]:
     return (f"# {line}" for line in textwrap.wrap(text, 118))
 
 
-def _assign(values: dict[str, Any], assignment: str) -> None:
-    key, mark, text = assignment.partition("=")
-    key = key.strip()
-    if not mark or not key:
-        raise ConfigError(f"{shown(assignment)} is not an assignment.", "Write key=value, for example max_steps=20.")
+def parse_assignment(text: str) -> tuple[str, str]:
+    """(key, value) of `key=value`.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    key, mark, value = text.partition("=")
+    if not mark or not key.strip():
+        raise ConfigError(f"{shown(text)} is not an assignment.", "Write key=value, for example max_steps=20.")
+    return key.strip(), value
+
+
+def assign(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set one value of a configuration; `rewards.integer` reaches into the table of rewards.
+
+    Raises:
+        ConfigError: the key reaches into what is no table.
+    """
     *tables, last = key.split(".")
     for table in tables:
         values = values.setdefault(table, _usual(table)) if len(tables) == 1 else {}
         if len(tables) > 1 or not isinstance(values, dict):
             why = "only tables have settings in them, such as rewards.integer"
             raise ConfigError(f"{shown(key)} is not a setting: {why}.", "See `python -m training launch --help`.")
-    values[last] = _value(text)
+    values[last] = value
 
 
 def _usual(table: str) -> dict[str, Any]:
@@ -144,7 +158,7 @@ def _usual(table: str) -> dict[str, Any]:
     return dict(field.default) if field is not None and isinstance(field.default, dict) else {}
 
 
-def _value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """The TOML value that a text is; the text itself where it is none."""
     try:
         found = tomllib.loads(f"value = {text}")

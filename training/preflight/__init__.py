@@ -50,6 +50,8 @@ class Preflight:
     memory: MemoryEstimate | None
     """`None` where the model's sizes are not known."""
     expectation: Expectation
+    left_gib: float | None = None
+    """What it leaves on the disk where runs are kept; `None` where the model's sizes are not known."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -98,7 +100,8 @@ def preflight(
     )
     subject = replace(subject, memory=_memory(subject))
     found = [finding for check in CHECKS_OF[config.stage] for finding in check(subject)]
-    return Preflight(in_order(found), subject.memory, subject.expectation)
+    left_gib = None if subject.architecture is None else against_machine.left_gib(config, subject.architecture)
+    return Preflight(in_order(found), subject.memory, subject.expectation, left_gib)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from math import ceil
 
 from training.config import RunConfig, StageConfig
 from training.engines import install_command, missing_packages, vllm_on_cpu
+from training.preflight.architecture import Architecture
 from training.preflight.memory import checkpoint_gib
 from training.preflight.model_files import UnreachableError
 from training.preflight.subject import Finding, Subject
@@ -271,6 +272,12 @@ def check_disk(subject: Subject[StageConfig]) -> Iterator[Finding]:
             "published in 16 bits.",
             "See that the Hub's cache (HF_HOME) has room for them.",
         )
+
+
+def left_gib(config: StageConfig, architecture: Architecture) -> float:
+    """What a run leaves once it has finished: the checkpoints that are kept, and its rows in the store, roughly."""
+    kept = min(config.save_total_limit, ceil(config.max_steps / config.save_steps))
+    return kept * checkpoint_gib(config, architecture) + config.max_steps * _step_bytes(config) / 2**30
 
 
 def _step_bytes(config: StageConfig) -> int:

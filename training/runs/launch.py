@@ -14,7 +14,7 @@ from training.home import Home
 from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
 from training.jobs.importing import IMPORT, imported_config, queue_import
-from training.jobs.kinds import JobType, Spec
+from training.jobs.kinds import JobType, Spec, type_of
 from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.job import JOB_OF
 from training.models.beginnings import Beginning, pinned_model
@@ -38,6 +38,7 @@ def queue_job(
     backend: str = LOCAL,
     total: float = 0,
     follows: str = "",
+    study: str = "",
 ) -> tuple[Job, bool]:
     """(the job of a spec, whether it waits for a process): it does not where an equal one is active.
 
@@ -45,6 +46,7 @@ def queue_job(
         name: what it is called, with a number behind; its kind where nothing is given.
         total: of what its progress counts.
         follows: the id of the job that it waits for and begins from.
+        study: the id of the study that it is a run of.
 
     Raises:
         HomeError: the home cannot be written.
@@ -64,6 +66,7 @@ def queue_job(
         total=total,
         accelerator=job_type.takes_accelerator,
         follows=follows,
+        study=study,
         taken=home.folders_there(),
     )
 
@@ -78,6 +81,7 @@ def launch_job(
     backend: str = LOCAL,
     total: float = 0,
     follows: str = "",
+    study: str = "",
 ) -> str:
     """Queue a job as `queue_job` does, and start its process; return its id.
 
@@ -88,7 +92,7 @@ def launch_job(
         BackendError: there is no such backend, or the process cannot be started; the job is then recorded as failed.
     """
     runner = backend_named(backend, home)
-    job, waits = queue_job(store, home, job_type, spec, name=name, backend=backend, total=total, follows=follows)
+    job, waits = queue_job(store, home, job_type, spec, name=name, backend=backend, total=total, follows=follows, study=study)
     if waits and (backend == LOCAL or not follows):
         _start(store, runner, job)
     return job.id
@@ -165,11 +169,13 @@ def launch_run(
     config: StageConfig,
     backend: str = LOCAL,
     tell: Callable[[Preflight], None] = lambda found: None,
+    study: str = "",
 ) -> str:
     """Check what can be checked without torch, then queue a training run; return its id.
 
     Args:
         tell: given what the checks found, before the run is refused or queued.
+        study: the id of the study that it is a run of, after which it is called.
 
     Raises:
         SourceError: the run's problems cannot be loaded.
@@ -177,7 +183,7 @@ def launch_run(
         ConfigError: the run is certain to fail, say for want of problems, of the model's files or of a package.
         BackendError: the backend cannot start it.
     """
-    return _launch(store, home, _accepted(store, home, config, backend, tell), backend)
+    return _launch(store, home, _accepted(store, home, config, backend, tell), backend, study=study)
 
 
 def launch_stages(
@@ -187,6 +193,7 @@ def launch_stages(
     then: StageConfig,
     backend: str = LOCAL,
     tell: Callable[[Preflight], None] = lambda found: None,
+    study: str = "",
 ) -> tuple[str, str]:
     """Queue two runs, of which the second begins with the last checkpoint of the first; return their ids.
 
@@ -195,6 +202,7 @@ def launch_stages(
 
     Args:
         tell: given what the checks found of each, before both are refused or queued.
+        study: as of `launch_run`.
 
     Raises:
         SourceError, SubsetError, ConfigError, BackendError: as of `launch_run`, of either; or the second cannot begin with what
@@ -202,9 +210,9 @@ def launch_stages(
     """
     first = _accepted(store, home, first, backend, tell)
     then = _accepted(store, home, as_second(first, then), backend, tell, lambda found: with_sequence(found, first, then))
-    first_id = _launch(store, home, first, backend)
+    first_id = _launch(store, home, first, backend, study=study)
     begins = then.model_copy(update={"model": str(Beginning(first_id, first.max_steps))})
-    return first_id, _launch(store, home, begins, backend, follows=first_id)
+    return first_id, _launch(store, home, begins, backend, follows=first_id, study=study)
 
 
 def as_second(first: StageConfig, then: StageConfig) -> StageConfig:
@@ -230,24 +238,27 @@ def _accepted(
     return config
 
 
-def _launch(store: Store, home: Home, config: StageConfig, backend: str, follows: str = "") -> str:
-    name, job_type = config.preset or "run", JOB_OF[config.stage]
-    return launch_job(store, home, job_type, config, name=name, backend=backend, total=config.max_steps, follows=follows)
+def _launch(store: Store, home: Home, config: StageConfig, backend: str, follows: str = "", study: str = "") -> str:
+    name, job_type, total = study or config.preset or "run", JOB_OF[config.stage], config.max_steps
+    return launch_job(store, home, job_type, config, name=name, backend=backend, total=total, follows=follows, study=study)
 
 
 def resume_run(store: Store, home: Home, job_id: str, step: int | None = None) -> str:
     """Go on with a stopped, failed or lost run from its latest checkpoint, or from that of a step.
 
-    Choosing one forgets what the run did after it, later checkpoints included; step 0 is the run's beginning.
+    Choosing one forgets what the run did after it, later checkpoints included; step 0 is the run's beginning. A job of another
+    kind that goes on, such as a study, goes on where it stood.
 
     Raises:
-        ConfigError: it is not a training run.
+        ConfigError: it is no job that goes on.
         CheckpointError: the checkpoint is not there or not complete.
         SourceError: its problems cannot be read, or are others now.
         StoreError: the run is active or finished, or the one that it follows did not finish.
         BackendError: the run counts as lost, but its process is alive.
     """
     job = store.job(job_id)
+    if job.kind not in TRAINED_KINDS and type_of(job.kind).goes_on:
+        return go_on(store, home, job_id)
     if job.kind not in TRAINED_KINDS:
         remedy = (
             "Read its log again: `python -m training import PATH`." if job.kind == IMPORT.kind else "Start it again instead."
@@ -344,7 +355,22 @@ def read_on(store: Store, home: Home, job_id: str) -> str:
     job = store.job(job_id)
     if job.kind != IMPORT.kind:
         raise ConfigError(f"{job_id} was not read from a log.", "Resume it instead.")
-    _start(store, backend_named(LOCAL, home), store.requeue(job_id, also_finished=True))
+    return go_on(store, home, job_id, also_finished=True)
+
+
+def go_on(store: Store, home: Home, job_id: str, *, also_finished: bool = False) -> str:
+    """Queue a job of this machine again and start its process, which goes on where it stood; return its id.
+
+    Args:
+        also_finished: as of `Store.requeue`.
+
+    Raises:
+        HomeError: the home cannot be written.
+        StoreError: the job is active or finished.
+        BackendError: the process cannot be started.
+    """
+    home.require_writable()
+    _start(store, backend_named(LOCAL, home), store.requeue(job_id, also_finished=also_finished))
     return job_id
 
 
@@ -354,7 +380,7 @@ def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> s
     A queued one whose process is gone, or never came up, ends at once; so does a lost one of this machine.
 
     Args:
-        force: end it in seconds, wherever it is. A run loses what it did after its last checkpoint.
+        force: end it in seconds, wherever it is, of a study every run. A run loses what it did after its last checkpoint.
 
     Raises:
         StoreError: there is no such job, or it has already ended.
@@ -382,6 +408,9 @@ def stop_run(store: Store, home: Home, job_id: str, *, force: bool = False) -> s
 
 
 def _end_by_force(store: Store, home: Home, job: Job) -> str:
+    for run in store.runs_of_study(job.id):
+        if run.active:
+            _end_by_force(store, home, run)
     if job.backend == LOCAL:
         local.end_by_force(store, home, job.id)
         ended = store.job(job.id)

@@ -87,15 +87,17 @@ class JobRows:
         total: float = 0,
         accelerator: bool = False,
         follows: str = "",
+        study: str = "",
         taken: Collection[str] = (),
     ) -> tuple[Job, bool]:
-        """Queue a job and return (job, True), or (the active job of equal kind and spec, False): launching is idempotent.
+        """Queue a job and return (job, True), or (the active one of equal kind, spec and study, False): it is idempotent.
 
         The id is the name with the next number, as in "demo-7"; a deleted job's is not given again.
 
         Args:
             accelerator: whether it waits for its turn on the accelerator of its machine.
             follows: the id of the job that it waits for and begins from.
+            study: the id of the study that it is a run of.
             taken: further ids that are not to be given, as of folders of runs that another store knows.
 
         Raises:
@@ -104,13 +106,13 @@ class JobRows:
         if not is_title(name):
             raise StoreError(f"A job cannot be named {shown(name)}.", TITLE_RULE)
         with self.writing(turn="jobs") as connection:
-            twin = self._active_twin(connection, kind, spec)
+            twin = self._active_twin(connection, kind, spec, study)
             if twin is not None:
                 return twin, False
             now = self._clock()
             job_id = self._next_id(connection, name, taken)
             values = {"id": job_id, "kind": kind, "name": name, "backend": backend, "spec": spec, "total": total}
-            values |= {"accelerator": accelerator, "follows": follows}
+            values |= {"accelerator": accelerator, "follows": follows, "study": study}
             connection.execute(
                 schema.jobs.insert().values(values | {"status": "queued", "created_at": now, "heartbeat_at": now})
             )
@@ -127,7 +129,7 @@ class JobRows:
     def active_twin(self, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
         """The active job of equal kind and spec, which `create_job` would return."""
         with self._reader.connect() as connection:
-            return self._active_twin(connection, kind, spec)
+            return self._active_twin(connection, kind, spec, "")
 
     def job(self, job_id: str) -> Job:
         """The job as it stands now."""
@@ -157,6 +159,10 @@ class JobRows:
     def jobs_named(self, job_ids: Iterable[str]) -> dict[str, Job]:
         """Id -> job, of those that there are, newest first."""
         return {job.id: job for job in self.jobs_where(schema.jobs.c.id.in_(list(job_ids)))}
+
+    def runs_of_study(self, study_id: str) -> list[Job]:
+        """The runs of a study that are on record, both of two stages, in the order in which they were launched."""
+        return self.jobs_where(schema.jobs.c.study == study_id)[::-1]
 
     def jobs_where(self, where: sa.ColumnElement[bool], limit: int | None = None, offset: int = 0) -> list[Job]:
         """`jobs`, of those whose rows are as said; what a row says of an active job's status may be out of date."""
@@ -200,6 +206,10 @@ class JobRows:
         now = self._clock()
         told = {"done": done, "total": total, "message": message, "phase": phase}
         self._update(job_id, **told, heartbeat_at=now, progress_at=now)
+
+    def change_spec(self, job_id: str, spec: dict[str, Any]) -> None:
+        """Record that a job is to do something else than it was told, as a study that is given further seeds."""
+        self._update(job_id, spec=spec)
 
     def set_tracker(self, job_id: str, tracker: str) -> None:
         """Record where else the run is on record."""
@@ -347,9 +357,10 @@ class JobRows:
         rows = connection.execute(first.where(table.c.job_id == job_id, table.c.handled_at.is_(None)))
         return {row.kind: row.asked_at for row in rows}
 
-    def _active_twin(self, connection: sa.Connection, kind: JobKind, spec: Mapping[str, Any]) -> Job | None:
+    def _active_twin(self, connection: sa.Connection, kind: JobKind, spec: Mapping[str, Any], study: str) -> Job | None:
         table = schema.jobs
-        found = self._select_jobs(connection, (table.c.kind == kind) & table.c.status.in_(ACTIVE))
+        active = (table.c.kind == kind) & (table.c.study == study) & table.c.status.in_(ACTIVE)
+        found = self._select_jobs(connection, active)
         return next((job for job in found if job.active and job.spec == spec), None)
 
     def _job(self, connection: sa.Connection, job_id: str) -> Job:

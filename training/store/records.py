@@ -60,6 +60,8 @@ class Job:
     """When its backend was first found not to answer, while the job has no process that could say how it is."""
     follows: str = ""
     """The id of the job that it waits for and begins from, as a run's second stage does; empty for none."""
+    study: str = ""
+    """The id of the study that it is a run of; empty for none."""
 
     @property
     def active(self) -> bool:

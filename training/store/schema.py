@@ -100,7 +100,9 @@ jobs = sa.Table(
     sa.Column("phase", Name, nullable=False, server_default=""),
     sa.Column("unreachable_since", sa.Float),
     sa.Column("follows", Name, nullable=False, server_default=""),
+    sa.Column("study", Name, nullable=False, server_default=""),
     sa.Index("jobs_by_follows", "follows"),
+    sa.Index("jobs_by_study", "study"),
     sqlite_autoincrement=True,
 )
 
@@ -360,7 +362,13 @@ def _add_answer_marks(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[answer_marks])
 
 
-VERSION = 10
+def _add_studies(connection: sa.Connection) -> None:
+    """Runs of a study: which job plans them."""
+    connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN study VARCHAR NOT NULL DEFAULT ''"))
+    _add_index(connection, jobs, "jobs_by_study")
+
+
+VERSION = 11
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -373,6 +381,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     8: _add_dropped,
     9: _add_following,
     10: _add_answer_marks,
+    11: _add_studies,
 }
 """version -> what changes a database of the version before into it."""
 
