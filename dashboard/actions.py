@@ -13,6 +13,7 @@ from training import presets
 from training.jobs.playground import Answers, Models, Playground, Question, Scores
 from training.runs import deletion, launch
 from training.store import answer_marks, curation, run_marks
+from training.studies import launching
 from training.tokens.scores import Request
 
 Parameters = ParamSpec("Parameters")
@@ -39,6 +40,8 @@ launch_output = guarded(launch.launch_output)
 launch_import = guarded(launch.launch_import)
 read_on = guarded(launch.read_on)
 launch_job = guarded(launch.launch_job)
+launch_study = guarded(launching.launch_study)
+add_seeds = guarded(launching.add_seeds)
 delete_job = guarded(deletion.delete_job)
 save_preset = guarded(presets.save_preset)
 save_subset = guarded(curation.save_subset)

@@ -16,6 +16,7 @@ from dashboard.memory import (
     Search,
     Selection,
     ShownRun,
+    Studied,
     Tokens,
     Workbench,
 )
@@ -42,6 +43,8 @@ RUN: Fields = (
 """Of one run."""
 COMPARED: Fields = (Compared.runs, Compared.curves, ShownRun.smoothing, ShownRun.axis, ShownRun.window, Compared.by)
 """Of several runs."""
+STUDY: Fields = tuple(Studied.shared())
+"""Of a study."""
 MEASURING: Fields = (Evaluated.part,)
 EVALUATIONS: Fields = (ShownRun.run, *(field for field in Evaluated.shared() if field is not Evaluated.part))
 """Of evaluations that are compared, besides the part of the page."""

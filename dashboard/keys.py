@@ -37,6 +37,8 @@ class Keys(StrEnum):
     BENCH_EXAMPLE = "bench_example"
     BENCH_PROBLEM = "bench_problem_choice"
     RUN_TABLE = "run_table"
+    STUDIES = "studies"
+    STUDY = "study"
     RUN_MARKS = "run_marks"
     MARKS_POPOVER = "marks_popover"
     COMPARED = "compared"

@@ -180,6 +180,16 @@ class Compared(Group):
     """By what two are compared problem by problem: a column of `job_outcomes`, empty for the first that both have."""
 
 
+class Studied(Group):
+    """The study that is looked at."""
+
+    study = Field("", "study")
+    """Its id, empty for none."""
+    first = Field("", "arm")
+    other = Field("", "other_arm")
+    """The arms that are held against each other, by their labels; empty for the first and the last."""
+
+
 class ShownRun(Group):
     """The run that is looked at, and its curves."""
 
@@ -307,6 +317,10 @@ class Launch(Group):
     """Whether the form asks for every setting, not only for those that most runs choose."""
     then = Field("", "then")
     """The preset of a second run, which begins with this one's last checkpoint; empty for none."""
+    vary = Field("", "vary")
+    """Settings and values of a study, a line each; empty for a single run."""
+    seeds = Field(3, "seeds", within(1, 100))
+    """Of a study."""
     backend = Field("local", "backend")
     """One of `training.backends.registry.backend_names`."""
 

@@ -113,6 +113,7 @@ class State(Group):
     workbench = memory.Workbench()
     run_list = memory.RunList()
     compared = memory.Compared()
+    studied = memory.Studied()
     shown = memory.ShownRun()
     run_map = memory.RunMap()
     log = memory.RunLog()

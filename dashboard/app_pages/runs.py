@@ -1,14 +1,16 @@
-"""Runs: the list of runs, one of them live, or several compared."""
+"""Runs: the list of runs, one of them live, several compared, or a study of many."""
 
 import streamlit as st
 
 from dashboard import data
-from dashboard.addresses import COMPARED, RUN, RUN_LIST
+from dashboard.addresses import COMPARED, RUN, RUN_LIST, STUDY
 from dashboard.components.run.comparison import render_comparison
 from dashboard.components.run.list import render_list
 from dashboard.components.run.view import render_run
 from dashboard.components.shared.errors import boundary
 from dashboard.components.shared.style import render_title
+from dashboard.components.study.list import render_studies
+from dashboard.components.study.view import render_study
 from dashboard.state import State
 from dashboard.text import plain
 from training.store.run_marks import run_name
@@ -19,12 +21,16 @@ def render_heading(title: str, caption: str) -> None:
     heading, back = st.columns([6, 1], vertical_alignment="center")
     with heading:
         render_title(title, caption)
-    back.button("All runs", on_click=leave, icon=":material/arrow_back:", width="stretch")
+    label = "The study" if state.shown.run and state.studied.study else "All runs"
+    back.button(label, on_click=leave, icon=":material/arrow_back:", width="stretch")
 
 
 def leave() -> None:
-    """Back to the list."""
-    state.shown.run, state.compared.runs = "", ()
+    """Back to the study that the run was opened from, else to the list."""
+    if state.shown.run and state.studied.study:
+        state.shown.run = ""
+        return
+    state.shown.run, state.compared.runs, state.studied.study = "", (), ""
 
 
 state = State()
@@ -43,8 +49,14 @@ elif state.compared.runs:
     with boundary():
         render_comparison(state)
     state.write_url(*COMPARED)
+elif state.studied.study:
+    render_heading(plain(state.studied.study), "A study: runs that differ in named settings and seeds, and what that does.")
+    with boundary():
+        render_study(state.studied.study, state)
+    state.write_url(*STUDY)
 else:
     render_title("Runs", "Every run, and what it came to.")
+    render_studies(state)
     with boundary():
         render_list(state)
     state.write_url(*RUN_LIST)

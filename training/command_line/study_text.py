@@ -16,11 +16,7 @@ from training.text import count, rough_duration, size_text, span
 def check_facts(found: StudyCheck) -> dict[str, Any]:
     """What `check_lines` say, as facts."""
     arms = [
-        {
-            "settings": check.arm.settings,
-            "findings": [asdict(finding) for stage in check.found for finding in stage.findings],
-        }
-        for check in found.arms
+        {"settings": check.arm.settings, "findings": [asdict(finding) for finding in check.findings]} for check in found.arms
     ]
     return asdict(found) | {"arms": arms}
 
@@ -31,7 +27,7 @@ def check_lines(found: StudyCheck) -> Iterator[str]:
     yield from (f"  {check.arm.label}" for check in found.arms)
     for finding, labels in _shared_findings(found).items():
         where = "" if len(labels) == len(found.arms) else f" ({'; '.join(labels)})"
-        yield from finding_lines(Finding(finding.severity, finding.field, finding.text + where, finding.remedy))
+        yield from finding_lines(Finding(finding.severity, finding.about, finding.text + where, finding.remedy))
     yield "What to expect of all runs together"
     tokens = f"at most {found.most_tokens:,}" if found.tokens is None else f"about {found.tokens:,.0f}"
     took = (
@@ -47,7 +43,7 @@ def _shared_findings(found: StudyCheck) -> dict[Finding, list[str]]:
     """Each finding that is more than a note -> the arms that it is of."""
     shared: dict[Finding, list[str]] = {}
     for check in found.arms:
-        for finding in dict.fromkeys(finding for stage in check.found for finding in stage.findings):
+        for finding in check.findings:
             if finding.severity != "note":
                 shared.setdefault(finding, []).append(check.arm.label)
     return shared

@@ -21,7 +21,6 @@ from training.studies.plan import (
     PlannedRun,
     Search,
     StudySpec,
-    arms_of,
     check_plan,
     end_runs,
     planned_run,
@@ -37,8 +36,13 @@ class ArmCheck:
     """Of each stage."""
 
     @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of all stages, each once."""
+        return tuple(dict.fromkeys(finding for stage in self.found for finding in stage.findings))
+
+    @property
     def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for stage in self.found for finding in stage.errors)
+        return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class StudyCheck:
     most_tokens: int
     left_gib: float | None
     """What its runs leave on the disk."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether launching would refuse it."""
+        return any(finding.certain for check in self.arms for finding in check.errors)
 
 
 def study_of(
@@ -110,7 +119,7 @@ def _looked_at(spec: StudySpec) -> Iterator[PlannedRun]:
     """A run of each arm; of a search those at the ends of its ranges."""
     if spec.search is not None:
         return end_runs(spec, spec.search)
-    return (planned_run(spec, arm, spec.seeds[0]) for arm in arms_of(spec))
+    return (planned_run(spec, arm, spec.seeds[0]) for arm in spec.arms)
 
 
 def _check_arm(store: Store, home: Home, spec: StudySpec, run: PlannedRun) -> ArmCheck:

@@ -76,9 +76,14 @@ class StudySpec(BaseModel):
         return (*self.vary, *(self.search.ranges if self.search else ()))
 
     @property
+    def arms(self) -> list["Arm"]:
+        """Every combination of the varied settings, the first values first."""
+        return [Arm(dict(zip(self.vary, values, strict=True))) for values in itertools.product(*self.vary.values())]
+
+    @property
     def runs(self) -> int:
         """How many runs it comes to."""
-        return self.search.trials if self.search else len(arms_of(self)) * len(self.seeds)
+        return self.search.trials if self.search else len(self.arms) * len(self.seeds)
 
 
 @dataclass(frozen=True)
@@ -120,15 +125,10 @@ def value_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
-def arms_of(spec: StudySpec) -> list[Arm]:
-    """Every combination of the varied settings, the first values first."""
-    return [Arm(dict(zip(spec.vary, values, strict=True))) for values in itertools.product(*spec.vary.values())]
-
-
 def planned_runs(spec: StudySpec) -> Iterator[PlannedRun]:
     """The runs in the order in which they are launched: all arms with one seed, then with the next."""
     for seed in spec.seeds:
-        for arm in arms_of(spec):
+        for arm in spec.arms:
             yield planned_run(spec, arm, seed)
 
 
@@ -225,7 +225,7 @@ def check_plan(spec: StudySpec) -> None:
         _check_search(spec, spec.search)
         return
     same: dict[str, Arm] = {}
-    for run in (planned_run(spec, arm, spec.seeds[0]) for arm in arms_of(spec)):
+    for run in (planned_run(spec, arm, spec.seeds[0]) for arm in spec.arms):
         whole = json.dumps([part and part.model_dump(mode="json") for part in (run.config, run.first)], sort_keys=True)
         if whole in same:
             raise ConfigError(f"{run.arm.label} and {same[whole].label} are the same run.", "Leave out one of the two.")

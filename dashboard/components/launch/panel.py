@@ -11,14 +11,15 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.access import acts
-from dashboard.actions import launch_run, launch_stages
-from dashboard.addresses import RUN
+from dashboard.actions import launch_run, launch_stages, launch_study
+from dashboard.addresses import RUN, STUDY
 from dashboard.components.launch.checks import (
     render_expectation,
     render_findings,
     render_memory,
     summary,
 )
+from dashboard.components.launch.study import check_of, render_check, render_vary, study_of_form, study_words
 from dashboard.components.launch.subset import problems_of, settings_of
 from dashboard.components.launch.toml import render_toml
 from dashboard.components.shared.errors import boundary, fragment, render_error
@@ -41,6 +42,8 @@ from training.preflight.sequence import with_sequence
 from training.presets import load_preset, preset_paths
 from training.runs.launch import as_second, narrow_run
 from training.store import LOCAL, Job
+from training.studies.launching import StudyCheck
+from training.studies.plan import StudySpec
 
 _POLL_S = 2.0
 _ABOUT_PROBLEMS = ("source", "evaluation_problems", "max_steps", "max_prompt_length")
@@ -77,10 +80,14 @@ class _Checked:
     is_fetched: bool = True
     """Whether the problems are at hand; without them only the rest was checked."""
     second: _Second | None = None
+    study: tuple[StudySpec, StudyCheck] | None = None
+    """What is made of the run instead, and what is known of that."""
 
     @property
     def is_refused(self) -> bool:
         """Whether launching would refuse it."""
+        if self.study is not None:
+            return self.study[1].is_refused
         errors = self.found.errors + (self.second.found.errors if self.second is not None else ())
         return any(finding.certain for finding in errors)
 
@@ -93,6 +100,7 @@ def render_panel(base: Base, state: State) -> None:
             _button(disabled=True)
             return
         _render_then(state)
+        render_vary(state)
         place = st.container()
         try:
             checked = _check(base, state)
@@ -108,7 +116,9 @@ def render_panel(base: Base, state: State) -> None:
             if checked.second is not None:
                 st.markdown(f"**Then {plain(state.launch.then)}**")
                 render_findings(checked.second.found.findings)
-        if checked.is_fetched:
+        if checked.study is not None:
+            render_check(checked.study[1])
+        elif checked.is_fetched:
             render_expectation(checked.found.expectation)
         render_memory(checked.found.memory, data.machine_of(state.launch.backend))
         render_toml(checked.config, base, state)
@@ -117,6 +127,10 @@ def render_panel(base: Base, state: State) -> None:
 def _check(base: Base, state: State) -> _Checked:
     """Raises `AtlasError` where the settings are wrong or name what is not there."""
     checked = _look_at(parse_config(settings_of(base, state)), state)
+    if (spec := study_of_form(checked.config, state)) is not None:
+        if state.launch.then:
+            raise ConfigError("A study has no second run.", f"Vary the stage before instead: first = {state.launch.then}.")
+        return replace(checked, study=(spec, check_of(spec)), twin=None)
     if not state.launch.then:
         return checked
     own = data.home().presets
@@ -197,10 +211,14 @@ def _is_away(found: BackendState | None) -> bool:
 
 
 def _render_launch(checked: _Checked, state: State) -> None:
-    if _button(disabled=checked.is_refused or checked.twin is not None):
+    label = "Launch the run" if checked.study is None else "Launch the study"
+    if _button(label, disabled=checked.is_refused or checked.twin is not None):
         with boundary():
             _launch(checked, state)
-    st.caption(plain(summary(checked.config)))
+    if checked.study is not None:
+        st.caption(plain(f"{study_words(checked.study[0])} Each: {summary(checked.config)}"))
+    else:
+        st.caption(plain(summary(checked.config)))
     if checked.second is not None:
         st.caption(plain(f"Then {state.launch.then}: {summary(checked.second.config)}"))
     if checked.is_refused:
@@ -213,9 +231,9 @@ def _render_launch(checked: _Checked, state: State) -> None:
         )
 
 
-def _button(*, disabled: bool) -> bool:
+def _button(label: str = "Launch the run", *, disabled: bool) -> bool:
     return st.button(
-        "Launch the run",
+        label,
         key="launch",
         type="primary",
         icon=":material/rocket_launch:",
@@ -225,8 +243,13 @@ def _button(*, disabled: bool) -> bool:
 
 
 def _launch(checked: _Checked, state: State) -> None:
-    """Start the run, and queue the one behind it, and go to its page."""
+    """Start the run, and queue the one behind it, or the study, and go to its page."""
     store, home, backend = data.store(), data.home(), state.launch.backend
+    if checked.study is not None:
+        with st.spinner("Checking and starting the study"):
+            state.studied.study = launch_study(store, home, checked.study[0])
+        state.shown.run = ""
+        go_to(Page.RUNS, STUDY)
     with st.spinner("Checking and starting the run"):
         if checked.second is None:
             run_id = launch_run(store, home, checked.config, backend)

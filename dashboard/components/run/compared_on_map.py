@@ -24,6 +24,7 @@ from dashboard.text import plain
 
 _CHANGE = "pass_rate_change"
 _TABLE_HEIGHT = 420
+_LEGEND_CHARACTERS = 48
 
 
 def render_compared_map(met: pd.DataFrame, source: str, first: str, last: str, state: State) -> None:
@@ -32,7 +33,7 @@ def render_compared_map(met: pd.DataFrame, source: str, first: str, last: str, s
     Args:
         met: `comparison_tables.both_met`.
         source: of both runs.
-        first, last: their ids.
+        first, last: what they are called.
     """
     atlas = render_map_of(source, parameters_for(source, state))
     if atlas is None:
@@ -55,7 +56,8 @@ def _render_map(atlas: Atlas, met: pd.DataFrame, first: str, last: str, state: S
     frame = map_data.frame(atlas)
     coloured = frame.assign(**{_CHANGE: frame["id"].map(met["change"]).to_numpy(np.float64)})
     title = f"Pass rate in {last} less that in {first}"
-    by = ByNumber(title, _CHANGE, scale="share", span=(-1.0, 1.0), unknown="not met by both", signed=True)
+    legend = title if len(title) <= _LEGEND_CHARACTERS else "Difference in pass rate"
+    by = ByNumber(legend, _CHANGE, scale="share", span=(-1.0, 1.0), unknown="not met by both", signed=True)
     spec = map_data.map_spec(atlas, coloured, by, {}, "2-D", dark=st.context.theme.type == "dark")
     render_run_map(atlas, spec, f"Map of {len(met):,} problems by {title.lower()}.", state, key=Keys.COMPARED_MAP)
 
@@ -63,7 +65,7 @@ def _render_map(atlas: Atlas, met: pd.DataFrame, first: str, last: str, state: S
 def _render_clusters(met: pd.DataFrame, clusters: Mapping[str, int], titles: Mapping[int, str], first: str, last: str) -> None:
     table = paired_by_cluster(met, clusters)
     names = [UNCLUSTERED if label == TOPICLESS else titles.get(int(label), f"cluster {label}") for label in table.index]
-    interval = [f"{low:+.0%} to {high:+.0%}" for low, high in zip(table["low"], table["high"], strict=True)]
+    interval = [f"({low:+.0%} to {high:+.0%})" for low, high in zip(table["low"], table["high"], strict=True)]
     share = st.column_config.NumberColumn
     render_table(
         table.assign(cluster=names, interval=interval),

@@ -1,0 +1,89 @@
+"""What a setting does: pairs, the crossed variance, and the correction for several comparisons."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from training.studies.effects import Measured, crossed_mean, effects_of, holm
+
+
+def run(seed: int, rates: list[float], **settings: object) -> Measured:
+    return settings, seed, {f"p{place}": rate for place, rate in enumerate(rates)}
+
+
+def test_holms_correction_is_that_of_its_definition() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_pairs_are_alike_in_all_else() -> None:
+    arms = [{"a": 1, "b": x} for x in "xy"] + [{"a": 2, "b": x} for x in "xy"]
+    runs = [
+        run(1, [0, 0], a=1, b="x"),
+        run(1, [1, 0], a=2, b="x"),
+        run(1, [1, 1], a=1, b="y"),
+        run(1, [1, 1], a=2, b="y"),
+        run(2, [0, 0], a=1, b="x"),
+        run(2, [1, 0], a=2, b="x"),
+        run(3, [1, 1], a=2, b="x"),  # without its pair it says nothing
+    ]
+    of_a, of_b = effects_of(arms, runs)
+    assert (of_a.setting, of_a.value, of_a.against) == ("a", 2, 1)
+    assert (of_a.pairs, of_a.seeds, of_a.problems) == (3, 2, 2)
+    # seed 1: (1/2 + 0)/2 on p0, 0 on p1; seed 2: 1 on p0, 0 on p1
+    assert of_a.difference == pytest.approx((0.5 + 0 + 1 + 0) / 4)
+    assert (of_b.setting, of_b.pairs, of_b.seeds) == ("b", 2, 1)
+    assert of_b.interval is None
+    assert of_b.is_more_than_chance is None
+
+
+def test_with_problems_alike_the_interval_is_students_over_seeds() -> None:
+    by_seed = np.array([0.1, 0.2, 0.15, 0.05])
+    mean, interval, p_value = crossed_mean(np.repeat(by_seed[:, None], 50, axis=1))
+    known = ttest_1samp(by_seed, 0)
+    assert mean == pytest.approx(by_seed.mean())
+    assert interval == pytest.approx(tuple(known.confidence_interval(0.95)))
+    assert p_value == pytest.approx(known.pvalue)
+
+
+def test_with_seeds_alike_the_interval_is_students_over_problems() -> None:
+    by_problem = np.random.default_rng(1).normal(0.1, 0.5, 40)
+    _, interval, p_value = crossed_mean(np.repeat(by_problem[None, :], 3, axis=0))
+    known = ttest_1samp(by_problem, 0)
+    assert interval == pytest.approx(tuple(known.confidence_interval(0.95)))
+    assert p_value == pytest.approx(known.pvalue)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Seeds and problems drawn anew each time, with no difference in truth: 95% of the intervals hold 0, within chance."""
+    rng, held, trials = np.random.default_rng(7), 0, 400
+    for _ in range(trials):
+        noise = rng.normal(0, 0.03, (5, 1)) + rng.normal(0, 0.2, (1, 60)) + rng.normal(0, 0.4, (5, 60))
+        _, interval, _ = crossed_mean(noise)
+        assert interval is not None
+        held += interval[0] <= 0 <= interval[1]
+    assert 0.92 <= held / trials <= 1
+
+
+def test_a_difference_that_is_none_is_not_more_than_chance() -> None:
+    arms = [{"a": 1}, {"a": 2}]
+    runs = [run(seed, [0.5, 1.0, 0.0], a=value) for seed in (1, 2, 3) for value in (1, 2)]
+    [found] = effects_of(arms, runs)
+    assert (found.difference, found.is_more_than_chance, found.corrected) == (0.0, False, 1.0)
+
+
+def test_every_further_value_is_held_against_the_first_and_all_are_corrected_for() -> None:
+    rng = np.random.default_rng(3)
+    arms = [{"rank": rank} for rank in (2, 8, 32)]
+    runs = [
+        run(seed, [float(rng.random() < 0.5 + 0.3 * (rank == 32)) for _ in range(30)], rank=rank)
+        for seed in range(4)
+        for rank in (2, 8, 32)
+    ]
+    of_8, of_32 = effects_of(arms, runs)
+    assert [(found.value, found.against, found.comparisons) for found in (of_8, of_32)] == [(8, 2, 2), (32, 2, 2)]
+    assert of_32.is_more_than_chance
+    assert not of_8.is_more_than_chance
+    assert "More than chance" in of_32.reading
+    assert of_8.reading.startswith("Not more than chance")
