@@ -37,6 +37,7 @@ class Keys(StrEnum):
     BENCH_EXAMPLE = "bench_example"
     BENCH_PROBLEM = "bench_problem_choice"
     RUN_TABLE = "run_table"
+    READY_STUDY = "ready_study"
     STUDIES = "studies"
     STUDY = "study"
     RUN_MARKS = "run_marks"

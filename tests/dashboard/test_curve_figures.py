@@ -13,13 +13,12 @@ from dashboard.evaluated_points import Point, Points
 from dashboard.thinning import POINTS, in_window, thinned
 from training.config import RunConfig
 from training.presets import load_preset
-from training.rewards import ARTICLE_REWARDS
 from training.store.scalar_series import Series
 
 
 @pytest.fixture
 def config() -> RunConfig:
-    return load_preset("demo", ["max_steps=20"]).model_copy(update={"rewards": dict.fromkeys(ARTICLE_REWARDS, 1.0)})
+    return load_preset("demo", ["max_steps=20"])
 
 
 def series(values: list[float]) -> Series:

@@ -89,7 +89,7 @@ def test_the_form_asks_for_every_setting_with_help_range_and_unit() -> None:
         length.help
         == f"`max_completion_length`: {SETTINGS['max_completion_length'].description} At least 1, at most 131,072 tokens."
     )
-    assert f"{DEMO.config.max_steps} steps of {step_words(DEMO.config)}, 2,560 completions in all" in words(test)
+    assert f"{DEMO.config.max_steps} steps of {step_words(DEMO.config)}, 1,920 completions in all" in words(test)
 
 
 def test_a_setting_that_does_nothing_beside_the_others_is_asked_for_where_it_was_changed() -> None:
@@ -365,10 +365,10 @@ def test_what_a_page_may_not_read_is_refused_and_the_form_keeps_its_values(store
 def test_weights_change_the_highest_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REWARDS, "brief", Reward("brief", "Brief", 2.0, lambda completion, gold: 2.0))
     test = open_launch()
-    assert "The highest total is 7." in words(test).replace("**", "")
+    assert "The highest total is 4." in words(test).replace("**", "")
     assert "Brief" in words(test)
     next(field for field in test.number_input if field.key == "weight brief").set_value(0.5).run()
-    assert "The highest total is 8." in words(test).replace("**", "")
+    assert "The highest total is 5." in words(test).replace("**", "")
     assert json.loads(test.query_params["set"]) == {"rewards.brief": 0.5}
 
 
@@ -456,7 +456,7 @@ def test_time_is_told_as_far_as_it_is_known(store: Store) -> None:
     unknown = expect(DEMO.config, 100, store)
     assert time_line(unknown) == "Time: unknown, as no similar run has been made here yet."
     known = replace(unknown, step_time_s=2.0, evaluations=2, evaluation_s=100.0)
-    assert time_line(known) == "About 4 min 20 s: 80 steps of 2 s and 2 evaluations."
+    assert time_line(known) == "About 3 min 40 s: 60 steps of 2 s and 2 evaluations."
     assert "of unknown length" in time_line(replace(known, evaluation_s=None))
 
 

@@ -79,13 +79,13 @@ def test_a_row_says_how_a_run_stands_and_what_is_kept_with_it(three_runs: list[s
     test = open_list(columns="status,progress,steps,took,tags,note,reward,learning_rate,rewards.integer")
     row = test.main.dataframe[0].value.iloc[-1]
     assert row["run"] == "demo-1"
-    assert (row["learning_rate"], row["rewards.integer"]) == ("0.003", "0.5")
+    assert (row["learning_rate"], row["rewards.integer"]) == ("0.003", "1")
     assert list(row["status"]) == ["finished"]
     assert (row["progress"], row["steps"]) == (75.0, "6 of 8")
     assert row["took"].endswith(" s")
     assert list(row["tags"]) == ["baseline", "lr sweep"]
     assert row["note"] == "Keep for all comparisons."
-    assert list(row["reward"]) == pytest.approx([step / 70 for step in range(1, 7)])  # shares of the highest total, 7
+    assert list(row["reward"]) == pytest.approx([step / 40 for step in range(1, 7)])  # shares of the highest total, 4
     assert "Choose a row" in words(test)
 
 

@@ -55,6 +55,14 @@ def test_the_form_launches_a_study_and_leads_to_it(store: Store, submitted: list
     assert (spec.seeds, dict(spec.vary)) == ((42, 43), {"lora_rank": (2, 8), "loss_type": ("grpo", "dapo")})
 
 
+def test_a_ready_study_fills_the_form() -> None:
+    test = run_app("launch")
+    next(box for box in test.selectbox if box.label == "Begin with").set_value("sft-first").run()
+    assert not test.exception
+    assert (test.query_params["preset"], test.query_params["vary"]) == ("demo-raw", "first = , demo-sft")
+    assert "6 runs: 2 arms × 3 seeds" in words(test)
+
+
 @pytest.mark.parametrize(
     ("vary", "told"),
     [

@@ -116,7 +116,7 @@ def test_the_form_queues_a_second_run_behind_the_first(submitted: list[str], sto
     test = open_launch(preset="demo-sft", then="demo")
     assert not test.exception
     said = words(test)
-    assert "Then demo: 80 steps of 4 problems × 8 completions" in said
+    assert "Then demo: 60 steps of 4 problems × 8 completions" in said
     press(test, "Launch the run")
     assert not test.exception
     first, second = reversed(store.jobs())

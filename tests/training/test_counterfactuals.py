@@ -9,13 +9,7 @@ from training.errors import ConfigError, StoreError
 from training.groups import Credit, Rollout, advantages, is_flat
 from training.insight.counterfactuals import Change, reweigh
 from training.presets import load_preset
-from training.rewards import ARTICLE_REWARDS
 from training.store import Store
-
-OF_SUMS = load_preset("demo", ["multi_objective_aggregation=sum_then_normalize"]).model_copy(
-    update={"rewards": dict.fromkeys(ARTICLE_REWARDS, 1.0)}
-)
-"""Advantages of the sum of all rewards, each of weight 1."""
 
 NAMES = ("correctness", "soft_correctness", "integer", "strict_format", "soft_format", "xml_count")
 Row = tuple[tuple[float | None, ...], float]
@@ -72,7 +66,7 @@ def of(*values: float | None, weights: dict[str, float] | None = None, scale: st
 
 
 def real_run(store: Store) -> str:
-    job_id = store.create_job("train", "demo", OF_SUMS.model_dump())[0].id
+    job_id = store.create_job("train", "demo", load_preset("demo").model_dump())[0].id
     store.record(job_id, rollouts=ledger(REAL_STEP, step=83))
     return job_id
 
@@ -104,7 +98,7 @@ def test_other_weights_say_which_rollouts_turn_and_fall_silent(store: Store) -> 
 
 
 def test_a_weight_can_wake_a_group_that_was_silent(store: Store) -> None:
-    spec = OF_SUMS.model_copy(update={"rewards": {"correctness": 1.0, "integer": -2.0}}).model_dump()
+    spec = load_preset("demo", ["rewards={ correctness = 1, integer = -2 }"]).model_dump()
     job_id = store.create_job("train", "demo", spec)[0].id
     store.record(job_id, rollouts=ledger([[((1.0, None, 0.5), 0.0), ((0.0, None, 0.0), 0.0)]]))
     woken = reweigh(store, job_id, weights={"integer": 1.0})
@@ -187,6 +181,6 @@ def test_an_unknown_run_is_named(store: Store) -> None:
 
 
 def test_a_run_without_rollouts_has_nothing_to_change(store: Store) -> None:
-    store.create_job("train", "demo", OF_SUMS.model_dump())
+    store.create_job("train", "demo", load_preset("demo").model_dump())
     nothing = reweigh(store, "demo-1", weights={"correctness": 1.0})
     assert (nothing.rollouts, nothing.flipped, nothing.size_after, nothing.recorded_difference) == (0, (), 0.0, 0.0)

@@ -6,8 +6,10 @@ import pytest
 
 from tests.tiny_runs import tiny
 from training.errors import ConfigError
+from training.presets import load_preset
 from training.studies.launching import study_of
 from training.studies.plan import Search, StudySpec, parse_ranges, parse_vary, planned_runs
+from training.studies.ready_studies import ready_studies, ready_study
 
 
 def planned(vary: dict[str, Any], seeds: int = 1, **more: Any) -> StudySpec:
@@ -109,3 +111,16 @@ def test_a_search_that_cannot_be_run_is_refused(ranges: list[str], changes: dict
     with pytest.raises(ConfigError) as raised:
         study_of(base, {}, 1, search=Search(trials=4, ranges=parse_ranges(ranges), prune=True))
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ready_studies())
+def test_every_ready_study_can_be_run(name: str) -> None:
+    ready = ready_study(name)
+    spec = study_of(load_preset(ready.preset), parse_vary(ready.vary), 2)
+    assert len(spec.arms) >= 2
+    assert ready.description.endswith(".")
+
+
+def test_a_ready_study_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match="rewards"):
+        ready_study("reward")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from training.command_line.parameters import AsJson, Assignments, Backend, Preset
+from training.command_line.parameters import AsJson, Assignments, Backend
 from training.command_line.stores import open_here, reconcile_here, wait_for
 from training.command_line.study_text import check_facts, check_lines, result_facts, result_lines
 from training.errors import ConfigError
@@ -16,11 +16,15 @@ from training.studies.conducting import STUDY
 from training.studies.launching import add_seeds, check_study, launch_study, study_of, study_on_record
 from training.studies.members import members_of
 from training.studies.plan import Search, parse_ranges, parse_vary
+from training.studies.ready_studies import ReadyStudy, ready_studies, ready_study
 from training.studies.results import results_of
 
 
 def start_study(
-    preset: Preset = "demo",
+    preset: Annotated[str | None, typer.Option(help="the preset whose run is varied; demo if none is given")] = None,
+    ready: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"begin with a ready study: {', '.join(ready_studies())}")
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=V,V", help="a setting and its values, as lora_rank=2,8; first=,demo-sft for a stage before"),
@@ -44,13 +48,15 @@ def start_study(
     """Runs that differ in named settings and seeds, started as one; the same again goes on with one that was stopped."""
     home, store = open_here()
     if add_to is not None:
-        if vary or ranges or trials:
-            raise ConfigError("--add-to adds seeds to a study as it is.", "Leave out --vary, --range and --trials.")
+        if vary or ranges or trials or ready:
+            remedy = "Leave out --ready, --vary, --range and --trials."
+            raise ConfigError("--add-to adds seeds to a study as it is.", remedy)
         study_id = add_seeds(store, home, add_to, seeds)
     else:
+        begun = ready_study(ready) if ready else ReadyStudy("demo", (), "")
         spec = study_of(
-            load_preset(preset, assignments or (), home.presets),
-            parse_vary(vary or ()),
+            load_preset(preset or begun.preset, assignments or (), home.presets),
+            parse_vary([*begun.vary, *(vary or ())]),
             1 if trials else seeds,
             own_presets=home.presets,
             backend=backend,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import data, study_data
 from dashboard.components.launch.checks import render_findings
+from dashboard.keys import Keys
 from dashboard.memory import Launch
 from dashboard.state import State
 from dashboard.text import plain
@@ -13,6 +14,7 @@ from training.allowed import allowed_model, allowed_source
 from training.config import StageConfig
 from training.studies.launching import StudyCheck, study_of
 from training.studies.plan import StudySpec, parse_vary, planned_run
+from training.studies.ready_studies import ready_studies
 from training.text import count, rough_duration, size_text
 
 _MOST_SEEDS = 100
@@ -22,6 +24,7 @@ _EXAMPLE = "lora_rank = 2, 8, 32\nloss_type = grpo, dapo"
 def render_vary(state: State) -> None:
     """Fields for what is varied; open where something is."""
     with st.expander("Study: vary settings", expanded=bool(state.launch.vary), icon=":material/science:"):
+        _render_ready(state)
         st.text_area(
             "Settings and their values, one a line",
             placeholder=_EXAMPLE,
@@ -31,6 +34,25 @@ def render_vary(state: State) -> None:
         st.number_input(
             "Seeds", 1, _MOST_SEEDS, help="Runs of each combination, with seeds from the form's own on.", **Launch.seeds.bind()
         )
+
+
+def _render_ready(state: State) -> None:
+    """Studies to begin with, which fill the fields."""
+    ready = ready_studies()
+
+    def begin() -> None:
+        if chosen := st.session_state[Keys.READY_STUDY]:
+            state.launch.preset, state.launch.origin, state.launch.changes = ready[chosen].preset, "", {}
+            state.launch.vary = "\n".join(ready[chosen].vary)
+
+    st.selectbox(
+        "Begin with",
+        ["", *ready],
+        format_func=lambda name: plain(f"{name}: {ready[name].description}") if name else "settings of your own",
+        key=Keys.READY_STUDY,
+        on_change=begin,
+        help="The article's design choices, at the size of the demo.",
+    )
 
 
 def study_of_form(config: StageConfig, state: State) -> StudySpec | None:
