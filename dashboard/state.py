@@ -157,6 +157,8 @@ class State(Group):
         address = {name: text for name, text in address.items() if name in fields and len(text) <= fields[name].longest}
         if ShownRun.run.url in address:  # before its step and group, which the address may name too
             self.open_run(address[ShownRun.run.url])
+        elif memory.Studied.study.url in address:
+            ShownRun.run.reset()
         for name, text in address.items():
             if fields[name].followed or not is_link:
                 with suppress(ValueError):

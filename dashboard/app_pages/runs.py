@@ -16,31 +16,30 @@ from dashboard.text import plain
 from training.store.run_marks import run_name
 
 
-def render_heading(title: str, caption: str) -> None:
-    """The title, and the way back to the list."""
+def render_heading(title: str, caption: str, back_to: str = "All runs") -> None:
+    """The title, and the way back to the list, or to the study that a run was opened from."""
     heading, back = st.columns([6, 1], vertical_alignment="center")
     with heading:
         render_title(title, caption)
-    label = "The study" if state.shown.run and state.studied.study else "All runs"
-    back.button(label, on_click=leave, icon=":material/arrow_back:", width="stretch")
+    back.button(back_to, on_click=leave, icon=":material/arrow_back:", width="stretch")
 
 
 def leave() -> None:
-    """Back to the study that the run was opened from, else to the list."""
-    if state.shown.run and state.studied.study:
-        state.shown.run = ""
-        return
-    state.shown.run, state.compared.runs, state.studied.study = "", (), ""
+    """Back to where the run, the comparison or the study was opened."""
+    if not (state.shown.run and state.studied.study):
+        state.compared.runs, state.studied.study = (), ""
+    state.shown.run = ""
 
 
 state = State()
 if state.shown.run:
-    run_id, name = state.shown.run, state.shown.run
+    run_id, name, study = state.shown.run, state.shown.run, ""
     with boundary(tells_away=False):
-        name = run_name(data.store(), run_id)
-    render_heading(
-        plain(name), plain(run_id) if name != run_id else "One run: how it stands, what it wrote, and what it came to."
-    )
+        name, study = run_name(data.store(), run_id), data.store().job(run_id).study
+    if state.studied.study != study:
+        state.studied.study = ""
+    caption = plain(run_id) if name != run_id else "One run: how it stands, what it wrote, and what it came to."
+    render_heading(plain(name), caption, "The study" if state.studied.study else "All runs")
     with boundary():
         render_run(state.shown.run)
     state.write_url(*RUN)

@@ -21,6 +21,8 @@ from training.text import agree, count
 
 _POLL_S = 1.0
 _NAMED = 3
+_NAMED_EXACTLY = frozenset(("model", "source", "subset"))
+"""Settings that are on record otherwise than they are told, see `prepare_run`."""
 
 
 class Chooser(Protocol):
@@ -68,7 +70,9 @@ class _Conductor:
         return Combinations(self._spec, self._key)
 
     def _key(self, planned: PlannedRun) -> Key:
-        config, _ = prepare_run(self._store, self._home, planned.config)
+        config = planned.config
+        if not _NAMED_EXACTLY.isdisjoint(self._spec.vary):  # else it need not be known how they are on record
+            config, _ = prepare_run(self._store, self._home, config)
         return key_of(self._spec, config, planned.first, planned.seed)
 
     def conduct(self) -> list[Member]:

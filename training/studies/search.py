@@ -40,6 +40,8 @@ class Trials:
         """
         self._optuna = _imported()
         self._spec, self._search, self._store = spec, search, store
+        self._ended: dict[tuple[str, int], dict[int, float]] = {}
+        """Run that has ended, and its attempt -> `_rewards`."""
         self._choices = {name: _recorded(spec, search, name) for name in spec.vary}
 
     def next(self, members: Sequence[Member]) -> PlannedRun | None:
@@ -97,6 +99,14 @@ class Trials:
 
     def _rewards(self, member: Member) -> dict[int, float]:
         """Stretch of the run -> the mean of its reward there, of those that are over."""
+        if member.active:
+            return self._read_rewards(member)
+        attempt = member.run.id, member.run.attempt
+        if attempt not in self._ended:
+            self._ended[attempt] = self._read_rewards(member)
+        return self._ended[attempt]
+
+    def _read_rewards(self, member: Member) -> dict[int, float]:
         series = RunSeries(member.run.id)
         series.update(self._store)
         steps, rewards = series.get(self._store, "reward")

@@ -11,7 +11,7 @@ from training.text import shorten
 
 _LOOKED_THROUGH = 20
 """The newest jobs, beside all that are active."""
-_TOLD: tuple[JobKind, ...] = (*RUN_KINDS, "evaluate")
+_TOLD: tuple[JobKind, ...] = (*RUN_KINDS, "evaluate", "study")
 _CHARACTERS = 200
 _ICONS = {"finished": ":material/check:", "stopped": ":material/stop:"}
 

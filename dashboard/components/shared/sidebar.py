@@ -17,7 +17,7 @@ from dashboard.components.shared.sign_in import render_sign_in
 from dashboard.components.shared.source_dialog import kept_lines, render_source_dialog
 from dashboard.fields import TEXT_CHARACTERS, Field
 from dashboard.keys import Keys
-from dashboard.memory import MapParameters
+from dashboard.memory import MapParameters, Studied
 from dashboard.sources import readable_source
 from dashboard.state import State
 from dashboard.text import plain
@@ -26,6 +26,7 @@ from training.data.problem import ProblemSet
 from training.data.sources import BUILT_IN
 from training.errors import AtlasError, StoreAwayError, StoreFailedError
 from training.store import RUN_KINDS, Job
+from training.studies.conducting import STUDY
 from training.text import count, duration
 
 FOLDER = "folder"
@@ -201,14 +202,21 @@ def _render_active_jobs(active: Sequence[Job]) -> None:
     if not active:
         st.caption("Nothing running")
     for job in (*at_work, *queued[:_QUEUED_SHOWN]):
-        if job.kind in RUN_KINDS:
-            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params=State().query_of_run(job.id))
+        if query := _query_of(job):
+            st.page_link(Page.RUNS, label=f"{plain(job.id)}, {job.status}", query_params=query)
         else:
             st.caption(f"**{plain(job.name)}**, {job.status}")
         if job.status != "queued":
             st.progress(job.fraction, text=plain(job_line(job)))
     if more := len(queued[_QUEUED_SHOWN:]):
         st.caption(f"and {more:,} more queued")
+
+
+def _query_of(job: Job) -> dict[str, str]:
+    """The query of a link to the job's own page; empty where it has none."""
+    if job.kind == STUDY.kind:
+        return {Studied.study.url: job.id}
+    return State().query_of_run(job.id) if job.kind in RUN_KINDS else {}
 
 
 def job_line(job: Job) -> str:
