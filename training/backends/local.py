@@ -22,8 +22,8 @@ from training.processes import State, end, identify, state_of
 from training.store import LOCAL, Job, Store
 from training.workers import Workers
 
-_BEHIND_THE_PAGES = ("nice", "-n", "5")
-"""Jobs give way to the dashboard and the browser that watch them."""
+_NICENESS = 5
+"""Of jobs: they give way to the dashboard and the browser that watch them."""
 _POLL_S = 0.5
 
 FORCE_GRACE_S = 5.0
@@ -72,7 +72,7 @@ class LocalBackend:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "log.txt").open("ab") as log:
                 started = subprocess.Popen(
-                    [*_BEHIND_THE_PAGES, sys.executable, *command],
+                    ["nice", "-n", str(max(0, _NICENESS - os.nice(0))), sys.executable, *command],
                     cwd=folder,
                     env=variables | inherited_environment() | self._home.environment(),
                     stdin=subprocess.DEVNULL,
