@@ -6,18 +6,23 @@ that a study whose process was killed goes on where it stood, and one that was g
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from functools import partial
+from typing import Protocol, TypeVar
 
-from training.errors import AtlasError, StudyError
+from training.errors import AtlasError, StoreError, StudyError
 from training.home import Home
 from training.jobs.job_process import JobProcess, StopRequested
 from training.jobs.kinds import JobType
 from training.runs.launch import launch_run, launch_stages, prepare_run, resume_run, stop_run
 from training.store import Job, Store
+from training.store.patience import patiently
 from training.studies.members import Key, Member, key_of, members_of
 from training.studies.plan import PlannedRun, StudySpec, planned_runs
 from training.studies.search import Trials
 from training.text import agree, count
+
+T = TypeVar("T")
 
 _POLL_S = 1.0
 _NAMED = 3
@@ -108,7 +113,7 @@ class _Conductor:
 
     def _go_on(self, job: Job) -> None:
         try:
-            self._process.patiently(lambda: resume_run(self._store, self._home, job.id))
+            self._act(lambda: resume_run(self._store, self._home, job.id))
         except AtlasError as error:  # it is named at the end, with what it ended with
             print(f"{job.id} cannot go on: {error}", flush=True)
 
@@ -117,14 +122,23 @@ class _Conductor:
         where: tuple[Store, Home] = (self._store, self._home)
         print(f"launching {planned.arm.label}, seed {planned.seed}", flush=True)
         if first is None:
-            self._process.patiently(lambda: launch_run(*where, planned.config, self._spec.backend, study=study))
+            self._act(lambda: launch_run(*where, planned.config, self._spec.backend, study=study))
         else:
-            self._process.patiently(lambda: launch_stages(*where, first, planned.config, self._spec.backend, study=study))
+            self._act(lambda: launch_stages(*where, first, planned.config, self._spec.backend, study=study))
 
     def _stop(self, member: Member) -> None:
         for job in member.stages:
-            if job.active and not self._store.stop_requested(job.id):
-                print(stop_run(self._store, self._home, job.id), flush=True)
+            if job.active:
+                with suppress(StoreError):  # it has ended meanwhile
+                    self._act(partial(self._ask_to_stop, job.id))
+
+    def _ask_to_stop(self, run_id: str) -> None:
+        if not self._store.stop_requested(run_id):
+            print(stop_run(self._store, self._home, run_id), flush=True)
+
+    def _act(self, call: Callable[[], T]) -> T:
+        """What a call that changes a run returns, as soon as the store can be reached; what it raises is about the run."""
+        return patiently(call, lambda: self._process.signalled)
 
     def _tell(self) -> None:
         done = sum(member.finished for member in self._members)
