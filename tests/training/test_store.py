@@ -279,7 +279,13 @@ COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
 COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
 
 
+def drop_version_11(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("DROP INDEX jobs_by_study")
+    connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN study")
+
+
 def drop_version_10(connection: sa.Connection) -> None:
+    drop_version_11(connection)
     connection.exec_driver_sql("DROP TABLE answer_marks")
 
 
@@ -356,6 +362,18 @@ def test_a_store_of_version_9_takes_marks_of_answers(store: Store, home: Home) -
     store = Store.open(home.store_url)
     mark_answer(store, "demo-1", ("correctness", "math"), ("train-0", "ab"), "right", "me")
     assert len(marked_answers(store, "demo-1", ("correctness", "math"))) == 1
+
+
+def test_runs_of_version_10_are_of_no_study(store: Store, home: Home) -> None:
+    store.create_job("train", "demo", {})
+    with store.writing() as connection:
+        drop_version_11(connection)
+        connection.exec_driver_sql("UPDATE schema_versions SET version = 10")
+    store.close()
+    store = Store.open(home.store_url)
+    assert store.job("demo-1").study == ""
+    study = store.create_job("study", "study", {})[0].id
+    assert [store.create_job("train", study, {}, study=study)[0]] == store.runs_of_study(study)
 
 
 def test_what_version_5_said_in_texts_stands_in_columns(store: Store, home: Home, clock: Clock) -> None:
