@@ -391,7 +391,7 @@ def test_a_dry_run_prints_the_same_as_preflight_and_starts_nothing(
     facts = json.loads(capsys.readouterr().out)
     assert facts["findings"][0]["about"] == "top_k"
     assert facts["memory"]["peak_gib"] > facts["memory"]["parts"][0]["gib"]
-    assert facts["expectation"]["completions"] == 2560
+    assert facts["expectation"]["completions"] == 1920
     assert store.jobs() == []
 
 
