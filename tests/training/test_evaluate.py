@@ -11,7 +11,6 @@ from training.backends.local import LocalBackend
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
-from training.engines import Message
 from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import BATCH_SIZE
 from training.home import Home
@@ -23,6 +22,7 @@ from training.jobs.evaluate import (
     evaluation_spec,
 )
 from training.jobs.running import run_job
+from training.prompts import Message
 from training.runs.launch import launch_evaluation, queue_job
 from training.store import Store
 from training.store.evaluations import complete_evaluations
