@@ -49,7 +49,7 @@ Differences = Mapping[str, Mapping[str, Difference]]
 def measure_frame(
     tables: Mapping[str, Mapping[str, Score]], differences: Differences | None = None, *, article: bool
 ) -> pd.DataFrame:
-    """One row a measure, the article's first and in its order: its maximum, then value and 95% interval of each evaluation in one cell.
+    """One row a measure, the article's first: its maximum, then value and 95% interval of each evaluation in one cell.
 
     Args:
         tables: evaluation's title -> its table.

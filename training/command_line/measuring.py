@@ -33,7 +33,12 @@ def evaluate(
     samples: Annotated[int, typer.Option(min=1, metavar="K", help="completions a problem, for pass@k")] = 1,
     max_completion_length: Annotated[int, typer.Option(min=1, metavar="TOKENS")] = 200,
     prompt_style: Annotated[PromptStyleName, typer.Option(help=_STYLES)] = "chat",
-    shots: Annotated[int, typer.Option(min=0, metavar="N", help="worked examples of the train split before each question")] = 0,
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="worked examples of the train split before each question; the style's own if not given"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="draws the examples, and completions above temperature 0")] = HARNESS_SEED,
     stop: Annotated[
         list[str] | None,
@@ -52,7 +57,7 @@ def evaluate(
     home, store = open_here()
     problem_set = load_problems(mapped(source, columns, home), home)
     warn_of_left_out(problem_set)
-    chosen = {"system_prompt": system_prompt, "answer_form": answer_form, "stop": stop}
+    chosen = {"shots": shots, "system_prompt": system_prompt, "answer_form": answer_form, "stop": stop}
     spec = evaluation_spec(
         recorded_model(model, store),
         problem_set,
@@ -62,7 +67,6 @@ def evaluate(
         samples=samples,
         max_completion_length=max_completion_length,
         prompt_style=prompt_style,
-        shots=shots,
         seed=seed,
         system_turn=system_turn,
         chat_template=chat_template,

@@ -22,6 +22,8 @@ PromptStyleName = Literal["chat", "question-answer", "question-answer-chat"]
 
 HARNESS_SEED = 1234
 """With which lm-evaluation-harness draws unless it is told otherwise."""
+HARNESS_TOKENS = 256
+"""Of a completion there, at most."""
 
 _UNTIL = ("Question:", "</s>", "<|im_end|>")
 """Where a completion ends by the harness's task."""
@@ -32,6 +34,7 @@ _APART = "\n\n"
 class PromptStyle:
     """One way to put a question, and what goes with it unless something else is asked for."""
 
+    title: str
     description: str
     ask: Callable[[str], str]
     """A question as the model reads it."""
@@ -39,6 +42,8 @@ class PromptStyle:
     """The answer of a worked example."""
     is_text: bool = False
     """Whether it is all one text, which no chat template touches."""
+    shots: int = 0
+    """Worked examples before each question."""
     system_prompt: str = ""
     answer_form: str = TAGS.name
     stop: tuple[str, ...] = ()
@@ -57,12 +62,14 @@ def _question_answer(question: str) -> str:
     return f"Question: {question}\nAnswer:"
 
 
-def _of_the_harness(description: str, *, is_text: bool) -> PromptStyle:
+def _of_the_harness(title: str, description: str, *, is_text: bool) -> PromptStyle:
     return PromptStyle(
+        title,
         description,
         _question_answer,
         _as_written,
         is_text=is_text,
+        shots=5,
         answer_form="hashes",
         stop=_UNTIL,
         verifier="strict_match",
@@ -70,13 +77,13 @@ def _of_the_harness(description: str, *, is_text: bool) -> PromptStyle:
     )
 
 
-CHAT = PromptStyle("a conversation, as runs ask", str, written_solution, system_prompt=SYSTEM_PROMPT)
+CHAT = PromptStyle("As in runs", "a conversation, as runs ask", str, written_solution, system_prompt=SYSTEM_PROMPT)
 
 PROMPT_STYLES: Mapping[PromptStyleName, PromptStyle] = {
     "chat": CHAT,
-    "question-answer": _of_the_harness("one text, as lm-evaluation-harness's gsm8k", is_text=True),
+    "question-answer": _of_the_harness("As lm-evaluation-harness", "one text, as its task gsm8k has it", is_text=True),
     "question-answer-chat": _of_the_harness(
-        "the same in the model's chat template, as with --apply_chat_template", is_text=False
+        "As the harness in chat", "the same as turns in the model's chat template", is_text=False
     ),
 }
 

@@ -120,6 +120,7 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
         "source": problem_set.source,
         "content_hash": problem_set.content_hash,
         "weights": weights_stamp(model),
+        "shots": style.shots,
         "system_prompt": style.system_prompt,
         "answer_form": style.answer_form,
         "stop": style.stop,
@@ -285,8 +286,8 @@ def _require_room(spec: EvaluationSpec, home: Home, prompts: Sequence[Prompt]) -
     if over := sum(length > room for length in lengths):
         raise ConfigError(
             f"shots = {spec.shots}: of {count(len(prompts), 'prompt')} {over:,} {agree(over, 'is', 'are')} longer than the "
-            f"{room:,} tokens that the model's {most:,} leave beside a completion of {spec.max_completion_length:,}; the longest "
-            f"has {max(lengths):,}.",
+            f"{room:,} tokens that the model's {most:,} leave beside a completion of {spec.max_completion_length:,}; the "
+            f"longest has {max(lengths):,}.",
             "Show fewer examples, or ask for shorter completions.",
         )
 
