@@ -3,9 +3,9 @@
 `python -m tests.bench.harness [--model M] [--source S] [--fraction F] [--shots N] [--tokens N] [--chat]`, in the environment
 of `make test-harness`
 
-Both calculate greedily in float32 on the CPU, the harness prompt by prompt (its batch size is 1), ours in batches. Prompts have to
-be equal to the last character; completions have to be equal but where the two likeliest tokens are tied, which is looked up in
-the model; and of equal completions the extracted answers and the figures have to be equal. One that is not ends it with an error.
+Both calculate greedily in float32 on the CPU, the harness prompt by prompt (its batch size is 1), ours in batches. Prompts have
+to be equal to the last character, completions too but where the two likeliest tokens are tied, which is looked up in the model;
+of equal completions the extracted answers and the scores have to be equal. What is not ends it with an error.
 """
 
 import json
@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -194,9 +195,9 @@ def gap_where_they_part(model: Any, tokenizer: Any, prompt: list[int], mine: str
     import torch
 
     first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (mine, other))
-    shared = os.path.commonprefix([first, second])
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
     with torch.inference_mode():
-        highest, following = model(torch.tensor([[*prompt, *shared]])).logits[0, -1].topk(2).values.tolist()
+        highest, following = model(torch.tensor([[*prompt, *first[:shared]]])).logits[0, -1].topk(2).values.tolist()
     return float(highest - following)
 
 
