@@ -87,7 +87,7 @@ def ready_tokenizer(tokenizer: Any, name: str, template: ChatTemplate | None) ->
     Raises:
         ModelError: it has no chat template of its own, and is to use that.
     """
-    if template in CHAT_TEMPLATES:
+    if template is not None and template != "model":
         tokenizer.chat_template = CHAT_TEMPLATES[template]
     if template is not None and not tokenizer.chat_template:
         raise ModelError(f"The model {name!r} has no chat template.", NO_TEMPLATE_REMEDY)
