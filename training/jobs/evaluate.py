@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
@@ -78,7 +78,7 @@ class EvaluationSpec(BaseModel):
     """Worked examples of the train split before each question."""
     seed: int | None = Field(None, ge=0)
     """Of the examples, and of completions above temperature 0; `None` where nothing is drawn, or by chance."""
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Texts that end a completion and are no part of it."""
     verifier: str = DEFAULT_VERIFIER
     """The reward function by which an answer counts as right."""
@@ -86,9 +86,9 @@ class EvaluationSpec(BaseModel):
     @model_serializer(mode="wrap")
     def _as_on_record(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what came later and is not asked for, so that a spec on record from before is equal to its like."""
-        values: dict[str, Any] = write(self)
         fields = type(self).model_fields
-        return {name: value for name, value in values.items() if name not in _LATER or value != fields[name].default}
+        left_out = {name for name in _LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in write(self).items() if name not in left_out}
 
     @property
     def style(self) -> PromptStyle:

@@ -61,7 +61,7 @@ def _render_form(state: State) -> None:
     # What a run's own evaluations were drawn with, so that the new one can be compared with them.
     usual: dict[str, Any] = data.store().job(run_id).spec if run_id else {}
     if PROMPT_STYLES[style] is not CHAT:  # which a run does not ask with
-        usual = {"source": usual.get("source", state.source), "max_completion_length": HARNESS_TOKENS}
+        usual = {name: usual[name] for name in ("source",) if name in usual} | {"max_completion_length": HARNESS_TOKENS}
     key = f"measure {run_id} {style}"
     source = st.text_input(
         "Problems",
