@@ -156,7 +156,7 @@ def drawn(store: Store, home: Home, spec: EvaluationSpec) -> list[str]:
 def test_a_seed_draws_the_same_again_also_where_a_process_was_stopped_in_between(
     store: Store, home: Home, demo: ProblemSet, style: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampled = SETTINGS | {"fraction": 0.01, "temperature": 1.0, "samples": 20, "max_completion_length": 16} | style
+    sampled = SETTINGS | {"fraction": 0.01, "temperature": 2.0, "samples": 20, "max_completion_length": 16} | style
     spec = evaluation_spec("demo", demo, **sampled, seed=5)
     whole = drawn(store, home, spec)
     assert len(whole) == 80 > BATCH_SIZE

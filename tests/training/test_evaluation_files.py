@@ -10,7 +10,7 @@ from tests.fakes import record_evaluation
 from training.__main__ import main
 from training.data.problems import load_problems
 from training.home import Home
-from training.jobs.evaluate import asked_prompts, evaluation_spec, shown_examples
+from training.jobs.evaluate import asked_prompts, evaluated_problems, evaluation_spec, shown_examples
 from training.presets import load_preset
 from training.rewards import score_completion, score_completions
 from training.store import Store
@@ -25,10 +25,8 @@ def measured(store: Store) -> str:
     """An evaluation of four problems with an example each, of two completions: one right, one wrong."""
     spec = evaluation_spec("demo", DEMO, **SETTINGS, prompt_style="question-answer", shots=1, seed=7)
     job, _ = store.create_job("evaluate", "evaluate", spec.model_dump(mode="json"), total=4)
-    asked = {problem.id: problem for problem in DEMO.problems}
     items = []
-    for number in (46, 71, 100, 233):
-        problem = asked[f"test-{number}"]
+    for problem in evaluated_problems(spec, DEMO):
         for text in (f" so.\n#### {problem.gold}", " 0 left"):
             rewards = score_completions([text], [problem.gold], form=spec.form, required=spec.style.measures)[0]
             items.append(EvaluationItem(problem.id, text, rewards, 9))

@@ -30,8 +30,8 @@ def flexible_answer(completion: str) -> str:
 def strict_match(completion: str, gold: str) -> float:
     """1.0 if the number after the first `#### ` is the gold answer, as lm-evaluation-harness's strict-match.
 
-    Source: see above. Commas, `$` and a point at the end do not count. Holes: a gold answer that is no number is never reached, and the first of
-    several answers decides.
+    Source: see above. Commas, `$` and a point at the end do not count. Holes: a gold answer that is no number is never
+    reached, and the first of several answers decides.
     """
     return float(_compared(strict_answer(completion)) == _compared(gold))
 
@@ -39,8 +39,8 @@ def strict_match(completion: str, gold: str) -> float:
 def flexible_extract(completion: str, gold: str) -> float:
     """1.0 if the last number in the text is the gold answer, as lm-evaluation-harness's flexible-extract.
 
-    Source: see above. Commas, `$` and a point at the end do not count. Holes: whatever number ends the text decides, the 2 of "in 2 days" too,
-    and any two of `$`, `.` and `,` in a row are a number.
+    Source: see above. Commas, `$` and a point at the end do not count. Holes: whatever number ends the text decides, the 2
+    of "in 2 days" too, and any two of `$`, `.` and `,` in a row are a number.
     """
     return float(_compared(flexible_answer(completion)) == _compared(gold))
 
