@@ -6,9 +6,10 @@ INSTALL := -m pip install --disable-pip-version-check --constraint constraints.t
 PIP := $(BIN)/python $(INSTALL)
 UNSLOTH := .venv-unsloth
 VLLM := .venv-vllm
+HARNESS := .venv-harness
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-vllm test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-vllm test-harness test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -27,6 +28,10 @@ test-unsloth: $(UNSLOTH)/.test
 # vLLM's build for CPUs, generating for evaluations and training and as a server, in an environment of its own.
 test-vllm: $(VLLM)/.test
 	$(VLLM)/bin/python -m pytest tests/vllm_engine
+
+# Against lm-evaluation-harness itself, in an environment of its own.
+test-harness: $(HARNESS)/.test
+	$(HARNESS)/bin/python -m pytest tests/harness
 
 # On a machine with a CUDA GPU, after: pip install '.[gpu,test]'
 test-gpu:
@@ -88,6 +93,13 @@ $(VLLM)/.test: pyproject.toml constraints.txt constraints-vllm.txt
 	$(VLLM)/bin/python -m pip install --disable-pip-version-check --no-deps --requirement constraints-vllm.txt
 	touch $@
 
+$(HARNESS)/.test: pyproject.toml constraints.txt constraints-harness.txt
+	test -x $(HARNESS)/bin/python || $(PYTHON) -m venv $(HARNESS)
+	$(HARNESS)/bin/python $(INSTALL) torch==2.13.0
+	$(HARNESS)/bin/python $(INSTALL) --editable . 'pytest>=9'
+	$(HARNESS)/bin/python -m pip install --disable-pip-version-check --no-deps --requirement constraints-harness.txt
+	touch $@
+
 # The files in assets/ that are made by programs of this project.
 demo-data: $(VENV)/.run
 	$(BIN)/python -m training.demo.word_problems --out assets/demo-data
@@ -105,4 +117,4 @@ screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.browser.screenshots --home '$(HOME_DIR)' --scheme dark $(PICTURES)
 
 clean:
-	rm -rf $(VENV) $(UNSLOTH) $(VLLM) build *.egg-info
+	rm -rf $(VENV) $(UNSLOTH) $(VLLM) $(HARNESS) build *.egg-info

@@ -6,11 +6,13 @@ Nothing here knows Streamlit, and nothing reads completions.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from training.prompts import SYSTEM_PROMPT
+from training.evaluation.asking import CHAT, PROMPT_STYLES
 from training.rewards.forms import TAGS, form_of
 from training.store import Job
 from training.store.evaluations import Heading
+from training.text import count
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,19 @@ def _label(heading: Heading) -> str:
     return f"step {heading.step:,}" if heading.label.startswith("step-") else heading.label
 
 
-def _settings(spec: Mapping[str, object], prefix: str) -> str:
+def _settings(spec: Mapping[str, Any], prefix: str) -> str:
     temperature, samples = spec.get(f"{prefix}temperature", 0), spec.get(f"{prefix}samples", 1)
     drawn = "the likeliest token each time" if temperature == 0 else f"temperature {temperature:g}"
     each = "" if samples == 1 else f", {samples} completions a problem"
-    prompt = "" if spec.get("system_prompt", SYSTEM_PROMPT) == SYSTEM_PROMPT else ", another system prompt"
     name = form_of(spec).name
     form = "" if name == TAGS.name else f", answers marked by {name}"
-    return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}{form}"
+    return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{asked_words(spec)}{form}"
+
+
+def asked_words(spec: Mapping[str, Any]) -> str:
+    """How questions were put, where that is not as runs do: `, as in lm-evaluation-harness, 5 worked examples (seed 1234)`."""
+    style = PROMPT_STYLES.get(spec.get("prompt_style", "chat"), CHAT)
+    put = "" if style is CHAT else f", {style.title.lower()}"
+    prompt = "" if spec.get("system_prompt", style.system_prompt) == style.system_prompt else ", another system prompt"
+    shots = spec.get("shots", 0)
+    return put + prompt + (f", {count(shots, 'worked example')} (seed {spec.get('seed')})" if shots else "")

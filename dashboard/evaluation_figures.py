@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard import figures, theme
 from training.data.problem import Problem
 from training.evaluation.comparison import Difference, SampledScore, pass_rates
-from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
+from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, shown_rows
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS
 from training.store.evaluations import Evaluation
@@ -49,7 +49,7 @@ Differences = Mapping[str, Mapping[str, Difference]]
 def measure_frame(
     tables: Mapping[str, Mapping[str, Score]], differences: Differences | None = None, *, article: bool
 ) -> pd.DataFrame:
-    """One row a measure in the article's order: its maximum, then value and 95% interval of each evaluation in one cell.
+    """One row a measure, the article's first: its maximum, then value and 95% interval of each evaluation in one cell.
 
     Args:
         tables: evaluation's title -> its table.
@@ -57,13 +57,13 @@ def measure_frame(
         article: whether the article's own figures stand beside.
     """
     rows = []
-    for key, (title, reward) in ARTICLE_TABLE.items():
+    for key, (title, reward) in shown_rows(tables.values()).items():
         row: dict[str, object] = {"measure": title, "maximum": f"{REWARDS[reward].maximum:.1f}"}
         row |= {name: _shown(table.get(key)) for name, table in tables.items()}
         row |= {name: _shown(found.get(key), "+.3f") for name, found in (differences or {}).items()}
         if article:
-            before, after = ARTICLE_FIGURES[key]
-            row |= {"article before": f"{before:.3f}", "article after": f"{after:.3f}"}
+            before, after = ARTICLE_FIGURES.get(key, (None, None))
+            row |= {"article before": _figure(before), "article after": _figure(after)}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -83,7 +83,8 @@ def measure_rows(tables: Mapping[str, Mapping[str, Score]], differences: Differe
 def measures_figure(tables: Mapping[str, Mapping[str, Score]]) -> go.Figure:
     """Each measure as a share of its maximum, a point and a 95% interval an evaluation."""
     figure = go.Figure()
-    keys = list(ARTICLE_TABLE)
+    measures = shown_rows(tables.values())
+    keys = list(measures)
     for place, (name, table) in enumerate(tables.items()):
         rows = [(len(keys) - 1 - keys.index(key), score) for key, score in table.items()]
         heights = [row - _offset(place, len(tables)) for row, _ in rows]
@@ -94,7 +95,7 @@ def measures_figure(tables: Mapping[str, Mapping[str, Score]]) -> go.Figure:
     figure.update_layout(margin={"l": 10, "r": 12, "t": 30, "b": 36})
     figure.update_xaxes(title={"text": "share of the maximum"}, tickformat=".0%", range=[-0.02, 1.02], showgrid=True)
     figure.update_xaxes(gridcolor="rgba(138,148,158,0.25)")
-    titles = [ARTICLE_TABLE[key][0] for key in reversed(keys)]
+    titles = [measures[key][0] for key in reversed(keys)]
     figure.update_yaxes(tickvals=list(range(len(keys))), ticktext=titles, range=[-0.6, len(keys) - 0.4], showgrid=False)
     return figure
 
@@ -306,6 +307,10 @@ def _offset(place: int, number: int) -> float:
 
 def _problems(scores: Mapping[str, GroupScores], group: int | None) -> int:
     return max(by_group[group][0] if group in by_group else 0 for by_group in scores.values())
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _shown(score: Score | SampledScore | Difference | None, form: str = ".3f") -> str:

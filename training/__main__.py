@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "report": looking.write_report,
     "disagreement": judging.show_disagreement,
     "rollouts": looking.write_rollouts,
+    "evaluation": looking.write_evaluation,
     "tokens": token_scores.show_tokens,
     "stop": changing.stop_run,
     "delete": changing.delete_run,

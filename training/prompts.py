@@ -1,6 +1,6 @@
 """What the model is shown: the article's system prompt, and the conversation in which a question is put to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,11 @@ SYSTEM_PROMPT = """Respond in the following format:
 You must put your reasoning between the <reasoning> tags and answer between the <answer> tags."""
 """The prompt of Unsloth's Llama 3.1 GRPO notebook with the line that the article adds at its end."""
 
+Message = dict[str, str]
+"""One turn of a conversation: its role and its content."""
+
+Prompt = list[Message] | str
+"""A conversation, which a chat template writes out, or a text as it is."""
 
 SystemTurn = Literal["system", "user"]
 """Whose turn the system prompt stands in."""
@@ -45,9 +50,17 @@ class Prompting:
     """Empty for none."""
     system_turn: SystemTurn = "system"
 
-    def messages(self, question: str) -> list[dict[str, str]]:
-        """The conversation that the model completes."""
+    def messages(self, question: str, examples: Sequence[tuple[str, str]] = ()) -> list[Message]:
+        """The conversation that the model completes.
+
+        Args:
+            examples: questions with their answers, as turns before the question.
+        """
+        asked = [part for example in examples for part in example] + [question]
         if self.system_prompt and self.system_turn == "user":
-            return [{"role": "user", "content": f"{self.system_prompt}\n\n{question}"}]
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        return [*system, {"role": "user", "content": question}]
+            asked[0] = f"{self.system_prompt}\n\n{asked[0]}"
+        system = (
+            [{"role": "system", "content": self.system_prompt}] if self.system_prompt and self.system_turn == "system" else []
+        )
+        roles = ("user", "assistant")
+        return [*system, *({"role": roles[place % 2], "content": text} for place, text in enumerate(asked))]

@@ -19,10 +19,10 @@ import typer
 
 from tests.vllm_engine.models import write_smollm2
 from training.data.problems import load_problems
-from training.engines import Complete, Message, hugging_face
+from training.engines import Complete, hugging_face
 from training.engines.vllm_batches import load_completer
 from training.evaluation.evaluate import BATCH_SIZE
-from training.prompts import SYSTEM_PROMPT, Prompting
+from training.prompts import SYSTEM_PROMPT, Message, Prompting
 
 UNLIKE = 0.1
 

@@ -35,6 +35,23 @@ def evaluated(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFa
     return f"{start_app(home.root)}/evaluate?run={job.id}"
 
 
+def test_a_style_brings_its_fields_and_its_examples(evaluated: str, page: Page) -> None:
+    page.set_viewport_size({"width": 820, "height": 1200})
+    page.goto(f"{evaluated}&part=measure")
+    examples = page.get_by_role("spinbutton", name="Worked examples")
+    expect(examples).to_have_value("0")
+    page.get_by_role("combobox", name="Prompt").click()
+    page.get_by_role("option", name="As lm-evaluation-harness").click()
+    expect(examples).to_have_value("5")
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("1234")
+    examples.fill("1")
+    examples.press("Enter")
+    expect(page.get_by_role("button", name="Measure", exact=True)).to_be_enabled()
+    page.get_by_text("Wording").click()
+    expect(page.get_by_role("textbox", name="System prompt")).to_have_value("")
+    assert sideways(page) == 0
+
+
 @pytest.mark.parametrize("width", [820, 1280, 2560])
 @pytest.mark.parametrize("several", [False, True])
 def test_the_articles_table_is_never_cut(evaluated: str, page: Page, width: int, several: bool) -> None:

@@ -419,3 +419,31 @@ def test_weights_that_are_cut_short_are_an_error_that_says_so(tmp_path: Path) ->
         (tmp_path / file.name).write_bytes(whole[:1000] if file.suffix == ".safetensors" else whole)
     with pytest.raises(ModelError, match="cannot be loaded"):
         hugging_face.load_model(str(tmp_path))
+
+
+TEXTS = ["Question: Ann has 3 apples and buys 4. How many?\nAnswer:", "Question: 2 pens cost $8. What does one cost?\nAnswer:"]
+
+
+def test_a_completion_ends_before_the_text_that_stops_it_and_counts_what_led_there() -> None:
+    model, tokenizer = hugging_face.load_model("demo", None)
+    whole = hugging_face.complete(model, tokenizer, TEXTS, 40, 0.0)
+    stop = whole[0][0][12:15]
+    assert stop
+    stopped = hugging_face.complete(model, tokenizer, TEXTS, 40, 0.0, stop=(stop, "<|end|>"))
+    assert [text for text, _ in stopped] == [text.split(stop)[0] for text, _ in whole]
+    written = tokenizer(whole[0][0])["input_ids"]
+    assert stop in tokenizer.decode(written[: stopped[0][1]])
+    assert stop not in tokenizer.decode(written[: stopped[0][1] - 1])
+
+
+def test_a_text_is_completed_by_a_model_without_a_template(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_MODEL, tmp_path / "base", ignore=shutil.ignore_patterns("chat_template.jinja"))
+    model, tokenizer = hugging_face.load_model(str(tmp_path / "base"), None)
+    assert hugging_face.complete(model, tokenizer, TEXTS, 8, 0.0) == hugging_face.complete(
+        *hugging_face.load_model("demo"), TEXTS, 8, 0.0
+    )
+
+
+def test_a_model_says_how_long_a_text_it_was_made_for(checkpoint: Path) -> None:
+    assert hugging_face.context_length("demo") == 512
+    assert hugging_face.context_length(str(checkpoint)) == 512

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from training.backends.local import LocalBackend
 from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
-from training.engines import Message
+from training.engines import SeededComplete
 from training.errors import ConfigError, SourceError
 from training.evaluation.evaluate import BATCH_SIZE
 from training.home import Home
@@ -21,8 +22,11 @@ from training.jobs.evaluate import (
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
+    measured_before,
+    weights_stamp,
 )
 from training.jobs.running import run_job
+from training.prompts import SYSTEM_PROMPT, Message
 from training.runs.launch import launch_evaluation, queue_job
 from training.store import Store
 from training.store.evaluations import complete_evaluations
@@ -92,6 +96,84 @@ def test_what_is_being_measured_is_not_measured_twice(store: Store, home: Home, 
     job, waits = queue_job(store, home, EVALUATE, spec)
     assert waits
     assert queue_job(store, home, EVALUATE, spec) == (job, False)
+
+
+def test_a_spec_from_before_there_were_styles_is_equal_to_its_like(store: Store, demo: ProblemSet) -> None:
+    old = {
+        "model": "demo",
+        "source": "demo",
+        "content_hash": demo.content_hash,
+        **SETTINGS,
+        "system_prompt": SYSTEM_PROMPT,
+        "system_turn": "system",
+        "chat_template": "model",
+        "answer_form": "tags",
+        "vllm": False,
+        "weights": weights_stamp("demo"),
+    }
+    job, _ = store.create_job("evaluate", "evaluate", old)
+    spec = evaluation_spec("demo", demo, **SETTINGS, seed=1234)
+    assert EvaluationSpec.model_validate(old) == spec
+    found = measured_before(store, spec)
+    assert found is not None
+    assert found.id == job.id
+    assert measured_before(store, evaluation_spec("demo", demo, **SETTINGS, prompt_style="question-answer", seed=1234)) is None
+
+
+def test_a_style_brings_its_stops_its_form_its_verifier_and_its_examples(demo: ProblemSet) -> None:
+    spec = evaluation_spec("demo", demo, **SETTINGS, prompt_style="question-answer", seed=1, chat_template="plain")
+    assert (spec.stop[0], spec.answer_form, spec.verifier, spec.shots) == ("Question:", "hashes", "strict_match", 5)
+    assert spec == evaluation_spec("demo", demo, **SETTINGS, prompt_style="question-answer", seed=1), "no template is used"
+    assert EvaluationSpec.model_validate(spec.model_dump(mode="json")) == spec
+    other = evaluation_spec("demo", demo, **SETTINGS, prompt_style="question-answer", shots=0, stop=["\n"], seed=1)
+    assert (other.stop, other.seed) == (("\n",), None), "nothing is drawn"
+
+
+def test_examples_need_a_seed_and_problems_to_draw_from(demo: ProblemSet) -> None:
+    with pytest.raises(ConfigError, match="seed is not set"):
+        evaluation_spec("demo", demo, **SETTINGS, shots=1)
+    with pytest.raises(ConfigError, match="has 0 train problems"):
+        evaluation_spec("demo", replace(demo, problems=demo.of_split("test")), **SETTINGS, shots=1, seed=1)
+
+
+def test_prompts_that_leave_no_room_are_refused_before_anything_is_measured(store: Store, home: Home, demo: ProblemSet) -> None:
+    spec = evaluation_spec("demo", demo, **SETTINGS | {"fraction": 0.01}, prompt_style="question-answer", seed=1)
+    job, _ = queue_job(store, home, EVALUATE, spec)
+    with pytest.raises(ConfigError, match=r"shots = 5: of 4 prompts 4 are longer than the 472 tokens that the model's 512"):
+        run_job(store, home, job.id)
+    assert complete_evaluations(store, job.id) == []
+
+
+def drawn(store: Store, home: Home, spec: EvaluationSpec) -> list[str]:
+    """The completions of a new evaluation, on the real demo model."""
+    job, _ = queue_job(store, home, EVALUATE, spec)
+    run_job(store, home, job.id)
+    (evaluation,) = complete_evaluations(store, job.id)
+    return [item.completion for item in evaluation.items]
+
+
+@pytest.mark.parametrize("style", [{}, {"prompt_style": "question-answer", "shots": 1}])
+def test_a_seed_draws_the_same_again_also_where_a_process_was_stopped_in_between(
+    store: Store, home: Home, demo: ProblemSet, style: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled = SETTINGS | {"fraction": 0.01, "temperature": 2.0, "samples": 20, "max_completion_length": 16} | style
+    spec = evaluation_spec("demo", demo, **sampled, seed=5)
+    whole = drawn(store, home, spec)
+    assert len(whole) == 80 > BATCH_SIZE
+    assert len(set(whole)) > 8, "each sample is drawn anew"
+    job, _ = queue_job(store, home, EVALUATE, spec)
+    real = evaluation_job._completer
+
+    def stopping(spec: EvaluationSpec, home: Home) -> SeededComplete:
+        store.request_stop(job.id)
+        return real(spec, home)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluation_job, "_completer", stopping)
+        run_job(store, home, job.id)
+    assert store.job(job.id).done == BATCH_SIZE // 20
+    assert drawn(store, home, spec) == whole
+    assert drawn(store, home, evaluation_spec("demo", demo, **sampled, seed=6)) != whole
 
 
 def test_a_setting_out_of_range_is_named(demo: ProblemSet) -> None:

@@ -11,7 +11,6 @@ from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.errors import SourceError
 from training.home import Home
-from training.prompts import Prompting
 from training.rewards import REWARDS
 from training.rewards.rows import reward_row
 
@@ -164,7 +163,7 @@ def test_the_numbers_of_which_a_question_is_made_travel_along_for_rewards(tmp_pa
     (problem,) = load(tmp_path, [ROWS["Countdown"]]).problems
     assert problem.columns == {"target": 24, "nums": (4, 6, 1)}
     scores = [
-        REWARDS["countdown"].score_all([f"<answer>{answer}</answer>"], [""], [reward_row(problem, Prompting(""))])
+        REWARDS["countdown"].score_all([f"<answer>{answer}</answer>"], [""], [reward_row(problem, problem.question)])
         for answer in ("4 * 6 * 1", "4 * 6")
     ]
     assert scores == [[1.0], [0.0]]

@@ -18,7 +18,6 @@ from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.train.run_evaluation import RunEvaluator, complete_with_vllm, preserved_randomness
-from training.prompts import Prompting
 from training.store import Job, Store
 from training.store.evaluations import EvaluationItem, complete_evaluations
 
@@ -134,7 +133,7 @@ def test_what_was_measured_is_kept_batch_by_batch() -> None:
     items = evaluate_model(
         answer,
         few_problems().of_split("test"),
-        prompting=Prompting(""),
+        prompts=[problem.question for problem in few_problems().of_split("test")],
         max_completion_length=9,
         temperature=1.0,
         samples=20,

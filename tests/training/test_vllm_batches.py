@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from training.engines.hugging_face import chat_ids, load_tokenizer
 from training.engines.vllm_batches import load_completer
 from training.errors import ModelError
 from training.home import DEMO_MODEL
-from training.prompts import CHAT_TEMPLATES
 
 
 class FakeVllm:
@@ -21,6 +21,8 @@ class FakeVllm:
     def __init__(self) -> None:
         self.loaded: dict[str, Any] = {}
         self.asked: dict[str, Any] = {}
+        self.prompts: list[list[int]] = []
+        self.seeds: list[int | None] = []
 
     def modules(self) -> dict[str, ModuleType]:
         vllm, lora, request = ModuleType("vllm"), ModuleType("vllm.lora"), ModuleType("vllm.lora.request")
@@ -30,11 +32,12 @@ class FakeVllm:
 
     def _load(self, **settings: Any) -> SimpleNamespace:
         self.loaded = settings
-        return SimpleNamespace(chat=self._chat)
+        return SimpleNamespace(generate=self._generate)
 
-    def _chat(self, messages: list[Any], sampling: dict[str, Any], **settings: Any) -> list[SimpleNamespace]:
-        self.asked = sampling | settings
-        return [SimpleNamespace(outputs=[SimpleNamespace(text="72", token_ids=(7, 2, 1))]) for _ in messages]
+    def _generate(self, prompts: list[Any], sampling: list[dict[str, Any]], **settings: Any) -> list[SimpleNamespace]:
+        self.asked = sampling[0] | settings
+        self.prompts, self.seeds = [prompt["prompt_token_ids"] for prompt in prompts], [each["seed"] for each in sampling]
+        return [SimpleNamespace(outputs=[SimpleNamespace(text="72", token_ids=(7, 2, 1))]) for _ in prompts]
 
 
 @pytest.fixture
@@ -74,7 +77,25 @@ def test_without_vllm_the_error_names_the_command_that_installs_it(monkeypatch: 
 
 def test_a_base_models_conversations_are_written_by_the_template_chosen(vllm: FakeVllm) -> None:
     load_completer("demo", "plain")([QUESTION], 40, 0.0)
-    assert vllm.asked["chat_template"] == CHAT_TEMPLATES["plain"]
+    assert vllm.prompts == chat_ids(load_tokenizer("demo", "plain"), [QUESTION])
+
+
+def test_a_text_is_completed_as_it_is_up_to_what_ends_it(vllm: FakeVllm) -> None:
+    load_completer("demo", None, ("Question:", "<|end|>"))(["How many?"], 40, 0.0)
+    tokenizer = load_tokenizer("demo")
+    assert vllm.prompts == [tokenizer("How many?")["input_ids"]]
+    assert (vllm.asked["stop"], vllm.asked["stop_token_ids"]) == (["Question:", "<|end|>"], [tokenizer.eos_token_id])
+
+
+def test_of_one_seed_equal_prompts_draw_by_seeds_of_their_own_and_again_alike(vllm: FakeVllm) -> None:
+    complete = load_completer("demo", "model")
+    complete([QUESTION, QUESTION], 40, 1.0)
+    assert vllm.seeds == [None, None]
+    complete([QUESTION, QUESTION], 40, 1.0, 7)
+    first = vllm.seeds
+    assert len(set(first)) == 2
+    complete([QUESTION, QUESTION], 40, 1.0, 7)
+    assert vllm.seeds == first
 
 
 def test_an_adapter_on_an_adapter_is_refused_with_what_merges_it(vllm: FakeVllm, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading what runs left on record: `list`, `show`, `health`, `reweigh`, `report`."""
+"""Reading what runs left on record: `list`, `show`, `health`, `rollouts`, `evaluation`, `reweigh`, `report`."""
 
 import json
 import math
@@ -29,9 +29,12 @@ from training.groups import Scale
 from training.insight.counterfactuals import reweigh
 from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
+from training.jobs.evaluation_files import evaluation_named, problems_asked, result_lines, results, write_results
 from training.store import RUN_KINDS, Job, Store
 from training.store.evaluations import complete_evaluations
 from training.stored_config import require_completions, stage_of
+
+RowsFile = Annotated[Path, typer.Option(metavar="FILE", help="ends in .jsonl or .parquet")]
 
 _LISTED = 200
 """Runs that `list` shows unless it is told otherwise."""
@@ -126,13 +129,12 @@ def show_health(run_id: RunId, as_json: AsJson = False) -> int:
 
 def write_rollouts(
     run_id: RunId,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="ends in .jsonl or .parquet")],
+    out: RowsFile,
 ) -> int:
     """A run's completions with rewards and advantages, as a file for other programs."""
     _, store = open_here(rewards=False)
     require_completions(store.job(run_id).spec)
-    if out.suffix not in (".jsonl", ".parquet"):
-        raise typer.BadParameter(f"{str(out)!r} ends neither in .jsonl nor in .parquet", param_hint="--out")
+    _require_kind(out)
 
     def write(stream: BinaryIO) -> None:
         if out.suffix == ".parquet":
@@ -143,6 +145,34 @@ def write_rollouts(
     replace_file(out, write)
     print(out)
     return 0
+
+
+def write_evaluation(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="of an evaluation, or of a run that evaluates")],
+    out: RowsFile,
+    label: Annotated[str, typer.Option("--evaluation", metavar="LABEL", help="which, of a run: before, step-50, after")] = "",
+) -> int:
+    """An evaluation's completions with questions, extracted answers, rewards and settings, as a file for other programs."""
+    home, store = open_here(rewards=False)
+    job = store.job(job_id)
+    evaluation = evaluation_named(job, complete_evaluations(store, job.id), label)
+    _require_kind(out)
+    rows = results(job, evaluation, problems_asked(job, home))
+
+    def write(stream: BinaryIO) -> None:
+        if out.suffix == ".parquet":
+            write_results(rows, stream)
+        else:
+            stream.writelines(result_lines(rows))
+
+    replace_file(out, write)
+    print(out)
+    return 0
+
+
+def _require_kind(out: Path) -> None:
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise typer.BadParameter(f"{str(out)!r} ends neither in .jsonl nor in .parquet", param_hint="--out")
 
 
 def reweigh_run(

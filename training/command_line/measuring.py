@@ -7,19 +7,20 @@ from typing import Annotated, Literal
 import typer
 
 from training.command_line.outputs import evaluation_facts, evaluation_lines
-from training.command_line.parameters import AnswerFormName, AsJson, ChatTemplateName, SystemTurnName
+from training.command_line.parameters import AnswerFormOfStyle, AsJson, ChatTemplateName, SystemTurnName
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.command_line.stores import open_here
 from training.data.problems import load_problems
 from training.data.sample import stated
 from training.errors import StoreError
+from training.evaluation.asking import HARNESS_SEED, PROMPT_STYLES, PromptStyleName
 from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
 from training.jobs.running import run_job
 from training.models.beginnings import recorded_model
-from training.prompts import SYSTEM_PROMPT
-from training.rewards.forms import TAGS
 from training.runs.launch import queue_job
 from training.store.evaluations import complete_evaluations
+
+_STYLES = "how questions are put: " + "; ".join(f"{name}, {style.description}" for name, style in PROMPT_STYLES.items())
 
 
 def evaluate(
@@ -31,10 +32,24 @@ def evaluate(
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 takes the likeliest token")] = 0.0,
     samples: Annotated[int, typer.Option(min=1, metavar="K", help="completions a problem, for pass@k")] = 1,
     max_completion_length: Annotated[int, typer.Option(min=1, metavar="TOKENS")] = 200,
-    system_prompt: Annotated[str, typer.Option(help="the turn before every question; empty leaves it out")] = SYSTEM_PROMPT,
+    prompt_style: Annotated[PromptStyleName, typer.Option(help=_STYLES)] = "chat",
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="worked examples of the train split before each question; the style's own if not given"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="draws the examples, and completions above temperature 0")] = HARNESS_SEED,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="ends a completion; may be given again; the style's own if not given"),
+    ] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option(help="the turn before every question; empty leaves it out; the style's own if not given")
+    ] = None,
     system_turn: SystemTurnName = "system",
     chat_template: ChatTemplateName = "model",
-    answer_form: AnswerFormName = TAGS.name,
+    answer_form: AnswerFormOfStyle = None,
     vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -42,6 +57,7 @@ def evaluate(
     home, store = open_here()
     problem_set = load_problems(mapped(source, columns, home), home)
     warn_of_left_out(problem_set)
+    chosen = {"shots": shots, "system_prompt": system_prompt, "answer_form": answer_form, "stop": stop}
     spec = evaluation_spec(
         recorded_model(model, store),
         problem_set,
@@ -50,11 +66,12 @@ def evaluate(
         temperature=temperature,
         samples=samples,
         max_completion_length=max_completion_length,
-        system_prompt=system_prompt,
+        prompt_style=prompt_style,
+        seed=seed,
         system_turn=system_turn,
         chat_template=chat_template,
-        answer_form=answer_form,
         vllm=vllm,
+        **{name: value for name, value in chosen.items() if value is not None},
     )
     problems = evaluated_problems(spec, problem_set)
     job, waits = queue_job(store, home, EVALUATE, spec, total=len(problems))
@@ -75,8 +92,8 @@ def evaluate(
         print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
     else:
         tokens = sum(item.tokens for item in evaluation.items)
-        chosen = stated(problem_set.of_split(spec.split), len(problems), spec.split)
-        print(f"{spec.model} on {chosen} of {problem_set.name}, kept as {job.id}")
+        asked = stated(problem_set.of_split(spec.split), len(problems), spec.split)
+        print(f"{spec.model} on {asked} of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
         print(*evaluation_lines(evaluation, steps), sep="\n")
     return 0

@@ -28,14 +28,14 @@ ThenAssignments = Annotated[
 ]
 Backend = Annotated[str, typer.Option(help="where it runs, as `backends` lists them")]
 
-AnswerFormName = Annotated[
-    str,
-    typer.Option(
-        "--answer-form",
-        metavar="FORM",
-        help=f"how answers are marked: {', '.join(FORMS)}, or /a regular expression/ whose group is the answer",
-    ),
-]
+_ANSWER_FORM = typer.Option(
+    "--answer-form",
+    metavar="FORM",
+    help=f"how answers are marked: {', '.join(FORMS)}, or /a regular expression/ whose group is the answer",
+)
+AnswerFormName = Annotated[str, _ANSWER_FORM]
+AnswerFormOfStyle = Annotated[str | None, _ANSWER_FORM]
+"""Where the style of the prompt has one of its own."""
 
 SystemTurnName = Annotated[SystemTurn, typer.Option("--system-turn", help=SETTINGS["system_turn"].description)]
 ChatTemplateName = Annotated[ChatTemplate, typer.Option("--chat-template", help=SETTINGS["chat_template"].description)]

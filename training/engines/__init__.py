@@ -13,12 +13,18 @@ from typing import Any, Protocol, cast
 from training.config import StageConfig
 from training.errors import ConfigError
 from training.groups import Method
+from training.prompts import Prompt
 
-Message = dict[str, str]
-"""One turn of a conversation: its role and its content."""
+Complete = Callable[[Sequence[Prompt], int, float], list[tuple[str, int]]]
+"""(prompts of one kind, max new tokens, temperature) -> (completion, tokens) of each; temperature 0 takes the likeliest."""
 
-Complete = Callable[[Sequence[list[Message]], int, float], list[tuple[str, int]]]
-"""(conversations, max new tokens, temperature) -> (completion, tokens) of each; temperature 0 takes the likeliest token."""
+
+class SeededComplete(Protocol):
+    """A `Complete` that may be told the seed of what it draws; `None` leaves it to chance."""
+
+    def __call__(
+        self, prompts: Sequence[Prompt], max_new_tokens: int, temperature: float, seed: int | None = None, /
+    ) -> list[tuple[str, int]]: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Engine(Protocol):
         """TRL's trainer of a method and its configuration as they are once this engine is imported; Unsloth replaces both."""
 
     def complete(
-        self, model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+        self, model: Any, tokenizer: Any, prompts: Sequence[Prompt], max_new_tokens: int, temperature: float
     ) -> list[tuple[str, int]]:
         """(completion, tokens) a prompt, in one batch; the model is left in the mode in which it was."""
 

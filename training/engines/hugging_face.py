@@ -4,6 +4,7 @@ Also what any engine shares: how numbers are kept, which tokens end a completion
 outside a run load every model here, whichever engine trained it.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, StopStringCriteria
 from transformers.utils import logging
 
 from training.config import RunConfig, StageConfig
-from training.engines import Loaded, Message, install_command
+from training.engines import Loaded, install_command
 from training.engines.decoding import decode_unfinished
 from training.engines.vllm_server import check_vllm_server
 from training.errors import ConfigError, ModelError
@@ -23,7 +24,7 @@ from training.groups import Method
 from training.home import DEMO_MODEL
 from training.models import model_names
 from training.paths import parse_path
-from training.prompts import CHAT_TEMPLATES, NO_TEMPLATE_REMEDY, ChatTemplate
+from training.prompts import CHAT_TEMPLATES, NO_TEMPLATE_REMEDY, ChatTemplate, Message, Prompt
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _LINEAR_LAYERS = (torch.nn.Linear, torch.nn.Embedding)
@@ -64,8 +65,11 @@ def weights_dtype(config: StageConfig) -> torch.dtype:
     return calculated if config.lora_rank else torch.float32
 
 
-def load_tokenizer(name: str, template: ChatTemplate = "model") -> Any:
+def load_tokenizer(name: str, template: ChatTemplate | None = "model") -> Any:
     """The tokenizer of a model, padding on the left as generation needs it, and with this chat template.
+
+    Args:
+        template: `None` where no conversation is to be written.
 
     Raises:
         ModelError: neither the Hub nor the disk has it, or it has no chat template of its own and is to use that.
@@ -77,15 +81,15 @@ def load_tokenizer(name: str, template: ChatTemplate = "model") -> Any:
     return ready_tokenizer(tokenizer, name, template)
 
 
-def ready_tokenizer(tokenizer: Any, name: str, template: ChatTemplate) -> Any:
-    """A tokenizer set up for batched chat prompts; what it is saved with has the same template.
+def ready_tokenizer(tokenizer: Any, name: str, template: ChatTemplate | None) -> Any:
+    """A tokenizer set up for batched prompts; what it is saved with has the same template.
 
     Raises:
         ModelError: it has no chat template of its own, and is to use that.
     """
-    if template != "model":
+    if template is not None and template != "model":
         tokenizer.chat_template = CHAT_TEMPLATES[template]
-    if not tokenizer.chat_template:
+    if template is not None and not tokenizer.chat_template:
         raise ModelError(f"The model {name!r} has no chat template.", NO_TEMPLATE_REMEDY)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
@@ -93,8 +97,9 @@ def ready_tokenizer(tokenizer: Any, name: str, template: ChatTemplate) -> Any:
     return tokenizer
 
 
-def load_model(name: str, template: ChatTemplate = "model") -> tuple[Any, Any]:
-    """(model, tokenizer) for evaluation by Hub name, folder, checkpoint, adapter folder, or "demo".
+def load_model(name: str, template: ChatTemplate | None = "model") -> tuple[Any, Any]:
+    """(model, tokenizer) for evaluation by Hub name, folder, checkpoint, adapter folder, or "demo"; `template` as of
+    `load_tokenizer`.
 
     An adapter folder, such as a checkpoint of a LoRA run, is put on the model that it was trained on.
 
@@ -141,6 +146,29 @@ def chat_ids(tokenizer: Any, conversations: Sequence[list[Message]]) -> list[lis
     if not conversations:
         return []
     found: list[list[int]] = tokenizer.apply_chat_template(list(conversations), add_generation_prompt=True, return_dict=False)
+    return found
+
+
+def context_length(name: str) -> int | None:
+    """The longest prompt and completion together that a model was made for, in tokens; `None` where it does not say.
+
+    Raises:
+        ModelError: neither the Hub nor the disk has the model, or its adapter's base.
+    """
+    base = adapter_base(name)
+    try:
+        config = AutoConfig.from_pretrained(resolve_model(base or name)).get_text_config()
+    except (OSError, ValueError) as error:
+        raise _cannot_load(name, error) from error
+    return getattr(config, "max_position_embeddings", None)
+
+
+def prompt_tokens(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
+    """The tokens of prompts of one kind: of conversations as `chat_ids`, of texts with what the tokenizer puts first."""
+    texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+    if not texts:
+        return chat_ids(tokenizer, [prompt for prompt in prompts if not isinstance(prompt, str)])
+    found: list[list[int]] = tokenizer(texts)["input_ids"]
     return found
 
 
@@ -214,28 +242,45 @@ def trainer_classes(method: Method = "grpo") -> tuple[type, type]:
 
 
 def complete(
-    model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    max_new_tokens: int,
+    temperature: float,
+    seed: int | None = None,
+    *,
+    stop: Sequence[str] = (),
 ) -> list[tuple[str, int]]:
-    """(completion, tokens) a prompt, in one batch; the end-of-turn token counts, padding does not.
+    """(completion, tokens) a prompt, in one batch; what ends the completion counts as tokens, padding does not.
 
     The model generates in evaluation mode and is left in the mode in which it was.
+
+    Args:
+        seed: of torch's generators, set for good; `None` leaves them as they are.
+        stop: texts that end a completion, as the end-of-turn token does, and are no part of it.
     """
     was_training = model.training
     model.eval()
+    if seed is not None:
+        torch.manual_seed(seed)
     try:
-        return generate(model, tokenizer, prompts, max_new_tokens, temperature)
+        return generate(model, tokenizer, prompts, max_new_tokens, temperature, stop)
     finally:
         model.train(was_training)
 
 
 def generate(
-    model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    max_new_tokens: int,
+    temperature: float,
+    stop: Sequence[str] = (),
 ) -> list[tuple[str, int]]:
     """As `complete`, in the mode in which the model is."""
-    inputs = tokenizer.apply_chat_template(
-        list(prompts), add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
-    ).to(model.device)
+    inputs = tokenizer.pad({"input_ids": prompt_tokens(tokenizer, prompts)}, return_tensors="pt").to(model.device)
     ends = eos_token_ids(model, tokenizer)
+    stopping = {"stopping_criteria": [StopStringCriteria(tokenizer, list(stop))]} if stop else {}
     sampling: dict[str, Any] = {"do_sample": False}
     if temperature:
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
@@ -248,9 +293,10 @@ def generate(
             eos_token_id=ends,
             repetition_penalty=1.0,  # not what the model's own files say: Qwen2.5's would change the likeliest token
             **sampling,
+            **stopping,
         )
     rows = output[:, inputs["input_ids"].shape[1] :].tolist()
-    return [_decode(tokenizer, row, ends) for row in rows]
+    return [_decode(tokenizer, row, ends, stop) for row in rows]
 
 
 def eos_token_ids(model: Any, tokenizer: Any) -> list[int]:
@@ -358,9 +404,19 @@ def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
         raise ModelError(f"load_in_4bit needs bitsandbytes: {first_line(error)}", _install_remedy()) from error
 
 
-def _decode(tokenizer: Any, row: list[int], ends: Sequence[int]) -> tuple[str, int]:
+def _decode(tokenizer: Any, row: list[int], ends: Sequence[int], stop: Sequence[str]) -> tuple[str, int]:
     length = next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
-    return tokenizer.decode(row[:length], skip_special_tokens=True), length
+    if stop:
+        length = 1 + bisect_left(range(1, length), True, key=lambda size: _holds(tokenizer, row[:size], stop))
+    text: str = tokenizer.decode(row[:length], skip_special_tokens=True)
+    for end in stop:
+        text = text.split(end)[0]
+    return text, length
+
+
+def _holds(tokenizer: Any, row: list[int], stop: Sequence[str]) -> bool:
+    text = tokenizer.decode(row)
+    return any(end in text for end in stop)
 
 
 def _cannot_load(name: str, error: Exception) -> ModelError:

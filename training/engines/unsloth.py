@@ -21,9 +21,10 @@ except ImportError as error:
 import torch
 
 from training.config import RunConfig
-from training.engines import Loaded, Message, hugging_face
+from training.engines import Loaded, hugging_face
 from training.errors import ConfigError, ModelError
 from training.groups import Method
+from training.prompts import Prompt
 
 
 def load_for_training(config: RunConfig, max_length: int) -> Loaded:
@@ -85,7 +86,7 @@ def trainer_classes(method: Method = "grpo") -> tuple[type, type]:
 
 
 def complete(
-    model: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+    model: Any, tokenizer: Any, prompts: Sequence[Prompt], max_new_tokens: int, temperature: float
 ) -> list[tuple[str, int]]:
     """(completion, tokens) a prompt, in one batch, by Unsloth's own generation; the model is left in its mode."""
     was_training = model.training

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from training.engines import Complete, Message, vllm_on_cpu
-from training.engines.hugging_face import adapter_base, first_line, load_tokenizer, resolve_model
+import numpy as np
+
+from training.engines import SeededComplete, vllm_on_cpu
+from training.engines.hugging_face import adapter_base, first_line, load_tokenizer, prompt_tokens, resolve_model
 from training.errors import ModelError
-from training.prompts import CHAT_TEMPLATES, ChatTemplate
+from training.prompts import ChatTemplate, Prompt
 
 _MAX_LORA_RANK = 256
 
@@ -16,8 +19,12 @@ _AS_LONG_AS_FITS = -1
 """The longest sequence, in tokens: what the model was made for, or less where the memory holds less."""
 
 
-def load_completer(name: str, template: ChatTemplate) -> Complete:
+def load_completer(name: str, template: ChatTemplate | None, stop: Sequence[str] = ()) -> SeededComplete:
     """vLLM with a model by Hub name, folder or checkpoint loaded; an adapter folder is put on its base model.
+
+    Args:
+        template: as of `load_tokenizer`.
+        stop: texts that end a completion and are no part of it.
 
     Raises:
         ModelError: vLLM is not installed, or cannot load the model.
@@ -29,7 +36,7 @@ def load_completer(name: str, template: ChatTemplate) -> Complete:
         raise ModelError(
             f"vLLM is not there ({first_line(error)}).", "Install it with pip install '.[gpu]', or evaluate without it."
         ) from error
-    load_tokenizer(name, template)  # its errors name what is missing
+    tokenizer = load_tokenizer(name, template)
     path = resolve_model(name)
     base = adapter_base(name)
     if base is not None and adapter_base(base) is not None:
@@ -44,12 +51,23 @@ def load_completer(name: str, template: ChatTemplate) -> Complete:
         llm = LLM(model=base or path, tokenizer=path, max_model_len=_AS_LONG_AS_FITS, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"vLLM cannot load {name!r}: {first_line(error)}", "Evaluate without vLLM.") from error
-    chosen = CHAT_TEMPLATES.get(template)
     adapter = LoRARequest(Path(path).name, 1, path) if base else None
+    known = tokenizer.get_vocab()
+    settings: dict[str, Any] = {"top_p": 1.0, "top_k": -1, "stop": list(stop)}
+    settings["stop_token_ids"] = [known[end] for end in stop if end in known]  # a special token is in no text
 
-    def complete(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
-        sampling = SamplingParams(temperature=temperature, top_p=1.0, top_k=-1, max_tokens=max_new_tokens)
-        answers = llm.chat(list(prompts), sampling, lora_request=adapter, use_tqdm=False, chat_template=chosen)
+    def complete(
+        prompts: Sequence[Prompt], max_new_tokens: int, temperature: float, seed: int | None = None
+    ) -> list[tuple[str, int]]:
+        asked = [{"prompt_token_ids": ids} for ids in prompt_tokens(tokenizer, prompts)]
+        drawn = {"temperature": temperature, "max_tokens": max_new_tokens, **settings}
+        sampling = [SamplingParams(**drawn, seed=own) for own in _seeds(seed, len(asked))]
+        answers = llm.generate(asked, sampling, lora_request=adapter, use_tqdm=False)
         return [(answer.outputs[0].text, len(answer.outputs[0].token_ids)) for answer in answers]
 
     return complete
+
+
+def _seeds(seed: int | None, number: int) -> list[int] | list[None]:
+    """One for each prompt, as equal ones would draw the same completion from one seed."""
+    return [None] * number if seed is None else np.random.SeedSequence(seed).generate_state(number).tolist()

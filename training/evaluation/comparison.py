@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 
 from training.errors import AtlasError
-from training.evaluation.evaluate import ARTICLE_TABLE, Score, evaluation_table, means_by_problem, share_of
+from training.evaluation.evaluate import ARTICLE_TABLE, TABLE, Score, evaluation_table, means_by_problem, share_of
 from training.groups import Verifier, change_of
 from training.intervals import SEED, paired_interval, share_interval
 from training.rewards import REWARDS, title_of, verifier_named
@@ -111,12 +111,12 @@ class Difference:
 
 
 def paired_differences(before: Evaluation, after: Evaluation) -> dict[str, Difference]:
-    """Of each of the article's five measures that both scored, the mean over problems of later minus earlier.
+    """Of each measure of the table that both scored, the mean over problems of later minus earlier.
 
     Where a problem was answered several times, the mean of its completions counts.
     """
     found = {}
-    for key, (title, reward) in ARTICLE_TABLE.items():
+    for key, (title, reward) in TABLE.items():
         was, now = (means_by_problem(evaluation, share_of(reward)) for evaluation in (before, after))
         changes = np.array([now[problem_id] - was[problem_id] for problem_id in was if problem_id in now])
         if not len(changes):

@@ -3,7 +3,7 @@
 What generates the completions is handed in (`training.engines`), so this needs no torch and a page can make the table.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from training.data.problem import Problem
 from training.engines import Complete
 from training.errors import RewardError
 from training.intervals import share_interval
-from training.prompts import Prompting
+from training.prompts import Prompt
 from training.rewards import REWARDS, score_completions, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.rewards.rows import reward_row, with_tokens
@@ -20,6 +20,8 @@ from training.store.evaluations import Evaluation, EvaluationItem
 
 Measure = Callable[[EvaluationItem], float | None]
 """Of one completion; `None` where it could not be computed."""
+
+_Asked = tuple[Problem, Prompt]
 
 BATCH_SIZE = 64
 _MOST_TOLD = 5
@@ -36,6 +38,13 @@ ARTICLE_TABLE: dict[str, tuple[str, str]] = {key: (REWARDS[name].title, name) fo
 ARTICLE_NAMES = {"integer": "Integer reward", "soft_format": "Soft format reward", "strict_format": "Hard format reward"}
 """key -> what the article calls it, where that is another title."""
 
+HARNESS_TABLE: dict[str, tuple[str, str]] = {
+    REWARDS[name].title: (REWARDS[name].title, name) for name in ("strict_match", "flexible_extract")
+}
+"""The same of lm-evaluation-harness's task `gsm8k`, by the names that its measures have there."""
+
+TABLE = ARTICLE_TABLE | HARNESS_TABLE
+"""Every row that an evaluation's table may have."""
 
 ARTICLE_FIGURES: dict[str, tuple[float, float]] = {
     "hard": (0.287, 0.785),
@@ -49,7 +58,7 @@ ARTICLE_FIGURES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Score:
-    """One row of the article's table."""
+    """One row of an evaluation's table."""
 
     title: str
     value: float
@@ -59,14 +68,14 @@ class Score:
 
 
 def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
-    """The article's five figures with 95% intervals.
+    """The article's five figures with 95% intervals, and where they were computed the harness's two.
 
-    Each figure is the mean over problems of the means of their completions, with an interval over problems; each of the five
+    Each figure is the mean over problems of the means of their completions, with an interval over problems; each of the
     rewards is either 0 or its maximum, so of one completion a problem it is a proportion's. A reward that could not be
     computed leaves its completion out of that row.
     """
     table = {}
-    for key, (title, reward) in ARTICLE_TABLE.items():
+    for key, (title, reward) in TABLE.items():
         maximum = REWARDS[reward].maximum
         shares = np.array(list(means_by_problem(evaluation, share_of(reward)).values()))
         if not len(shares):
@@ -74,6 +83,12 @@ def evaluation_table(evaluation: Evaluation) -> dict[str, Score]:
         low, high = share_interval(shares)
         table[key] = Score(title, float(shares.mean()) * maximum, low * maximum, high * maximum, maximum)
     return table
+
+
+def shown_rows(tables: Iterable[Mapping[str, Score]]) -> dict[str, tuple[str, str]]:
+    """The rows of `TABLE` for evaluations side by side: the article's, and others that any of them has."""
+    there = {*ARTICLE_TABLE, *(key for table in tables for key in table)}
+    return {key: row for key, row in TABLE.items() if key in there}
 
 
 def share_of(reward: str) -> Measure:
@@ -100,7 +115,7 @@ def evaluate_model(
     complete: Complete,
     problems: Sequence[Problem],
     *,
-    prompting: Prompting,
+    prompts: Sequence[Prompt],
     max_completion_length: int,
     temperature: float,
     report: Callable[[int], None],
@@ -114,6 +129,7 @@ def evaluate_model(
 
     Args:
         complete: generates a batch.
+        prompts: what the model reads of each problem.
         temperature: 0 takes the likeliest token at each place.
         report: called with the number of completions finished; may raise to give up.
         samples: completions a problem.
@@ -122,7 +138,7 @@ def evaluate_model(
         done: the first of these items, measured earlier; they are not measured again.
         keep: called with each batch that was measured.
     """
-    asked = [problem for problem in problems for _ in range(samples)]
+    asked = [pair for pair in zip(problems, prompts, strict=True) for _ in range(samples)]
     items = list(done)
     told: set[str] = set()
 
@@ -132,14 +148,13 @@ def evaluate_model(
         told.add(error.problem)
 
     for batch in _batches(asked[len(items) :], BATCH_SIZE):
-        prompts = [prompting.messages(problem.question) for problem in batch]
-        completions = complete(prompts, max_completion_length, temperature)
+        completions = complete([prompt for _, prompt in batch], max_completion_length, temperature)
         scores = score_completions(
             [text for text, _ in completions],
-            [problem.gold for problem in batch],
+            [problem.gold for problem, _ in batch],
             [
-                with_tokens(reward_row(problem, prompting), tokens, max_completion_length)
-                for problem, (_, tokens) in zip(batch, completions, strict=True)
+                with_tokens(reward_row(*pair), tokens, max_completion_length)
+                for pair, (_, tokens) in zip(batch, completions, strict=True)
             ],
             form=form,
             required=required,
@@ -147,7 +162,7 @@ def evaluate_model(
         )
         measured = [
             EvaluationItem(problem.id, text, score, tokens)
-            for problem, (text, tokens), score in zip(batch, completions, scores, strict=True)
+            for (problem, _), (text, tokens), score in zip(batch, completions, scores, strict=True)
         ]
         keep(measured)
         items += measured
@@ -155,6 +170,6 @@ def evaluate_model(
     return items
 
 
-def _batches(problems: Sequence[Problem], size: int) -> Iterator[Sequence[Problem]]:
-    for start in range(0, len(problems), size):
-        yield problems[start : start + size]
+def _batches(asked: Sequence[_Asked], size: int) -> Iterator[Sequence[_Asked]]:
+    for start in range(0, len(asked), size):
+        yield asked[start : start + size]

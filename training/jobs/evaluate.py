@@ -1,23 +1,36 @@
 """Measuring a model outside a run: what is to be measured, as data, and the job that does it and survives a kill."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
-from training.engines import Complete
+from training.engines import Complete, SeededComplete
 from training.errors import ConfigError, SourceError
+from training.evaluation.asking import (
+    CHAT,
+    PROMPT_STYLES,
+    PromptStyle,
+    PromptStyleName,
+    draw_examples,
+    example_pool,
+    require_examples,
+    write_prompts,
+)
 from training.evaluation.evaluate import evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
-from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
-from training.rewards.forms import TAGS, form_named
+from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompt, Prompting, SystemTurn
+from training.rewards import DEFAULT_VERIFIER
+from training.rewards.forms import TAGS, AnswerForm, form_named
 from training.store import Job, Store
 from training.store.evaluations import (
     add_items,
@@ -25,8 +38,11 @@ from training.store.evaluations import (
     open_evaluation,
 )
 from training.store.job_search import newest_with
+from training.text import agree, count
 
 _WEIGHTS = ("*.safetensors", "*.bin")
+_LATER = ("prompt_style", "shots", "seed", "stop", "verifier")
+"""Fields of a spec that those of earlier versions have not."""
 
 
 class EvaluationSpec(BaseModel):
@@ -57,6 +73,32 @@ class EvaluationSpec(BaseModel):
     """Generate with vLLM."""
     weights: str = ""
     """When the model's weights last changed, for a model on this disk: others measure something else."""
+    prompt_style: PromptStyleName = "chat"
+    shots: int = Field(0, ge=0, le=256)
+    """Worked examples of the train split before each question."""
+    seed: int | None = Field(None, ge=0)
+    """Of the examples, and of completions above temperature 0; `None` where nothing is drawn, or by chance."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts that end a completion and are no part of it."""
+    verifier: str = DEFAULT_VERIFIER
+    """The reward function by which an answer counts as right."""
+
+    @model_serializer(mode="wrap")
+    def _as_on_record(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what came later and is not asked for, so that a spec on record from before is equal to its like."""
+        fields = type(self).model_fields
+        left_out = {name for name in _LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in write(self).items() if name not in left_out}
+
+    @property
+    def style(self) -> PromptStyle:
+        """`prompt_style` as what writes prompts."""
+        return PROMPT_STYLES[self.prompt_style]
+
+    @property
+    def form(self) -> AnswerForm:
+        """`answer_form` as what finds answers."""
+        return form_named(self.answer_form)
 
     @property
     def prompting(self) -> Prompting:
@@ -65,17 +107,24 @@ class EvaluationSpec(BaseModel):
 
 
 def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> EvaluationSpec:
-    """The spec of measuring a model as it is now.
+    """The spec of measuring a model as it is now; what is not set is as the style of its prompt has it.
 
     Raises:
-        ConfigError: a setting is out of range, or several samples at temperature 0 would all be the same.
+        ConfigError: a setting is out of range, several samples at temperature 0 would all be the same, or as of
+            `require_examples`.
         ModelError: as of `weights_stamp`.
     """
+    style = PROMPT_STYLES.get(settings.get("prompt_style", "chat"), CHAT)  # type: ignore[call-overload]
     values = {
         "model": model,
         "source": problem_set.source,
         "content_hash": problem_set.content_hash,
         "weights": weights_stamp(model),
+        "shots": style.shots,
+        "system_prompt": style.system_prompt,
+        "answer_form": style.answer_form,
+        "stop": style.stop,
+        "verifier": style.verifier,
     } | settings
     try:
         spec = EvaluationSpec.model_validate(values)
@@ -83,12 +132,27 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
         wrong = error.errors()[0]
         name = ".".join(map(str, wrong["loc"]))
         raise ConfigError(f"{name} = {wrong['input']!r}: {wrong['msg'].lower()}.", "Correct this value.") from error
+    _require_sense(spec, problem_set)
+    return spec.model_copy(update=_idle(spec))
+
+
+def _idle(spec: EvaluationSpec) -> dict[str, object]:
+    """Settings that do nothing beside the others, as they are when nobody sets them: specs that measure the same are equal."""
+    fields = EvaluationSpec.model_fields
+    unread = ("system_turn", "chat_template") if spec.style.is_text else ()
+    undrawn = ("seed",) if not spec.shots and spec.temperature == 0 else ()
+    return {name: fields[name].default for name in (*unread, *undrawn)}
+
+
+def _require_sense(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
     if spec.samples > 1 and spec.temperature == 0:
         raise ConfigError(
             f"{spec.samples} samples at temperature 0 would be {spec.samples} times the same completion.",
             "Give a temperature above 0, for example 1.",
         )
-    return spec
+    if spec.shots and spec.seed is None:
+        raise ConfigError(f"shots = {spec.shots}: which examples is drawn by a seed, and seed is not set.", "Set a seed.")
+    require_examples(problem_set, spec.split, spec.shots, spec.style, spec.form)
 
 
 def weights_stamp(model: str) -> str:
@@ -117,7 +181,26 @@ def evaluated_problems(spec: EvaluationSpec, problem_set: ProblemSet) -> tuple[P
 
 def measured_before(store: Store, spec: EvaluationSpec) -> Job | None:
     """The newest job of an equal spec, whatever became of it."""
-    return newest_with(store, EVALUATE.kind, spec.model_dump())
+    return newest_with(store, EVALUATE.kind, spec.model_dump(mode="json"))
+
+
+def shown_examples(spec: EvaluationSpec, problem_set: ProblemSet) -> list[list[Problem]]:
+    """The worked examples before each of the `evaluated_problems`.
+
+    Raises:
+        SourceError: as of `evaluated_problems`.
+    """
+    return draw_examples(example_pool(problem_set), evaluated_problems(spec, problem_set), spec.shots, spec.seed or 0)
+
+
+def asked_prompts(spec: EvaluationSpec, problem_set: ProblemSet) -> list[Prompt]:
+    """What the model reads of each of the `evaluated_problems`.
+
+    Raises:
+        SourceError: as of `evaluated_problems`.
+    """
+    problems = evaluated_problems(spec, problem_set)
+    return write_prompts(spec.style, spec.prompting, spec.form, problems, shown_examples(spec, problem_set))
 
 
 def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
@@ -129,18 +212,24 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
         ModelError: the model cannot be loaded.
         ArtefactError: it is an uploaded checkpoint and cannot be fetched.
         RewardError: a reward function gives no score.
+        ConfigError: with its examples a prompt is longer than the model takes.
     """
     store = process.store
-    problems = evaluated_problems(spec, load_problems(spec.source, home))
+    problem_set = load_problems(spec.source, home)
+    problems, prompts = evaluated_problems(spec, problem_set), asked_prompts(spec, problem_set)
     process.begin()
+    if spec.shots:
+        _require_room(spec, home, prompts)
     evaluation = process.patiently(lambda: open_evaluation(store, process.job.id, spec.split, 0, spec.split))
+    complete = _completer(spec, home)
     evaluate_model(
-        _completer(spec, home),
+        complete if spec.seed is None or spec.temperature == 0 else _seeded(complete, spec.seed, len(evaluation.done)),
         problems,
-        prompting=spec.prompting,
+        prompts=prompts,
         max_completion_length=spec.max_completion_length,
         temperature=spec.temperature,
-        form=form_named(spec.answer_form),
+        form=spec.form,
+        required=spec.style.measures,
         report=partial(_report, process, spec.samples, len(problems)),
         samples=spec.samples,
         done=evaluation.done,
@@ -149,16 +238,58 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
     process.patiently(lambda: complete_evaluation(store, evaluation))
 
 
-def _completer(spec: EvaluationSpec, home: Home) -> Complete:
+def _completer(spec: EvaluationSpec, home: Home) -> SeededComplete:
     """What completes prompts; torch and the model are loaded here, once the accelerator is free."""
     model = model_on_this_disk(spec.model, home)
+    template = None if spec.style.is_text else spec.chat_template
     if spec.vllm:
         from training.engines import vllm_batches
 
-        return vllm_batches.load_completer(model, spec.chat_template)
+        return vllm_batches.load_completer(model, template, spec.stop)
     from training.engines import hugging_face
 
-    return partial(hugging_face.complete, *hugging_face.load_model(model, spec.chat_template))
+    return partial(hugging_face.complete, *hugging_face.load_model(model, template), stop=spec.stop)
+
+
+def _seeded(complete: SeededComplete, seed: int, done: int) -> Complete:
+    """What draws each batch by a seed of its own, so that a process that goes on draws as one that was never killed.
+
+    Args:
+        done: the completions that were made before.
+    """
+    place = done
+
+    def drawn(prompts: Sequence[Prompt], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
+        nonlocal place
+        own = int(np.random.SeedSequence((seed, place)).generate_state(1)[0])
+        place += len(prompts)
+        return complete(prompts, max_new_tokens, temperature, own)
+
+    return drawn
+
+
+def _require_room(spec: EvaluationSpec, home: Home, prompts: Sequence[Prompt]) -> None:
+    """Refuse prompts that leave a model no room for a completion; nobody would see what it was not shown.
+
+    Raises:
+        ConfigError: one does.
+    """
+    from training.engines import hugging_face
+
+    model = model_on_this_disk(spec.model, home)
+    tokenizer = hugging_face.load_tokenizer(model, None if spec.style.is_text else spec.chat_template)
+    lengths = [len(ids) for ids in hugging_face.prompt_tokens(tokenizer, prompts)]
+    most = hugging_face.context_length(model)
+    if most is None:
+        return
+    room = most - spec.max_completion_length
+    if over := sum(length > room for length in lengths):
+        raise ConfigError(
+            f"shots = {spec.shots}: of {count(len(prompts), 'prompt')} {over:,} {agree(over, 'is', 'are')} longer than the "
+            f"{room:,} tokens that the model's {most:,} leave beside a completion of {spec.max_completion_length:,}; the "
+            f"longest has {max(lengths):,}.",
+            "Show fewer examples, or ask for shorter completions.",
+        )
 
 
 def _report(process: JobProcess, samples: int, total: int, completions: int) -> None:

@@ -257,7 +257,7 @@ class _Reader:
             values = REWARDS[name].score_all(
                 [rollouts[row].completion for row in known],
                 [problem.gold for problem in problems],
-                [reward_row(problem, self._config.prompting) for problem in problems],
+                [reward_row(problem, self._config.prompting.messages(problem.question)) for problem in problems],
                 form_named(self._config.answer_form),
             )
         except RewardError as error:

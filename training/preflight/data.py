@@ -193,7 +193,7 @@ def check_own_rewards(subject: Subject[StageConfig]) -> Iterator[Finding]:
             continue
         completions = [text for p in problems for text in (well_formed(form, p.gold), p.answer, "I do not know.")]
         asked = [problem for problem in problems for _ in range(3)]
-        rows = [reward_row(problem, config.prompting) for problem in asked]
+        rows = [reward_row(problem, config.prompting.messages(problem.question)) for problem in asked]
         began = time.monotonic()
         try:
             in_haste(REWARDS[name]).score_all(completions, [problem.gold for problem in asked], rows, form)

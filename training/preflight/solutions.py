@@ -75,7 +75,7 @@ def check_answers(subject: Subject[SftConfig]) -> Iterator[Finding]:
     written = _written(subject)
     if not written or config.verifier not in REWARDS:
         return
-    rows = [reward_row(problem, config.prompting) for _, problem in written]
+    rows = [reward_row(problem, config.prompting.messages(problem.question)) for _, problem in written]
     golds = [problem.gold for _, problem in written]
     try:
         values = in_haste(REWARDS[config.verifier]).score_all([text for text, _ in written], golds, rows, form)

@@ -20,7 +20,7 @@ from training.data.answers import after_hashes, last_box
 from training.data.gold import parse_number
 from training.errors import RewardError, shown, shown_error
 from training.groups import Verifier
-from training.rewards import shaping
+from training.rewards import extraction, shaping
 from training.rewards.forms import TAGS, AnswerForm
 
 _FIRST_NUMBER = re.compile(r"[$]?(\d+(?:,\d+)*)%?")
@@ -331,6 +331,8 @@ REWARDS: dict[str, Reward] = {
         _shaping("no_repetition", "No repetition", shaping.no_repetition),
         _shaping("cosine_length", "Cosine length", cosine_length, needs_gold=True),
         _shaping("countdown", "Countdown", shaping.countdown),
+        Reward("strict_match", "strict-match", 1.0, extraction.strict_match, when="asked"),
+        Reward("flexible_extract", "flexible-extract", 1.0, extraction.flexible_extract, when="asked"),
     )
 }
 

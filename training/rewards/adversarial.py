@@ -515,6 +515,34 @@ CASES: tuple[AdversarialCase, ...] = (
         completion_tokens=99,
         max_completion_length=100,
     ),
+    _only(
+        "the mark, and further numbers behind it",
+        "She has 48 + 24 = 72.\n#### 72 clips in 2 months",
+        {"strict_match": 1.0, "flexible_extract": 0.0},
+        "The one reads what stands behind ####, the other the last number of all.",
+        "72",
+    ),
+    _only(
+        "the answer in a sentence, without a mark",
+        "The total is $1,072.",
+        {"strict_match": 0.0, "flexible_extract": 1.0},
+        "Without #### there is no strict answer; the last number counts without $, comma and final point.",
+        "1072",
+    ),
+    _only(
+        "two marked answers",
+        "#### 72\n#### 73",
+        {"strict_match": 0.0, "flexible_extract": 1.0},
+        "The first marked answer decides in the one, the last in the other.",
+        "73",
+    ),
+    _only(
+        "punctuation at the end",
+        "#### 72 ...",
+        {"strict_match": 1.0, "flexible_extract": 0.0},
+        "Two points in a row are a number to flexible-extract, as in the harness.",
+        "72",
+    ),
 )
 
 

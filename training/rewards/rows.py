@@ -1,7 +1,7 @@
 """What a reward may know of a problem: the row that it is given beside the completion."""
 
 from training.data.problem import Problem
-from training.prompts import Prompting
+from training.prompts import Prompt
 from training.rewards import Row
 
 
@@ -10,11 +10,11 @@ def with_tokens(row: Row, tokens: int, longest: int) -> Row:
     return {**row, "completion_tokens": tokens, "max_completion_length": longest}
 
 
-def reward_row(problem: Problem, prompting: Prompting) -> Row:
+def reward_row(problem: Problem, prompt: Prompt) -> Row:
     """Prompt, question, solution, id, split and the columns that travel along; names of ours win over theirs."""
     return {
         **problem.columns,
-        "prompt": prompting.messages(problem.question),
+        "prompt": prompt,
         "problem_id": problem.id,
         "question": problem.question,
         "solution": problem.answer,

@@ -10,6 +10,7 @@ from dashboard import data, evaluation_figures, figures, map_data
 from dashboard.addresses import EVALUATIONS, LAUNCH, Fields
 from dashboard.components.evaluate.changes import render_changes
 from dashboard.components.evaluate.report import render_report
+from dashboard.components.evaluate.results import render_results
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.panes import panes
@@ -56,7 +57,7 @@ def render_comparison(state: State) -> Fields:
     evaluations = {titles[measured.id]: data.evaluation(measured.heading.key) for measured in shown}
     base, against = _pair(state, shown)
     pair = {titles[measured.id]: evaluations[titles[measured.id]] for measured in (base, against)}
-    _render_table(state, evaluations, pair)
+    _render_table(state, evaluations, pair, shown)
     _render_settings(shown, titles)
     if len(shown) > 1:
         _render_pair(shown, titles)
@@ -126,7 +127,9 @@ def _take(state: State, job_id: str, runs: Collection[str]) -> None:
         state.shown.run = job_id
 
 
-def _render_table(state: State, evaluations: Mapping[str, Evaluation], pair: Mapping[str, Evaluation]) -> None:
+def _render_table(
+    state: State, evaluations: Mapping[str, Evaluation], pair: Mapping[str, Evaluation], shown: Sequence[Measured]
+) -> None:
     tables = {title: evaluation_table(evaluation) for title, evaluation in evaluations.items()}
     differences = _differences(pair)
     left, right = panes("measures", [3, 2], gap="medium")
@@ -138,7 +141,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation], pair: Map
             .rename(columns=plain)
             .set_index("measure"),
             border="horizontal",
-            alt="The article's five measures, each with its 95% interval",
+            alt="Each measure with its 95% interval",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.toggle(
@@ -155,6 +158,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation], pair: Map
                 type="tertiary",
                 on_click="ignore",
             )
+            render_results(shown, dict(zip((measured.id for measured in shown), evaluations, strict=True)))
         st.caption(_problems_note(evaluations) + (_PAIRED_NOTE if differences else ""))
         if state.evaluated.article:
             called = ", ".join(f"{ARTICLE_TABLE[key][0]} is its {name}" for key, name in ARTICLE_NAMES.items())
@@ -167,7 +171,7 @@ def _render_table(state: State, evaluations: Mapping[str, Evaluation], pair: Map
             figures.spec(evaluation_figures.measures_figure(tables)),
             key=Keys.MEASURES_CHART,
             height=f"{270 + _LEGEND_LINE_PX * max(0, len(tables) - 2)}px",
-            alt="The five measures as shares of their maximum: "
+            alt="The measures as shares of their maximum: "
             + "; ".join(
                 f"{title}, hard correctness {percent(table['hard'].value)}"
                 for title, table in tables.items()

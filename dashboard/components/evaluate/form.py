@@ -15,7 +15,7 @@ from dashboard.components.shared.model_choice import render_model_choice
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.sidebar import job_line
 from dashboard.components.shared.status import render_status
-from dashboard.evaluation_catalogue import model_title
+from dashboard.evaluation_catalogue import asked_words, model_title
 from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.keys import Keys
 from dashboard.sources import readable_source
@@ -24,11 +24,10 @@ from dashboard.text import plain
 from training.allowed import allowed_model
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
+from training.evaluation.asking import CHAT, HARNESS_SEED, HARNESS_TOKENS, PROMPT_STYLES, PromptStyle
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
 from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
-from training.prompts import SYSTEM_PROMPT
-from training.rewards.forms import TAGS
 from training.settings import SETTINGS
 from training.store import Job
 from training.store.evaluations import evaluation_headings
@@ -36,6 +35,7 @@ from training.text import count
 
 _POLL_S = 1.0
 _SHOWN = 20
+_STYLES = "; ".join(f"{style.title}: {style.description}" for style in PROMPT_STYLES.values()) + "."
 
 
 def render_measuring(state: State) -> Fields:
@@ -55,9 +55,14 @@ def render_measuring(state: State) -> Fields:
 
 def _render_form(state: State) -> None:
     model, run_id = render_model_choice(Keys.MEASURE_MODEL, Keys.MEASURE_CHECKPOINT)
-    usual: dict[str, Any] = data.store().job(run_id).spec if run_id else {}
+    style = st.selectbox(
+        "Prompt", PROMPT_STYLES, format_func=lambda name: PROMPT_STYLES[name].title, help=_STYLES, key=f"measure {run_id} style"
+    )
     # What a run's own evaluations were drawn with, so that the new one can be compared with them.
-    key = f"measure {run_id}"
+    usual: dict[str, Any] = data.store().job(run_id).spec if run_id else {}
+    if PROMPT_STYLES[style] is not CHAT:  # which a run does not ask with
+        usual = {name: usual[name] for name in ("source",) if name in usual} | {"max_completion_length": HARNESS_TOKENS}
+    key = f"measure {run_id} {style}"
     source = st.text_input(
         "Problems",
         value=str(usual.get("source", state.source)),
@@ -91,9 +96,21 @@ def _render_form(state: State) -> None:
     length = left.number_input(
         "Longest completion, tokens", 1, 131_072, int(usual.get("max_completion_length", 200)), key=f"{key} length"
     )
+    shots = right.number_input(
+        "Worked examples",
+        0,
+        256,
+        PROMPT_STYLES[style].shots,
+        help="Of the train split, before each question.",
+        key=f"{key} shots",
+    )
+    seed = left.number_input(
+        "Seed", 0, None, HARNESS_SEED, help="Draws the examples, and completions above temperature 0.", key=f"{key} seed"
+    )
     vllm = importlib.util.find_spec("vllm") is not None and right.toggle("Generate with vLLM", key=f"{key} vllm")
     settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
-    settings |= {"max_completion_length": length} | _render_prompting(usual, key)
+    settings |= {"max_completion_length": length, "prompt_style": style, "shots": shots, "seed": seed}
+    settings |= _render_prompting(usual, PROMPT_STYLES[style], key)
     with boundary():
         # What a run was allowed to read, measuring its checkpoint may read too.
         known = source == usual.get("source")
@@ -102,12 +119,12 @@ def _render_form(state: State) -> None:
         _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
 
 
-def _render_prompting(usual: Mapping[str, Any], key: str) -> dict[str, object]:
+def _render_prompting(usual: Mapping[str, Any], style: PromptStyle, key: str) -> dict[str, object]:
     """How questions are put to the model and answers are marked, by the names of `EvaluationSpec`."""
-    with st.expander("Prompt"):
+    with st.expander("Wording"):
         prompt = st.text_area(
             "System prompt",
-            str(usual.get("system_prompt", SYSTEM_PROMPT)),
+            str(usual.get("system_prompt", style.system_prompt)),
             max_chars=LONG_TEXT_CHARACTERS,
             height=180,
             key=f"{key} prompt",
@@ -120,11 +137,11 @@ def _render_prompting(usual: Mapping[str, Any], key: str) -> dict[str, object]:
                 help=SETTINGS[name].description,
                 key=f"{key} {name}",
             )
-            for name in ("system_turn", "chat_template")
+            for name in (() if style.is_text else ("system_turn", "chat_template"))
         }
         form = st.text_input(
             SETTINGS["answer_form"].title,
-            str(usual.get("answer_form", TAGS.name)),
+            str(usual.get("answer_form", style.answer_form)),
             max_chars=TEXT_CHARACTERS,
             help=SETTINGS["answer_form"].description,
             key=f"{key} form",
@@ -172,7 +189,8 @@ def _render_job(job: Job, title: str) -> None:
         _render_action(job)
     each = f" × {samples} completions" if (samples := spec.get("samples", 1)) != 1 else ""
     drawn = "greedy" if spec.get("temperature") == 0 else f"temperature {spec.get('temperature', 0):g}"
-    st.caption(plain(f"{job.total:,.0f} {spec.get('split')} problems of {spec.get('source')}{each}, {drawn}"))
+    asked = asked_words(spec)
+    st.caption(plain(f"{job.total:,.0f} {spec.get('split')} problems of {spec.get('source')}{each}, {drawn}{asked}"))
     if job.active:
         st.progress(job.fraction, text=plain("waiting for its turn" if job.status == "queued" else job_line(job)))
     elif job.status in ("failed", "lost"):

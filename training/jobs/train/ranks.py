@@ -15,8 +15,9 @@ from typing import Any
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.engines import Complete, Message
+from training.engines import Complete
 from training.jobs.job_process import StopRequested
+from training.prompts import Prompt
 
 _PATIENCE = timedelta(days=7)
 """Longer than anything that one process does while the others wait."""
@@ -26,7 +27,7 @@ _PATIENCE = timedelta(days=7)
 class _Prompts:
     """What all complete together, each its share."""
 
-    prompts: list[list[Message]]
+    prompts: list[Prompt]
     max_new_tokens: int
     temperature: float
 
@@ -82,7 +83,7 @@ class Ranks:
         if self.count == 1:
             return complete
 
-        def together(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
+        def together(prompts: Sequence[Prompt], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
             asked = _Prompts(list(prompts), max_new_tokens, temperature)
             self.tell(asked)
             return self._complete_share(complete, asked)

@@ -16,9 +16,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from training.config import StageConfig
 from training.data.problem import ProblemSet
 from training.data.sample import sample
-from training.engines import Complete, Engine, Message
+from training.engines import Complete, Engine
+from training.engines.hugging_face import prompt_tokens
 from training.evaluation.evaluate import evaluate_model
 from training.jobs.job_process import JobProcess, StopRequested
+from training.prompts import Prompt
 from training.rewards.forms import form_named
 from training.store.evaluations import add_items, complete_evaluation, complete_evaluations, open_evaluation
 
@@ -56,7 +58,7 @@ class RunEvaluator:
             evaluate_model(
                 self._complete,
                 self._problems,
-                prompting=config.prompting,
+                prompts=[config.prompting.messages(problem.question) for problem in self._problems],
                 max_completion_length=config.max_completion_length,
                 temperature=config.evaluation_temperature,
                 form=form_named(config.answer_form),
@@ -113,7 +115,7 @@ class EvaluationCallback(TrainerCallback):
 def completer(engine: Engine, trainer: Any, tokenizer: Any) -> Complete:
     """What completes prompts with the policy that a trainer has at the moment: its vLLM if it has one, else its model."""
 
-    def complete(prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
+    def complete(prompts: Sequence[Prompt], max_new_tokens: int, temperature: float) -> list[tuple[str, int]]:
         if getattr(trainer.args, "use_vllm", False):  # of GRPO's arguments alone
             return complete_with_vllm(trainer, tokenizer, prompts, max_new_tokens, temperature)
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -124,7 +126,7 @@ def completer(engine: Engine, trainer: Any, tokenizer: Any) -> Complete:
 
 
 def complete_with_vllm(
-    trainer: Any, tokenizer: Any, prompts: Sequence[list[Message]], max_new_tokens: int, temperature: float
+    trainer: Any, tokenizer: Any, prompts: Sequence[Prompt], max_new_tokens: int, temperature: float
 ) -> list[tuple[str, int]]:
     """(completion, tokens) a prompt by the vLLM that TRL's trainer generates with.
 
@@ -135,7 +137,7 @@ def complete_with_vllm(
     if trainer._last_loaded_step != trainer.state.global_step:
         generation.sync_weights()
         trainer._last_loaded_step = trainer.state.global_step
-    ids = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, return_dict=False)
+    ids = prompt_tokens(tokenizer, prompts)
     settings = {"temperature": temperature, "top_p": 1.0, "top_k": 0, "min_p": None, "max_completion_length": max_new_tokens}
     training = {name: getattr(generation, name) for name in settings}
     try:

@@ -60,7 +60,9 @@ def training_data(config: RunConfig, problem_set: ProblemSet, tokenizer: Any) ->
                 for problem in prompted.problems
             ]
         ),
-        problems={problem.id: reward_row(problem, config.prompting) for problem in prompted.problems},
+        problems={
+            problem.id: reward_row(problem, config.prompting.messages(problem.question)) for problem in prompted.problems
+        },
         left_out=prompted.left_out,
         max_length=prompted.longest + config.max_completion_length,
     )
