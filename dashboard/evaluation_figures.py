@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from training.data.problem import Problem
-from training.evaluation.comparison import Difference, SampledScore, pass_rates
+from training.evaluation.comparison import Difference, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score
+from training.evaluation.scaling import SampledScore
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS
 from training.store.evaluations import Evaluation

@@ -16,6 +16,7 @@ from training.command_line import (
     looking,
     making,
     measuring,
+    scaling,
     scoring,
     token_scores,
 )
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "delete": changing.delete_run,
     "resume": changing.resume_run,
     "evaluate": measuring.evaluate,
+    "judge": scaling.judge,
     "score": scoring.score,
     "import": importing.import_rollouts,
     "merge": making.merge_run,

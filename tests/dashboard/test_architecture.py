@@ -26,6 +26,7 @@ ROOMS = {
         "store",
         "models prior",
         "allowed engines",
+        "judging",
         "evaluation tokens",
         "doctor",
         "alerts insight",

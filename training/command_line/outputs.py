@@ -13,11 +13,11 @@ from training.evaluation.comparison import (
     Comparison,
     answers_reading,
     compare_run,
-    sampled_scores,
     scores_by_steps,
     without_answer,
 )
 from training.evaluation.evaluate import evaluation_table
+from training.evaluation.scaling import sampled_scores
 from training.insight.counterfactuals import Counterfactual
 from training.store.evaluations import Evaluation
 from training.text import agree, count, listed, span, with_interval

@@ -269,6 +269,15 @@ answer_marks = sa.Table(
     sa.Column("marked_at", sa.Float, nullable=False),
 )
 
+judgements = sa.Table(
+    "judgements",
+    METADATA,
+    sa.Column("item", _BIG_KEY, sa.ForeignKey("evaluation_items.seq", ondelete="CASCADE"), primary_key=True),
+    sa.Column("judge", Name, primary_key=True),
+    sa.Column("weights", Name, nullable=False),
+    sa.Column("scores", sa.JSON, nullable=False),
+)
+
 Migration = Callable[[sa.Connection], None]
 
 
@@ -360,7 +369,12 @@ def _add_answer_marks(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=[answer_marks])
 
 
-VERSION = 10
+def _add_judgements(connection: sa.Connection) -> None:
+    """What reward models say of completions."""
+    METADATA.create_all(connection, tables=[judgements])
+
+
+VERSION = 11
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -373,6 +387,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     8: _add_dropped,
     9: _add_following,
     10: _add_answer_marks,
+    11: _add_judgements,
 }
 """version -> what changes a database of the version before into it."""
 

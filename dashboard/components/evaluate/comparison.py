@@ -23,10 +23,10 @@ from training.evaluation.comparison import (
     answers_reading,
     compare_evaluations,
     paired_differences,
-    sampled_scores,
     scores_by_group,
 )
 from training.evaluation.evaluate import ARTICLE_NAMES, ARTICLE_TABLE, evaluation_table
+from training.evaluation.scaling import sampled_scores
 from training.models.checkpoints import recorded_checkpoints
 from training.store import TRAINED_KINDS
 from training.store.evaluations import Evaluation, evaluation_headings
