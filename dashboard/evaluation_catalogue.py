@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.evaluation.recorded import IMPORTED
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS, form_of
 from training.store import Job
 from training.store.evaluations import Heading
+
+_SEARCHES = {"beam": "beam search", "dvts": "DVTS"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,33 @@ def catalogue(
     return sorted(found, key=lambda measured: _order(jobs[measured.heading.job_id]))
 
 
+def sampled_catalogue(entries: Iterable[Measured], jobs: Mapping[str, Job], imported: Iterable[Job]) -> list[Measured]:
+    """Those with several completions a problem, and imported files of samples behind them.
+
+    Args:
+        jobs: of the entries, by id.
+        imported: the jobs of imported files whose completions are of one step.
+    """
+    files = [
+        Measured(
+            Heading(0, job.id, IMPORTED, 0, ""),
+            f"{job.id}: {Path(str(job.spec.get('path', ''))).name}",
+            job.id,
+            str(job.spec.get("source", "")),
+            str(job.spec.get("content_hash", "")),
+            "imported",
+            True,
+        )
+        for job in imported
+    ]
+    return [found for found in entries if _completions(found, jobs[found.heading.job_id]) > 1] + files
+
+
+def _completions(measured: Measured, job: Job) -> int:
+    """Of each problem."""
+    return int(job.spec.get("evaluation_samples" if measured.is_run else "samples", 1))
+
+
 def model_title(model: str, checkpoints: Mapping[str, tuple[str, int]]) -> str:
     """A model's name for people: `demo-1, step 50` for a checkpoint, the last two parts of another folder or URL."""
     if model in checkpoints:
@@ -86,7 +116,9 @@ def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, i
         return Measured(heading, f"{job.id} {_label(heading)}", job.id, *problems, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, *problems, _settings(job.spec, ""), False)
+    search = _SEARCHES.get(str(job.spec.get("search", "")), "")
+    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", search]))
+    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False)
 
 
 def _label(heading: Heading) -> str:
@@ -100,4 +132,6 @@ def _settings(spec: Mapping[str, object], prefix: str) -> str:
     prompt = "" if spec.get("system_prompt", SYSTEM_PROMPT) == SYSTEM_PROMPT else ", another system prompt"
     name = form_of(spec).name
     form = "" if name == TAGS.name else f", answers marked by {name}"
+    if search := _SEARCHES.get(str(spec.get("search", ""))):
+        drawn = f"{search} of width {spec.get('beam_width', 4)} guided by {spec.get('judge')}, {drawn}"
     return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}{form}"

@@ -122,6 +122,7 @@ class State(Group):
     judging = memory.Judging()
     launch = memory.Launch()
     evaluated = memory.Evaluated()
+    scaled = memory.Scaled()
     asking = memory.Asking()
     bench = memory.Bench()
 

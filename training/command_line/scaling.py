@@ -2,16 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from training.command_line.outputs import curve_lines
 from training.command_line.parameters import AsJson
 from training.command_line.stores import open_here
 from training.errors import StoreError
-from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scorers_of, scores_of
+from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of, scoring_rewards
 from training.evaluation.scaling import SampledScore, scaling_curves
 from training.home import Home
 from training.jobs.judge import JUDGE, judge_spec
@@ -19,7 +20,6 @@ from training.jobs.running import run_job
 from training.judging.steps import AGGREGATIONS, Aggregation
 from training.runs.launch import queue_job
 from training.store import Store
-from training.text import span
 
 JudgeName = Annotated[
     str,
@@ -41,21 +41,25 @@ def judge(
     """Have a judge score the completions of evaluations, and choose by its scores; a killed one goes on."""
     home, store = open_here()
     found = sampled_of(store, job_id, evaluation)
-    if any(judge not in scorers_of(store, sampled) or sampled.key is not None for sampled in found):
+    if any(judge not in scoring_rewards(sampled) for sampled in found):
         judge_here(store, home, job_id, judge, evaluation)
     shown = [(sampled, judged_curves(store, sampled, judge, aggregation)) for sampled in found]
     if as_json:
-        facts = [{"job": sampled.job_id, "evaluation": sampled.label, "sampled": curve_facts(curves)} for sampled, curves in shown]
+        facts = [
+            {"job": sampled.job_id, "evaluation": sampled.label, "sampled": curve_facts(curves)} for sampled, curves in shown
+        ]
         print(json.dumps({"judge": judge, "aggregation": aggregation, "evaluations": facts}, indent=2))
         return 0
     for sampled, curves in shown:
-        print(f"{sampled.job_id} {sampled.label}, {sampled.evaluation.problems:,} problems, {AGGREGATIONS[aggregation][0].lower()}")
+        print(
+            f"{sampled.job_id} {sampled.label}, {sampled.evaluation.problems:,} problems, {AGGREGATIONS[aggregation][0].lower()}"
+        )
         print(*curve_lines(curves), sep="\n")
     return 0
 
 
 def judge_here(store: Store, home: Home, job_id: str, judge: str, label: str = "") -> None:
-    """Judge what is not judged yet, in this process; nothing where a reward function on record is meant.
+    """Judge what is not judged yet, in this process.
 
     Raises:
         StoreError: another process is at it, or it was stopped.
@@ -70,6 +74,16 @@ def judge_here(store: Store, home: Home, job_id: str, judge: str, label: str = "
     print(process.reason, file=sys.stderr)
 
 
+def judged_here(store: Store, home: Home, job_id: str, judge: str) -> list[SampledScore]:
+    """What a judge makes of the one evaluation that a job measured, asked now as far as it was not.
+
+    Raises:
+        StoreError, ModelError: as of `judge_here`.
+    """
+    judge_here(store, home, job_id, judge)
+    return judged_curves(store, sampled_of(store, job_id)[0], judge, "last")
+
+
 def judged_curves(store: Store, sampled: Sampled, judge: str, aggregation: Aggregation) -> list[SampledScore]:
     """Every strategy over k, with a judge's scores."""
     return scaling_curves(scored_samples(sampled, scores_of(store, sampled, judge), aggregation), sampled.ks)
@@ -78,11 +92,3 @@ def judged_curves(store: Store, sampled: Sampled, judge: str, aggregation: Aggre
 def curve_facts(curves: Sequence[SampledScore]) -> list[dict[str, Any]]:
     """The figures by name, with intervals and tokens."""
     return [{"figure": score.title} | asdict(score) for score in curves]
-
-
-def curve_lines(curves: Sequence[SampledScore]) -> Iterator[str]:
-    """A line a figure: value, interval, and what it cost a problem."""
-    yield f"  {'Figure':<22} {'Value':>6}  {'95% interval':<16} {'Tokens a problem':>16}"
-    for score in curves:
-        tokens = f"{score.tokens:,.0f}" if score.tokens else ""
-        yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {tokens:>16}"

@@ -153,7 +153,11 @@ def measure(held_out: Sequence[Labelled], folder: Path) -> dict[str, float]:
     """What the judge in a folder makes of completions that it did not learn from."""
     score = load_judge(judge_named(str(folder)))
     scored = score([(one.question, "\n".join(one.steps)) for one in held_out])
-    told = [(value > 0.5) == right for one, scores in zip(held_out, scored, strict=True) for value, right in zip(scores, one.right, strict=True)]
+    told = [
+        (value > 0.5) == right
+        for one, scores in zip(held_out, scored, strict=True)
+        for value, right in zip(scores, one.right, strict=True)
+    ]
     by_problem: dict[int, list[tuple[float, bool]]] = {}
     for one, scores in zip(held_out, scored, strict=True):
         if scores:
@@ -171,7 +175,9 @@ def measure(held_out: Sequence[Labelled], folder: Path) -> dict[str, float]:
 
 def write_card(folder: Path, learnt: int, figures: dict[str, float], minutes: float) -> None:
     """The model card, with what was measured."""
-    processor = f"{torch.get_num_threads()} CPU {'thread' if torch.get_num_threads() == 1 else 'threads'} ({platform.machine()})"
+    processor = (
+        f"{torch.get_num_threads()} CPU {'thread' if torch.get_num_threads() == 1 else 'threads'} ({platform.machine()})"
+    )
     card = f"""# Demo process reward model
 
 Scores each step of a solution of the demo's word problems: the chance that all results up to it are right. It exists so that

@@ -23,6 +23,7 @@ CORRECTNESS = ("hard", "soft")
 SIGNIFICANCE = 0.05
 """A paired difference with a p-value below it is called unlikely to be chance."""
 
+
 @dataclass(frozen=True)
 class Comparison:
     """One measure of two evaluations, problem by problem; ids in the order of the earlier evaluation."""

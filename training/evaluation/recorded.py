@@ -1,4 +1,4 @@
-"""Completions on record among which an answer can be chosen, of evaluations and of imported files of samples, and their scores."""
+"""Completions on record to choose an answer from: those of evaluations and of imported files of samples, and their scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,9 @@ def sampled_of(store: Store, job_id: str, label: str = "") -> list[Sampled]:
         return [Sampled(job_id, None, imported_samples(store, job))]
     keys = [found.key for found in evaluation_headings(store) if found.job_id == job_id and label in ("", found.label)]
     if not keys:
-        raise StoreError(f"{job_id} has no complete evaluation {shown(label) if label else ''}".rstrip() + ".", "Measure it first.")
+        raise StoreError(
+            f"{job_id} has no complete evaluation {shown(label) if label else ''}".rstrip() + ".", "Measure it first."
+        )
     return [Sampled(job_id, key, read_evaluation(store, key)) for key in keys]
 
 
@@ -74,10 +76,13 @@ def imported_samples(store: Store, job: Job) -> Evaluation:
 
 def scorers_of(store: Store, sampled: Sampled) -> list[str]:
     """Who scored its completions, by name: judges on record, then reward functions that do not know the gold answer."""
-    judges = [] if sampled.key is None else judges_on_record(store, [sampled.key])[sampled.key]
+    return list(dict.fromkeys([*_judges(store, sampled), *scoring_rewards(sampled)]))
+
+
+def scoring_rewards(sampled: Sampled) -> list[str]:
+    """The reward functions on record that may choose: none that says which answer is right."""
     known = {*COMPARING, sampled.evaluation.verifier.name}
-    rewards = dict.fromkeys(name for item in sampled.evaluation.items for name in item.rewards if name not in known)
-    return list(dict.fromkeys([*judges, *rewards]))
+    return list(dict.fromkeys(name for item in sampled.evaluation.items for name in item.rewards if name not in known))
 
 
 def scores_of(store: Store, sampled: Sampled, scorer: str) -> list[Scores]:
@@ -86,15 +91,19 @@ def scores_of(store: Store, sampled: Sampled, scorer: str) -> list[Scores]:
     Raises:
         StoreError: it scored none of them.
     """
-    if scorer in scorers_of(store, sampled):
-        if sampled.key is not None and scorer in judges_on_record(store, [sampled.key])[sampled.key]:
-            return read_judgements(store, sampled.key, scorer)
+    if sampled.key is not None and scorer in _judges(store, sampled):
+        return read_judgements(store, sampled.key, scorer)
+    if scorer in scoring_rewards(sampled):
         values = [item.rewards.get(scorer) for item in sampled.evaluation.items]
         return [[] if value is None else [value] for value in values]
     raise StoreError(
         f"{shown(scorer)} has not scored the completions of {sampled.job_id} {sampled.label}.",
         f"Have it do so: `python -m training judge {sampled.job_id} --judge {scorer}`.",
     )
+
+
+def _judges(store: Store, sampled: Sampled) -> list[str]:
+    return [] if sampled.key is None else judges_on_record(store, [sampled.key])[sampled.key]
 
 
 def scored_samples(sampled: Sampled, scores: Sequence[Scores] | None, aggregation: Aggregation = "last") -> Samples:

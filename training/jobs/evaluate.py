@@ -1,19 +1,21 @@
 """Measuring a model outside a run: what is to be measured, as data, and the job that does it and survives a kill."""
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
 from training.engines import Complete
-from training.errors import ConfigError, SourceError
-from training.evaluation.evaluate import evaluate_model
+from training.errors import ConfigError, ModelError, SourceError
+from training.evaluation.evaluate import BATCH_SIZE, evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
+from training.judging.judges import judge_named, judge_path
+from training.judging.steps import reasoning_steps
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
@@ -27,6 +29,8 @@ from training.store.evaluations import (
 from training.store.job_search import newest_with
 
 _WEIGHTS = ("*.safetensors", "*.bin")
+_LATER = ("search", "beam_width", "judge", "judge_weights")
+"""Fields that specs on record may lack."""
 
 
 class EvaluationSpec(BaseModel):
@@ -57,6 +61,21 @@ class EvaluationSpec(BaseModel):
     """Generate with vLLM."""
     weights: str = ""
     """When the model's weights last changed, for a model on this disk: others measure something else."""
+    search: Literal["samples", "beam", "dvts"] = "samples"
+    """Whether a problem's completions are drawn each by itself, or found together by a search, see `engines.guided`."""
+    beam_width: int = Field(4, ge=2, le=256)
+    """Continuations of a beam that a search tries; its beams are as many as the completions, a multiple of it."""
+    judge: str = ""
+    """The process reward model that guides a search."""
+    judge_weights: str = ""
+    """As `weights`, of the judge."""
+
+    @model_serializer(mode="wrap")
+    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without those that came later where they say nothing, so that specs on record stay equal to new ones."""
+        told: dict[str, Any] = serialize(self)
+        usual = {name: EvaluationSpec.model_fields[name].default for name in _LATER}
+        return {name: value for name, value in told.items() if name not in usual or value != usual[name]}
 
     @property
     def prompting(self) -> Prompting:
@@ -88,7 +107,41 @@ def evaluation_spec(model: str, problem_set: ProblemSet, **settings: object) -> 
             f"{spec.samples} samples at temperature 0 would be {spec.samples} times the same completion.",
             "Give a temperature above 0, for example 1.",
         )
+    if spec.search != "samples":
+        _check_search(spec)
     return spec
+
+
+def _check_search(spec: EvaluationSpec) -> None:
+    """Raise `ConfigError` or `ModelError` unless a search can be done as the spec says."""
+    if spec.samples % spec.beam_width:
+        raise ConfigError(
+            f"{spec.samples} beams are no multiple of the beam width {spec.beam_width}.",
+            f"Give {spec.beam_width} completions, or a multiple of that.",
+        )
+    if spec.temperature == 0 or spec.vllm:
+        raise ConfigError(
+            f"search = {spec.search} draws steps at a temperature above 0, and without vLLM.",
+            "Give a temperature, for example 1, and leave vLLM out.",
+        )
+    if judge_named(spec.judge).kind != "process":
+        raise ModelError(f"{spec.judge} scores whole completions.", "A search needs a judge of steps, such as demo.")
+
+
+def search_settings(search: str, beam_width: int, judge: str) -> dict[str, object]:
+    """What a spec says of a search, by its fields' names; nothing where completions are drawn each by itself.
+
+    Raises:
+        ModelError: there is no such folder, and the Hub could have no judge of such a name.
+    """
+    if search == "samples":
+        return {}
+    return {"search": search, "beam_width": beam_width, "judge": judge, "judge_weights": judge_stamp(judge)}
+
+
+def judge_stamp(judge: str) -> str:
+    """As `weights_stamp`, of a judge."""
+    return weights_stamp(judge_path(judge))
 
 
 def weights_stamp(model: str) -> str:
@@ -143,6 +196,7 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
         form=form_named(spec.answer_form),
         report=partial(_report, process, spec.samples, len(problems)),
         samples=spec.samples,
+        batch_size=_batch_size(spec),
         done=evaluation.done,
         keep=lambda items: process.patiently(lambda: add_items(store, evaluation, items)),
     )
@@ -158,7 +212,22 @@ def _completer(spec: EvaluationSpec, home: Home) -> Complete:
         return vllm_batches.load_completer(model, spec.chat_template)
     from training.engines import hugging_face
 
-    return partial(hugging_face.complete, *hugging_face.load_model(model, spec.chat_template))
+    loaded = hugging_face.load_model(model, spec.chat_template)
+    return partial(hugging_face.complete, *loaded) if spec.search == "samples" else _searcher(spec, loaded)
+
+
+def _searcher(spec: EvaluationSpec, loaded: tuple[Any, Any]) -> Complete:
+    from training.engines.guided import GuidedSearch
+    from training.judging.scoring import load_judge
+
+    assert spec.search != "samples"
+    score, sizes = load_judge(judge_named(spec.judge)), {"number": spec.samples, "width": spec.beam_width}
+    return GuidedSearch(*loaded, spec.search, **sizes, score=score, steps_of=reasoning_steps)
+
+
+def _batch_size(spec: EvaluationSpec) -> int:
+    """Completions at once: those of whole problems where they are found together."""
+    return BATCH_SIZE if spec.search == "samples" else max(1, BATCH_SIZE // spec.samples) * spec.samples
 
 
 def _report(process: JobProcess, samples: int, total: int, completions: int) -> None:

@@ -1,4 +1,4 @@
-"""Having a reward model score the completions of evaluations that are on record: what is to be judged, and the job that does it."""
+"""Having a reward model score the completions of evaluations on record: what is to be judged, and the job that does it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict
 from training.data.problems import load_problems
 from training.errors import StoreError, shown
 from training.home import Home
-from training.jobs.evaluate import weights_stamp
+from training.jobs.evaluate import judge_stamp
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
-from training.judging.judges import judge_named, judge_path
+from training.judging.judges import judge_named
 from training.store import Store
 from training.store.evaluations import evaluation_headings
 from training.store.judgements import Unjudged, add_judgements, unjudged_items
@@ -47,11 +47,6 @@ def judge_spec(store: Store, job_id: str, judge: str, label: str = "") -> JudgeS
             "Measure it first, or wait for its evaluation; of an imported file name a reward that is on record.",
         )
     return JudgeSpec(job=job_id, label=label, judge=judge_named(judge).name, weights=judge_stamp(judge))
-
-
-def judge_stamp(judge: str) -> str:
-    """When a judge's weights last changed; empty for one that is not on this disk."""
-    return weights_stamp(judge_path(judge))
 
 
 def judge_completions(process: JobProcess, home: Home, spec: JudgeSpec) -> None:

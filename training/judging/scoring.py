@@ -90,7 +90,7 @@ def _score(model: Any, tokenizer: Any, kind: "_Kind", asked: Sequence[Asked]) ->
 
 
 def _whole_tokens(tokenizer: Any, question: str, completion: str) -> tuple[list[int], list[int]]:
-    """A conversation where the tokenizer knows how one is written, else the pair of texts; the second place is of no meaning."""
+    """A conversation where the tokenizer knows how one is written, else the pair of texts; scored at the end."""
     if tokenizer.chat_template:
         turns = [{"role": "user", "content": question}, {"role": "assistant", "content": completion}]
         ids = tokenizer.apply_chat_template(turns, return_dict=False)
@@ -119,9 +119,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
-_Kind = tuple[
-    Callable[[Any, str, str], tuple[list[int], list[int]]], Callable[[torch.Tensor, Sequence[int]], list[float]]
-]
+_Kind = tuple[Callable[[Any, str, str], tuple[list[int], list[int]]], Callable[[torch.Tensor, Sequence[int]], list[float]]]
 _SCORED: Mapping[JudgeKind, _Kind] = {
     "outcome": (_whole_tokens, _whole_score),
     "process": (_tokens_of_steps, _step_scores),
