@@ -20,6 +20,7 @@ from training.jobs.running import run_job
 from training.judging.steps import AGGREGATIONS, Aggregation
 from training.runs.launch import queue_job
 from training.store import Store
+from training.text import count
 
 JudgeName = Annotated[
     str,
@@ -51,9 +52,8 @@ def judge(
         print(json.dumps({"judge": judge, "aggregation": aggregation, "evaluations": facts}, indent=2))
         return 0
     for sampled, curves in shown:
-        print(
-            f"{sampled.job_id} {sampled.label}, {sampled.evaluation.problems:,} problems, {AGGREGATIONS[aggregation][0].lower()}"
-        )
+        problems, called = count(sampled.evaluation.problems, "problem"), AGGREGATIONS[aggregation][0].lower()
+        print(f"{sampled.job_id} {sampled.label}, {problems}, chosen by {judge}, {called}")
         print(*curve_lines(curves), sep="\n")
     return 0
 

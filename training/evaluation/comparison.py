@@ -1,7 +1,7 @@
 """What evaluations say beyond their table: what a run gained and lost, and figures by step count.
 
-Everything is computed from stored evaluations, torch-free. Generating and scoring completions, and the article's table itself,
-are for `training.evaluation.evaluate`; what several completions of a problem come to together for `training.evaluation.scaling`.
+Everything is computed from stored evaluations, torch-free. Generating and scoring completions, and the article's table
+itself, are for `training.evaluation.evaluate`; what several completions a problem come to for `training.evaluation.scaling`.
 """
 
 from collections import defaultdict

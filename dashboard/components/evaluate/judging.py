@@ -17,7 +17,10 @@ from training.allowed import allowed_model
 from training.jobs.judge import JUDGE, judge_spec
 
 _POLL_S = 1.0
-_HELP = 'A reward model of whole completions (a sequence classifier) or of steps (a token classifier): a Hub name, a folder, or "demo".'
+_HELP = (
+    "A reward model of whole completions (a sequence classifier) or of steps (a token classifier): a Hub name, a folder, "
+    'or "demo".'
+)
 
 
 def render_judging(shown: Sequence[Measured]) -> None:

@@ -90,7 +90,7 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
         list(by_id),
         format_func=lambda found: by_id[found].title,
         max_selections=_SHOWN,
-        help="Evaluations with several completions a problem, searches and imported files of samples; all of the same problems.",
+        help="Evaluations with several completions a problem, searches, imported files of samples; all of the same problems.",
         **Scaled.shown.bind(),
     )
     return [by_id[found] for found in state.scaled.shown or kept]
@@ -98,8 +98,8 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
 
 def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Sampled]) -> str:
     """By whose scores is chosen, one that all have; empty where there is none. Beside it how a judge is asked."""
-    common = [name for name in scorers_of(data.store(), found[0])]
-    common = [name for name in common if all(name in scorers_of(data.store(), other) for other in found[1:])]
+    first, *others = (scorers_of(data.store(), one) for one in found)
+    common = [name for name in first if all(name in other for other in others)]
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     if state.scaled.scorer not in common:
         state.scaled.scorer = common[0] if common else ""
