@@ -31,7 +31,7 @@ from training.data.problems import load_problems
 from training.data.sources import NAMED_SOURCES_FILE
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
 from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of
-from training.evaluation.scaling import Samples
+from training.evaluation.scaling import SampledScore, Samples, scaling_curves
 from training.home import Home
 from training.jobs.playground import Playground
 from training.judging.steps import Aggregation
@@ -280,6 +280,16 @@ def samples(job_id: str, label: str, scorer: str, aggregation: Aggregation, meas
     scores = scores_of(store(), found, scorer) if scorer else None
     judged = replace(found, evaluation=replace(found.evaluation, verifier=verifier_named(measure)))
     return scored_samples(judged, scores, aggregation)
+
+
+@cached(EVALUATIONS, by=lambda *of: _said(*of[:3]), spinner="Counting votes")
+def curves(job_id: str, label: str, scorer: str, aggregation: Aggregation, measure: str) -> list[SampledScore]:
+    """Every strategy over k of those samples.
+
+    Raises:
+        StoreError: as of `samples`.
+    """
+    return scaling_curves(samples(job_id, label, scorer, aggregation, measure), sampled(job_id, label).ks)
 
 
 def _said(job_id: str, label: str, scorer: str) -> object:

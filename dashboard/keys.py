@@ -95,7 +95,6 @@ class Keys(StrEnum):
     TO_MAP = "to_map"
     STEPS_SCORES = "steps_scores"
     CLUSTER_SCORES = "cluster_scores"
-    SAMPLES_CHART = "samples_chart"
     SCALING_CHART = "scaling_chart"
     SCALING_GROUPS = "scaling_groups"
     SCALED_PROBLEMS = "scaled_problems"

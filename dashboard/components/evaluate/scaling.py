@@ -24,7 +24,7 @@ from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.comparison import correctness_measures
 from training.evaluation.recorded import Sampled, scorers_of
-from training.evaluation.scaling import STRATEGIES, Samples, scaling_curves, strategies_of
+from training.evaluation.scaling import STRATEGIES, Samples, strategies_of
 from training.judging.steps import AGGREGATIONS
 from training.rewards import title_of
 
@@ -149,9 +149,8 @@ def _render_measure(state: State, last: Sampled) -> str:
 
 
 def _scale(state: State, measured: Measured, title: str, sampled: Sampled, scorer: str, measure: str) -> Scale:
-    found = data.samples(measured.heading.job_id, measured.heading.label, scorer, state.scaled.aggregation, measure)
-    line = Line(title, sampled.evaluation.search, scaling_curves(found, sampled.ks))
-    return Scale(measured, title, sampled, found, line)
+    of = measured.heading.job_id, measured.heading.label, scorer, state.scaled.aggregation, measure
+    return Scale(measured, title, sampled, data.samples(*of), Line(title, sampled.evaluation.search, data.curves(*of)))
 
 
 def _render_curves(state: State, scales: Sequence[Scale]) -> None:
