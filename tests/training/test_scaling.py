@@ -153,9 +153,7 @@ def test_k_samples_cost_k_times_the_mean_of_their_problems_tokens() -> None:
 def evaluation(*texts: str, verifier: str = "correctness", search: str = "samples") -> Evaluation:
     """One problem whose gold answer is 7."""
     right = verifier_named(verifier)
-    items = [
-        EvaluationItem("a", f"<answer>{text}</answer>", {verifier: float(text in ("7", "14/2"))}, 5) for text in texts
-    ]
+    items = [EvaluationItem("a", f"<answer>{text}</answer>", {verifier: float(text in ("7", "14/2"))}, 5) for text in texts]
     return Evaluation("test", 0, "test", 0.0, tuple(items), right, search=search)
 
 

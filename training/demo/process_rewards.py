@@ -37,9 +37,9 @@ from training.prompts import Prompting
 from training.terminal import new_program, run_program
 
 SEED = 20251129
-PROBLEMS, HELD_OUT, SAMPLES = 640, 100, 4
+PROBLEMS, HELD_OUT, SAMPLES = 576, 76, 4
 """Generated problems, how many of them only measure, and completions of each."""
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 3, 32, 1e-3, 0.05
+EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 3, 32, 1e-3, 0.1
 _ASKED_AT_ONCE = 64
 _RESULT = re.compile(r"=\s*\$?(\d+)")
 
@@ -111,7 +111,7 @@ def train(learnt: Sequence[Labelled]) -> tuple[PreTrainedModel, Any]:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if step % 20 == 0:
+        if step % 10 == 0:
             print(f"step {step:,} of {total:,}  loss {loss.item():.4f}", flush=True)
     return model.eval(), tokenizer
 

@@ -166,13 +166,13 @@ class _StepEnds(StoppingCriteria):
         return ends
 
 
-def _best_of_all(beams: Sequence[Beam], width: int) -> tuple[list[Beam], list[Beam]]:
+def best_of_all(beams: Sequence[Beam], width: int) -> tuple[list[Beam], list[Beam]]:
     """Beam search: (the best N / M of those that are not done, in turn until there are N; those that are done)."""
     going = _ranked(beam for beam in beams if not beam.done)[: len(beams) // width]
     return list(islice(cycle(going), len(beams))), [beam for beam in beams if beam.done]
 
 
-def _best_of_each(beams: Sequence[Beam], width: int) -> tuple[list[Beam], list[Beam]]:
+def best_of_each(beams: Sequence[Beam], width: int) -> tuple[list[Beam], list[Beam]]:
     """DVTS: (the best of each tree, M times; all M of a tree whose best is done, those that are not as they stand)."""
     trees = [beams[start : start + width] for start in range(0, len(beams), width)]
     going = [best for tree in trees if not (best := _ranked(tree)[0]).done for _ in range(width)]
@@ -180,8 +180,8 @@ def _best_of_each(beams: Sequence[Beam], width: int) -> tuple[list[Beam], list[B
 
 
 _KEPT: Mapping[SearchName, Callable[[Sequence[Beam], int], tuple[list[Beam], list[Beam]]]] = {
-    "beam": _best_of_all,
-    "dvts": _best_of_each,
+    "beam": best_of_all,
+    "dvts": best_of_each,
 }
 """Search -> what becomes of the beams that took a step: which take the next one, and which are finished."""
 
