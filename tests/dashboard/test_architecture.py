@@ -134,6 +134,7 @@ def test_figures_do_not_know_streamlit() -> None:
         "evaluated_points",
         "thinning",
         "evaluation_figures",
+        "scaling_figures",
         "comparison_figures",
         "comparison_tables",
         "run_rows",

@@ -1,5 +1,8 @@
 """Test-time scaling on Evaluate without a browser: empty and full, chosen by rewards and judges, and figures of it."""
 
+import json
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -8,6 +11,7 @@ from dashboard.components.shared.completions import scored_html
 from dashboard.scaling_figures import Line, curves_figure, curves_frame, groups_frame, largest_frame, problems_frame, thirds
 from tests.app_testing import run_app, words
 from tests.fakes import record_evaluation
+from training.__main__ import main
 from training.evaluation.scaling import Sample, scaling_curves
 from training.home import Home
 from training.presets import load_preset
@@ -94,16 +98,14 @@ def test_asking_a_judge_starts_a_job_for_each_evaluation(store: Store, run_id: s
     assert sorted(job.spec["label"] for job in store.jobs("judge")) == ["after", "before"]
 
 
-def test_an_imported_file_of_samples_is_chosen_from_by_its_own_scores(store: Store, home: Home, tmp_path) -> None:
-    from training.__main__ import main
-
+def test_an_imported_file_of_samples_is_chosen_from_by_its_own_scores(store: Store, home: Home, tmp_path: Path) -> None:
     rows = [
         {"question": f"What is {n} plus 1?", "gt": str(n + 1), "response": [rf"\boxed{{{n}}}", rf"\boxed{{{n + 1}}}"]}
         | {"pred": [str(n), str(n + 1)], "score": [False, True], "pred_score": [[-1.0], [2.0]]}
         for n in range(12)
     ]
     file = tmp_path / "samples.jsonl"
-    file.write_text("".join(f"{__import__('json').dumps(row)}\n" for row in rows))
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert main(["import", str(file), "--source", f"{file}?question=question&gold=gt"]) == 0
     test = open_part()
     table = test.main.dataframe[0].value.set_index("evaluation")
