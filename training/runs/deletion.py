@@ -28,7 +28,6 @@ from training.store.database import shown_url
 from training.store.following import waiting_for
 from training.text import count, size_text
 
-
 _MADE_OF = {"output": "run", "judge": "job"}
 """Kinds of jobs that work on what another one left -> what their specs call that."""
 
