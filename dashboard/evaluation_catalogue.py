@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.evaluation.recorded import IMPORTED
+from training.evaluation.scaling import SEARCHES
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS, form_of
 from training.store import Job
 from training.store.evaluations import Heading
-
-_SEARCHES = {"beam": "beam search", "dvts": "DVTS"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def sampled_catalogue(entries: Iterable[Measured], jobs: Mapping[str, Job], impo
     """
     files = [
         Measured(
-            Heading(0, job.id, IMPORTED, 0, ""),
+            Heading(0, job.id, IMPORTED, 0, ""),  # a number that no evaluation has
             f"{job.id}: {Path(str(job.spec.get('path', ''))).name}",
             job.id,
             str(job.spec.get("source", "")),
@@ -116,13 +115,17 @@ def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, i
         return Measured(heading, f"{job.id} {_label(heading)}", job.id, *problems, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    search = _SEARCHES.get(str(job.spec.get("search", "")), "")
-    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", search]))
+    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", _search(job.spec)]))
     return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False)
 
 
 def _label(heading: Heading) -> str:
     return f"step {heading.step:,}" if heading.label.startswith("step-") else heading.label
+
+
+def _search(spec: Mapping[str, object]) -> str:
+    """What a search is called; empty for none."""
+    return next((title for name, title in SEARCHES.items() if name == spec.get("search")), "")
 
 
 def _settings(spec: Mapping[str, object], prefix: str) -> str:
@@ -132,6 +135,6 @@ def _settings(spec: Mapping[str, object], prefix: str) -> str:
     prompt = "" if spec.get("system_prompt", SYSTEM_PROMPT) == SYSTEM_PROMPT else ", another system prompt"
     name = form_of(spec).name
     form = "" if name == TAGS.name else f", answers marked by {name}"
-    if search := _SEARCHES.get(str(spec.get("search", ""))):
+    if search := _search(spec):
         drawn = f"{search} of width {spec.get('beam_width', 4)} guided by {spec.get('judge')}, {drawn}"
     return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{prompt}{form}"

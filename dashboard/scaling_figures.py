@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from dashboard import figures, theme
 from training.data.problem import Problem
 from training.evaluation.scaling import (
+    SEARCHES,
     STRATEGIES,
     SampledScore,
     Samples,
@@ -22,6 +23,7 @@ from training.evaluation.scaling import (
     sampled_score,
     strategies_of,
 )
+from training.store.evaluations import SearchName
 from training.text import with_interval
 
 COLOURS: Mapping[StrategyName, str] = {
@@ -32,12 +34,8 @@ COLOURS: Mapping[StrategyName, str] = {
 }
 """pass@k is what the others could reach at most: grey."""
 NAMES: Mapping[StrategyName, str] = {name: strategy.title.format(k="k") for name, strategy in STRATEGIES.items()}
-SEARCHES: Mapping[str, tuple[str, str]] = {
-    "samples": ("solid", ""),
-    "beam": ("dash", "beam search, "),
-    "dvts": ("dot", "DVTS, "),
-}
-"""How completions came about -> how its line is drawn, and what it is called before the strategy."""
+DASHES: Mapping[SearchName, str] = {"samples": "solid", "beam": "dash", "dvts": "dot"}
+"""How completions came about -> how its line is drawn."""
 _OF_SEARCHES = ("best", "weighted")
 """What is drawn of a search: what its judge chooses."""
 
@@ -51,8 +49,7 @@ class Line:
     """One evaluation in a figure."""
 
     title: str
-    search: str
-    """A key of `SEARCHES`."""
+    search: SearchName
     curves: Curves
 
 
@@ -66,8 +63,7 @@ def curves_figure(lines: Sequence[Line], axis: str, lowest: float) -> go.Figure:
     """
     figure = go.Figure()
     for (search, strategy), scores in _by_line(lines).items():
-        dash, called = SEARCHES[search]
-        colour, name = COLOURS[strategy], f"{called}{NAMES[strategy]}"
+        colour, name = COLOURS[strategy], called(search, NAMES[strategy])
         places = [float(score.k if axis == "k" else score.tokens) for score in scores]
         if len(scores) > 1 and search == "samples":
             low, high = ([getattr(score, end) for score in scores] for end in ("low", "high"))
@@ -79,10 +75,12 @@ def curves_figure(lines: Sequence[Line], axis: str, lowest: float) -> go.Figure:
                 x=places,
                 y=[score.value for score in scores],
                 mode="lines+markers",
-                line={"color": colour, "dash": dash, "width": 2},
+                line={"color": colour, "dash": DASHES[search], "width": 2},
                 marker={"size": 7, "symbol": "circle" if search == "samples" else "diamond"},
-                customdata=[[score.title, with_interval(score.value, score.low, score.high, ".1%")] for score in scores],
-                hovertemplate=f"{called}%{{customdata[0]}}: %{{customdata[1]}}<extra></extra>",
+                customdata=[
+                    [called(search, score.title), with_interval(score.value, score.low, score.high, ".1%")] for score in scores
+                ],
+                hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
                 error_y=None if search == "samples" else _errors(scores, colour),
             )
         )
@@ -91,6 +89,11 @@ def curves_figure(lines: Sequence[Line], axis: str, lowest: float) -> go.Figure:
     figure.update_xaxes(title={"text": AXES[axis]}, type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
     figure.update_yaxes(title={"text": "share of problems"}, tickformat=".0%", range=[lowest, 1.01])
     return figure
+
+
+def called(search: SearchName, figure: str) -> str:
+    """A figure of completions that came about so: `beam search, best of k`."""
+    return ", ".join(filter(None, (SEARCHES[search], figure)))
 
 
 def lowest_share(lines: Sequence[Line]) -> float:
@@ -191,9 +194,9 @@ def problems_frame(samples: Samples, problems: Mapping[str, Problem]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def _by_line(lines: Sequence[Line]) -> dict[tuple[str, StrategyName], list[SampledScore]]:
+def _by_line(lines: Sequence[Line]) -> dict[tuple[SearchName, StrategyName], list[SampledScore]]:
     """(search, strategy) -> its points, in the order of k."""
-    found: dict[tuple[str, StrategyName], list[SampledScore]] = defaultdict(list)
+    found: dict[tuple[SearchName, StrategyName], list[SampledScore]] = defaultdict(list)
     for line in lines:
         for score in line.curves:
             if line.search == "samples" or score.strategy in _OF_SEARCHES:

@@ -18,7 +18,7 @@ import typer
 from tests.bench.runs_on_record import opened
 from training.data.problems import load_problems
 from training.evaluation.recorded import sampled_of, scored_samples, scores_of
-from training.evaluation.scaling import SampledScore, Samples, most_samples, sampled_score
+from training.evaluation.scaling import SEARCHES, SampledScore, Samples, most_samples, sampled_score
 from training.home import Home
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems, evaluation_spec, search_settings
 from training.jobs.judge import JUDGE, judge_spec
@@ -35,7 +35,6 @@ WIDTH = 4
 JUDGE_NAME = "demo"
 LONGEST = 160
 MEASURES = ("correctness", "soft_correctness")
-SEARCHES = {"beam": "beam search", "dvts": "DVTS"}
 
 
 def measured(store: Store, home: Home, spec: EvaluationSpec) -> str:
@@ -96,7 +95,7 @@ def main(
             return evaluation_spec(known, problem_set, **settings)  # noqa: B023
 
         drawn = measured(store, here, spec(samples))
-        sizes = [(search, number) for search in SEARCHES for number in dict.fromkeys((WIDTH, samples))]
+        sizes = [(search, number) for search in ("beam", "dvts") for number in dict.fromkeys((WIDTH, samples))]
         searched = {
             (search, number): measured(store, here, spec(number, **search_settings(search, WIDTH, JUDGE_NAME)))
             for search, number in sizes

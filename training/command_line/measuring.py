@@ -21,7 +21,7 @@ from training.models.beginnings import recorded_model
 from training.prompts import SYSTEM_PROMPT
 from training.rewards.forms import TAGS
 from training.runs.launch import queue_job
-from training.store.evaluations import complete_evaluations
+from training.store.evaluations import SearchName, complete_evaluations
 
 
 def evaluate(
@@ -39,7 +39,7 @@ def evaluate(
     answer_form: AnswerFormName = TAGS.name,
     vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM")] = False,
     search: Annotated[
-        Literal["samples", "beam", "dvts"],
+        SearchName,
         typer.Option(help="completions each by itself, or together by a search that --judge guides"),
     ] = "samples",
     beam_width: Annotated[int, typer.Option(min=2, metavar="M", help="continuations of a beam that a search tries")] = 4,

@@ -68,7 +68,8 @@ class GuidedSearch:
         score: ScoreSteps,
         steps_of: StepsOf,
     ) -> None:
-        """
+        """Take what completes, and how.
+
         Args:
             number: N, beams a problem.
             width: M, continuations of a beam that are tried; N is a multiple of it.
@@ -78,7 +79,8 @@ class GuidedSearch:
         self._number, self._width = number, width
         self._score, self._steps_of = score, steps_of
         self._ends = eos_token_ids(model, tokenizer)
-        self._breaks = torch.tensor(["\n" in text for text in tokenizer.batch_decode([[id] for id in range(len(tokenizer))])])
+        self._breaks = torch.zeros(max(len(tokenizer), model.config.vocab_size), dtype=torch.bool)
+        self._breaks[: len(tokenizer)] = torch.tensor([_breaks_line(tokenizer, token) for token in range(len(tokenizer))])
 
     def __call__(self, prompts: Sequence[list[Message]], longest: int, temperature: float) -> list[tuple[str, int]]:
         """(completion, tokens) a prompt; the same problems have the same completions each time.
@@ -150,6 +152,10 @@ class GuidedSearch:
     def _text(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text
+
+
+def _breaks_line(tokenizer: Any, token: int) -> bool:
+    return "\n" in tokenizer.decode([token])
 
 
 class _StepEnds(StoppingCriteria):

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from training.errors import AtlasError
 from training.intervals import SEED, share_interval
 from training.rewards.votes import votes
-from training.store.evaluations import Evaluation, EvaluationItem
+from training.store.evaluations import Evaluation, EvaluationItem, SearchName
 
 SUBSETS = 200
 """The most choices of k samples over which a majority is counted."""
 
 StrategyName = Literal["pass", "majority", "best", "weighted"]
+
+SEARCHES: Mapping[SearchName, str] = {"samples": "", "beam": "beam search", "dvts": "DVTS"}
+"""How a problem's completions came about -> its name; none where each was drawn by itself."""
 
 
 class SamplesError(AtlasError):

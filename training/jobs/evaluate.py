@@ -22,6 +22,7 @@ from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompting, SystemTurn
 from training.rewards.forms import TAGS, form_named
 from training.store import Job, Store
 from training.store.evaluations import (
+    SearchName,
     add_items,
     complete_evaluation,
     open_evaluation,
@@ -61,7 +62,7 @@ class EvaluationSpec(BaseModel):
     """Generate with vLLM."""
     weights: str = ""
     """When the model's weights last changed, for a model on this disk: others measure something else."""
-    search: Literal["samples", "beam", "dvts"] = "samples"
+    search: SearchName = "samples"
     """Whether a problem's completions are drawn each by itself, or found together by a search, see `engines.guided`."""
     beam_width: int = Field(4, ge=2, le=256)
     """Continuations of a beam that a search tries; its beams are as many as the completions, a multiple of it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -11,6 +12,8 @@ from training.rewards import verifier_of
 from training.rewards.forms import TAGS, AnswerForm, form_named, form_of
 from training.store import Store
 from training.store.schema import evaluation_items, evaluations, jobs, keep_right_share
+
+SearchName = Literal["samples", "beam", "dvts"]
 
 _WITH_SPEC = sa.select(evaluations, jobs.c.spec).join(jobs, jobs.c.id == evaluations.c.job_id)
 
@@ -42,7 +45,7 @@ class Evaluation:
     """By which an answer is right: that of the run, or hard correctness where only a model was measured."""
     answer_form: str = TAGS.name
     """How the answers were asked to be marked."""
-    search: str = "samples"
+    search: SearchName = "samples"
     """How the completions of a problem came about: each by itself, or together by a search."""
 
     @property

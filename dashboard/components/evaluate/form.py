@@ -24,6 +24,7 @@ from dashboard.text import plain
 from training.allowed import allowed_model
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
+from training.evaluation.scaling import SEARCHES
 from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before, search_settings
 from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
@@ -36,7 +37,6 @@ from training.text import count
 
 _POLL_S = 1.0
 _SHOWN = 20
-_SEARCHES = {"samples": "Each by itself", "beam": "Beam search", "dvts": "DVTS, a search in several trees"}
 
 
 def render_measuring(state: State) -> Fields:
@@ -107,7 +107,11 @@ def _render_form(state: State) -> None:
 def _render_search(key: str) -> dict[str, object]:
     """Whether completions are searched for, by the names of `EvaluationSpec`; nothing where each is drawn by itself."""
     with st.expander("Search"):
-        search = str(st.selectbox("Completions", list(_SEARCHES), format_func=_SEARCHES.__getitem__, key=f"{key} search"))
+        search = str(
+            st.selectbox(
+                "Completions", list(SEARCHES), format_func=lambda name: SEARCHES[name] or "each by itself", key=f"{key} search"
+            )
+        )
         if search == "samples":
             return {}
         width = st.number_input(

@@ -18,7 +18,7 @@ from dashboard.components.shared.table import render_table
 from dashboard.evaluation_catalogue import Measured, default_ids, sampled_catalogue, short_titles
 from dashboard.keys import Keys
 from dashboard.memory import Scaled
-from dashboard.scaling_figures import SEARCHES, Line
+from dashboard.scaling_figures import Line
 from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import Problem
@@ -197,7 +197,7 @@ def _by_model(scales: Sequence[Scale]) -> dict[str, list[Line]]:
 
 
 def _alt(title: str, lines: Sequence[Line]) -> str:
-    last = {f"{SEARCHES[line.search][1]}{score.title}": score.value for line in lines for score in line.curves}
+    last = {scaling_figures.called(line.search, score.title): score.value for line in lines for score in line.curves}
     return f"{title}: " + ", ".join(f"{name} {value:.3f}" for name, value in last.items())
 
 
