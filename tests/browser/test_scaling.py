@@ -1,4 +1,4 @@
-"""Test-time scaling in a browser: a judge's choice over completions and tokens, a file of all points, steps with their scores."""
+"""Test-time scaling in a browser: a judge's choice over completions and tokens, a file of all points, scores on the steps."""
 
 from collections.abc import Callable
 from pathlib import Path

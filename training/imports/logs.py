@@ -319,7 +319,9 @@ def _part(value: Any, place: int, number: int) -> Any:
         if len(value) != number:
             raise BadRow("a list has another length than the completions", f"{len(value)} instead of {number}")
         value = value[place]
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value
 
 
 def _number(value: Any, name: str) -> float | None:
