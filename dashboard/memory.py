@@ -338,7 +338,7 @@ class Scaled(Group):
     shown: Field[tuple[str, ...]] = Field((), "scaled")
     """The evaluations, as `<job>:<label>`; empty for those of the newest job that has any."""
     scorer = Field("", "scorer")
-    """The judge, or the reward on record, by whose scores is chosen; empty for the first that there is."""
+    """The judge, or the reward on record, by whose scores is chosen; empty for the usual one."""
     aggregation: Field[Aggregation] = Field("last", "steps_to", choice(Aggregation))
     measure = Field("", "right")
     """By what an answer is right, a key of `comparison.correctness_measures`; empty for the run's verifier."""

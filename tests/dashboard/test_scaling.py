@@ -70,7 +70,9 @@ def test_without_a_judge_there_are_pass_and_majority_of_the_newest_run(run_id: s
     assert table["evaluation"].tolist() == ["before", "after"]
     assert table["k"].tolist() == [4, 4]
     assert {"pass@k", "majority@k"} <= set(table.columns)
-    assert "best of k" in table.columns, "rewards that do not know the gold answer may choose"
+    assert "best of k" not in table.columns
+    table = open_part(scorer="integer").main.dataframe[0].value
+    assert "best of k" in table.columns, "a reward that does not know the gold answer may choose"
 
 
 def test_a_judge_on_record_chooses_and_its_scores_stand_on_the_lines(store: Store, run_id: str) -> None:

@@ -17,6 +17,8 @@ from training.allowed import allowed_model
 from training.jobs.judge import JUDGE, judge_spec
 
 _POLL_S = 1.0
+_LOOKED_AT = 20
+"""The newest jobs."""
 _HELP = (
     "A reward model of whole completions (a sequence classifier) or of steps (a token classifier): a Hub name, a folder, "
     'or "demo".'
@@ -33,7 +35,7 @@ def render_judging(shown: Sequence[Measured]) -> None:
                 _launch(shown, name)
                 st.rerun()
     active = bool(data.store().active_jobs((JUDGE.kind,)))
-    fragment(_render_job, run_every=_POLL_S if active else None)(active)
+    fragment(_render_job, run_every=_POLL_S if active else None)(active, frozenset(one.heading.job_id for one in shown))
 
 
 def _launch(shown: Sequence[Measured], name: str) -> None:
@@ -43,7 +45,8 @@ def _launch(shown: Sequence[Measured], name: str) -> None:
         launch_judging(data.store(), data.home(), spec)
 
 
-def _render_job(was_active: bool) -> None:
+def _render_job(was_active: bool, shown: frozenset[str]) -> None:
+    """What is under way, and why the newest that was asked about these jobs failed."""
     active = data.store().active_jobs((JUDGE.kind,))
     if was_active and not active:
         st.rerun(scope="app")
@@ -52,6 +55,6 @@ def _render_job(was_active: bool) -> None:
         if st.button("Stop", key=f"judging {job.id}", **acts(disabled=job.status == "stopping")):
             stop_run(data.store(), data.home(), job.id)
             st.rerun()
-    newest = data.store().jobs(JUDGE.kind, limit=1)
-    if newest and newest[0].status in ("failed", "lost"):
-        render_error(newest[0].reason)
+    newest = next((job for job in data.store().jobs(JUDGE.kind, limit=_LOOKED_AT) if job.spec["job"] in shown), None)
+    if newest is not None and newest.status in ("failed", "lost"):
+        render_error(newest.reason)

@@ -23,7 +23,7 @@ from dashboard.state import State
 from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.comparison import correctness_measures
-from training.evaluation.recorded import Sampled, scorers_of
+from training.evaluation.recorded import Sampled, scorers_of, scoring_rewards
 from training.evaluation.scaling import STRATEGIES, Samples, strategies_of
 from training.judging.steps import AGGREGATIONS
 from training.rewards import title_of
@@ -97,16 +97,15 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
 
 
 def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Sampled]) -> str:
-    """By whose scores is chosen, one that all have; empty where there is none. Beside it how a judge is asked."""
-    first, *others = (scorers_of(data.store(), one) for one in found)
-    common = [name for name in first if all(name in other for other in others)]
+    """By whose scores is chosen; empty for nobody. Beside it how a judge is asked."""
+    options = _scorers(found)
+    if state.scaled.scorer not in options:
+        state.scaled.scorer = options[0]
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
-    if state.scaled.scorer not in common:
-        state.scaled.scorer = common[0] if common else ""
     with left:
         st.selectbox(
             "Chosen by",
-            common or [""],
+            options,
             format_func=lambda name: title_of(name) if name else "no judge yet",
             help="A judge that scored all of these completions, or a reward function that does not know the gold answer.",
             **Scaled.scorer.bind(),
@@ -122,6 +121,15 @@ def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Samp
     with right:
         render_judging([measured for measured, one in zip(shown, found, strict=True) if one.key is not None])
     return state.scaled.scorer
+
+
+def _scorers(found: Sequence[Sampled]) -> list[str]:
+    """Who scored all of these completions, the usual one first: a judge, of imported files any; else nobody."""
+    first, *others = (scorers_of(data.store(), one) for one in found)
+    common = [name for name in first if all(name in other for other in others)]
+    has_judge = bool(common) and common[0] not in scoring_rewards(found[0])
+    is_imported = all(one.key is None for one in found)
+    return common if has_judge or (common and is_imported) else ["", *common]
 
 
 def _render_measure(state: State, last: Sampled) -> str:
