@@ -95,6 +95,7 @@ class Keys(StrEnum):
     TO_MAP = "to_map"
     STEPS_SCORES = "steps_scores"
     CLUSTER_SCORES = "cluster_scores"
+    SCALED_JOB = "scaled_job"
     SCALING_CHART = "scaling_chart"
     SCALING_GROUPS = "scaling_groups"
     SCALED_PROBLEMS = "scaled_problems"

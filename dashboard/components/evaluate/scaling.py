@@ -80,20 +80,41 @@ def _entries() -> list[Measured]:
 
 
 def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
-    """Which evaluations are shown; all of the same problems as the first."""
+    """Which evaluations are shown: those of a job to begin with, beside them any of the same problems."""
     by_id = {measured.id: measured for measured in entries}
     asked = [found for found in state.scaled.shown if found in by_id] or list(default_ids(entries, entries[0].heading.job_id))
-    kept = tuple(found for found in asked if by_id[found].has_problems_of(by_id[asked[0]]))
-    state.scaled.shown = kept[:_SHOWN]
-    st.multiselect(
-        "Completions of",
-        list(by_id),
-        format_func=lambda found: by_id[found].title,
-        max_selections=_SHOWN,
-        help="Evaluations with several completions a problem, searches, imported files of samples; all of the same problems.",
-        **Scaled.shown.bind(),
+    first = by_id[asked[0]]
+    offered = {found: measured for found, measured in by_id.items() if measured.has_problems_of(first)}
+    state.scaled.shown = tuple(found for found in asked if found in offered)[:_SHOWN]
+    left, right = st.columns([2, 5], vertical_alignment="bottom")
+    with left:
+        _render_job(state, entries, first.heading.job_id)
+    with right:
+        st.multiselect(
+            "Completions of",
+            list(offered),
+            format_func=lambda found: offered[found].title,
+            max_selections=_SHOWN,
+            help="Any number side by side: evaluations with several completions a problem, and searches, of the same problems.",
+            **Scaled.shown.bind(),
+        )
+    return [offered[found] for found in state.scaled.shown]
+
+
+def _render_job(state: State, entries: Sequence[Measured], job_id: str) -> None:
+    jobs = {measured.heading.job_id: measured for measured in reversed(entries)}
+    st.session_state[Keys.SCALED_JOB] = job_id
+
+    def choose() -> None:
+        state.scaled.shown = default_ids(entries, str(st.session_state[Keys.SCALED_JOB]))
+
+    st.selectbox(
+        "Run, model or file",
+        list(dict.fromkeys(measured.heading.job_id for measured in entries)),
+        key=Keys.SCALED_JOB,
+        on_change=choose,
+        format_func=lambda job: job if jobs[job].is_run and jobs[job].heading.key else jobs[job].title,
     )
-    return [by_id[found] for found in state.scaled.shown or kept]
 
 
 def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Sampled]) -> str:
