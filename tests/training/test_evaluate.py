@@ -21,6 +21,8 @@ from training.jobs.evaluate import (
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
+    judge_stamp,
+    search_settings,
 )
 from training.jobs.running import run_job
 from training.runs.launch import launch_evaluation, queue_job
@@ -164,6 +166,14 @@ def test_a_search_that_cannot_be_made_is_refused_with_the_remedy(
     with pytest.raises(AtlasError, match=problem) as refused:
         evaluation_spec("demo", demo, **SAMPLED | SEARCH | changed)
     assert refused.value.remedy
+
+
+def test_a_search_names_its_judge_and_its_weights_and_samples_name_none() -> None:
+    assert search_settings("samples", 4, "demo") == {}
+    found = search_settings("dvts", 2, "demo")
+    assert found == {"search": "dvts", "beam_width": 2, "judge": "demo", "judge_weights": judge_stamp("demo")}
+    with pytest.raises(ConfigError, match="no judge to guide it"):
+        search_settings("beam", 2, "")
 
 
 def test_a_stopped_search_goes_on_with_whole_problems(

@@ -133,10 +133,13 @@ def search_settings(search: str, beam_width: int, judge: str) -> dict[str, objec
     """What a spec says of a search, by its fields' names; nothing where completions are drawn each by itself.
 
     Raises:
+        ConfigError: a search has no judge.
         ModelError: there is no such folder, and the Hub could have no judge of such a name.
     """
     if search == "samples":
         return {}
+    if not judge:
+        raise ConfigError(f"search = {search} has no judge to guide it.", "Name a judge of steps, such as demo.")
     return {"search": search, "beam_width": beam_width, "judge": judge, "judge_weights": judge_stamp(judge)}
 
 
