@@ -201,15 +201,17 @@ def test_a_step_is_right_as_long_as_all_results_are_the_references():
     assert process_rewards.labels([reference[1], reference[1]], reference) == [False, False], "a step that was left out"
 
 
+def slipped(text, by):
+    """A solution whose last result is another by so much."""
+    return re.sub(r"=(\$?)(\d+)(?!.*=)", lambda found: f"={found[1]}{int(found[2]) + by}", text, flags=re.DOTALL)
+
+
 def test_the_shipped_judge_is_small_and_tells_right_reasoning_from_slips(splits):
     """Slips of one in the last result, half of them up and half down, on problems that it has not seen."""
     assert sum(file.stat().st_size for file in DEMO_PRM.iterdir()) < 5_000_000
     problems = splits["test"][:40]
     right = ["\n".join(problem.steps) for problem in problems]
-    slips = [
-        re.sub(r"=(\$?)(\d+)(?!.*=)", lambda found: f"={found[1]}{int(found[2]) + (-1) ** n}", text, flags=re.DOTALL)
-        for n, text in enumerate(right)
-    ]
+    slips = [slipped(text, (-1) ** number) for number, text in enumerate(right)]
     score = load_judge(judge_named("demo"))
     found = [
         score([(problem.question, text) for problem, text in zip(problems, texts, strict=True)]) for texts in (right, slips)
