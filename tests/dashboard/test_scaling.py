@@ -61,7 +61,7 @@ def open_part(**address: str) -> AppTest:
 def test_an_empty_part_says_what_comes_here_and_leads_to_measuring() -> None:
     test = open_part()
     test.main.button[0].click().run()
-    assert test.query_params["part"] == ["measure"]
+    assert test.query_params["part"] == "measure"
 
 
 def test_without_a_judge_there_are_pass_and_majority_of_the_newest_run(run_id: str) -> None:
@@ -82,7 +82,7 @@ def test_a_judge_on_record_chooses_and_its_scores_stand_on_the_lines(store: Stor
     assert table.loc["before", "best of k"].startswith("1.000")
     assert table.loc["before", "majority@k"].startswith("0.000")
     assert table.loc["before", "tokens a problem"] == 36
-    assert test.query_params["scorer"] == ["demo"]
+    assert test.query_params["scorer"] == "demo"
     cards = next(element.proto.body for element in test.main.get("html") if "rollouts" in element.proto.body)
     assert "<b>0.90</b>" in cards
 
