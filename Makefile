@@ -9,7 +9,7 @@ VLLM := .venv-vllm
 HARNESS := .venv-harness
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run test faults test-unsloth test-vllm test-harness test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-atlas screenshots clean
+.PHONY: run test faults test-unsloth test-vllm test-harness test-gpu bench doctor-record doctor-record-trained lint demo-data demo-model demo-prm demo-atlas screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py
@@ -106,6 +106,9 @@ demo-data: $(VENV)/.run
 
 demo-model: $(VENV)/.run
 	$(BIN)/python -m training.demo.pretrain
+
+demo-prm: $(VENV)/.run
+	$(BIN)/python -m training.demo.process_rewards
 
 demo-atlas: $(VENV)/.run
 	$(BIN)/python -m analysis ship

@@ -13,6 +13,7 @@ from dashboard.memory import (
     RunList,
     RunLog,
     RunMap,
+    Scaled,
     Search,
     Selection,
     ShownRun,
@@ -48,3 +49,5 @@ STUDY: Fields = tuple(Studied.shared())
 MEASURING: Fields = (Evaluated.part,)
 EVALUATIONS: Fields = (ShownRun.run, *(field for field in Evaluated.shared() if field is not Evaluated.part))
 """Of evaluations that are compared, besides the part of the page."""
+SCALING: Fields = tuple(Scaled.shared())
+"""Of test-time scaling, besides the part of the page."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,11 +30,15 @@ from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.data.sources import NAMED_SOURCES_FILE
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
+from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of
+from training.evaluation.scaling import SampledScore, Samples, scaling_curves
 from training.home import Home
 from training.jobs.playground import Playground
+from training.judging.steps import Aggregation
 from training.locks import FileLock
 from training.machines import Machine
 from training.preflight import Preflight
+from training.rewards import verifier_named
 from training.rewards.own import register_own_rewards
 from training.runs.deletion import open_store, unknown_runs
 from training.runs.launch import check_run
@@ -247,6 +252,49 @@ def evaluation(key: int) -> Evaluation:
         StoreError: it was measured anew or deleted meanwhile.
     """
     return read_evaluation(store(), key)
+
+
+@cached(EVALUATIONS, by=lambda job_id, label: (last_evaluation(store(), job_id), store().last_rollout_step(job_id)))
+def sampled(job_id: str, label: str) -> Sampled:
+    """The completions of an evaluation, or of an imported file of samples, for reading only.
+
+    Raises:
+        StoreError: they are not on record any more.
+    """
+    return sampled_of(store(), job_id, label)[0]
+
+
+@cached(
+    EVALUATIONS, by=lambda job_id, label, scorer, aggregation, measure: _said(job_id, label, scorer), spinner="Counting votes"
+)
+def samples(job_id: str, label: str, scorer: str, aggregation: Aggregation, measure: str) -> Samples:
+    """Those completions as samples, with a judge's scores where one is named.
+
+    Args:
+        measure: the name of the reward function by which an answer is right.
+
+    Raises:
+        StoreError: as of `sampled`, or the judge scored none of them.
+    """
+    found = sampled(job_id, label)
+    scores = scores_of(store(), found, scorer) if scorer else None
+    judged = replace(found, evaluation=replace(found.evaluation, verifier=verifier_named(measure)))
+    return scored_samples(judged, scores, aggregation)
+
+
+@cached(EVALUATIONS, by=lambda *of: _said(*of[:3]), spinner="Counting votes")
+def curves(job_id: str, label: str, scorer: str, aggregation: Aggregation, measure: str) -> list[SampledScore]:
+    """Every strategy over k of those samples.
+
+    Raises:
+        StoreError: as of `samples`.
+    """
+    return scaling_curves(samples(job_id, label, scorer, aggregation, measure), sampled(job_id, label).ks)
+
+
+def _said(job_id: str, label: str, scorer: str) -> object:
+    """What tells that a judge has scored the completions anew: the newest job that had one do so."""
+    return sampled(job_id, label).key, scorer, [job.id for job in store().jobs("judge", limit=1)]
 
 
 @cached()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from training.evaluation.asking import CHAT, PROMPT_STYLES
+from training.evaluation.recorded import IMPORTED
+from training.evaluation.scaling import SEARCHES
 from training.rewards.forms import TAGS, form_of
 from training.store import Job
 from training.store.evaluations import Heading
@@ -57,6 +59,33 @@ def catalogue(
     return sorted(found, key=lambda measured: _order(jobs[measured.heading.job_id]))
 
 
+def sampled_catalogue(entries: Iterable[Measured], jobs: Mapping[str, Job], imported: Iterable[Job]) -> list[Measured]:
+    """Those with several completions a problem, and imported files of samples behind them.
+
+    Args:
+        jobs: of the entries, by id.
+        imported: the jobs of imported files whose completions are of one step.
+    """
+    files = [
+        Measured(
+            Heading(0, job.id, IMPORTED, 0, ""),  # a number that no evaluation has
+            f"{job.id}: {Path(str(job.spec.get('path', ''))).name}",
+            job.id,
+            str(job.spec.get("source", "")),
+            str(job.spec.get("content_hash", "")),
+            "imported",
+            True,
+        )
+        for job in imported
+    ]
+    return [found for found in entries if _completions(found, jobs[found.heading.job_id]) > 1] + files
+
+
+def _completions(measured: Measured, job: Job) -> int:
+    """Of each problem."""
+    return int(job.spec.get("evaluation_samples" if measured.is_run else "samples", 1))
+
+
 def model_title(model: str, checkpoints: Mapping[str, tuple[str, int]]) -> str:
     """A model's name for people: `demo-1, step 50` for a checkpoint, the last two parts of another folder or URL."""
     if model in checkpoints:
@@ -88,11 +117,17 @@ def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, i
         return Measured(heading, f"{job.id} {_label(heading)}", job.id, *problems, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    return Measured(heading, f"{job.id}: {model_title(model, checkpoints)}", subject, *problems, _settings(job.spec, ""), False)
+    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", _search(job.spec)]))
+    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False)
 
 
 def _label(heading: Heading) -> str:
     return f"step {heading.step:,}" if heading.label.startswith("step-") else heading.label
+
+
+def _search(spec: Mapping[str, Any]) -> str:
+    """What a search is called; empty for none."""
+    return next((title for name, title in SEARCHES.items() if name == spec.get("search")), "")
 
 
 def _settings(spec: Mapping[str, Any], prefix: str) -> str:
@@ -101,6 +136,8 @@ def _settings(spec: Mapping[str, Any], prefix: str) -> str:
     each = "" if samples == 1 else f", {samples} completions a problem"
     name = form_of(spec).name
     form = "" if name == TAGS.name else f", answers marked by {name}"
+    if search := _search(spec):
+        drawn = f"{search} of width {spec.get('beam_width', 4)} guided by {spec.get('judge')}, {drawn}"
     return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{asked_words(spec)}{form}"
 
 

@@ -3,13 +3,12 @@
 import html
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import figures, theme
 from training.data.problem import Problem
-from training.evaluation.comparison import Difference, SampledScore, pass_rates
+from training.evaluation.comparison import Difference, pass_rates
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, shown_rows
 from training.groups import Verifier, change_of
 from training.rewards import REWARDS
@@ -188,47 +187,6 @@ def clusters_caption(frame: pd.DataFrame) -> str:
     return f"{shown} with at least {SMALLEST_CLUSTER} of the problems (their number in brackets); shares of so few are rough."
 
 
-def samples_figure(sampled: Mapping[str, Sequence[SampledScore]]) -> go.Figure:
-    """pass@k (solid) and majority@k (dotted) over k on a scale of doublings, with 95% intervals.
-
-    Args:
-        sampled: evaluation's title -> `training.evaluation.comparison.sampled_scores`.
-    """
-    figure = go.Figure()
-    largest = 1
-    for place, (title, scores) in enumerate(sampled.items()):
-        for kind, dash in (("pass", "solid"), ("majority", "dot")):
-            found = [score for score in scores if score.title.startswith(f"{kind}@")]
-            ks = [int(score.title.partition("@")[2]) for score in found]
-            largest = max([largest, *ks])
-            figure.add_trace(
-                go.Scatter(
-                    name=f"{kind}@k, {html.escape(title, quote=False)}",
-                    x=ks,
-                    y=[score.value for score in found],
-                    error_y=_errors([(score.value, score.low, score.high) for score in found], place),
-                    mode="lines+markers",
-                    line={"color": EVALUATION_COLOURS[place % len(EVALUATION_COLOURS)], "dash": dash, "width": 2},
-                    marker=_RING if kind == "majority" else _DOT,
-                    hovertemplate=f"{kind}@%{{x}}: %{{y:.3f}}<extra></extra>",
-                )
-            )
-    figures.quiet(figure)
-    ticks = [2**power for power in range(int(np.log2(largest)) + 1)]
-    figure.update_xaxes(title={"text": "k, completions a problem"}, type="log", tickvals=ticks, ticktext=list(map(str, ticks)))
-    figure.update_yaxes(title={"text": "share of problems"}, tickformat=".0%", range=[-0.03, 1.03])
-    return figure
-
-
-def samples_frame(sampled: Mapping[str, Sequence[SampledScore]]) -> pd.DataFrame:
-    """The same as a table: one row a figure, one column an evaluation."""
-    titles = dict.fromkeys(score.title for scores in sampled.values() for score in scores)
-    by_name = {name: {score.title: score for score in scores} for name, scores in sampled.items()}
-    return pd.DataFrame(
-        [{"figure": title} | {name: _shown(found.get(title)) for name, found in by_name.items()} for title in titles]
-    )
-
-
 def changes_frame(base: Evaluation, against: Evaluation, verifier: Verifier, problems: Mapping[str, Problem]) -> pd.DataFrame:
     """One row a problem that was judged in both evaluations, in the order of `base`.
 
@@ -313,5 +271,5 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _shown(score: Score | SampledScore | Difference | None, form: str = ".3f") -> str:
+def _shown(score: Score | Difference | None, form: str = ".3f") -> str:
     return "" if score is None else with_interval(score.value, score.low, score.high, form)

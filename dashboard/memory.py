@@ -32,6 +32,7 @@ from dashboard.step_figures import Bin, parse_bin
 from dashboard.token_figure import MeasureName
 from training.insight.rollout_pages import Asked, Key, Level, Verdict
 from training.insight.rollout_pages import Order as RolloutOrder
+from training.judging.steps import Aggregation
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, SystemTurn
 from training.rewards.forms import TAGS
 from training.store.job_search import RunFilter
@@ -328,7 +329,7 @@ class Launch(Group):
 class Evaluated(Group):
     """What Evaluate shows."""
 
-    part = Field("compare", "part", one_of("compare", "measure", "ask"))
+    part = Field("compare", "part", one_of("compare", "scaling", "measure", "ask"))
     job = Field("", "evaluated")
     """The id of the evaluation of a model alone that is compared; empty for the run's evaluations."""
     evaluations: Field[tuple[str, ...]] = Field((), "evaluations")
@@ -343,6 +344,23 @@ class Evaluated(Group):
     """Of which problems, also on a run's map: a key of `evaluation_figures.CHANGES`."""
     answered = Field("", "answered")
     """The problem whose completions are shown side by side."""
+
+
+class Scaled(Group):
+    """What Evaluate shows of test-time scaling."""
+
+    shown: Field[tuple[str, ...]] = Field((), "scaled")
+    """The evaluations, as `<job>:<label>`; empty for those of the newest job that has any."""
+    scorer = Field("", "scorer")
+    """The judge, or the reward on record, by whose scores is chosen; empty for the usual one."""
+    aggregation: Field[Aggregation] = Field("last", "steps_to", choice(Aggregation))
+    measure = Field("", "right")
+    """By what an answer is right, a key of `comparison.correctness_measures`; empty for the run's verifier."""
+    axis = Field("k", "over", one_of("k", "tokens"))
+    by = Field("difficulty", "split_by", one_of("difficulty", "steps", "cluster"))
+    of = Field("", "of")
+    """The evaluation that is split, and whose problems are listed; empty for the last."""
+    problem = Field("", "scaled_problem")
 
 
 class Asking(Group):

@@ -123,6 +123,7 @@ class State(Group):
     judging = memory.Judging()
     launch = memory.Launch()
     evaluated = memory.Evaluated()
+    scaled = memory.Scaled()
     asking = memory.Asking()
     bench = memory.Bench()
 

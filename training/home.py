@@ -19,6 +19,7 @@ from training.paths import parse_path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEMO_MODEL = ASSETS / "demo-model"
+DEMO_PRM = ASSETS / "demo-prm"
 DEMO_DATA = ASSETS / "demo-data"
 DEMO_ATLAS = ASSETS / "demo-atlas"
 

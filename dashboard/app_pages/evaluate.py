@@ -5,12 +5,14 @@ import streamlit as st
 from dashboard.components.evaluate.comparison import render_comparison
 from dashboard.components.evaluate.form import render_measuring
 from dashboard.components.evaluate.playground import render_playground
+from dashboard.components.evaluate.scaling import render_scaling
 from dashboard.components.shared.style import render_title
 from dashboard.memory import Evaluated
 from dashboard.state import State
 
 PARTS = {
     "compare": ("Compare", render_comparison),
+    "scaling": ("Test-time scaling", render_scaling),
     "measure": ("Measure a model", render_measuring),
     "ask": ("Playground", render_playground),
 }

@@ -14,11 +14,9 @@ from dashboard.evaluation_figures import (
     measure_frame,
     measure_rows,
     measures_figure,
-    samples_figure,
-    samples_frame,
 )
 from training.data.reader import parse_problem
-from training.evaluation.comparison import paired_differences, sampled_scores, scores_by_group
+from training.evaluation.comparison import paired_differences, scores_by_group
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, evaluation_table
 from training.groups import Verifier
 from training.rewards import REWARDS
@@ -131,16 +129,6 @@ def test_one_evaluation_alone_has_its_clusters_too() -> None:
     scores = scores_by_group(evaluation("1100"), dict.fromkeys((f"test-{n}" for n in range(4)), 0))
     figure = clusters_figure(clusters_frame(scores, scores, {0: "a"}), ["alone"])
     assert [list(trace.x) for trace in figure.data if trace.mode == "markers"] == [[0.5]]
-
-
-def test_pass_at_k_rises_over_doublings() -> None:
-    sampled = {"a": sampled_scores(evaluation("100000001100", samples=4))}
-    figure = samples_figure(sampled)
-    passes = next(trace for trace in figure.data if trace.name == "pass@k, a")
-    assert list(passes.x) == [1, 2, 4]
-    assert list(passes.y) == sorted(passes.y)
-    assert passes.y[-1] == pytest.approx(2 / 3)
-    assert samples_frame(sampled)["figure"].tolist()[0] == "pass@1"
 
 
 def test_what_became_of_each_problem() -> None:

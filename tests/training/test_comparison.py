@@ -1,9 +1,7 @@
-"""What a run gained and lost, figures over several samples, and figures by steps, against known values."""
+"""What a run gained and lost, and figures by steps, against known values."""
 
-import random
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import product
 from math import isclose
 
 import numpy as np
@@ -11,15 +9,10 @@ import pytest
 from scipy.stats import binomtest
 
 from training.evaluation.comparison import (
-    Sample,
-    SampledScore,
-    SamplesError,
     compare_evaluations,
     compare_run,
-    majority_at_k,
     mcnemar_p_value,
     paired_differences,
-    pass_at_k,
     scores_by_steps,
 )
 from training.intervals import paired_interval, wilson_interval
@@ -27,7 +20,6 @@ from training.rewards import verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
 VALUE = verifier_named("value_correctness")
-Figure = Callable[[dict[str, list[Sample]], int], SampledScore]
 
 
 def item(problem_id: str, hard: float | None, soft: float | None = 1.0) -> EvaluationItem:
@@ -150,78 +142,6 @@ def test_a_run_is_compared_once_it_has_both_evaluations() -> None:
     before, middle, after = marked("01"), marked("00", "step-10"), marked("11", "after")
     assert compare_run([before, middle]) == {}
     assert compare_run([before, middle, after]) == compare_evaluations(before, after)
-
-
-def test_pass_at_k_is_the_share_of_all_choices_of_k_with_a_right_one() -> None:
-    rights = [(True, False, False, True, False), (False,) * 5, (True,) * 5, (False, False, True), (True, False, False, False)]
-    samples = {f"test-{index}": [("", right) for right in drawn] for index, drawn in enumerate(rights)}
-    for k in (1, 2, 3):
-        shares = [np.mean([any(choice) for choice in combinations(drawn, k)]) for drawn in rights]
-        assert pass_at_k(samples, k).value == pytest.approx(np.mean(shares), abs=1e-12)
-
-
-def test_pass_at_k_of_known_counts() -> None:
-    one_of_four: list[Sample] = [("7", True), ("8", False), ("9", False), ("1", False)]
-    assert [pass_at_k({"a": one_of_four}, k).value for k in (1, 2, 4)] == [0.25, 0.5, 1.0]
-    many = {"a": [("", index < 3) for index in range(200)]}
-    assert pass_at_k(many, 100).value == pytest.approx(1 - (100 * 99 * 98) / (200 * 199 * 198))
-
-
-def test_majority_counts_answers_and_not_whether_they_are_right() -> None:
-    scattered_wrong: list[Sample] = [("1", False), ("7", True), ("2", False), ("7", True), ("3", False)]
-    assert majority_at_k({"a": scattered_wrong}, 5).value == 1.0
-    united_wrong: list[Sample] = [("7", True), ("8", False), ("8", False)]
-    assert majority_at_k({"a": united_wrong}, 3).value == 0.0
-
-
-def test_a_tie_goes_to_the_answer_that_occurs_first() -> None:
-    tied: list[Sample] = [("8", False), ("7", True), ("7", True), ("8", False)]
-    assert majority_at_k({"a": tied}, 4).value == 0.0
-    assert majority_at_k({"a": tied[1:] + tied[:1]}, 4).value == 1.0
-
-
-def test_majority_takes_the_first_k_samples() -> None:
-    drawn: list[Sample] = [("7", True), ("8", False), ("8", False)]
-    assert [majority_at_k({"a": drawn}, k).value for k in (1, 2, 3)] == [1.0, 1.0, 0.0]
-
-
-@pytest.mark.parametrize("figure", [pass_at_k, majority_at_k])
-def test_problems_with_too_few_samples_are_left_out_and_named(figure: Figure) -> None:
-    score = figure({"a": [("7", True)] * 3, "b": [("8", False)]}, 2)
-    assert (score.value, score.problems, score.left_out) == (1.0, 1, ("b",))
-
-
-@pytest.mark.parametrize("figure", [pass_at_k, majority_at_k])
-@pytest.mark.parametrize(
-    ("samples", "k", "message"),
-    [
-        ({"a": [("7", True)]}, 0, "k = 0 is not a number of samples"),
-        ({"a": [("7", True)]}, 2, "No problem has k = 2 samples; the most is 1"),
-        ({}, 1, "No problem has k = 1 samples; the most is 0"),
-    ],
-)
-def test_impossible_figures_are_refused_with_the_remedy(
-    figure: Figure, samples: dict[str, list[Sample]], k: int, message: str
-) -> None:
-    with pytest.raises(SamplesError, match=message) as refused:
-        figure(samples, k)
-    assert refused.value.remedy
-
-
-def test_bootstrap_intervals_repeat_for_a_seed_and_match_the_normal_ones_on_many_problems() -> None:
-    draws = random.Random(1)
-    samples: dict[str, list[Sample]] = {f"test-{n}": [("", draws.random() < 0.4) for _ in range(4)] for n in range(2000)}
-    score = pass_at_k(samples, 1)
-    assert score == pass_at_k(samples, 1)
-    assert (score.low, score.high) != (pass_at_k(samples, 1, seed=7).low, pass_at_k(samples, 1, seed=7).high)
-    error = np.std([np.mean([right for _, right in drawn]) for drawn in samples.values()]) / 2000**0.5
-    assert score.low == pytest.approx(score.value - 1.96 * error, abs=0.15 * error)
-    assert score.high == pytest.approx(score.value + 1.96 * error, abs=0.15 * error)
-
-
-def test_the_interval_of_one_common_value_is_as_wide_as_its_problems_are_few() -> None:
-    score = majority_at_k({"a": [("7", True)], "b": [("9", True)]}, 1)
-    assert (score.value, (score.low, score.high)) == (1.0, wilson_interval(1.0, 2))
 
 
 def test_differences_are_paired_by_problem_in_the_units_of_the_measure() -> None:

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from training.data.problems import load_problems
-from training.demo import pretrain
+from training.demo import pretrain, process_rewards
 from training.demo.lessons import drill, reference_completion
 from training.demo.moves import START
 from training.demo.stories import LIMIT, MOVES, THEMES, can_tell, draw_story
 from training.demo.word_problems import DEMO_SEED, demo_splits, generate, to_jsonl
-from training.home import DEMO_DATA, DEMO_MODEL
+from training.home import DEMO_DATA, DEMO_MODEL, DEMO_PRM
+from training.judging.judges import judge_named
+from training.judging.scoring import load_judge
 from training.presets import load_preset
 from training.rewards import REWARDS, extract_answer, soft_correctness
 
@@ -188,6 +190,41 @@ def test_shipped_model_reasons_between_the_tags_and_often_calculates_right(demo_
 def test_the_card_names_the_mixed_formats_and_no_machine():
     card = (DEMO_MODEL / "README.md").read_text(encoding="utf-8")
     assert "mixed answer formats on purpose" in card
+    assert "/work/" not in card
+    assert "/tmp/" not in card
+
+
+def test_a_step_is_right_as_long_as_all_results_are_the_references():
+    reference = ["He got 8*8=64 posters.", "He needed 92-64=28 more."]
+    assert process_rewards.labels(reference, reference) == [True, True]
+    assert process_rewards.labels(["In all 8*8=64.", "Then 92-64=38.", "So 38/2=19."], reference) == [True, False, False]
+    assert process_rewards.labels([reference[1], reference[1]], reference) == [False, False], "a step that was left out"
+
+
+def slipped(text, by):
+    """A solution whose last result is another by so much."""
+    return re.sub(r"=(\$?)(\d+)(?!.*=)", lambda found: f"={found[1]}{int(found[2]) + by}", text, flags=re.DOTALL)
+
+
+def test_the_shipped_judge_is_small_and_tells_right_reasoning_from_slips(splits):
+    """Slips of one in the last result, half of them up and half down, on problems that it has not seen."""
+    assert sum(file.stat().st_size for file in DEMO_PRM.iterdir()) < 5_000_000
+    problems = splits["test"][:40]
+    right = ["\n".join(problem.steps) for problem in problems]
+    slips = [slipped(text, (-1) ** number) for number, text in enumerate(right)]
+    score = load_judge(judge_named("demo"))
+    found = [
+        score([(problem.question, text) for problem, text in zip(problems, texts, strict=True)]) for texts in (right, slips)
+    ]
+    good, bad = ([scores[-1] for scores in one] for one in found)
+    assert sum(first > second for first, second in zip(good, bad, strict=True)) >= 28
+    assert [scores[:-1] for scores in found[0]] == [pytest.approx(scores[:-1], abs=1e-4) for scores in found[1]]
+
+
+def test_the_judges_card_names_what_it_was_measured_on_and_no_machine():
+    card = (DEMO_PRM / "README.md").read_text(encoding="utf-8")
+    assert "none of the demo's test split" in card
+    assert "steps told apart" in card
     assert "/work/" not in card
     assert "/tmp/" not in card
 

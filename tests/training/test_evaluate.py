@@ -13,16 +13,18 @@ from training.data.problem import ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
 from training.engines import SeededComplete
-from training.errors import ConfigError, SourceError
+from training.errors import AtlasError, ConfigError, SourceError
 from training.evaluation.evaluate import BATCH_SIZE
-from training.home import Home
+from training.home import DEMO_MODEL, Home
 from training.jobs import evaluate as evaluation_job
 from training.jobs.evaluate import (
     EVALUATE,
     EvaluationSpec,
     evaluated_problems,
     evaluation_spec,
+    judge_stamp,
     measured_before,
+    search_settings,
     weights_stamp,
 )
 from training.jobs.running import run_job
@@ -217,3 +219,61 @@ def test_the_process_of_an_evaluation_reads_all_that_it_measures_from_the_store(
     run_job(store, home, job_id)
     assert store.job(job_id).status == "finished"
     assert [turn["content"] for turn in asked] == ["Count.", sample(demo.of_split("test"), 4)[0].question]
+
+
+SEARCH = {"search": "beam", "beam_width": 2, "judge": "demo", "judge_weights": "1"}
+SAMPLED = SETTINGS | {"temperature": 1.0, "samples": 4}
+
+
+def test_a_spec_without_a_search_is_as_those_on_record_from_before_there_were_searches(demo: ProblemSet) -> None:
+    plain, searched = evaluation_spec("demo", demo, **SAMPLED), evaluation_spec("demo", demo, **SAMPLED, **SEARCH)
+    assert not {*SEARCH} & plain.model_dump().keys()
+    assert SEARCH.items() <= searched.model_dump(mode="json").items()
+    for spec in (plain, searched):
+        assert EvaluationSpec.model_validate(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"samples": 3}, "3 beams are no multiple of the beam width 2"),
+        ({"temperature": 0.0, "samples": 2, "beam_width": 2}, "2 samples at temperature 0|temperature above 0"),
+        ({"vllm": True}, "without vLLM"),
+        ({"judge": str(DEMO_MODEL)}, "is no judge"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused_with_the_remedy(
+    demo: ProblemSet, changed: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(AtlasError, match=problem) as refused:
+        evaluation_spec("demo", demo, **SAMPLED | SEARCH | changed)
+    assert refused.value.remedy
+
+
+def test_a_search_names_its_judge_and_its_weights_and_samples_name_none() -> None:
+    assert search_settings("samples", 4, "demo") == {}
+    found = search_settings("dvts", 2, "demo")
+    assert found == {"search": "dvts", "beam_width": 2, "judge": "demo", "judge_weights": judge_stamp("demo")}
+    with pytest.raises(ConfigError, match="no judge to guide it"):
+        search_settings("beam", 2, "")
+
+
+def test_a_stopped_search_goes_on_with_whole_problems(
+    store: Store, home: Home, demo: ProblemSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = evaluation_spec("demo", demo, **SAMPLED | SEARCH | {"samples": 6, "fraction": 0.05})
+    sizes: list[int] = []
+
+    def complete(prompts: Sequence[list[Message]], length: int, temperature: float) -> list[tuple[str, int]]:
+        if not sizes:
+            store.request_stop(store.jobs("evaluate")[0].id)
+        sizes.append(len(prompts))
+        return [("<answer>5</answer>", 9) for _ in prompts]
+
+    monkeypatch.setattr(evaluation_job, "_completer", lambda spec, home: complete)
+    job, _ = queue_job(store, home, EVALUATE, spec)
+    run_job(store, home, job.id)
+    run_job(store, home, queue_job(store, home, EVALUATE, spec)[0].id)
+    assert sizes == [60, 60], "as many problems as fit into a batch, each with all of its beams"
+    (evaluation,) = complete_evaluations(store, job.id)
+    assert (evaluation.problems, len(evaluation.items), evaluation.search) == (20, 120, "beam")

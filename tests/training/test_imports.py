@@ -13,7 +13,9 @@ from tests.tiny_runs import few_problems
 from training.__main__ import main
 from training.data.problem import ProblemSet
 from training.doctor.examination import examine
-from training.errors import ConfigError, SourceError
+from training.errors import ConfigError, SourceError, StoreError
+from training.evaluation.recorded import sampled_of, scored_samples, scorers_of, scores_of
+from training.evaluation.scaling import scaling_curves
 from training.groups import Rollout
 from training.home import DEMO_MODEL, Home
 from training.imports.logs import LAYOUTS, LeftOut, Logged, layout_of, log_files, logged_rows
@@ -70,6 +72,15 @@ ROWS: dict[str, dict[str, Any]] = {
         ],
     },
     "TRL": {"step": 3, "prompt": f"Be brief.{PROBLEM.question}", "completion": RIGHT, "accuracy": 1.0, "advantage": 0.5},
+    "samples of Qwen2.5-Math's evaluation": {
+        "idx": 4,
+        "question": PROBLEM.question,
+        "gt": PROBLEM.gold,
+        "response": [RIGHT],
+        "pred": [PROBLEM.gold],
+        "score": [True],
+        "pred_score": [[-0.5]],
+    },
     "verl": {
         "input": f"user\n{PROBLEM.question}\nassistant\n",
         "output": RIGHT,
@@ -94,6 +105,7 @@ EXPECTED: dict[str, tuple[int, dict[str, float | None], float | None]] = {
     "a download of this program": (3, {"correctness": 1.0, "integer": None}, 0.5),
     "prime-rl": (3, {"correct": 1.0, "judge": None}, None),
     "TRL": (3, {"accuracy": 1.0}, 0.5),
+    "samples of Qwen2.5-Math's evaluation": (1, {"score": 1.0, "pred_score": -0.5}, None),
     "verl": (3, {"score": 1.0, "acc": 1.0}, None),
     "verifiers": (1, {"reward": 1.0, "format": 0.5}, None),
 }
@@ -133,6 +145,28 @@ def demo_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_layout_has_a_row_here() -> None:
     assert list(ROWS) == [layout.name for layout in LAYOUTS]
+
+
+def test_a_row_of_samples_is_a_group_judged_by_its_own_labels(store: Store, home: Home, tmp_path: Path) -> None:
+    row = ROWS["samples of Qwen2.5-Math's evaluation"]
+    several = {"response": [WRONG, RIGHT], "pred": ["none", PROBLEM.gold], "score": [False, True], "pred_score": [[0.1], [0.9]]}
+    job = bring(store, home, write(tmp_path / "samples.jsonl", [row | several]))
+    assert job.spec["verifier"] == "score"
+    (sampled,) = sampled_of(store, job.id)
+    assert [item.rewards for item in sampled.evaluation.items] == [
+        {"score": 0, "pred_score": 0.1},
+        {"score": 1, "pred_score": 0.9},
+    ]
+    assert scorers_of(store, sampled) == ["pred_score"]
+    scores = scores_of(store, sampled, "pred_score")
+    found = {score.title: score.value for score in scaling_curves(scored_samples(sampled, scores))}
+    assert (found["pass@1"], found["majority@2"], found["best of 2"]) == (0.5, 0.0, 1.0)
+
+
+def test_a_training_log_is_no_file_of_samples(store: Store, home: Home, tmp_path: Path) -> None:
+    job = bring(store, home, write(tmp_path / "log.jsonl", [ROWS["TRL"], ROWS["TRL"] | {"step": 4}]))
+    with pytest.raises(StoreError, match="its completions are of 2 steps"):
+        sampled_of(store, job.id)
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,12 @@ COLUMNS_OF_VERSION_6 = ("accelerator", "phase", "unreachable_since")
 COLUMNS_OF_VERSION_7 = ("problems", "right", "right_low", "right_high")
 
 
+def drop_version_12(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("DROP TABLE judgements")
+
+
 def drop_version_11(connection: sa.Connection) -> None:
+    drop_version_12(connection)
     connection.exec_driver_sql("DROP INDEX jobs_by_study")
     connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN study")
 

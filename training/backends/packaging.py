@@ -15,7 +15,7 @@ from pathlib import Path
 from training.artefacts import driver_requirements
 from training.backends.entry import PRIVATE_FILE
 from training.errors import BackendError, RewardError
-from training.home import ASSETS, DEMO_DATA, DEMO_MODEL
+from training.home import ASSETS, DEMO_DATA, DEMO_MODEL, DEMO_PRM
 
 ROOT = ASSETS.parent
 """The folder that holds the three packages."""
@@ -80,7 +80,7 @@ def pinned_requirements(*, gpu: bool, artefacts: str = "") -> list[str]:
 
 
 def _project_files() -> Iterator[Path]:
-    for folder in (*(ROOT / name for name in _CODE), DEMO_MODEL, DEMO_DATA):
+    for folder in (*(ROOT / name for name in _CODE), DEMO_MODEL, DEMO_PRM, DEMO_DATA):
         for file in sorted(folder.rglob("*")):
             parts = file.relative_to(ROOT).parts
             is_left_out = parts[:2] == _DEMO_TOOLS or any(part in _LEFT_OUT or part.startswith(".") for part in parts)

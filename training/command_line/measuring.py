@@ -8,17 +8,19 @@ import typer
 
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.command_line.parameters import AnswerFormOfStyle, AsJson, ChatTemplateName, SystemTurnName
+from training.command_line.scaling import judged_here
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.command_line.stores import open_here
 from training.data.problems import load_problems
 from training.data.sample import stated
 from training.errors import StoreError
 from training.evaluation.asking import HARNESS_SEED, PROMPT_STYLES, PromptStyleName
-from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec
+from training.evaluation.scaling import sampled_scores
+from training.jobs.evaluate import EVALUATE, evaluated_problems, evaluation_spec, search_settings
 from training.jobs.running import run_job
 from training.models.beginnings import recorded_model
 from training.runs.launch import queue_job
-from training.store.evaluations import complete_evaluations
+from training.store.evaluations import SearchName, complete_evaluations
 
 _STYLES = "how questions are put: " + "; ".join(f"{name}, {style.description}" for name, style in PROMPT_STYLES.items())
 
@@ -51,6 +53,14 @@ def evaluate(
     chat_template: ChatTemplateName = "model",
     answer_form: AnswerFormOfStyle = None,
     vllm: Annotated[bool, typer.Option("--vllm", help="generate with vLLM")] = False,
+    search: Annotated[
+        SearchName,
+        typer.Option(help="completions each by itself, or together by a search that --judge guides"),
+    ] = "samples",
+    beam_width: Annotated[int, typer.Option(min=2, metavar="M", help="continuations of a beam that a search tries")] = 4,
+    judge: Annotated[
+        str, typer.Option(metavar="NAME", help="a reward model that then scores the completions: see `judge`")
+    ] = "",
     as_json: AsJson = False,
 ) -> int:
     """Measure a model: the article's table on one split, kept in the store; a killed one goes on."""
@@ -72,6 +82,7 @@ def evaluate(
         chat_template=chat_template,
         vllm=vllm,
         **{name: value for name, value in chosen.items() if value is not None},
+        **search_settings(search, beam_width, judge),
     )
     problems = evaluated_problems(spec, problem_set)
     job, waits = queue_job(store, home, EVALUATE, spec, total=len(problems))
@@ -87,13 +98,14 @@ def evaluate(
     ended = store.job(job.id)
     took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
+    curves = judged_here(store, home, job.id, judge) if judge else sampled_scores(evaluation)
     if as_json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
-        print(json.dumps(facts | evaluation_facts(evaluation, steps), indent=2))
+        print(json.dumps(facts | evaluation_facts(evaluation, steps, curves), indent=2))
     else:
         tokens = sum(item.tokens for item in evaluation.items)
         asked = stated(problem_set.of_split(spec.split), len(problems), spec.split)
         print(f"{spec.model} on {asked} of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
-        print(*evaluation_lines(evaluation, steps), sep="\n")
+        print(*evaluation_lines(evaluation, steps, curves), sep="\n")
     return 0

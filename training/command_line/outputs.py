@@ -1,7 +1,7 @@
 """Evaluations, comparisons and what the ledger tells, as the command line gives them: facts for `--json`, lines for people."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,11 +13,11 @@ from training.evaluation.comparison import (
     Comparison,
     answers_reading,
     compare_run,
-    sampled_scores,
     scores_by_steps,
     without_answer,
 )
 from training.evaluation.evaluate import evaluation_table
+from training.evaluation.scaling import SampledScore, sampled_scores
 from training.insight.counterfactuals import Counterfactual
 from training.store.evaluations import Evaluation
 from training.text import agree, count, listed, span, with_interval
@@ -26,19 +26,23 @@ _IDS_SHOWN = 10
 """Problems that a line names of a list; the facts name all."""
 
 
-def evaluation_facts(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+def evaluation_facts(
+    evaluation: Evaluation, steps: Mapping[str, int] | None = None, curves: Sequence[SampledScore] | None = None
+) -> dict[str, Any]:
     """The article's figures by key, their intervals, and what else the evaluation holds.
 
     Args:
         steps: problem id -> its number of steps; without it there are no figures by steps.
+        curves: what several completions a problem come to; those that need no judge where not given.
     """
     table = evaluation_table(evaluation)
     facts: dict[str, Any] = {key: score.value for key, score in table.items()}
     facts["intervals"] = {key: [score.low, score.high] for key, score in table.items()}
     facts["tokens"] = sum(item.tokens for item in evaluation.items)
     facts["without_answer"] = without_answer(evaluation)
-    if sampled := sampled_scores(evaluation):
+    if sampled := sampled_scores(evaluation) if curves is None else curves:
         facts["sampled"] = {score.title: [score.value, score.low, score.high] for score in sampled}
+        facts["sampled_tokens"] = {score.title: score.tokens for score in sampled}
     if steps is not None:
         facts["by_steps"] = [asdict(row) for row in scores_by_steps(evaluation, steps)]
     return facts
@@ -50,21 +54,35 @@ def evaluation_size(evaluation: Evaluation) -> str:
     return count(evaluation.problems, f"{evaluation.split} problem") + several
 
 
-def evaluation_lines(evaluation: Evaluation, steps: Mapping[str, int] | None = None) -> Iterator[str]:
-    """The article's table; then, where there are several completions a problem, pass@k and majority@k; then by steps."""
+def evaluation_lines(
+    evaluation: Evaluation, steps: Mapping[str, int] | None = None, curves: Sequence[SampledScore] | None = None
+) -> Iterator[str]:
+    """The article's table; then, where there are several completions a problem, what they come to; then by steps.
+
+    Args:
+        steps, curves: as of `evaluation_facts`.
+    """
     yield f"  {'Metric type':<22} {'Value':>6}  {'95% interval':<16} {'Max':>4}"
     for score in evaluation_table(evaluation).values():
         yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {score.maximum:>4.1f}"
     if reading := answers_reading(evaluation):
         yield f"  {reading}"
-    for sampled in sampled_scores(evaluation):
-        yield f"  {sampled.title:<22} {sampled.value:>6.3f}  {span(sampled.low, sampled.high)}"
+    if sampled := sampled_scores(evaluation) if curves is None else curves:
+        yield from curve_lines(sampled)
     if steps is not None:
         yield "By number of steps"
         for row in scores_by_steps(evaluation, steps):
             name = "unknown" if row.steps is None else f"{row.steps} steps"
             figures = ", ".join(f"{s.title.lower()} {with_interval(s.value, s.low, s.high)}" for s in row.scores.values())
             yield f"  {name:<10} {row.problems:>6,} {agree(row.problems, 'problem ', 'problems')}  {figures}"
+
+
+def curve_lines(curves: Sequence[SampledScore]) -> Iterator[str]:
+    """What several completions a problem come to: a line a figure, with its interval and what it cost a problem."""
+    yield f"  {'Of several completions':<22} {'Value':>6}  {'95% interval':<16} {'Tokens a problem':>16}"
+    for score in curves:
+        tokens = f"{score.tokens:,.0f}" if score.tokens else ""
+        yield f"  {score.title:<22} {score.value:>6.3f}  {span(score.low, score.high):<16} {tokens:>16}".rstrip()
 
 
 def comparison_facts(evaluations: list[Evaluation]) -> dict[str, Any]:

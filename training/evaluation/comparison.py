@@ -1,20 +1,18 @@
-"""What evaluations say beyond their table: what a run gained and lost, pass@k and majority@k, and figures by step count.
+"""What evaluations say beyond their table: what a run gained and lost, and figures by step count.
 
-Everything is computed from stored evaluations or plain samples, torch-free. Generating and scoring completions, and the
-article's table itself, are for `training.evaluation.evaluate`.
+Everything is computed from stored evaluations, torch-free. Generating and scoring completions, and the article's table
+itself, are for `training.evaluation.evaluate`; what several completions a problem come to for `training.evaluation.scaling`.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import comb
 
 import numpy as np
 
-from training.errors import AtlasError
 from training.evaluation.evaluate import ARTICLE_TABLE, TABLE, Score, evaluation_table, means_by_problem, share_of
 from training.groups import Verifier, change_of
-from training.intervals import SEED, paired_interval, share_interval
+from training.intervals import paired_interval
 from training.rewards import REWARDS, title_of, verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 from training.text import agree, count, span
@@ -24,13 +22,6 @@ CORRECTNESS = ("hard", "soft")
 
 SIGNIFICANCE = 0.05
 """A paired difference with a p-value below it is called unlikely to be chance."""
-
-Sample = tuple[str, bool]
-"""(extracted answer, whether it is right)."""
-
-
-class SamplesError(AtlasError):
-    """A figure over several completions a problem cannot be made from what there is."""
 
 
 @dataclass(frozen=True)
@@ -187,29 +178,6 @@ def _change(before: float, after: float) -> str:
     return f"{'rose' if after > before else 'fell'} from {span(before, after)}"
 
 
-@dataclass(frozen=True)
-class SampledScore:
-    """A mean over problems that were answered several times."""
-
-    title: str
-    value: float
-    low: float
-    high: float
-    """`low` to `high`: 95% interval over problems."""
-    problems: int
-    left_out: tuple[str, ...]
-    """Problems with fewer than k samples."""
-
-
-def samples_of(evaluation: Evaluation) -> dict[str, list[Sample]]:
-    """Problem id -> its completions as samples; those that its verifier did not score are left out."""
-    samples: dict[str, list[Sample]] = {}
-    for item in evaluation.items:
-        if (right := evaluation.verifier.is_right(item.rewards)) is not None:
-            samples.setdefault(item.problem_id, []).append((evaluation.form.vote(item.completion), right))
-    return samples
-
-
 def without_answer(evaluation: Evaluation) -> int:
     """How many completions mark no answer in the form asked for: they are wrong for another reason than the others."""
     return sum(not evaluation.form.has_block(item.completion) for item in evaluation.items)
@@ -221,73 +189,6 @@ def answers_reading(evaluation: Evaluation) -> str:
     if not unmarked:
         return ""
     return f"{unmarked:,} of {count(len(evaluation.items), 'completion')} {agree(unmarked, 'marks', 'mark')} no answer"
-
-
-def sampled_scores(evaluation: Evaluation) -> list[SampledScore]:
-    """pass@k and majority@k for k = 1, 2, 4, ... up to the samples a problem; none where each problem has one."""
-    samples = samples_of(evaluation)
-    most = max(map(len, samples.values()), default=0)
-    ks = sorted({most, *(2**power for power in range(most.bit_length()))})
-    return [figure(samples, k) for k in ks for figure in (pass_at_k, majority_at_k)] if most > 1 else []
-
-
-def pass_at_k(samples: Mapping[str, Sequence[Sample]], k: int, seed: int = SEED) -> SampledScore:
-    """The share of problems that at least one of k samples gets right, without the bias of taking the first k.
-
-    Of a problem's n samples c are right: the mean of 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, "Evaluating Large Language
-    Models Trained on Code", equation 1).
-
-    Args:
-        samples: problem id -> its samples; n may differ from problem to problem.
-
-    Raises:
-        SamplesError: k is below 1, or no problem has k samples.
-    """
-    enough, left_out = _with_enough(samples, k)
-    values = [_pass_at_k(len(drawn), sum(right for _, right in drawn), k) for drawn in enough]
-    return _sampled_score(f"pass@{k}", values, left_out, seed)
-
-
-def majority_at_k(samples: Mapping[str, Sequence[Sample]], k: int, seed: int = SEED) -> SampledScore:
-    """The share of problems whose most frequent answer among the first k samples is right.
-
-    Answers are equal when their texts are, so give them as extracted; an empty one votes like any other. Of equally frequent
-    answers the one that occurs first counts, and its first occurrence says whether it is right.
-
-    Args:
-        samples: problem id -> its samples in the order of drawing.
-
-    Raises:
-        SamplesError: k is below 1, or no problem has k samples.
-    """
-    enough, left_out = _with_enough(samples, k)
-    return _sampled_score(f"majority@{k}", [float(_majority_right(drawn[:k])) for drawn in enough], left_out, seed)
-
-
-def _with_enough(samples: Mapping[str, Sequence[Sample]], k: int) -> tuple[list[Sequence[Sample]], tuple[str, ...]]:
-    """(the samples of each problem that has k, ids of the others)."""
-    if k < 1:
-        raise SamplesError(f"k = {k} is not a number of samples.", "Choose k from 1 to the samples drawn a problem.")
-    enough = [drawn for drawn in samples.values() if len(drawn) >= k]
-    if not enough:
-        most = max(map(len, samples.values()), default=0)
-        raise SamplesError(f"No problem has k = {k} samples; the most is {most}.", "Choose a smaller k, or draw more samples.")
-    return enough, tuple(problem_id for problem_id, drawn in samples.items() if len(drawn) < k)
-
-
-def _pass_at_k(drawn: int, right: int, k: int) -> float:
-    return 1 - comb(drawn - right, k) / comb(drawn, k)
-
-
-def _majority_right(drawn: Sequence[Sample]) -> bool:
-    chosen, _ = Counter(answer for answer, _ in drawn).most_common(1)[0]  # of equal counts, the first encountered
-    return next(right for answer, right in drawn if answer == chosen)
-
-
-def _sampled_score(title: str, values: Sequence[float], left_out: tuple[str, ...], seed: int) -> SampledScore:
-    array = np.asarray(values, dtype=np.float64)
-    low, high = share_interval(array, seed)
-    return SampledScore(title, float(array.mean()), low, high, len(values), left_out)
 
 
 @dataclass(frozen=True)

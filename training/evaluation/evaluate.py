@@ -120,6 +120,7 @@ def evaluate_model(
     temperature: float,
     report: Callable[[int], None],
     samples: int = 1,
+    batch_size: int = BATCH_SIZE,
     form: AnswerForm = TAGS,
     required: Collection[str] = (),
     done: Sequence[EvaluationItem] = (),
@@ -133,6 +134,7 @@ def evaluate_model(
         temperature: 0 takes the likeliest token at each place.
         report: called with the number of completions finished; may raise to give up.
         samples: completions a problem.
+        batch_size: completions at once.
         form: how the answer is marked.
         required: reward functions that end the evaluation if they fail; what others fail on has no value, which is said once.
         done: the first of these items, measured earlier; they are not measured again.
@@ -147,7 +149,7 @@ def evaluate_model(
             print(f"warning: {error}", flush=True)
         told.add(error.problem)
 
-    for batch in _batches(asked[len(items) :], BATCH_SIZE):
+    for batch in _batches(asked[len(items) :], batch_size):
         completions = complete([prompt for _, prompt in batch], max_completion_length, temperature)
         scores = score_completions(
             [text for text, _ in completions],

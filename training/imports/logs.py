@@ -1,7 +1,8 @@
 """The logs of other trainers: recognised by their columns, and read row by row. A new one is one more entry of `LAYOUTS`.
 
 Sources: TRL 1.14.2 (`GRPOTrainer.log`, with `log_completions=True`), verl (`RayPPOTrainer._dump_generations`), verifiers
-(`scripts/eval.py`, `results.jsonl`), prime-rl (`monitors/file.py`, whose episodes are verifiers' records), and this program.
+(`scripts/eval.py`, `results.jsonl`), prime-rl (`monitors/file.py`, whose episodes are verifiers' records), Qwen2.5-Math's
+evaluation (a row a problem, with lists of completions, labels and a reward model's scores), and this program.
 """
 
 import difflib
@@ -56,6 +57,8 @@ class Layout:
     """Numbers that are no rewards."""
     tokens: str = ""
     finish_reason: str = ""
+    right: str = ""
+    """The reward by which its authors call a completion right, where they say."""
     rows: Callable[[Mapping[str, Any]], Iterator[Mapping[str, Any]]] = lambda row: iter([row])
     """What a row of the file holds: itself, or several that are as the columns say."""
 
@@ -92,6 +95,17 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout("prime-rl", frozenset(["env", "task", "traces"]), rewards=("rewards",), advantage="", rows=_traces),
     Layout("TRL", frozenset(["step", "prompt", "completion", "advantage"])),
+    Layout(
+        "samples of Qwen2.5-Math's evaluation",
+        frozenset(["question", "gt", "response", "pred", "score"]),
+        prompt="question",
+        completion="response",
+        step="",
+        rewards=("score", "pred_score"),
+        total="score",
+        advantage="",
+        right="score",
+    ),
     Layout(
         "verl",
         frozenset(["input", "output", "score", "step"]),
@@ -305,7 +319,9 @@ def _part(value: Any, place: int, number: int) -> Any:
         if len(value) != number:
             raise BadRow("a list has another length than the completions", f"{len(value)} instead of {number}")
         value = value[place]
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value
 
 
 def _number(value: Any, name: str) -> float | None:

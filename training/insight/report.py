@@ -19,10 +19,10 @@ from training.evaluation.comparison import (
     answers_reading,
     compare_evaluations,
     correctness_measures,
-    sampled_scores,
     scores_by_steps,
 )
 from training.evaluation.evaluate import ARTICLE_FIGURES, ARTICLE_TABLE, Score, evaluation_table
+from training.evaluation.scaling import sampled_scores
 from training.home import Home
 from training.insight.report_figures import curve_svg, intervals_svg, thin
 from training.presets import load_preset, preset_paths

@@ -11,7 +11,7 @@ from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.data.sample import sample
 from training.engines import Complete, SeededComplete
-from training.errors import ConfigError, SourceError
+from training.errors import ConfigError, ModelError, SourceError
 from training.evaluation.asking import (
     CHAT,
     PROMPT_STYLES,
@@ -22,10 +22,12 @@ from training.evaluation.asking import (
     require_examples,
     write_prompts,
 )
-from training.evaluation.evaluate import evaluate_model
+from training.evaluation.evaluate import BATCH_SIZE, evaluate_model
 from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
+from training.judging.judges import judge_named, judge_path
+from training.judging.steps import reasoning_steps
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompt, Prompting, SystemTurn
@@ -33,6 +35,7 @@ from training.rewards import DEFAULT_VERIFIER
 from training.rewards.forms import TAGS, AnswerForm, form_named
 from training.store import Job, Store
 from training.store.evaluations import (
+    SearchName,
     add_items,
     complete_evaluation,
     open_evaluation,
@@ -41,7 +44,7 @@ from training.store.job_search import newest_with
 from training.text import agree, count
 
 _WEIGHTS = ("*.safetensors", "*.bin")
-_LATER = ("prompt_style", "shots", "seed", "stop", "verifier")
+_LATER = ("prompt_style", "shots", "seed", "stop", "verifier", "search", "beam_width", "judge", "judge_weights")
 """Fields of a spec that those of earlier versions have not."""
 
 
@@ -82,6 +85,15 @@ class EvaluationSpec(BaseModel):
     """Texts that end a completion and are no part of it."""
     verifier: str = DEFAULT_VERIFIER
     """The reward function by which an answer counts as right."""
+
+    search: SearchName = "samples"
+    """Whether a problem's completions are drawn each by itself, or found together by a search, see `engines.guided`."""
+    beam_width: int = Field(4, ge=2, le=256)
+    """Continuations of a beam that a search tries; its beams are as many as the completions, a multiple of it."""
+    judge: str = ""
+    """The process reward model that guides a search."""
+    judge_weights: str = ""
+    """As `weights`, of the judge."""
 
     @model_serializer(mode="wrap")
     def _as_on_record(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -153,6 +165,48 @@ def _require_sense(spec: EvaluationSpec, problem_set: ProblemSet) -> None:
     if spec.shots and spec.seed is None:
         raise ConfigError(f"shots = {spec.shots}: which examples is drawn by a seed, and seed is not set.", "Set a seed.")
     require_examples(problem_set, spec.split, spec.shots, spec.style, spec.form)
+    if spec.search != "samples":
+        _check_search(spec)
+
+
+def _check_search(spec: EvaluationSpec) -> None:
+    """Raise `ConfigError` or `ModelError` unless a search can be done as the spec says."""
+    if spec.samples % spec.beam_width:
+        raise ConfigError(
+            f"{spec.samples} beams are no multiple of the beam width {spec.beam_width}.",
+            f"Give {spec.beam_width} completions, or a multiple of that.",
+        )
+    if spec.temperature == 0 or spec.vllm:
+        raise ConfigError(
+            f"search = {spec.search} draws steps at a temperature above 0, and without vLLM.",
+            "Give a temperature, for example 1, and leave vLLM out.",
+        )
+    if spec.style is not CHAT or spec.stop:
+        raise ConfigError(
+            f"search = {spec.search} asks as runs do, without prompt_style = {spec.prompt_style} or texts that end it.",
+            "Set prompt_style=chat and leave out stop.",
+        )
+    if judge_named(spec.judge).kind != "process":
+        raise ModelError(f"{spec.judge} scores whole completions.", "A search needs a judge of steps, such as demo.")
+
+
+def search_settings(search: str, beam_width: int, judge: str) -> dict[str, object]:
+    """What a spec says of a search, by its fields' names; nothing where completions are drawn each by itself.
+
+    Raises:
+        ConfigError: a search has no judge.
+        ModelError: there is no such folder, and the Hub could have no judge of such a name.
+    """
+    if search == "samples":
+        return {}
+    if not judge:
+        raise ConfigError(f"search = {search} has no judge to guide it.", "Name a judge of steps, such as demo.")
+    return {"search": search, "beam_width": beam_width, "judge": judge, "judge_weights": judge_stamp(judge)}
+
+
+def judge_stamp(judge: str) -> str:
+    """As `weights_stamp`, of a judge."""
+    return weights_stamp(judge_path(judge))
 
 
 def weights_stamp(model: str) -> str:
@@ -232,6 +286,7 @@ def measure(process: JobProcess, home: Home, spec: EvaluationSpec) -> None:
         required=spec.style.measures,
         report=partial(_report, process, spec.samples, len(problems)),
         samples=spec.samples,
+        batch_size=_batch_size(spec),
         done=evaluation.done,
         keep=lambda items: process.patiently(lambda: add_items(store, evaluation, items)),
     )
@@ -248,7 +303,22 @@ def _completer(spec: EvaluationSpec, home: Home) -> SeededComplete:
         return vllm_batches.load_completer(model, template, spec.stop)
     from training.engines import hugging_face
 
-    return partial(hugging_face.complete, *hugging_face.load_model(model, template), stop=spec.stop)
+    loaded = hugging_face.load_model(model, template)
+    return partial(hugging_face.complete, *loaded, stop=spec.stop) if spec.search == "samples" else _searcher(spec, loaded)
+
+
+def _searcher(spec: EvaluationSpec, loaded: tuple[Any, Any]) -> SeededComplete:
+    from training.engines.guided import GuidedSearch
+    from training.judging.scoring import load_judge
+
+    assert spec.search != "samples"
+    score, sizes = load_judge(judge_named(spec.judge)), {"number": spec.samples, "width": spec.beam_width}
+    return GuidedSearch(*loaded, spec.search, **sizes, score=score, steps_of=reasoning_steps)
+
+
+def _batch_size(spec: EvaluationSpec) -> int:
+    """Completions at once: those of whole problems where they are found together."""
+    return BATCH_SIZE if spec.search == "samples" else max(1, BATCH_SIZE // spec.samples) * spec.samples
 
 
 def _seeded(complete: SeededComplete, seed: int, done: int) -> Complete:

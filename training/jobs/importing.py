@@ -48,7 +48,8 @@ def imported_config(
 
     Args:
         columns: the mapping by which it is read, see `training.imports.logs.NAMES`.
-        verifier: the reward that says what is right, of the log or of this program; empty for one that fits the gold answers.
+        verifier: the reward that says what is right, of the log or of this program; empty for the log's own label where it has
+            one, else one that fits the gold answers.
 
     Raises:
         SourceError: there is no log there, its columns are not known, or it is of other problems.
@@ -74,7 +75,7 @@ def imported_config(
         source=problem_set.source,
         content_hash=problem_set.content_hash,
         rewards=weights,
-        verifier=verifier or ("value_correctness" if plain else "math"),
+        verifier=verifier or layout.right or ("value_correctness" if plain else "math"),
         answer_form=best if forms[best] else TAGS.name,
         path=str(path),
         layout=layout.name,

@@ -28,6 +28,7 @@ _OWN = {
     "evaluate": "training.jobs.evaluate:EVALUATE",
     "output": "training.jobs.output:OUTPUT",
     "import": "training.jobs.importing:IMPORT",
+    "judge": "training.jobs.judge:JUDGE",
     "study": "training.studies.conducting:STUDY",
 }
 

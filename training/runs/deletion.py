@@ -28,6 +28,9 @@ from training.store.database import shown_url
 from training.store.following import waiting_for
 from training.text import count, size_text
 
+_MADE_OF = {"output": "run", "judge": "job"}
+"""Kinds of jobs that work on what another one left -> what their specs call that."""
+
 
 @dataclass(frozen=True)
 class Belongings:
@@ -76,7 +79,7 @@ def check_deletable(store: Store, home: Home, job: Job) -> None:
         raise StoreError(f"{job.id} is {job.status} and cannot be deleted.", "Stop it first.")
     if waiting := waiting_for(store, job.id):
         raise StoreError(f"{waiting[0].id} waits to begin with the last checkpoint of {job.id}.", "Stop it first.")
-    if any(output.spec.get("run") == job.id for output in store.active_jobs(("output",))):
+    if any(other.spec.get(_MADE_OF[other.kind]) == job.id for other in store.active_jobs(tuple(_MADE_OF))):
         raise StoreError(f"Something is being made of {job.id}.", "Wait for it, or stop it first.")
     if job.status == "lost" and backend_named(job.backend, home).status(job) == "alive":
         raise StoreError(f"The process of {job.id} ({job.worker}) is still alive.", "Wait for it, or end it first.")

@@ -14,6 +14,7 @@ from training.home import Home
 from training.jobs.calibrate import calibrate
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems
 from training.jobs.importing import IMPORT, imported_config, queue_import
+from training.jobs.judge import JUDGE, JudgeSpec
 from training.jobs.kinds import JobType, Spec, type_of
 from training.jobs.output import OUTPUT, OutputSpec
 from training.jobs.train.job import JOB_OF
@@ -313,6 +314,17 @@ def launch_evaluation(store: Store, home: Home, spec: EvaluationSpec) -> str:
     """
     problems = evaluated_problems(spec, load_problems(spec.source, home))
     return launch_job(store, home, EVALUATE, spec, total=len(problems))
+
+
+def launch_judging(store: Store, home: Home, spec: JudgeSpec) -> str:
+    """Have a judge score completions in a detached process; return the job's id.
+
+    While a job does exactly this, its id is returned and nothing starts; what was judged is not judged again.
+
+    Raises:
+        BackendError: the process cannot be started.
+    """
+    return launch_job(store, home, JUDGE, spec)
 
 
 def launch_output(store: Store, home: Home, spec: OutputSpec) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -11,6 +12,8 @@ from training.rewards import verifier_of
 from training.rewards.forms import TAGS, AnswerForm, form_named, form_of
 from training.store import Store
 from training.store.schema import evaluation_items, evaluations, jobs, keep_right_share
+
+SearchName = Literal["samples", "beam", "dvts"]
 
 _WITH_SPEC = sa.select(evaluations, jobs.c.spec).join(jobs, jobs.c.id == evaluations.c.job_id)
 
@@ -24,6 +27,7 @@ class EvaluationItem:
     rewards: dict[str, float | None]
     """By reward function, unweighted; `None` where one could not be computed."""
     tokens: int
+    """Generated for it; of a search, with its share of what was discarded."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Evaluation:
     """By which an answer is right: that of the run, or hard correctness where only a model was measured."""
     answer_form: str = TAGS.name
     """How the answers were asked to be marked."""
+    search: SearchName = "samples"
+    """How the completions of a problem came about: each by itself, or together by a search."""
 
     @property
     def form(self) -> AnswerForm:
@@ -165,7 +171,8 @@ def read_evaluation(store: Store, key: int) -> Evaluation:
 
 def _evaluation(connection: sa.Connection, row: sa.Row) -> Evaluation:
     items = _items(connection, row.seq)
-    return Evaluation(row.label, row.step, row.split, row.created_at, items, verifier_of(row.spec), form_of(row.spec).name)
+    how = verifier_of(row.spec), form_of(row.spec).name, row.spec.get("search", "samples")
+    return Evaluation(row.label, row.step, row.split, row.created_at, items, *how)
 
 
 def last_evaluation(store: Store, job_id: str) -> int:

@@ -271,6 +271,15 @@ answer_marks = sa.Table(
     sa.Column("marked_at", sa.Float, nullable=False),
 )
 
+judgements = sa.Table(
+    "judgements",
+    METADATA,
+    sa.Column("item", _BIG_KEY, sa.ForeignKey("evaluation_items.seq", ondelete="CASCADE"), primary_key=True),
+    sa.Column("judge", Name, primary_key=True),
+    sa.Column("weights", Name, nullable=False),
+    sa.Column("scores", sa.JSON, nullable=False),
+)
+
 Migration = Callable[[sa.Connection], None]
 
 
@@ -368,7 +377,12 @@ def _add_studies(connection: sa.Connection) -> None:
     _add_index(connection, jobs, "jobs_by_study")
 
 
-VERSION = 11
+def _add_judgements(connection: sa.Connection) -> None:
+    """What reward models say of completions."""
+    METADATA.create_all(connection, tables=[judgements])
+
+
+VERSION = 12
 """The version of the tables above. A change raises it and adds the migration that leads there."""
 
 MIGRATIONS: Mapping[int, Migration] = {
@@ -382,6 +396,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     9: _add_following,
     10: _add_answer_marks,
     11: _add_studies,
+    12: _add_judgements,
 }
 """version -> what changes a database of the version before into it."""
 

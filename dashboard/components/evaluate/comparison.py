@@ -1,4 +1,4 @@
-"""Evaluations side by side: the article's table, what changed problem by problem, and where: by steps, by cluster, by k."""
+"""Evaluations side by side: the article's table, what changed problem by problem, and where: by steps, by cluster."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -24,7 +24,6 @@ from training.evaluation.comparison import (
     answers_reading,
     compare_evaluations,
     paired_differences,
-    sampled_scores,
     scores_by_group,
 )
 from training.evaluation.evaluate import ARTICLE_NAMES, ARTICLE_TABLE, evaluation_table
@@ -67,7 +66,7 @@ def render_comparison(state: State) -> Fields:
     elif any(run.id == shown[0].subject for run in data.store().active_jobs(TRAINED_KINDS)):
         st.caption("The second evaluation follows when training is done.")
     _render_where(shown[0], pair)
-    _render_samples(evaluations)
+    _render_samples(state, shown, evaluations)
     return EVALUATIONS
 
 
@@ -293,23 +292,13 @@ def _render_clusters(source: str, pair: Mapping[str, Evaluation]) -> None:
         render_table(frame[order], hide_index=True, column_config=config, width=640)
 
 
-def _render_samples(evaluations: Mapping[str, Evaluation]) -> None:
-    """pass@k and majority@k of those evaluations that drew several completions a problem."""
-    sampled = {title: scores for title, evaluation in evaluations.items() if (scores := sampled_scores(evaluation))}
-    if not sampled:
+def _render_samples(state: State, shown: Sequence[Measured], evaluations: Mapping[str, Evaluation]) -> None:
+    """The way to what several completions a problem come to, where there are several."""
+    several = [one for one, found in zip(shown, evaluations.values(), strict=True) if len(found.items) > found.problems]
+    if not several:
         return
     st.subheader("With several tries", anchor=False)
-    st.caption(
-        "pass@k: at least one of k completions is right; majority@k: the most frequent answer among the first k is. "
-        "The gap to pass@1 is what training can still make certain."
-    )
-    left, right = panes("samples", 2, gap="medium")
-    with left:
-        render_chart(
-            figures.spec(evaluation_figures.samples_figure(sampled)),
-            key=Keys.SAMPLES_CHART,
-            height=f"{260 + _LEGEND_LINE_PX * 2 * len(sampled)}px",
-            alt="pass@k and majority@k by k",
-        )
-    with right:
-        render_table(evaluation_figures.samples_frame(sampled), hide_index=True)
+    st.caption("pass@k, majorities, and what a judge chooses of several completions a problem stand in a part of their own.")
+    if st.button("Test-time scaling", icon=":material/stacked_line_chart:"):
+        state.scaled.shown, state.evaluated.part = tuple(one.id for one in several), "scaling"
+        st.rerun()

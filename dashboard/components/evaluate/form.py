@@ -25,7 +25,8 @@ from training.allowed import allowed_model
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.evaluation.asking import CHAT, HARNESS_SEED, HARNESS_TOKENS, PROMPT_STYLES, PromptStyle
-from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before
+from training.evaluation.scaling import SEARCHES
+from training.jobs.evaluate import EvaluationSpec, evaluated_problems, evaluation_spec, measured_before, search_settings
 from training.models.beginnings import recorded_model
 from training.models.checkpoints import recorded_checkpoints
 from training.settings import SETTINGS
@@ -112,11 +113,31 @@ def _render_form(state: State) -> None:
     settings |= {"max_completion_length": length, "prompt_style": style, "shots": shots, "seed": seed}
     settings |= _render_prompting(usual, PROMPT_STYLES[style], key)
     with boundary():
+        settings |= _render_search(key)
         # What a run was allowed to read, measuring its checkpoint may read too.
         known = source == usual.get("source")
         problem_set = data.problem_set(source if known else readable_source(source))
         name = recorded_model(allowed_model(model, data.store(), data.home()), data.store())
         _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
+
+
+def _render_search(key: str) -> dict[str, object]:
+    """Whether completions are searched for, by the names of `EvaluationSpec`; nothing where each is drawn by itself."""
+    with st.expander("Search"):
+        search = str(
+            st.selectbox(
+                "Completions", list(SEARCHES), format_func=lambda name: SEARCHES[name] or "each by itself", key=f"{key} search"
+            )
+        )
+        if search == "samples":
+            return {}
+        width = st.number_input(
+            "Beam width", 2, 256, 4, help="Continuations of a beam; the completions are a multiple of it.", key=f"{key} width"
+        )
+        judge = st.text_input(
+            "Guided by", "demo", max_chars=TEXT_CHARACTERS, help="A judge of steps: a token classifier.", key=f"{key} judge"
+        )
+    return search_settings(search, int(width), allowed_model(judge, data.store(), data.home()))
 
 
 def _render_prompting(usual: Mapping[str, Any], style: PromptStyle, key: str) -> dict[str, object]:

@@ -11,6 +11,7 @@ from dashboard import theme
 from dashboard.text import plain
 from training.data.problem import Problem
 from training.groups import Dropped, Rollout
+from training.judging.steps import reasoning_steps
 from training.rewards import title_of, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.text import count, shorten
@@ -45,6 +46,8 @@ _STYLE = (
 .rollout .track { height: .42rem; background: rgba(138,148,158,.22); border-radius: 2px; position: relative; }
 .rollout .bar { height: 100%; background: var(--quiet); border-radius: 2px; position: absolute; }
 .rollout .advantage { margin-top: .25rem; padding-top: .25rem; border-top: 1px solid rgba(138,148,158,.25); }
+.rollout .step { background: linear-gradient(to right, rgba(86,180,233,.3) var(--share), transparent var(--share)); }
+.rollout .step b { font-variant-numeric: tabular-nums; opacity: .8; }
 .rollout .up { background: var(--above); } .rollout .down { background: var(--below); }
 </style>"""
 )
@@ -131,6 +134,7 @@ def completion_card(
     title: str = "",
     marked: bool = False,
     best: str | None = None,
+    step_scores: Sequence[float] = (),
     form: AnswerForm = TAGS,
 ) -> str:
     """The card of one completion as HTML: the answer read from it against gold, rows of figures, the text.
@@ -140,13 +144,14 @@ def completion_card(
         title: plain text above the card's content.
         marked: whether the card stands out.
         best: the completion to show the differences to.
+        step_scores: a judge's, of each line of reasoning, 0 to 1.
         form: in which the answer was asked for.
     """
     answer = form.answer(completion)
     shown = (shorten(answer, 60) or "empty answer") if form.has_block(completion) else "no answer marked"
     verdict = "" if gold is None else "equals gold" if answer == gold else f"gold {gold}"
     cut = ", cut off" if cut_off else ""
-    body = tagged_html(completion) if best is None else differences_html(completion, best)
+    body = scored_html(completion, step_scores) if best is None else differences_html(completion, best)
     above = f'<div class="note">{html.escape(title)}</div>' if title else ""
     return (
         f'<div class="{"rollout marked" if marked else "rollout"}">{above}'
@@ -164,6 +169,20 @@ def cards_html(cards: Iterable[str]) -> str:
 def tagged_html(text: str) -> str:
     """Text as HTML with the tags of the format highlighted."""
     return _TAG.sub(r'<span class="tag">\1</span>', html.escape(text))
+
+
+def scored_html(text: str, step_scores: Sequence[float]) -> str:
+    """Text as HTML with the score of each step drawn behind its line and written at its end."""
+    steps = iter(zip(reasoning_steps(text), step_scores, strict=False))
+    step = next(steps, None)
+    lines = []
+    for line in text.split("\n"):
+        shown = tagged_html(line)
+        if step is not None and step[0] in line:
+            shown = f'<span class="step" style="--share:{step[1]:.1%}">{shown} <b>{step[1]:.2f}</b></span>'
+            step = next(steps, None)
+        lines.append(shown)
+    return "\n".join(lines)
 
 
 def differences_html(text: str, best: str) -> str:
