@@ -51,8 +51,9 @@ def resume_run(
             help="the checkpoint's step, the latest if not given, 0 to begin again; what came after it is forgotten",
         ),
     ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="return when the run has ended; status 1 unless it finished")] = False,
 ) -> int:
-    """Go on with a stopped, failed or lost run from a checkpoint."""
+    """Go on with a stopped, failed or lost run from a checkpoint, or with a study or an evaluation where it stood."""
     home, store = open_here()
-    print(f"run_id: {launch.resume_run(store, home, run_id, checkpoint)}")
-    return 0
+    print(f"run_id: {launch.resume_run(store, home, run_id, checkpoint)}", flush=True)
+    return wait_for(store, home, run_id) if wait else 0
