@@ -78,7 +78,8 @@ def main(
         theirs = measured_by_harness(spec, Path(folder))
         seconds = {"lm-evaluation-harness": time.monotonic() - between, "GRPO Atlas": between - began}
     parted = compare(spec, ours, theirs)
-    print(f"{model}, {len(ours):,} test problems of {problem_set.name}, {shots} examples, at most {tokens} tokens")
+    asked = f"{spec.prompt_style}, {shots} examples, at most {tokens} tokens"
+    print(f"{model}, {len(ours):,} test problems of {problem_set.name}, {asked}")
     print(f"{'':<22}" + "".join(f"{name:>18}" for name in (*MEASURES, "seconds")))
     for name, answers in (("lm-evaluation-harness", theirs), ("GRPO Atlas", ours)):
         figures = [sum(answer.scores[measure] for answer in answers) / len(answers) for measure in MEASURES]
