@@ -7,8 +7,9 @@ import pytest
 from tests.tiny_runs import tiny
 from training.errors import ConfigError
 from training.presets import load_preset
+from training.rewards import ARTICLE_REWARDS
 from training.studies.launching import study_of
-from training.studies.plan import Search, StudySpec, parse_ranges, parse_vary, planned_runs
+from training.studies.plan import Search, StudySpec, parse_ranges, parse_vary, planned_runs, value_words
 from training.studies.ready_studies import ready_studies, ready_study
 
 
@@ -124,3 +125,19 @@ def test_every_ready_study_can_be_run(name: str) -> None:
 def test_a_ready_study_that_is_not_there_is_told() -> None:
     with pytest.raises(ConfigError, match="rewards"):
         ready_study("reward")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"correctness": 1.0, "integer": 0.5, "xml_count": 0.0}, "correctness + integer 0.5"),
+        (dict.fromkeys(ARTICLE_REWARDS, 1.0), "the article's six"),
+        ("", "none"),
+        (("q_proj", "v_proj"), "q_proj v_proj"),
+        (1e-05, "1e-05"),
+        ("one\nline", "one line"),
+        (True, "True"),
+    ],
+)
+def test_values_are_told_in_a_few_words(value: object, words: str) -> None:
+    assert value_words(value) == words

@@ -8,7 +8,7 @@ from training.home import Home
 from training.rewards.own import register_own_rewards
 from training.runs.deletion import open_store, unknown_runs
 from training.runs.reconciling import Reconciler, reconcile
-from training.store import Store
+from training.store import RUN_KINDS, Store
 
 _WAIT_POLL_S = 0.5
 
@@ -43,7 +43,8 @@ def wait_for(store: Store, home: Home, run_id: str) -> int:
     reconciler = Reconciler(store, home)
     while (run := store.job(run_id)).active:
         reconciler.wake()
-        line = f"{run.status}: step {run.done:,.0f} of {run.total:,.0f} {run.message}".rstrip()
+        step = f"step {run.done:,.0f} of {run.total:,.0f} " if run.kind in RUN_KINDS else ""
+        line = f"{run.status}: {step}{run.message}".rstrip()
         if line != shown:
             print(line, file=sys.stderr)
             shown = line

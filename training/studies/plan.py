@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training.config import StageConfig, parse_config
 from training.errors import ConfigError, shown
 from training.presets import assign, parse_assignment, parse_value
+from training.rewards import ARTICLE_REWARDS
 from training.store import LOCAL
 from training.text import words_listed
 
@@ -19,6 +20,7 @@ FIRST = "first"
 """What is varied where runs differ in the stage before: the name of its preset, empty for none."""
 
 MOST_RUNS = 1_000
+_ARTICLE = dict.fromkeys(ARTICLE_REWARDS, 1.0)
 
 Settings = Mapping[str, Any]
 """Setting -> its value in an arm."""
@@ -119,7 +121,9 @@ def value_words(value: Any) -> str:
     if value in ("", None):
         return "none"
     if isinstance(value, Mapping):
-        return " + ".join(f"{name} {number:g}" for name, number in value.items() if number)
+        weighed = {name: number for name, number in value.items() if number}
+        parts = (name if number == 1 else f"{name} {number:g}" for name, number in weighed.items())
+        return "the article's six" if weighed == _ARTICLE else " + ".join(parts)
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
