@@ -1,6 +1,7 @@
 """Having a reward model score the completions of evaluations on record: what is to be judged, and the job that does it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,7 +62,7 @@ def judge_completions(process: JobProcess, home: Home, spec: JudgeSpec) -> None:
     questions = _questions(store.job(spec.job).spec, home)
     process.begin()
     keys = _keys(store, spec.job, spec.label)
-    waiting = [item for key in keys for item in process.patiently(lambda key=key: _unjudged(store, key, spec))]
+    waiting = [item for key in keys for item in process.patiently(partial(_unjudged, store, key, spec))]
     from training.judging.scoring import load_judge  # once it is this job's turn: it imports torch
 
     score = load_judge(judge_named(spec.judge))
@@ -69,8 +70,9 @@ def judge_completions(process: JobProcess, home: Home, spec: JudgeSpec) -> None:
     for batch in _batches(waiting):
         known = [item for item in batch if item.problem_id in questions]
         found = score([(questions[item.problem_id], item.completion) for item in known])
-        said = {item.item: [] for item in batch} | {item.item: one for item, one in zip(known, found, strict=True)}
-        process.patiently(lambda said=said: add_judgements(store, spec.judge, spec.weights, said))
+        said: dict[int, list[float]] = {item.item: [] for item in batch}
+        said |= {item.item: one for item, one in zip(known, found, strict=True)}
+        process.patiently(partial(add_judgements, store, spec.judge, spec.weights, said))
         done += len(batch)
         process.progress(done, len(waiting), f"judged {done:,} of {len(waiting):,} completions")
         process.check_stop()
