@@ -122,7 +122,7 @@ def largest_frame(lines: Sequence[Line]) -> pd.DataFrame:
         last = {score.strategy: score for score in line.curves}  # the largest k is the latest
         first = next(iter(last.values()))
         row: dict[str, object] = {"evaluation": line.title, "problems": first.problems, "k": first.k}
-        row |= {"tokens a problem": round(first.tokens) or None}
+        row |= {"tokens a problem": f"{first.tokens:,.0f}" if first.tokens else "not on record"}
         rows.append(row | {NAMES[name]: with_interval(found.value, found.low, found.high) for name, found in last.items()})
     return pd.DataFrame(rows)
 

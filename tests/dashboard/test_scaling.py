@@ -66,22 +66,22 @@ def test_an_empty_part_says_what_comes_here_and_leads_to_measuring() -> None:
 
 def test_without_a_judge_there_are_pass_and_majority_of_the_newest_run(run_id: str) -> None:
     test = open_part()
-    table = test.main.dataframe[0].value
-    assert table["evaluation"].tolist() == ["before", "after"]
+    table = test.main.table[0].value
+    assert table.index.tolist() == ["before", "after"]
     assert table["k"].tolist() == [4, 4]
     assert {"pass@k", "majority@k"} <= set(table.columns)
     assert "best of k" not in table.columns
-    table = open_part(scorer="integer").main.dataframe[0].value
+    table = open_part(scorer="integer").main.table[0].value
     assert "best of k" in table.columns, "a reward that does not know the gold answer may choose"
 
 
 def test_a_judge_on_record_chooses_and_its_scores_stand_on_the_lines(store: Store, run_id: str) -> None:
     judge_all(store)
     test = open_part(scorer="demo", over="tokens", of=f"{run_id}:before")
-    table = test.main.dataframe[0].value.set_index("evaluation")
+    table = test.main.table[0].value
     assert table.loc["before", "best of k"].startswith("1.000")
     assert table.loc["before", "majority@k"].startswith("0.000")
-    assert table.loc["before", "tokens a problem"] == 36
+    assert table.loc["before", "tokens a problem"] == "36"
     assert test.query_params["scorer"] == "demo"
     cards = next(element.proto.body for element in test.main.get("html") if "rollouts" in element.proto.body)
     assert "<b>0.90</b>" in cards
@@ -110,7 +110,7 @@ def test_an_imported_file_of_samples_is_chosen_from_by_its_own_scores(store: Sto
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert main(["import", str(file), "--source", f"{file}?question=question&gold=gt"]) == 0
     test = open_part()
-    table = test.main.dataframe[0].value.set_index("evaluation")
+    table = test.main.table[0].value
     (shown,) = table.to_dict("records")
     assert (shown["best of k"][:5], shown["majority@k"][:5], shown["pass@k"][:5]) == ("1.000", "0.000", "1.000")
     assert "not on record" not in words(test)

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
 
 from training.demo.pretrain import MAX_NEW_TOKENS
 from training.demo.word_problems import WordProblem, demo_splits, generate
@@ -39,7 +39,9 @@ from training.terminal import new_program, run_program
 SEED = 20251129
 PROBLEMS, HELD_OUT, SAMPLES = 576, 76, 4
 """Generated problems, how many of them only measure, and completions of each."""
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 3, 32, 1e-3, 0.1
+EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 4, 32, 2e-3, 0.1
+NEW_LAYERS = 2
+"""On top of the demo model's: there its expectation of each token is complete, to be held against what was written."""
 _ASKED_AT_ONCE = 64
 _RESULT = re.compile(r"=\s*\$?(\d+)")
 
@@ -71,9 +73,12 @@ def sample(problems: Sequence[WordProblem], work: Path) -> list[Labelled]:
     """Several completions of each problem by the demo model, labelled; those of an earlier call are read from `work`."""
     file = work / "completions.jsonl"
     found = [Labelled(**json.loads(line)) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    starts = range(len({one.problem for one in found}), len(problems), _ASKED_AT_ONCE)
+    if not starts:
+        return found
     model, tokenizer = load_model("demo")
     with file.open("a", encoding="utf-8") as stream:
-        for start in range(len({one.problem for one in found}), len(problems), _ASKED_AT_ONCE):
+        for start in starts:
             torch.manual_seed(SEED + start)
             places = [place for place in range(start, min(start + _ASKED_AT_ONCE, len(problems))) for _ in range(SAMPLES)]
             prompts = [Prompting().messages(problems[place].question) for place in places]
@@ -95,11 +100,17 @@ def _labelled(place: int, problem: WordProblem, completion: str) -> Labelled:
 
 
 def train(learnt: Sequence[Labelled]) -> tuple[PreTrainedModel, Any]:
-    """The demo model's body with a new head, trained to tell at the end of each step whether it is right."""
+    """The demo model's body as it is, with new layers and a head that learn to tell, where a step ends, whether it is right."""
     torch.manual_seed(SEED)
     tokenizer = AutoTokenizer.from_pretrained(DEMO_MODEL)
-    model = AutoModelForTokenClassification.from_pretrained(DEMO_MODEL, num_labels=2, dtype=torch.float32)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    config = AutoConfig.from_pretrained(DEMO_MODEL, num_labels=2)
+    known = config.num_hidden_layers
+    config.num_hidden_layers += NEW_LAYERS
+    model = AutoModelForTokenClassification.from_pretrained(DEMO_MODEL, config=config, dtype=torch.float32).train()
+    for part in (model.model.embed_tokens, *model.model.layers[:known]):
+        part.requires_grad_(False)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learning, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     total = EPOCHS * math.ceil(len(learnt) / BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / total))
     for step, rows in enumerate(_batches(learnt, tokenizer)):
@@ -107,7 +118,7 @@ def train(learnt: Sequence[Labelled]) -> tuple[PreTrainedModel, Any]:
         targets, _ = padded([targets for _, targets in rows], -100)
         loss = model(input_ids=ids, attention_mask=mask, labels=targets).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
@@ -176,11 +187,12 @@ def write_card(folder: Path, learnt: int, figures: dict[str, float], minutes: fl
 Scores each step of a solution of the demo's word problems: the chance that all results up to it are right. It exists so that
 judging and search can be tried on a CPU, offline; it knows nothing but the demo's problems.
 
-The demo model's body with a token classifier of two labels on it, as TRL's PRMTrainer leaves one: the question, then each step
-with a line break behind it, and the score at the break. Made with `python -m training.demo.process_rewards` from {learnt:,}
-completions of generated problems by the demo model (before GRPO, temperature 1), none of the demo's test split, in {EPOCHS}
-passes: {minutes:.0f} minutes of one CPU ({platform.machine()}). A step's label is whether every result up to it is that of the
-generated solution. The weights are stored in half precision and load in float32.
+The demo model's body as it is, {NEW_LAYERS} layers more and a token classifier of two labels, as TRL's PRMTrainer leaves one:
+the question, then each step with a line break behind it, and the score at the break. Made with
+`python -m training.demo.process_rewards` of {learnt:,} completions of generated problems by the demo model (before GRPO,
+temperature 1), none of the demo's test split, in {EPOCHS} passes: {minutes:.0f} minutes of one CPU ({platform.machine()}).
+A step's label is whether every result up to it is that of the generated solution. The weights are stored in half precision
+and load in float32.
 
 Measured on {SAMPLES} completions each of {HELD_OUT} further problems, {figures["steps"]:,.0f} steps:
 

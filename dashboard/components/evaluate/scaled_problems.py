@@ -10,6 +10,7 @@ from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
 from dashboard.keys import Keys
 from dashboard.state import State
+from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.recorded import Sampled, scores_of
 from training.evaluation.scaling import Samples
@@ -43,7 +44,7 @@ def render_problems(
             column_config={"right": st.column_config.NumberColumn(format="percent")},
             alt="Problems, and whether each way to choose gives a right answer",
         )
-        st.caption(f"{count(len(frame), 'problem')} of {title}, with all completions. Choose a row to read them.")
+        st.caption(plain(f"{title}: {count(len(frame), 'problem')}, with all completions. Choose a row to read them."))
     with cards:
         chosen = state.scaled.problem if state.scaled.problem in samples else str(frame["problem"][0])
         render_question(chosen, problems.get(chosen))

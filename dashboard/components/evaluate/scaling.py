@@ -202,7 +202,14 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
             )
     strategies = strategies_of(scales[0].samples)
     st.caption("; ".join(f"{scaling_figures.NAMES[name]}: {STRATEGIES[name].meaning}" for name in strategies) + ". Bands: 95%.")
-    render_table(scaling_figures.largest_frame(lines), hide_index=True, alt="The figures with all completions of a problem")
+    # Its cells wrap, unlike those of a data frame: nothing is cut in a small window.
+    st.table(
+        scaling_figures.largest_frame(lines)
+        .map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
+        .set_index("evaluation"),
+        border="horizontal",
+        alt="The figures with all completions of a problem",
+    )
     st.download_button(
         "CSV of all points",
         data=data.file_queue().making(lambda: csv_text(scaling_figures.curves_frame(lines))),
