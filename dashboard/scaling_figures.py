@@ -100,7 +100,11 @@ def called(search: SearchName, figure: str) -> str:
 def lowest_share(lines: Sequence[Line]) -> float:
     """Where an axis of shares begins so that all intervals are on it."""
     low = min((score.low for line in lines for score in line.curves), default=0.0)
+<<<<<<< HEAD
     return max(0.0, math.floor(10 * low) / 10) - 0.01
+=======
+    return max(0.0, float(np.floor(10 * low)) / 10) - 0.01
+>>>>>>> scaling
 
 
 def curves_frame(lines: Sequence[Line]) -> pd.DataFrame:

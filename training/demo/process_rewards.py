@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -39,11 +40,15 @@ from training.terminal import new_program, run_program
 SEED = 20251129
 PROBLEMS, HELD_OUT, SAMPLES = 576, 76, 4
 """Generated problems, how many of them only measure, and completions of each."""
-EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 4, 32, 2e-3, 0.1
+EPOCHS, BATCH, LEARNING_RATE, WARM_UP = 3, 32, 2e-3, 0.05
 NEW_LAYERS = 2
 """On top of the demo model's: there its expectation of each token is complete, to be held against what was written."""
 _ASKED_AT_ONCE = 64
+SLIPS = 2000
+"""Further solutions to learn from: references of other problems, half of them with a slip, of which the last step has it."""
 _RESULT = re.compile(r"=\s*\$?(\d+)")
+_NUMBER = re.compile(r"\d+")
+_UNLABELLED = -100
 
 
 @dataclass(frozen=True)
@@ -96,10 +101,31 @@ def _labelled(place: int, problem: WordProblem, completion: str) -> Labelled:
     return Labelled(place, problem.question, steps, labels(steps, problem.steps))
 
 
+def slips(problems: Sequence[WordProblem]) -> list[Labelled]:
+    """Their reference solutions, every other one up to a step whose result is another."""
+    rng = random.Random(SEED)
+    found = []
+    for number, problem in enumerate(problems):
+        steps = problem.steps
+        if number % 2:
+            steps = steps[: rng.randint(1, len(steps))]
+            steps[-1] = _slipped(steps[-1], rng)
+        found.append(Labelled(-1, problem.question, steps, labels(steps, problem.steps)))
+    return found
+
+
+def _slipped(step: str, rng: random.Random) -> str:
+    """A step whose last result is another: by one, by ten, or any of as many digits."""
+    *_, result = _RESULT.finditer(step)
+    value = int(result[1])
+    other = rng.choice([value - 1, value + 1, value - 10, value + 10, rng.randint(2, 99)])
+    return f"{step[: result.start(1)]}{abs(other) if other != value else value + 2}{step[result.end(1) :]}"
+
+
 # --- training --------------------------------------------------------------------------------------------------------
 
 
-def train(learnt: Sequence[Labelled]) -> tuple[PreTrainedModel, Any]:
+def train(learnt: Sequence[tuple[Labelled, Sequence[str]]]) -> tuple[PreTrainedModel, Any]:
     """The demo model's body as it is, with new layers and a head that learn to tell, where a step ends, whether it is right."""
     torch.manual_seed(SEED)
     tokenizer = AutoTokenizer.from_pretrained(DEMO_MODEL)
@@ -115,7 +141,7 @@ def train(learnt: Sequence[Labelled]) -> tuple[PreTrainedModel, Any]:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / total))
     for step, rows in enumerate(_batches(learnt, tokenizer)):
         ids, mask = padded([ids for ids, _ in rows], tokenizer.pad_token_id)
-        targets, _ = padded([targets for _, targets in rows], -100)
+        targets, _ = padded([targets for _, targets in rows], _UNLABELLED)
         loss = model(input_ids=ids, attention_mask=mask, labels=targets).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
@@ -132,21 +158,38 @@ def _rate(progress: float) -> float:
     return min(progress / WARM_UP, 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def _batches(learnt: Sequence[Labelled], tokenizer: Any) -> Iterator[list[tuple[list[int], list[int]]]]:
+def _batches(learnt: Sequence[tuple[Labelled, Sequence[str]]], tokenizer: Any) -> Iterator[list[tuple[list[int], list[int]]]]:
     """(ids, labels) of each completion, in batches of similar lengths, which come in another order each epoch."""
-    rows = sorted((_row(one, tokenizer) for one in learnt if one.steps), key=lambda row: len(row[0]))
+    rows = sorted((_row(one, reference, tokenizer) for one, reference in learnt if one.steps), key=lambda row: len(row[0]))
     starts = list(range(0, len(rows), BATCH))
     for epoch in range(EPOCHS):
         random.Random(SEED + epoch).shuffle(starts)
         yield from (rows[start : start + BATCH] for start in starts)
 
 
-def _row(one: Labelled, tokenizer: Any) -> tuple[list[int], list[int]]:
+def _row(one: Labelled, reference: Sequence[str], tokenizer: Any) -> tuple[list[int], list[int]]:
+    """(ids, labels): every token of the solution says whether all is right up to it, so that a slip is learnt where it is made.
+
+    All is wrong from the first digit on that is not the reference's.
+    """
     ids, ends = step_tokens(tokenizer, one.question, one.steps)
-    targets = [-100] * len(ids)
-    for end, right in zip(ends, one.right, strict=True):
-        targets[end] = int(right)
-    return ids, targets
+    begin = len(step_tokens(tokenizer, one.question, [])[0])
+    wrong_from = len(ids)
+    if (number := sum(one.right)) < len(one.steps):
+        known = reference[number] if number < len(reference) else ""
+        up_to_slip = one.steps[number][: _slip_end(one.steps[number], known)]
+        wrong_from = (ends[number - 1] + 1 if number else begin) + len(tokenizer.tokenize(up_to_slip)) - 1
+    return ids, [_UNLABELLED] * begin + [1] * (wrong_from - begin) + [0] * (len(ids) - wrong_from)
+
+
+def _slip_end(step: str, reference: str) -> int:
+    """The end of the first digit at which the numbers of a step are not those of the reference; the step's where none is."""
+    known = [found[0] for found in _NUMBER.finditer(reference)]
+    for found, expected in zip_longest(_NUMBER.finditer(step), known):
+        if found is not None and found[0] != expected:
+            pairs = enumerate(zip_longest(found[0], expected or ""))
+            return found.start() + min(next(place for place, (a, b) in pairs if a != b) + 1, len(found[0]))
+    return len(step)
 
 
 def publish(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
@@ -189,10 +232,11 @@ judging and search can be tried on a CPU, offline; it knows nothing but the demo
 
 The demo model's body as it is, {NEW_LAYERS} layers more and a token classifier of two labels, as TRL's PRMTrainer leaves one:
 the question, then each step with a line break behind it, and the score at the break. Made with
-`python -m training.demo.process_rewards` of {learnt:,} completions of generated problems by the demo model (before GRPO,
-temperature 1), none of the demo's test split, in {EPOCHS} passes: {minutes:.0f} minutes of one CPU ({platform.machine()}).
-A step's label is whether every result up to it is that of the generated solution. The weights are stored in half precision
-and load in float32.
+`python -m training.demo.process_rewards` in {EPOCHS} passes over {learnt:,} solutions of generated problems, none of the demo's
+test split: completions by the demo model (before GRPO, temperature 1), and {SLIPS:,} references, half of them with a slip.
+A step's label is whether every result up to it is that of the generated solution; it learns so of every token.
+{minutes:.0f} minutes of one CPU ({platform.machine()}), besides sampling. The weights are stored in half precision and load in
+float32.
 
 Measured on {SAMPLES} completions each of {HELD_OUT} further problems, {figures["steps"]:,.0f} steps:
 
@@ -214,11 +258,13 @@ def make_demo_prm(
 ) -> int:
     """Sample, label, train and measure the demo's process reward model."""
     work.mkdir(parents=True, exist_ok=True)
-    began = time.process_time()
     test_questions = {problem.question for problem in demo_splits()["test"]}
     asked = generate(problems, seed=SEED, exclude=test_questions)
     found = sample(asked, work)
-    learnt = [one for one in found if one.problem < problems - HELD_OUT]
+    learnt = [(one, asked[one.problem].steps) for one in found if one.problem < problems - HELD_OUT]
+    others = generate(SLIPS, seed=SEED + 1, exclude={*test_questions, *(problem.question for problem in asked)})
+    learnt += [(one, problem.steps) for one, problem in zip(slips(others), others, strict=True)]
+    began = time.process_time()
     publish(*train(learnt), out)
     minutes = (time.process_time() - began) / 60
     figures = measure([one for one in found if one.problem >= problems - HELD_OUT], out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +15,10 @@ from training.jobs.kinds import JobType
 from training.judging.judges import judge_named
 from training.store import Store
 from training.store.evaluations import evaluation_headings
-from training.store.judgements import Unjudged, add_judgements, unjudged_items
+from training.store.judgements import Scores, Unjudged, add_judgements, unjudged_items
+
+if TYPE_CHECKING:
+    from training.judging.scoring import Score
 
 _BATCH = 128
 
@@ -61,30 +65,32 @@ def judge_completions(process: JobProcess, home: Home, spec: JudgeSpec) -> None:
     store = process.store
     questions = _questions(store.job(spec.job).spec, home)
     process.begin()
-    keys = _keys(store, spec.job, spec.label)
-    waiting = [item for key in keys for item in process.patiently(partial(_unjudged, store, key, spec))]
+    waiting = process.patiently(lambda: _unjudged(store, spec))
     from training.judging.scoring import load_judge  # once it is this job's turn: it imports torch
 
-    score = load_judge(judge_named(spec.judge))
-    done = 0
+    score, done = load_judge(judge_named(spec.judge)), 0
     for batch in _batches(waiting):
-        known = [item for item in batch if item.problem_id in questions]
-        found = score([(questions[item.problem_id], item.completion) for item in known])
-        said: dict[int, list[float]] = {item.item: [] for item in batch}
-        said |= {item.item: one for item, one in zip(known, found, strict=True)}
-        process.patiently(partial(add_judgements, store, spec.judge, spec.weights, said))
+        process.patiently(partial(add_judgements, store, spec.judge, spec.weights, _said(score, batch, questions)))
         done += len(batch)
         process.progress(done, len(waiting), f"judged {done:,} of {len(waiting):,} completions")
         process.check_stop()
     process.reason = f"judged {done:,} completions"
 
 
+def _said(score: "Score", batch: Sequence[Unjudged], questions: Mapping[str, str]) -> dict[int, Scores]:
+    """The scores of each item, by its number on record; none of one whose problem is gone."""
+    known = [item for item in batch if item.problem_id in questions]
+    found = score([(questions[item.problem_id], item.completion) for item in known])
+    return {item.item: [] for item in batch} | {item.item: one for item, one in zip(known, found, strict=True)}
+
+
 def _keys(store: Store, job_id: str, label: str) -> list[int]:
     return [found.key for found in evaluation_headings(store) if found.job_id == job_id and label in ("", found.label)]
 
 
-def _unjudged(store: Store, key: int, spec: JudgeSpec) -> list[Unjudged]:
-    return unjudged_items(store, key, spec.judge, spec.weights)
+def _unjudged(store: Store, spec: JudgeSpec) -> list[Unjudged]:
+    keys = _keys(store, spec.job, spec.label)
+    return [item for key in keys for item in unjudged_items(store, key, spec.judge, spec.weights)]
 
 
 def _questions(measured: Mapping[str, object], home: Home) -> dict[str, str]:
