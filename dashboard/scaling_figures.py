@@ -1,7 +1,6 @@
 """Figures and tables of test-time scaling: what several completions a problem come to. Nothing here knows Streamlit."""
 
 import html
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,11 +99,7 @@ def called(search: SearchName, figure: str) -> str:
 def lowest_share(lines: Sequence[Line]) -> float:
     """Where an axis of shares begins so that all intervals are on it."""
     low = min((score.low for line in lines for score in line.curves), default=0.0)
-<<<<<<< HEAD
-    return max(0.0, math.floor(10 * low) / 10) - 0.01
-=======
     return max(0.0, float(np.floor(10 * low)) / 10) - 0.01
->>>>>>> scaling
 
 
 def curves_frame(lines: Sequence[Line]) -> pd.DataFrame:
