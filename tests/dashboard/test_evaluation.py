@@ -111,7 +111,7 @@ def test_several_evaluations_stand_side_by_side_and_any_two_are_compared(run_id:
     assert "rose from 0.500 to 0.667 on 6 problems, 1 gained and 0 lost" in words(test)
 
 
-def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and_leads_to_what_its_samples_come_to(
+def test_a_checkpoint_measured_alone_stands_beside_its_run_and_leads_to_what_its_samples_come_to(
     run_id: str, measured: str
 ) -> None:
     test = run_app("evaluate", run=run_id, evaluations=f"{run_id}:before,{measured}:test")
