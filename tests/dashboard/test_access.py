@@ -136,7 +136,7 @@ def test_the_token_is_taken_out_of_the_environment_and_still_known(monkeypatch: 
 
 def test_every_action_is_refused_to_those_who_look_on(public: None) -> None:
     offered = {name: value for name, value in vars(actions).items() if hasattr(value, "__wrapped__")}
-    assert len(offered) == 19
+    assert len(offered) == 22
     for action in offered.values():
         with pytest.raises(AccessError, match="GRPO_ATLAS_TOKEN"):
             action()
