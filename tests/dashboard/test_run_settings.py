@@ -19,8 +19,8 @@ def test_what_differs_from_the_preset_is_marked(tmp_path: Path) -> None:
     assert table[table["differs"] != ""]["setting"].tolist() == differing["setting"].tolist()
     assert differing[["setting", "value", "in the preset"]].to_numpy().tolist() == [
         ["learning_rate", "0.0001", "0.003"],
-        ["rewards.integer", "2", "0.5"],
-        ["rewards.xml_count", "0", "0.5"],
+        ["rewards.integer", "2", "1"],
+        ["rewards.xml_count", "0", "1"],
     ]
     assert table.set_index("setting").loc["max_steps", "unit"] == "steps"
 
