@@ -107,7 +107,9 @@ def test_several_evaluations_stand_side_by_side_and_any_two_are_compared(run_id:
     assert "rose from 0.500 to 0.667 on 6 problems, 1 gained and 0 lost" in words(test)
 
 
-def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and_pass_at_k(run_id: str, measured: str) -> None:
+def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and_leads_to_scaling(
+    run_id: str, measured: str
+) -> None:
     test = run_app("evaluate", run=run_id, evaluations=f"{run_id}:before,{measured}:test")
     assert not test.exception
     said = words(test)
@@ -115,7 +117,9 @@ def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and
     assert evaluated(test) == [*named, f"{named[1]} − {named[0]}"]
     assert "Completions were drawn differently" in said
     assert "temperature 1, 4 completions a problem" in said
-    assert "pass@4" in test.main.dataframe[-1].value["figure"].tolist()
+    next(button for button in test.main.button if button.label == "Test-time scaling").click().run()
+    assert (test.query_params["part"], test.query_params["scaled"]) == ("scaling", f"{measured}:test")
+    assert "pass@k" in test.main.table[0].value
 
 
 def test_evaluations_of_other_problems_are_not_offered(run_id: str, store: Store) -> None:
