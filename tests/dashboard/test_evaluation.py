@@ -14,7 +14,7 @@ from training.home import Home
 from training.jobs.evaluate import evaluation_spec
 from training.jobs.playground import Answer, Answers, Exchange, Models, Playground, Question
 from training.presets import load_preset
-from training.rewards import score_completion, score_completions
+from training.rewards import score_completion
 from training.store import Store
 from training.store.evaluations import EvaluationItem
 
@@ -65,10 +65,6 @@ def button(test: AppTest, label: str):
     return next(found for found in test.main.button if found.label == label)
 
 
-def field(test: AppTest, kind: str, label: str):
-    return next(found for found in getattr(test.main, kind) if found.label == label)
-
-
 def test_an_empty_page_says_what_comes_here_and_offers_both_ways() -> None:
     test = run_app("evaluate")
     assert not test.exception
@@ -111,7 +107,7 @@ def test_several_evaluations_stand_side_by_side_and_any_two_are_compared(run_id:
     assert "rose from 0.500 to 0.667 on 6 problems, 1 gained and 0 lost" in words(test)
 
 
-def test_a_checkpoint_measured_alone_stands_beside_its_run_and_leads_to_what_its_samples_come_to(
+def test_a_checkpoint_measured_alone_stands_beside_its_run_with_its_settings_and_leads_to_scaling(
     run_id: str, measured: str
 ) -> None:
     test = run_app("evaluate", run=run_id, evaluations=f"{run_id}:before,{measured}:test")
@@ -121,9 +117,8 @@ def test_a_checkpoint_measured_alone_stands_beside_its_run_and_leads_to_what_its
     assert evaluated(test) == [*named, f"{named[1]} − {named[0]}"]
     assert "Completions were drawn differently" in said
     assert "temperature 1, 4 completions a problem" in said
-    test = next(button for button in test.main.button if button.label == "Test-time scaling").click().run()
-    assert not test.exception
-    assert test.query_params["part"] == "scaling"
+    next(button for button in test.main.button if button.label == "Test-time scaling").click().run()
+    assert (test.query_params["part"], test.query_params["scaled"]) == ("scaling", f"{measured}:test")
     assert "pass@k" in test.main.table[0].value
 
 
@@ -153,46 +148,6 @@ def test_the_form_starts_an_evaluation_once_and_shows_it(run_id: str, store: Sto
     button(test, "Stop").click().run()
     assert not test.exception
     assert store.stop_requested(job.id)
-
-
-def test_the_form_asks_as_the_harness_does_with_examples_and_a_seed(
-    run_id: str, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("training.backends.local.LocalBackend.submit", lambda self, job, command: None)
-    test = run_app("evaluate", part="measure")
-    field(test, "selectbox", "Prompt").set_value("question-answer").run()
-    assert (field(test, "number_input", "Worked examples").value, field(test, "text_area", "System prompt").value) == (5, "")
-    assert "Chat template" not in [found.label for found in test.main.selectbox], "of which a text has none"
-    field(test, "number_input", "Worked examples").set_value(2).run()
-    field(test, "number_input", "Seed").set_value(7).run()
-    button(test, "Measure").click().run()
-    assert not test.exception
-    spec = store.jobs("evaluate")[0].spec
-    assert (spec["prompt_style"], spec["shots"], spec["seed"], spec["answer_form"]) == ("question-answer", 2, 7, "hashes")
-    assert spec["max_completion_length"] == 256
-    assert "greedy, as lm-evaluation-harness, 2 worked examples (seed 7)" in words(test)
-
-
-def test_an_evaluation_as_the_harness_has_its_two_measures_and_is_downloaded(store: Store) -> None:
-    settings = {"split": "test", "fraction": 0.01, "temperature": 0.0, "samples": 1, "max_completion_length": 100}
-    spec = evaluation_spec("demo", data.problem_set("demo"), **settings, prompt_style="question-answer", shots=1, seed=7)
-    job, _ = store.create_job("evaluate", "evaluate", spec.model_dump(mode="json"), total=PROBLEMS)
-    problems = data.problem_set("demo").of_split("test")[:PROBLEMS]
-    texts = [f" so.\n#### {problem.gold}" if place < 2 else " 0" for place, problem in enumerate(problems)]
-    golds = [problem.gold for problem in problems]
-    rewards = score_completions(texts, golds, form=spec.form, required=spec.style.measures)
-    found = [EvaluationItem(*each, 9) for each in zip([problem.id for problem in problems], texts, rewards, strict=True)]
-    record_evaluation(store, job.id, "test", 0, "test", found)
-    store.end(job.id, "finished", "done")
-    test = run_app("evaluate", evaluated=job.id)
-    assert not test.exception
-    table = test.main.table[0].value
-    assert table.index.tolist()[-2:] == ["strict-match", "flexible-extract"]
-    assert table.iloc[-2].iloc[-1].startswith("0.333 (")
-    said = words(test)
-    assert "as lm-evaluation-harness, 1 worked example (seed 7), answers marked by hashes" in said
-    downloads = [element.proto.label for element in test.get("download_button")]
-    assert {"JSON lines", "Parquet"} <= set(downloads)
 
 
 def test_a_model_that_a_page_may_not_name_is_refused_and_nothing_starts(store: Store) -> None:

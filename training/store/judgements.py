@@ -31,7 +31,7 @@ def unjudged_items(store: Store, evaluation: int, judge: str, weights: str) -> l
 
     Args:
         evaluation: the key of its heading.
-        weights: as of `training.models.weights_stamp`.
+        weights: when the judge's weights last changed, as the job says it.
     """
     of = evaluation_items.c
     own = (judgements.c.item == of.seq) & (judgements.c.judge == judge)
