@@ -198,6 +198,7 @@ def test_only_the_correctness_functions_pay_for_a_right_answer() -> None:
         "math",
         "cosine_length",
         "countdown",
+        "flexible_extract",
     ]
 
 
