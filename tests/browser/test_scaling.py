@@ -65,7 +65,7 @@ def test_a_judges_choice_is_followed_from_the_curves_to_the_steps(scaled: str, p
     best = points[points["figure"] == "best of 4"].set_index("evaluation")
     assert best["value"].to_dict() == {"before": 1.0, "after": 1.0}
     assert best["tokens"].to_dict() == {"before": 126.0, "after": 126.0}
-    page.get_by_role("radio", name="Steps").click()
+    page.get_by_role("radio", name="Steps", exact=True).click()
     page.get_by_text("steps of the reference solution", exact=True).wait_for()
     expect(page.locator(".rollout .step")).to_have_count(2 * SAMPLES)
     expect(page.locator(".rollout .step b").nth(1)).to_have_text("0.90")
