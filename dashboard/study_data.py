@@ -2,10 +2,10 @@
 
 from dashboard.caching import cached
 from dashboard.data import home, store
+from training.errors import ConfigError
 from training.store import Job
-from training.store.evaluations import last_evaluation
 from training.studies.conducting import STUDY
-from training.studies.launching import StudyCheck, check_study, study_on_record
+from training.studies.launching import StudyCheck, check_study, spec_of, study_on_record
 from training.studies.members import Member, members_of
 from training.studies.plan import StudySpec
 from training.studies.results import StudyResult, results_of
@@ -19,6 +19,14 @@ def studies() -> list[Job]:
     return store().jobs(STUDY.kind)
 
 
+def varied_words(study: Job) -> str:
+    """What a study varies; empty where that cannot be read."""
+    try:
+        return spec_of(study).words
+    except ConfigError:
+        return ""
+
+
 def study_members(study_id: str) -> tuple[Job, StudySpec, list[Member]]:
     """A study, what it is told, and its runs as they stand now.
 
@@ -30,9 +38,9 @@ def study_members(study_id: str) -> tuple[Job, StudySpec, list[Member]]:
 
 
 def _reach(study_id: str) -> tuple[object, ...]:
-    """Which of its runs are there, and how far their evaluations are."""
+    """The runs that have finished, and the attempt that did: what they came to changes no more."""
     *_, members = study_members(study_id)
-    return tuple((member.run.id, member.run.status, last_evaluation(store(), member.run.id)) for member in members)
+    return tuple((member.run.id, member.run.attempt) for member in members if member.finished)
 
 
 @cached(_STUDIES, by=_reach)
@@ -44,9 +52,9 @@ def study_results(study_id: str) -> StudyResult:
 
 @cached(_STUDIES, ttl_s=_CHECKED_S)
 def study_check(spec_json: str) -> StudyCheck:
-    """`check_study`, looked at again after a while: disk and earlier runs change.
+    """`check_study` without asking the Hub, looked at again after a while: disk and earlier runs change.
 
     Args:
         spec_json: the study's `StudySpec` as JSON.
     """
-    return check_study(store(), home(), StudySpec.model_validate_json(spec_json))
+    return check_study(store(), home(), StudySpec.model_validate_json(spec_json), ask_hub=False)

@@ -8,7 +8,6 @@ from dashboard import figures, theme
 from training.store.run_table import Mean
 from training.studies.effects import Effect
 from training.studies.results import ArmResult
-from training.text import span
 
 _ROW_PX = 34
 _FRAME_PX = 90
@@ -91,9 +90,5 @@ def _bar(mean: Mean, colour: str) -> dict[str, object]:
 
 def cost_words(arms: Sequence[ArmResult]) -> str:
     """The figure's text alternative."""
-    told = [
-        f"{arm.arm.label} {arm.after.value:.3f}{f' ({span(*arm.after.interval)})' if arm.after.interval else ''} "
-        f"for {arm.tokens.value:,.0f} tokens"
-        for arm in arms
-    ]
+    told = [f"{arm.arm.label} {arm.after.words} for {arm.tokens.value:,.0f} tokens" for arm in arms]
     return f"Share right against tokens generated a run: {'; '.join(told)}"

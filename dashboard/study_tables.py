@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from dashboard.comparison_tables import both_met
-from training.store.run_table import Mean
 from training.studies.members import Member
 from training.studies.plan import value_words
 from training.studies.results import ArmResult
-from training.text import duration, span
+from training.text import duration
 
 
 def arm_table(arms: Sequence[ArmResult]) -> pd.DataFrame:
@@ -20,22 +19,15 @@ def arm_table(arms: Sequence[ArmResult]) -> pd.DataFrame:
             {name: value_words(value) for name, value in arm.arm.settings.items()}
             | {
                 "runs": len(arm.outcomes),
-                "before": mean_words(arm.before),
-                "after": mean_words(arm.after),
-                "final reward": mean_words(arm.reward),
+                "before": arm.before.words if arm.before else "",
+                "after": arm.after.words,
+                "final reward": arm.reward.words if arm.reward else "",
                 "tokens a run": round(arm.tokens.value),
                 "took": duration(arm.seconds.value),
             }
             for arm in arms
         ]
     )
-
-
-def mean_words(mean: Mean | None) -> str:
-    """`0.612 (0.512 to 0.702)`; of one run without an interval."""
-    if mean is None:
-        return ""
-    return f"{mean.value:.3f}" if mean.interval is None else f"{mean.value:.3f} ({span(*mean.interval)})"
 
 
 def run_rows(members: Sequence[Member]) -> pd.DataFrame:

@@ -6,11 +6,10 @@ from typing import Any
 
 from training.preflight.subject import Finding
 from training.preflight.text import finding_lines
-from training.store.run_table import Mean
 from training.studies.launching import StudyCheck
 from training.studies.members import Member
 from training.studies.results import ArmResult, StudyResult
-from training.text import count, rough_duration, size_text, span
+from training.text import count, rough_duration, size_text
 
 
 def check_facts(found: StudyCheck) -> dict[str, Any]:
@@ -79,16 +78,11 @@ def result_lines(found: StudyResult, members: Sequence[Member]) -> Iterator[str]
         width = max(len(arm.arm.label) for arm in found.arms)
         yield f"  {'':<{width}}  runs  {'before':<23} {'after':<23} tokens a run"
         for arm in found.arms:
-            row = f"{_told(arm.before):<23} {_told(arm.after):<23} {arm.tokens.value:,.0f}"
+            before = arm.before.words if arm.before else ""
+            row = f"{before:<23} {arm.after.words:<23} {arm.tokens.value:,.0f}"
             yield f"  {arm.arm.label:<{width}}  {len(arm.outcomes):>4}  {row}"
     for effect in found.effects:
         yield f"{effect.title}: {effect.reading}"
     for member in members:
         if member.reason:
             yield f"{member.run.id} ({member.arm.label}) {member.run.status}: {member.reason}"
-
-
-def _told(mean: Mean | None) -> str:
-    if mean is None:
-        return ""
-    return f"{mean.value:.3f}" if mean.interval is None else f"{mean.value:.3f} ({span(*mean.interval)})"

@@ -12,6 +12,7 @@ from training.groups import RightShare
 from training.intervals import mean_interval
 from training.store import Store
 from training.store.schema import evaluations, jobs, run_marks, scalars, sessions
+from training.text import with_interval
 
 FINAL_STEPS = 5
 """Steps that a final reward is the mean of: one step's mean is noise."""
@@ -56,6 +57,11 @@ class Mean:
     interval: tuple[float, float] | None
     """`None` of a single run."""
     runs: int
+
+    @property
+    def words(self) -> str:
+        """`0.612 (0.512 to 0.702)`; of a single run without an interval."""
+        return f"{self.value:.3f}" if self.interval is None else with_interval(self.value, *self.interval)
 
 
 @dataclass(frozen=True)

@@ -163,11 +163,11 @@ class _Conductor:
         failed = [member for member in self._members if member not in left_behind and not member.finished]
         if not failed:
             return
-        named = "; ".join(f"{member.run.id} ({member.arm.label}): {member.reason}" for member in failed[:_NAMED])
+        named = "; ".join(f"{member.run.id} ({member.arm.label}): {member.reason.rstrip('.')}" for member in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED:,} more" if failed[_NAMED:] else ""
         did = agree(len(failed), "run did", "runs did")
         raise StudyError(
-            f"{len(failed):,} {did} not finish: {named}{more}.".replace("..", "."),
+            f"{len(failed):,} {did} not finish: {named}{more}.",
             f"`python -m training resume {self._process.job.id}` goes on with them.",
         )
 

@@ -1,8 +1,11 @@
 """Studies from outside: what one will amount to, launching it, giving it further seeds, and which there are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from training.config import StageConfig
 from training.errors import ConfigError, shown
@@ -69,7 +72,7 @@ def study_of(
     vary: Mapping[str, Sequence[Any]],
     seeds: int,
     *,
-    own_presets: Any = None,
+    own_presets: Path | None = None,
     backend: str = LOCAL,
     at_once: int = 1,
     search: Search | None = None,
@@ -96,13 +99,21 @@ def study_of(
     return spec
 
 
-def check_study(store: Store, home: Home, spec: StudySpec) -> StudyCheck:
+def check_study(store: Store, home: Home, spec: StudySpec, *, ask_hub: bool = True) -> StudyCheck:
     """`preflight` of every arm, and what they come to together.
+
+    Args:
+        ask_hub: as of `preflight`.
 
     Raises:
         SourceError, SubsetError, ModelError, CheckpointError, StoreError, BackendError: as of `prepare_run` and `check_run`.
     """
-    checks = tuple(_check_arm(store, home, spec, run) for run in _looked_at(spec))
+
+    def look(config: StageConfig) -> Preflight:
+        config, problem_set = prepare_run(store, home, config)
+        return check_run(store, home, config, problem_set, spec.backend, ask_hub=ask_hub)
+
+    checks = tuple(_check_arm(run, look) for run in _looked_at(spec))
     each = spec.runs / len(checks)
     stages = [found for check in checks for found in check.found]
     return StudyCheck(
@@ -122,16 +133,11 @@ def _looked_at(spec: StudySpec) -> Iterator[PlannedRun]:
     return (planned_run(spec, arm, spec.seeds[0]) for arm in spec.arms)
 
 
-def _check_arm(store: Store, home: Home, spec: StudySpec, run: PlannedRun) -> ArmCheck:
+def _check_arm(run: PlannedRun, look: Callable[[StageConfig], Preflight]) -> ArmCheck:
     if run.first is None:
-        return ArmCheck(run.arm, (_check_stage(store, home, spec, run.config),))
-    then = _check_stage(store, home, spec, as_second(run.first, run.config))
-    return ArmCheck(run.arm, (_check_stage(store, home, spec, run.first), with_sequence(then, run.first, run.config)))
-
-
-def _check_stage(store: Store, home: Home, spec: StudySpec, config: StageConfig) -> Preflight:
-    config, problem_set = prepare_run(store, home, config)
-    return check_run(store, home, config, problem_set, spec.backend)
+        return ArmCheck(run.arm, (look(run.config),))
+    then = look(as_second(run.first, run.config))
+    return ArmCheck(run.arm, (look(run.first), with_sequence(then, run.first, run.config)))
 
 
 def _total(values: Sequence[float | None], each: float) -> float | None:
@@ -181,9 +187,23 @@ def study_on_record(store: Store, study_id: str) -> tuple[Job, StudySpec]:
 
     Raises:
         UnknownJobError: there is no job of that id.
-        ConfigError: it is no study.
+        ConfigError: it is no study, or none for this program.
     """
     job = store.job(study_id)
     if job.kind != STUDY.kind:
         raise ConfigError(f"{shown(study_id)} is no study.", "`python -m training studies` lists them.")
-    return job, STUDY.parse(job.spec)
+    return job, spec_of(job)
+
+
+def spec_of(job: Job) -> StudySpec:
+    """What a study on record is told.
+
+    Raises:
+        ConfigError: it is none for this program.
+    """
+    try:
+        return STUDY.parse(job.spec)
+    except ValidationError as error:
+        raise ConfigError(
+            f"What {job.id} is told cannot be read.", "Look at it with the version of the program that made it."
+        ) from error

@@ -14,7 +14,7 @@ from training.errors import ConfigError, shown
 from training.presets import assign, parse_assignment, parse_value
 from training.rewards import ARTICLE_REWARDS
 from training.store import LOCAL
-from training.text import words_listed
+from training.text import count, words_listed
 
 FIRST = "first"
 """What is varied where runs differ in the stage before: the name of its preset, empty for none."""
@@ -81,6 +81,15 @@ class StudySpec(BaseModel):
     def arms(self) -> list["Arm"]:
         """Every combination of the varied settings, the first values first."""
         return [Arm(dict(zip(self.vary, values, strict=True))) for values in itertools.product(*self.vary.values())]
+
+    @property
+    def words(self) -> str:
+        """What is varied: `lora_rank 2, 8; loss_type grpo, dapo; 3 seeds`."""
+        told = [f"{name} {', '.join(map(value_words, values))}" for name, values in self.vary.items()]
+        if self.search is None:
+            return "; ".join([*told, count(len(self.seeds), "seed")])
+        told += [f"{name} {found.ends[0]:g} to {found.ends[1]:g}" for name, found in self.search.ranges.items()]
+        return "; ".join([*told, count(self.search.trials, "trial")])
 
     @property
     def runs(self) -> int:

@@ -12,6 +12,7 @@ from dashboard.state import State
 from dashboard.text import plain
 from training.allowed import allowed_model, allowed_source
 from training.config import StageConfig
+from training.errors import SourceError
 from training.studies.launching import StudyCheck, study_of
 from training.studies.plan import StudySpec, parse_vary, planned_run
 from training.studies.ready_studies import ready_studies
@@ -60,7 +61,7 @@ def study_of_form(config: StageConfig, state: State) -> StudySpec | None:
 
     Raises:
         ConfigError: it cannot be run as it is told.
-        ModelError, SourceError: an arm names what a page may not.
+        ModelError, SourceError: an arm names what a page may not, or problems that have not been fetched.
     """
     lines = [line for line in state.launch.vary.splitlines() if line.strip()]
     if not lines:
@@ -71,7 +72,11 @@ def study_of_form(config: StageConfig, state: State) -> StudySpec | None:
         run = planned_run(spec, arm, spec.seeds[0])
         for each in filter(None, (run.config, run.first)):
             allowed_model(each.model, store, home)
-            allowed_source(each.source, home)
+            if data.needs_fetch(allowed_source(each.source, home)):
+                raise SourceError(
+                    f"A study is checked on its problems, and those of {each.source} have not been fetched yet.",
+                    "Build their map first, or launch one run on them.",
+                )
     return spec
 
 

@@ -13,7 +13,7 @@ from dashboard.state import State
 from training.store.job_search import matching_runs
 from training.store.overview import reward_sparklines
 from training.store.run_table import MEANS, Mean, RunGroup, grouped
-from training.text import agree, count, span
+from training.text import count
 
 _MOST = 1_000
 """Runs that are grouped, the newest of those listed."""
@@ -84,6 +84,4 @@ def _mean_text(mean: Mean | None) -> str:
     """`0.612 (0.512 to 0.702)`, of one run without an interval."""
     if mean is None:
         return ""
-    if mean.interval is None:
-        return f"{mean.value:.3f} ({mean.runs} {agree(mean.runs, 'run', 'runs')})"
-    return f"{mean.value:.3f} ({span(*mean.interval)})"
+    return mean.words if mean.interval else f"{mean.words} (1 run)"

@@ -9,6 +9,7 @@ from dashboard.access import acts
 from dashboard.actions import add_seeds, resume_run, stop_run
 from dashboard.comparison_tables import reading_of
 from dashboard.components.run.compared_on_map import render_compared_map
+from dashboard.components.run.list_controls import column_config
 from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.errors import boundary, fragment, render_error
 from dashboard.components.shared.status import render_status
@@ -184,7 +185,6 @@ def _render_runs(study_id: str, state: State) -> None:
             return
         st.subheader("Runs", anchor=False)
         table = run_rows(members)
-        column = st.column_config
         choice = render_table(
             table,
             key=f"{Keys.STUDY} runs",
@@ -192,10 +192,7 @@ def _render_runs(study_id: str, state: State) -> None:
             height=fitted_height(len(table), _MOST_PX),
             on_select="rerun",
             selection_mode="single-row",
-            column_config={
-                "status": column.MultiselectColumn(width=90),
-                "progress": column.ProgressColumn(min_value=0, max_value=100, format="%.0f%%", width=110),
-            },
+            column_config=column_config(("status", "progress", "how it stands"), ()),
             alt=f"{count(len(table), 'run')} of the study",
         )
         st.caption("Choose a row to open its run.")
