@@ -19,10 +19,9 @@ def effect_height(effects: Sequence[Effect]) -> str:
 
 
 def effect_figure(effects: Sequence[Effect]) -> go.Figure:
-    """A point an effect with its 95% interval, the first on top; filled where it is more than chance."""
+    """A point an effect with its 95% interval, if there is one, the first on top; filled where it is more than chance."""
     shown = list(reversed(effects))
     titles = [effect.title for effect in shown]
-    ends = [effect.interval or (effect.difference, effect.difference) for effect in shown]
     is_sure = [bool(effect.is_more_than_chance) for effect in shown]
     figure = go.Figure(
         go.Scatter(
@@ -32,8 +31,8 @@ def effect_figure(effects: Sequence[Effect]) -> go.Figure:
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [high - effect.difference for effect, (_, high) in zip(shown, ends, strict=True)],
-                "arrayminus": [effect.difference - low for effect, (low, _) in zip(shown, ends, strict=True)],
+                "array": [effect.interval[1] - effect.difference if effect.interval else None for effect in shown],
+                "arrayminus": [effect.difference - effect.interval[0] if effect.interval else None for effect in shown],
                 "color": theme.TRAIN,
                 "thickness": 2,
             },

@@ -175,6 +175,13 @@ def test_the_effects_figure_has_a_point_with_its_interval_for_each(finished: str
     assert points.error_x.array[1] == pytest.approx(effects[0].interval[1] - effects[0].difference)
 
 
+def test_an_effect_of_one_seed_has_a_point_and_no_interval(store: Store, home: Home) -> None:
+    study_id = add_study(store, home, ranks_and_losses(seeds=1))
+    [points] = effect_figure(results(store, study_id).effects).data
+    assert list(points.error_x.array) == [None, None]
+    assert list(points.marker.symbol) == ["circle-open", "circle-open"]
+
+
 def test_the_cost_figure_has_a_point_for_each_arm(finished: str, store: Store) -> None:
     arms = results(store, finished).arms
     figure = cost_figure(arms)

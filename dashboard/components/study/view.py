@@ -45,7 +45,7 @@ def render_study(study_id: str, state: State) -> None:
     found = study_data.study_results(study_id)
     if found.arms:
         _render_effects(found, spec)
-        _render_arms(found)
+        _render_arms(found, "Trials" if spec.search else "Arms")
         _render_curves(found.arms)
         _render_where(found, spec, state)
     else:
@@ -121,8 +121,8 @@ def _render_effects(found: StudyResult, spec: StudySpec) -> None:
     )
 
 
-def _render_arms(found: StudyResult) -> None:
-    st.subheader("Arms", anchor=False)
+def _render_arms(found: StudyResult, title: str) -> None:
+    st.subheader(title, anchor=False)
     table = arm_table(found.arms)
     height = fitted_height(len(table), _MOST_PX)
     render_table(
