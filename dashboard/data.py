@@ -292,6 +292,16 @@ def curves(job_id: str, label: str, scorer: str, aggregation: Aggregation, measu
     return scaling_curves(samples(job_id, label, scorer, aggregation, measure), sampled(job_id, label).ks)
 
 
+@cached(EVALUATIONS, by=lambda *of: _said(*of))
+def is_scored_by_step(job_id: str, label: str, scorer: str) -> bool:
+    """Whether a judge has a score for each of several steps of a completion, so that one has to be made of them.
+
+    Raises:
+        StoreError: as of `samples`.
+    """
+    return bool(scorer) and any(len(scores) > 1 for scores in scores_of(store(), sampled(job_id, label), scorer))
+
+
 def _said(job_id: str, label: str, scorer: str) -> object:
     """What tells that a judge has scored the completions anew: the newest job that had one do so."""
     return sampled(job_id, label).key, scorer, [job.id for job in store().jobs("judge", limit=1)]

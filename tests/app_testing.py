@@ -15,8 +15,7 @@ def run_app(page: str = "explore", /, **address: str) -> AppTest:
     test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
     for name, value in address.items():
         test.query_params[name] = value
-    test.run()
-    return test if page == "explore" else test.switch_page(f"app_pages/{page}.py").run()
+    return test.switch_page(f"app_pages/{page}.py").run()
 
 
 def words(test: AppTest) -> str:

@@ -26,6 +26,9 @@ CHROMIUM_ARGUMENTS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
+    # Maps alone are drawn by what stands in for a GPU: the page around them is cheaper without it.
+    "--disable-gpu-rasterization",
+    "--disable-gpu-compositing",
 ]
 START_TIMEOUT_S = 300.0
 DRAG_LAYER = ".js-plotly-plot .nsewdrag"

@@ -82,6 +82,16 @@ def test_without_a_judge_there_are_pass_and_majority_of_the_newest_run(run_id: s
     assert "best of k" in table.columns, "a reward that does not know the gold answer may choose"
 
 
+def asks_how_steps_make_a_score(test: AppTest) -> bool:
+    return "A completion's score is" in [control.label for control in test.segmented_control]
+
+
+def test_how_steps_make_a_score_is_asked_where_a_judge_scored_steps(store: Store, run_id: str) -> None:
+    judge_all(store)
+    assert asks_how_steps_make_a_score(open_part(scorer="demo"))
+    assert not asks_how_steps_make_a_score(open_part(scorer="integer"))
+
+
 def test_a_judge_on_record_chooses_and_its_scores_stand_on_the_lines(store: Store, run_id: str) -> None:
     judge_all(store)
     test = open_part(scorer="demo", over="tokens", of=f"{run_id}:before")

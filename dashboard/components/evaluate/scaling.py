@@ -132,13 +132,15 @@ def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Samp
             **Scaled.scorer.bind(),
         )
     with middle:
-        st.segmented_control(
-            "A completion's score is",
-            list(AGGREGATIONS),
-            format_func=lambda name: AGGREGATIONS[name][0],
-            required=True,
-            **Scaled.aggregation.bind(),
-        )
+        of = [(measured.heading.job_id, measured.heading.label) for measured in shown]
+        if any(data.is_scored_by_step(*one, state.scaled.scorer) for one in of):
+            st.segmented_control(
+                "A completion's score is",
+                list(AGGREGATIONS),
+                format_func=lambda name: AGGREGATIONS[name][0],
+                required=True,
+                **Scaled.aggregation.bind(),
+            )
     with right:
         render_judging([measured for measured, one in zip(shown, found, strict=True) if one.key is not None])
     return state.scaled.scorer
