@@ -26,14 +26,11 @@ def test_choosing_a_problem_moves_nothing(explore: Page) -> None:
 
 def test_pinned_it_leaves_the_map_in_sight(explore: Page) -> None:
     open_first(explore)
+    ends, begins = f"{MAP}?.getBoundingClientRect().right", f"document.querySelector('{PANEL}')?.getBoundingClientRect().left"
     explore.get_by_role("button", name="Pin").click()
-    explore.wait_for_function(
-        f"() => {MAP}.getBoundingClientRect().right <= document.querySelector('{PANEL}').getBoundingClientRect().left"
-    )
+    explore.wait_for_function(f"() => {ends} <= {begins}")
     explore.get_by_role("button", name="Unpin").click()
-    explore.wait_for_function(
-        f"() => {MAP}.getBoundingClientRect().right > document.querySelector('{PANEL}').getBoundingClientRect().left"
-    )
+    explore.wait_for_function(f"() => {ends} > {begins}")
 
 
 def test_arrow_keys_go_through_the_table(app: str, page: Page) -> None:

@@ -56,14 +56,15 @@ def render_measuring(state: State) -> Fields:
 
 def _render_form(state: State) -> None:
     model, run_id = render_model_choice(Keys.MEASURE_MODEL, Keys.MEASURE_CHECKPOINT)
-    style = st.selectbox(
+    name = st.selectbox(
         "Prompt", PROMPT_STYLES, format_func=lambda name: PROMPT_STYLES[name].title, help=_STYLES, key=f"measure {run_id} style"
     )
+    style = PROMPT_STYLES[name]
     # What a run's own evaluations were drawn with, so that the new one can be compared with them.
     usual: dict[str, Any] = data.store().job(run_id).spec if run_id else {}
-    if PROMPT_STYLES[style] is not CHAT:  # which a run does not ask with
-        usual = {name: usual[name] for name in ("source",) if name in usual} | {"max_completion_length": HARNESS_TOKENS}
-    key = f"measure {run_id} {style}"
+    if style is not CHAT:  # which a run does not ask with
+        usual = {"source": usual.get("source", state.source), "max_completion_length": HARNESS_TOKENS}
+    key = f"measure {run_id} {name}"
     source = st.text_input(
         "Problems",
         value=str(usual.get("source", state.source)),
@@ -71,6 +72,18 @@ def _render_form(state: State) -> None:
         help="demo, hub, auto, or a folder or file.",
         key=f"{key} source",
     )
+    settings = {"prompt_style": name} | _render_numbers(usual, style, key) | _render_prompting(usual, style, key)
+    with boundary():
+        settings |= _render_search(key)
+        # What a run was allowed to read, measuring its checkpoint may read too.
+        known = source == usual.get("source")
+        problem_set = data.problem_set(source if known else readable_source(source))
+        measured = recorded_model(allowed_model(model, data.store(), data.home()), data.store())
+        _render_start(evaluation_spec(measured, problem_set, **settings), problem_set)
+
+
+def _render_numbers(usual: Mapping[str, Any], style: PromptStyle, key: str) -> dict[str, object]:
+    """Which problems, and how many completions of them, how long and how drawn, in two columns."""
     left, right = st.columns(2)
     split = left.selectbox("Split", ("test", "train"), key=f"{key} split")
     share = right.number_input(
@@ -98,27 +111,14 @@ def _render_form(state: State) -> None:
         "Longest completion, tokens", 1, 131_072, int(usual.get("max_completion_length", 200)), key=f"{key} length"
     )
     shots = right.number_input(
-        "Worked examples",
-        0,
-        256,
-        PROMPT_STYLES[style].shots,
-        help="Of the train split, before each question.",
-        key=f"{key} shots",
+        "Worked examples", 0, 256, style.shots, help="Of the train split, before each question.", key=f"{key} shots"
     )
     seed = left.number_input(
         "Seed", 0, None, HARNESS_SEED, help="Draws the examples, and completions above temperature 0.", key=f"{key} seed"
     )
     vllm = importlib.util.find_spec("vllm") is not None and right.toggle("Generate with vLLM", key=f"{key} vllm")
-    settings = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
-    settings |= {"max_completion_length": length, "prompt_style": style, "shots": shots, "seed": seed}
-    settings |= _render_prompting(usual, PROMPT_STYLES[style], key)
-    with boundary():
-        settings |= _render_search(key)
-        # What a run was allowed to read, measuring its checkpoint may read too.
-        known = source == usual.get("source")
-        problem_set = data.problem_set(source if known else readable_source(source))
-        name = recorded_model(allowed_model(model, data.store(), data.home()), data.store())
-        _render_start(evaluation_spec(name, problem_set, **settings), problem_set)
+    drawn = {"split": split, "fraction": share / 100, "temperature": temperature, "samples": samples, "vllm": vllm}
+    return drawn | {"max_completion_length": length, "shots": shots, "seed": seed}
 
 
 def _render_search(key: str) -> dict[str, object]:
