@@ -1,4 +1,4 @@
-"""Decoding without the rows that have ended, against transformers' own loop."""
+"""Decoding that reads equal prompts once and leaves out the rows that have ended, against transformers' own loop."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_the_tokens_are_those_of_transformers(demo: tuple[Any, Any], settings: d
     assert torch.equal(found, expected)
 
 
-def test_a_row_that_has_ended_is_calculated_no_further(demo: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_prompts_are_read_once_and_a_row_that_has_ended_is_calculated_no_further(demo: tuple[Any, Any]) -> None:
     model, tokenizer = demo
     rows: list[int] = []
     handle = model.register_forward_pre_hook(
@@ -66,8 +66,9 @@ def test_a_row_that_has_ended_is_calculated_no_further(demo: tuple[Any, Any], mo
     finally:
         handle.remove()
 
-    assert rows[0] == len(found)
-    assert sum(rows) == sum(lengths(tokenizer, found))
+    assert rows[0] == len(QUESTIONS)
+    assert rows[1] == len(found)
+    assert sum(rows[1:]) == sum(lengths(tokenizer, found)) - len(found)
 
 
 def test_what_is_loaded_for_an_evaluation_decodes_so(demo: tuple[Any, Any]) -> None:

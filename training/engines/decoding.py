@@ -1,7 +1,8 @@
-"""Decoding on a CPU: rows that have ended leave the batch.
+"""Decoding on a CPU: a prompt that is asked several times is read once, and rows that have ended leave the batch.
 
-transformers decodes a batch until its last row ends, and goes on calculating the rows that have ended before. On a CPU, where a
-row costs its share, the half of the work is wasted when the mean completion is half as long as the longest.
+transformers reads each of a group's equal prompts, decodes a batch until its last row ends, and goes on calculating the rows
+that have ended before. On a CPU, where a row costs its share, most of the reading is wasted, and half of the decoding when the
+mean completion is half as long as the longest.
 """
 
 from typing import Any
@@ -38,9 +39,8 @@ def decode_unfinished(
         )
     pad = generation_config._pad_token_tensor
     sequences, live = input_ids, torch.arange(len(input_ids))
-    inputs = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **model_kwargs)
+    outputs = _read(model, input_ids, model_kwargs)
     while True:
-        outputs = model(**inputs, return_dict=True)
         model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs, is_encoder_decoder=False)
         scores = logits_processor(sequences[live], outputs.logits[:, -1].to(copy=True, dtype=torch.float32))
         column = pad.repeat(len(sequences))
@@ -51,8 +51,23 @@ def decode_unfinished(
             return sequences
         if not unfinished.all():
             live = live[unfinished]
-            model_kwargs = _rows_of(model_kwargs, unfinished)
+            model_kwargs = _rows_of(model_kwargs, unfinished.nonzero().flatten(), len(unfinished))
         inputs = model.prepare_inputs_for_generation(sequences[live], next_sequence_length=1, **model_kwargs)
+        outputs = model(**inputs, return_dict=True)
+
+
+def _read(model: Any, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> Any:
+    """What the model says of the prompts, each of those that are equal calculated once; the cache has all of them."""
+    rows = len(input_ids)
+    told = [input_ids, *(value.flatten(1) for value in model_kwargs.values() if _is_of_rows(value, rows))]
+    different, like = torch.unique(torch.cat(told, dim=-1), dim=0, return_inverse=True)
+    first = torch.empty(len(different), dtype=torch.int64)
+    first[like] = torch.arange(rows)
+    own = _rows_of(model_kwargs, first, rows)
+    outputs = model(**model.prepare_inputs_for_generation(input_ids[first], is_first_iteration=True, **own), return_dict=True)
+    outputs.logits = outputs.logits[like]
+    outputs.past_key_values.batch_select_indices(like)
+    return outputs
 
 
 def _can_shrink(ids: torch.Tensor, config: GenerationConfig, synced_gpus: bool, model_kwargs: dict[str, Any]) -> bool:
@@ -72,10 +87,11 @@ def _sampled(scores: torch.Tensor, live: torch.Tensor, rows: int) -> torch.Tenso
     return torch.multinomial(chances, num_samples=1).squeeze(1)[live]
 
 
-def _rows_of(model_kwargs: dict[str, Any], kept: torch.Tensor) -> dict[str, Any]:
-    """What the model is called with, for these rows alone; the cache is changed in place."""
+def _rows_of(model_kwargs: dict[str, Any], kept: torch.Tensor, rows: int) -> dict[str, Any]:
+    """What the model is called with, for these of its rows alone; the cache is changed in place."""
     model_kwargs["past_key_values"].batch_select_indices(kept)
-    return {
-        name: value[kept] if isinstance(value, torch.Tensor) and value.shape[:1] == kept.shape else value
-        for name, value in model_kwargs.items()
-    }
+    return {name: value[kept] if _is_of_rows(value, rows) else value for name, value in model_kwargs.items()}
+
+
+def _is_of_rows(value: Any, rows: int) -> bool:
+    return isinstance(value, torch.Tensor) and value.dim() > 1 and len(value) == rows
