@@ -16,6 +16,7 @@ from dashboard import theme
 from dashboard.filters import count_category
 
 _BAND_OPACITY = 0.18
+_LEGEND_LINE_PX = 20
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ def quiet(figure: go.Figure, *, height: int | None = None, view: str | None = No
     figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
     figure.update_yaxes(gridcolor="rgba(138,148,158,0.25)", zeroline=False, automargin=True)
     return figure
+
+
+def height_with_legend(px: int, entries: int) -> str:
+    """As CSS: a figure of so many pixels, higher by a line for each entry of its legend beyond two, lest that squeeze it."""
+    return f"{px + _LEGEND_LINE_PX * max(0, entries - 2)}px"
 
 
 def band(x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], colour: str, **rest: Any) -> dict[str, Any]:

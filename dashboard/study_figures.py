@@ -9,6 +9,8 @@ from training.store.run_table import Mean
 from training.studies.effects import Effect
 from training.studies.results import ArmResult
 
+NAMED_ARMS = 10
+"""That many stand in a legend; what is pointed at says of further ones which it is."""
 _ROW_PX = 34
 _FRAME_PX = 90
 
@@ -65,6 +67,7 @@ def cost_figure(arms: Sequence[ArmResult]) -> go.Figure:
                 error_x=_bar(arm.tokens, colour),
                 error_y=_bar(arm.after, colour),
                 name=arm.arm.label,
+                showlegend=place < NAMED_ARMS,
                 mode="markers",
                 marker={"color": colour, "size": 10},
                 hovertemplate=f"{arm.arm.label}: %{{y:.3f}} right, %{{x:,.0f}} tokens a run<extra></extra>",

@@ -55,9 +55,10 @@ SHOTS = {
     "run": Shot("/runs?run=demo-1", ".atlas-cell .main-svg", height=1200),
     "run-completions": Shot("/runs?run=demo-1&tab=Completions&step=50", "text=Advantage", height=1200),
     "run-map": Shot("/runs?run=demo-1&tab=Map", DRAG_LAYER, height=1200),
+    "study": Shot("/runs?study=six-by-three-1", ".js-plotly-plot .main-svg", height=1500),
     "evaluate": Shot("/evaluate?run=demo-1", "[data-testid='stDataFrame']", height=1200),
 }
-"""All below Launch need a home in which the run demo-1 lies, `gsm8k-...` GRPO_ATLAS_DATA and a home with its map."""
+"""All below Launch need a home in which demo-1, or the study, lies; `gsm8k-...` GRPO_ATLAS_DATA and a home with its map."""
 
 
 def take(names: list[str], home: Path, folder: Path, *, scheme: str, width: int, height: int) -> None:

@@ -60,8 +60,9 @@ class Mean:
 
     @property
     def words(self) -> str:
-        """`0.612 (0.512 to 0.702)`; of a single run without an interval."""
-        return f"{self.value:.3f}" if self.interval is None else with_interval(self.value, *self.interval)
+        """`0.612 (0.512 to 0.702)`; of a single run, or of runs that all came to the same, without an interval."""
+        low, high = self.interval or (self.value, self.value)
+        return f"{self.value:.3f}" if low == high else with_interval(self.value, low, high)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ from training.text import count, percent
 _PAIRED_NOTE = " The difference is the mean of later minus earlier problem by problem, with its paired 95% interval."
 _WHOLE_INTERVALS = 5
 """Columns of the table up to which an interval stands in one line in any window."""
-_LEGEND_LINE_PX = 20
-"""More evaluations take more lines of a legend, which is no reason for their figure to shrink."""
 
 
 def render_comparison(state: State) -> Fields:
@@ -169,7 +167,7 @@ def _render_table(
         render_chart(
             figures.spec(evaluation_figures.measures_figure(tables)),
             key=Keys.MEASURES_CHART,
-            height=f"{270 + _LEGEND_LINE_PX * max(0, len(tables) - 2)}px",
+            height=figures.height_with_legend(270, len(tables)),
             alt="The measures as shares of their maximum: "
             + "; ".join(
                 f"{title}, hard correctness {percent(table['hard'].value)}"

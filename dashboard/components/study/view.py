@@ -18,7 +18,7 @@ from dashboard.group_figure import group_figure
 from dashboard.keys import Keys
 from dashboard.memory import Studied
 from dashboard.state import State
-from dashboard.study_figures import cost_figure, cost_words, effect_figure, effect_height
+from dashboard.study_figures import NAMED_ARMS, cost_figure, cost_words, effect_figure, effect_height
 from dashboard.study_tables import arm_table, arms_met, run_rows
 from dashboard.text import plain
 from training.rewards import title_of
@@ -31,8 +31,7 @@ from training.text import count
 
 _POLL_S = 2.0
 _MOST_PX = 420
-_CHART_HEIGHT = "320px"
-_DRAWN_ARMS = 10
+_CHART_PX = 320
 
 
 def render_study(study_id: str, state: State) -> None:
@@ -126,7 +125,12 @@ def _render_arms(found: StudyResult, title: str) -> None:
     table = arm_table(found.arms)
     height = fitted_height(len(table), _MOST_PX)
     render_table(
-        table, key=f"{Keys.STUDY} arms", hide_index=True, height=height, alt=f"{count(len(table), 'arm')} of the study"
+        table,
+        key=f"{Keys.STUDY} arms",
+        hide_index=True,
+        height=height,
+        column_config={"tokens a run": st.column_config.NumberColumn(format="localized")},
+        alt=f"{count(len(table), 'arm')} of the study",
     )
     st.caption(
         f"Shares of {count(found.problems, 'problem')} right by {title_of(found.verifier.name).lower()}, means over runs with "
@@ -137,20 +141,21 @@ def _render_arms(found: StudyResult, title: str) -> None:
 def _render_curves(arms: Sequence[ArmResult]) -> None:
     left, right = st.columns(2)
     courses = reward_sparklines(data.store(), [run_id for arm in arms for run_id in arm.run_ids])
-    drawn = {arm.arm.label: [courses[run] for run in arm.run_ids if run in courses] for arm in arms[:_DRAWN_ARMS]}
+    drawn = {arm.arm.label: [courses[run] for run in arm.run_ids if run in courses] for arm in arms[:NAMED_ARMS]}
     drawn = {label: runs for label, runs in drawn.items() if runs}
+    height = figures.height_with_legend(_CHART_PX, min(len(arms), NAMED_ARMS))
     with left:
         st.subheader("Reward by arm", anchor=False)
         if drawn:
             ends = ", ".join(f"{label} ends at {sum(run[-1] for run in runs) / len(runs):.3f}" for label, runs in drawn.items())
             alt = f"Total reward over the steps, mean of each arm with its 95% interval: {ends}"
-            render_chart(figures.spec(group_figure(drawn)), key=f"{Keys.STUDY} curves", alt=alt, height=_CHART_HEIGHT)
+            render_chart(figures.spec(group_figure(drawn)), key=f"{Keys.STUDY} curves", alt=alt, height=height)
         if len(arms) > len(drawn):
             st.caption(f"The first {count(len(drawn), 'arm')} of {len(arms):,}.")
     with right:
         st.subheader("What it costs", anchor=False)
         costs = figures.spec(cost_figure(arms))
-        render_chart(costs, key=f"{Keys.STUDY} cost", alt=cost_words(arms), height=_CHART_HEIGHT)
+        render_chart(costs, key=f"{Keys.STUDY} cost", alt=cost_words(arms), height=height)
 
 
 def _render_where(found: StudyResult, spec: StudySpec, state: State) -> None:
