@@ -107,7 +107,7 @@ def progress_line(run: Job, step_time_s: float | None) -> str:
         parts.append("waiting for its turn" if run.status == "queued" else run.message)
     else:
         is_told_below = run.status in ("failed", "lost")
-        parts.append("" if is_whole or is_told_below else run.reason)
+        parts.append("" if is_whole or is_told_below else run.reason.rstrip("."))
         if run.started_at and run.ended_at:
             parts.append(f"took {duration(run.ended_at - run.started_at)}")
     return ", ".join(part for part in parts if part)

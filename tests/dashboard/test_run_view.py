@@ -231,6 +231,8 @@ def test_a_signal_leads_to_the_completions_that_show_it(store: Store) -> None:
     assert not test.exception
     assert "Step 12, group" in words(test)
     assert test.query_params["tab"] == "Completions"
+    glance = next(toggle for toggle in test.toggle if toggle.label == "At a glance")
+    assert glance.value is False, "what was asked for stands first"
 
 
 def test_health_says_what_was_checked_and_passed(run_id: str) -> None:

@@ -88,6 +88,7 @@ def test_a_completion_opens_by_token_and_is_scored_at_once(run_id: str, playgrou
     (table,) = (found.value for found in test.dataframe if "ratio" in found.value)
     assert len(table) == len(text.completion)
     assert "The record says 30 tokens" in words(test)
+    assert next(toggle for toggle in test.toggle if toggle.label == "At a glance").disabled, "nothing stands above the text"
     assert {test.query_params[name] for name in ("tokens", "step", "completion")} == {"True", "7", "1"}
 
 

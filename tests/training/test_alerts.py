@@ -203,3 +203,16 @@ def test_the_command_lists_the_channels_and_tries_them(
     assert main(["alerts", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["channels"]["hook"] == {"kind": "json", "on": ["alarm", "failed"], "signals": []}
+
+
+def test_the_command_names_a_variable_that_a_channel_lacks(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in home.environment().items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.delenv("MAIL_PASSWORD", raising=False)
+    written(home, '[mail]\nurl = "mailtos://me:${MAIL_PASSWORD}@example.org"')
+    assert main(["alerts"]) == 1
+    told = capsys.readouterr()
+    assert "mail         mailtos" in told.out
+    assert "MAIL_PASSWORD" in told.err

@@ -41,6 +41,15 @@ def of_end(job: Job) -> Message | None:
     return None if event is None else Message(event, f"{job.id} {job.status}", job.reason or job.status)
 
 
+def address_of(name: str, channel: Channel, environ: Mapping[str, str] = os.environ) -> str:
+    """Where a channel leads, with its secrets.
+
+    Raises:
+        AlertError: a variable that it names is not set.
+    """
+    return with_secrets(channel.url, f"The channel {name!r} of alerts", AlertError, environ, in_url=True)
+
+
 def send(name: str, channel: Channel, message: Message, environ: Mapping[str, str] = os.environ) -> None:
     """Send now, waiting for the receiver.
 
@@ -50,7 +59,7 @@ def send(name: str, channel: Channel, message: Message, environ: Mapping[str, st
     import apprise  # late: it takes half a second, and most processes send nothing
 
     whose = f"The channel {name!r} of alerts"
-    address = with_secrets(channel.url, whose, AlertError, environ, in_url=True)
+    address = address_of(name, channel, environ)
     kinds = {"alarm": apprise.NotifyType.WARNING, "failed": apprise.NotifyType.FAILURE, "finished": apprise.NotifyType.SUCCESS}
     sender = apprise.Apprise()
     if not sender.add(address):

@@ -1,13 +1,15 @@
 """Who is told what happens to runs: `alerts`."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 
 from training.alerts.configuration import alerts_file, channels_of
-from training.alerts.sending import Message, send
+from training.alerts.sending import Message, address_of, send
 from training.command_line.parameters import AsJson
+from training.errors import AlertError
 from training.home import Home
 
 
@@ -24,11 +26,18 @@ def show_alerts(
         print(json.dumps({"file": str(alerts_file(home)), "channels": facts}, indent=2))
     elif not channels:
         print(f"No alerts: there is no channel in {alerts_file(home)}.")
+    lacking = False
     for name, channel in channels.items():
         of = f" of {', '.join(channel.signals)}" if channel.signals else ""
         if not as_json:
             print(f"{name:<12} {channel.kind:<10} {', '.join(channel.on)}{of}")
+        try:
+            address_of(name, channel)
+        except AlertError as error:
+            lacking = True
+            print(f"  {error}", file=sys.stderr)
+            continue
         if try_all:
             send(name, channel, Message(channel.on[0], "GRPO Atlas: a test", "This channel of alerts works."))
             print(f"  sent to {name}")
-    return 0
+    return int(lacking)

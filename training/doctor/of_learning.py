@@ -154,7 +154,7 @@ def gradient_spikes(record: Record) -> Result:
     """Single steps with a gradient far beyond those around, or gradients that have grown tenfold."""
     course = record.scalars.get(GRADIENT)
     if course is None or len(course) < 2 * MIN_LOGGED:
-        return Unchecked("the run logs no gradient norm, or only a few")
+        return Unchecked(f"the run has logged no gradient norm, or fewer than {2 * MIN_LOGGED}")
     far, several = spikes(course.values, SPIKE), spikes(course.values, SPIKES)
     chosen = far if len(far) else several if len(several) >= SEVERAL else np.empty(0, np.int64)
     condensed = course.condensed()
@@ -185,7 +185,7 @@ def loss_spikes(record: Record) -> Result:
     """Single steps with a loss far from all others."""
     course = record.scalars.get(LOSS)
     if course is None or len(course) < 2 * MIN_LOGGED:
-        return Unchecked("the run logs no loss, or only a few")
+        return Unchecked(f"the run has logged no loss, or fewer than {2 * MIN_LOGGED}")
     found = outliers(course.values, LOSS_DEVIATIONS, LOSS_LEAST)
     if not len(found):
         return None

@@ -115,9 +115,8 @@ def unreadable_answers(record: Record) -> Result:
     if not share.is_above or share.value < share.course.early.mean * 2 / 3:
         return None
     return Finding(
-        f"Look at how answers are written: {percent(share.value)} of the answers of {steps_in_words(share.recent)} are "
-        "marked and "
-        "no number, as all right ones are.",
+        f"Look at how answers are written: {percent(share.value)} of the answers of {steps_in_words(share.recent)} are no "
+        "numbers, where right ones are.",
         share.onset,
         share.arithmetic,
         rows_of(record, share.rows, lambda row: f"answers {_short(record.form.answer(marked[row]))}"),

@@ -276,7 +276,7 @@ SIGNALS: dict[SignalName, Signal] = {
             "Completions that the verifier cannot judge",
             "alarm",
             of_texts.unscored,
-            f"The verifier gave a value to all but {percent(of_texts.UNSCORED_SHARE)} of the completions.",
+            f"The verifier gave at least {percent(1 - of_texts.UNSCORED_SHARE)} of the completions a value.",
             "the verifier's values",
             "Read one of them and its gold answer: choose a verifier that knows such answers, or leave such problems out.",
             "Hugging Face 2025, Math-Verify documentation",

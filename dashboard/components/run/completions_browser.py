@@ -110,9 +110,14 @@ def _render_step(run: Job, step: int, config: RunConfig, problems: Mapping[str, 
     groups = sorted(set(frame["group"].tolist()))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         index = _render_group_choice(groups, state)
-        st.toggle("At a glance", help="What the step's completions earned, and how long they are.", **Completions.glance.bind())
+        st.toggle(
+            "At a glance",
+            help="What the step's completions earned, and how long they are.",
+            disabled=state.tokens.shown,
+            **Completions.glance.bind(),
+        )
         _render_looks(state)
-    if state.completions.glance:
+    if state.completions.glance and not state.tokens.shown:
         render_glance(run, step, frame, state)
     if state.completions.bin is not None:
         render_bin(run, config, step, frame, state.completions.bin, problems, state)

@@ -80,8 +80,8 @@ def render_first_finding(run: Job, state: State) -> None:
 
 
 def show_evidence(evidence: Evidence, state: State) -> None:
-    """Go to the completions of a place in the ledger."""
-    state.shown.tab, state.completions.browse = COMPLETIONS, "groups"
+    """Go to the completions of a place in the ledger, with nothing of the step above them."""
+    state.shown.tab, state.completions.browse, state.completions.glance = COMPLETIONS, "groups", False
     state.completions.step = evidence.step
     state.completions.group = 1 if evidence.group_index is None else evidence.group_index + 1
     state.completions.completion = 0 if evidence.position is None else evidence.position + 1

@@ -35,6 +35,7 @@ _ON_THIS_MACHINE = "this machine"
 """Who marks where nobody has to sign in."""
 _TALLEST_PX = 420
 _ANSWER_CHARACTERS = 60
+_INTERVAL_PX = 175
 _ASSUMED = (
     "Answers are marked in a random order, the same for everybody, so that those marked from its beginning are a random sample "
     "of those that differ. Where both judges say the same they are taken to be right: nobody looks there, and what both get "
@@ -95,7 +96,8 @@ def _render_errors(rates: Sequence[ErrorRate]) -> None:
         table,
         key=Keys.JUDGE_ERRORS,
         hide_index=True,
-        column_config={name: st.column_config.TextColumn(help=told) for name, told in texts.items()}
+        # They get no wider by themselves when the first mark fills them.
+        column_config={name: st.column_config.TextColumn(help=told, width=_INTERVAL_PX) for name, told in texts.items()}
         | {name: st.column_config.NumberColumn(help=told, format="localized", width="small") for name, told in numbers.items()},
         alt="How often each judge errs, by what was marked",
     )
