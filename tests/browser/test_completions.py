@@ -55,16 +55,22 @@ def completions(step: int, group: int) -> list[Rollout]:
     return made
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page has come to rest: one that is pressed before may fall between two of its runs."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.keyboard.press(key)
+
+
 def test_arrow_keys_lead_to_groups_and_steps_and_a_slash_to_the_search(run_page: str, page: Page) -> None:
     page.goto(run_page)
     expect(page.get_by_text("Step 4, group 1 of 2")).to_be_visible()
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_text("Step 4, group 2 of 2")).to_be_visible()
-    page.keyboard.press("Shift+ArrowLeft")
+    press(page, "Shift+ArrowLeft")
     expect(page.get_by_text("Step 3, group 2 of 2")).to_be_visible()
-    page.keyboard.press("ArrowLeft")
+    press(page, "ArrowLeft")
     expect(page.get_by_text("Step 3, group 1 of 2")).to_be_visible()
-    page.keyboard.press("/")
+    press(page, "/")
     field = page.get_by_label("Text", exact=True)
     expect(field).to_be_focused()
     field.press_sequentially("a/b")

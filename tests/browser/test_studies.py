@@ -44,7 +44,7 @@ def test_a_study_opens_from_the_list_and_its_runs_from_it(start_app: Callable[..
     expect(page.get_by_text("Choose a row to open its run.")).to_be_visible()
     tables = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").count()
     open_row(page, tables - 1, 2, f"{study_id}-2")
-    page.get_by_role("button", name="The study").click()
+    page.get_by_role("button", name="The study", exact=True).click()
     expect(page.get_by_role("heading", name=study_id, exact=True)).to_be_visible()
     page.get_by_role("button", name="All runs").click()
     expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
