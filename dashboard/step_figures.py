@@ -136,7 +136,7 @@ def histogram(frame: pd.DataFrame, column: str, chosen: Bin | None = None) -> go
     # Lengths are compared, right beside wrong; of rewards the whole counts.
     figure.update_layout(barmode="group" if column == TOKENS else "stack", bargap=0.1, showlegend=column == TOKENS)
     figure.update_layout(margin={"t": 26 if column == TOKENS else 8, "l": 36, "b": 36}, dragmode=False)
-    figure.update_xaxes(title={"text": column_title(column)}, nticks=6)
+    figure.update_xaxes(title={"text": column_title(column)}, nticks=6, tickformat=",.3~g", tickangle=0)
     figure.update_yaxes(rangemode="tozero", nticks=4)
     return figure
 
