@@ -95,7 +95,7 @@ def test_a_run_that_chooses_its_problems_is_killed_and_goes_on_with_vllm(
     command("resume", job.id, "--wait", env=environment)
     ended = store.job(job.id)
     assert (ended.status, ended.reason) == ("finished", "all 40 steps done")
-    config = RunConfig.model_validate(ended.spec)
+    config = RunConfig.model_validate(ended.spec | {"rewards": {"correctness": 1}})  # this process does not know "odd"
     learnt = [rollout for rollout in store.rollouts(job.id) if not rollout.dropped]
     assert [rollout.step for rollout in learnt] == [step for step in range(1, 41) for _ in range(config.completions_per_step)]
     scalars = store.scalars(job.id)
