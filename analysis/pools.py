@@ -133,7 +133,8 @@ class Savings:
             by_pools = "drawing from pools by their shares would have saved no tokens"
             if saved >= _WORTH_A_WORD:
                 by_pools = f"drawing from pools by their shares would have brought as many that teach for {percent(saved)} less"
-        by_rounds = f"dynamic sampling would have filled {self.filled_steps:,.0f} steps for the tokens of these {self.steps:,}"
+        filled = count(round(self.filled_steps), "step")
+        by_rounds = f"dynamic sampling would have filled {filled} for the tokens of these {self.steps:,}"
         return (
             f"{self.wasted} An estimate: {by_pools}; {by_rounds}. It assumes that a group is as likely to have variance, and "
             "as long, as those of its pool were here, and teaches as much whenever it is drawn."

@@ -224,7 +224,7 @@ def test_the_pages_of_a_search_are_turned_and_begin_anew_with_another_question(r
 
 
 def test_a_signal_leads_to_the_completions_that_show_it(store: Store) -> None:
-    test = run_app("runs", run=record_run(store, flat=True), tab="Health")
+    test = run_app("runs", run=record_run(store, flat=True), tab="Health", bin="total,0.0,9.0", tokens="True")
     assert "Groups all right, nothing learnt" in words(test)
     evidence = next(button for button in test.button if button.label.startswith("step 12"))
     evidence.click().run()

@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.study_figures import cost_figure, effect_figure
+from dashboard.study_figures import NAMED_ARMS, cost_figure, effect_figure
 from dashboard.study_tables import arm_table, arms_met, run_rows
 from tests.app_testing import follow, run_app, words
 from tests.study_runs import add_study, ranks_and_losses
@@ -187,3 +187,5 @@ def test_the_cost_figure_has_a_point_for_each_arm(finished: str, store: Store) -
     figure = cost_figure(arms)
     assert [trace.name for trace in figure.data] == [arm.arm.label for arm in arms]
     assert json.loads(figure.to_json())["layout"]["yaxis"]["title"]["text"] == "share right after"
+    many = cost_figure(arms * NAMED_ARMS)
+    assert sum(trace.showlegend for trace in many.data) == NAMED_ARMS, "a legend of all would leave no room for the figure"

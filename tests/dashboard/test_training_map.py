@@ -153,7 +153,7 @@ def test_pools_say_where_problems_stand_what_was_drawn_and_what_choosing_would_s
     assert "Steps 1 to 3: 3 of" in said
     assert "1 being learnt" in said
     assert "67% of 240 tokens went into 2 groups that taught nothing" in said
-    assert "no problem was met again, so nothing can be said of pools; dynamic sampling would have filled 1 steps" in said
+    assert "no problem was met again, so nothing can be said of pools; dynamic sampling would have filled 1 step for" in said
     record_step(store, run_id, 1)
     again = data.problem_set("demo").of_split("train")[1].id
     store.record(

@@ -13,7 +13,7 @@ from training.store import Store
 from training.store.evaluations import EvaluationItem
 from training.store.job_search import RunFilter, find_runs, matching_runs
 from training.store.run_marks import Marks, set_marks
-from training.store.run_table import KEYS, Order, grouped, setting_of, standings
+from training.store.run_table import KEYS, Mean, Order, grouped, setting_of, standings
 
 pytestmark = pytest.mark.both_databases
 
@@ -133,3 +133,8 @@ def test_a_group_says_what_else_its_runs_differ_in(four_runs: Store) -> None:
     assert len(group.run_ids) == 3
     assert group.differ_in == ("learning_rate",)
     assert not math.isnan(group.means["before"].value)
+
+
+def test_a_mean_has_an_interval_where_runs_differ() -> None:
+    assert Mean(0.5, (0.4, 0.6), 3).words == "0.500 (0.400 to 0.600)"
+    assert Mean(0.5, (0.5, 0.5), 3).words == Mean(0.5, None, 1).words == "0.500"

@@ -47,7 +47,7 @@ def address_of(name: str, channel: Channel, environ: Mapping[str, str] = os.envi
     Raises:
         AlertError: a variable that it names is not set.
     """
-    return with_secrets(channel.url, f"The channel {name!r} of alerts", AlertError, environ, in_url=True)
+    return with_secrets(channel.url, _called(name), AlertError, environ, in_url=True)
 
 
 def send(name: str, channel: Channel, message: Message, environ: Mapping[str, str] = os.environ) -> None:
@@ -58,8 +58,7 @@ def send(name: str, channel: Channel, message: Message, environ: Mapping[str, st
     """
     import apprise  # late: it takes half a second, and most processes send nothing
 
-    whose = f"The channel {name!r} of alerts"
-    address = address_of(name, channel, environ)
+    whose, address = _called(name), address_of(name, channel, environ)
     kinds = {"alarm": apprise.NotifyType.WARNING, "failed": apprise.NotifyType.FAILURE, "finished": apprise.NotifyType.SUCCESS}
     sender = apprise.Apprise()
     if not sender.add(address):
@@ -75,3 +74,7 @@ def send(name: str, channel: Channel, message: Message, environ: Mapping[str, st
             f"{whose} ({channel.kind}) was not reached.",
             "See whether its receiver answers, and whether the address and its secrets are right.",
         )
+
+
+def _called(name: str) -> str:
+    return f"The channel {name!r} of alerts"

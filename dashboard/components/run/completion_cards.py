@@ -33,17 +33,19 @@ def _render_card(rollout: Rollout, config: RunConfig, problem: Problem | None, s
     form = form_named(config.answer_form)
     st.html(cards_html([card_html(rollout, gold, config.reward_weights, span, title=title, form=form)]))
 
+    place_of_it = rollout.step, rollout.group_index, rollout.position
+
     def open_its_tokens() -> None:
-        open_group(rollout, state)
+        open_place(state, *place_of_it)
         open_tokens(state, rollout.position + 1)
 
-    place = f"{rollout.step} {rollout.group_index} {rollout.position}"
+    place = " ".join(map(str, place_of_it))
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Open its group",
             key=f"{Keys.GROUP} {place}",
-            on_click=open_group,
-            args=(rollout, state),
+            on_click=open_place,
+            args=(state, *place_of_it),
             type="tertiary",
             icon=":material/arrow_forward:",
         )
@@ -56,8 +58,11 @@ def _render_card(rollout: Rollout, config: RunConfig, problem: Problem | None, s
         )
 
 
-def open_group(rollout: Rollout, state: State) -> None:
-    """Show the group of a completion, which stands out there."""
-    state.completions.browse, state.completions.step = "groups", rollout.step
-    state.completions.group, state.completions.completion = rollout.group_index + 1, rollout.position + 1
+def open_place(state: State, step: int, group_index: int | None, position: int | None) -> None:
+    """Show a place in the ledger, counted from 0: a step; or a group, or a completion in it, with nothing above them."""
+    state.completions.browse, state.completions.step = "groups", step
+    state.completions.group = 1 if group_index is None else group_index + 1
+    state.completions.completion = 0 if position is None else position + 1
     state.completions.bin, state.tokens.shown = None, False
+    if group_index is not None:
+        state.completions.glance = False

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import run_data
+from dashboard.components.run.completion_cards import open_place
 from dashboard.keys import Keys
 from dashboard.state import State
 from dashboard.text import plain
@@ -80,11 +81,9 @@ def render_first_finding(run: Job, state: State) -> None:
 
 
 def show_evidence(evidence: Evidence, state: State) -> None:
-    """Go to the completions of a place in the ledger, with nothing of the step above them."""
-    state.shown.tab, state.completions.browse, state.completions.glance = COMPLETIONS, "groups", False
-    state.completions.step = evidence.step
-    state.completions.group = 1 if evidence.group_index is None else evidence.group_index + 1
-    state.completions.completion = 0 if evidence.position is None else evidence.position + 1
+    """Go to the completions of a place in the ledger."""
+    state.shown.tab = COMPLETIONS
+    open_place(state, evidence.step, evidence.group_index, evidence.position)
     st.rerun(scope="app")
 
 
