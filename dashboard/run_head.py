@@ -86,7 +86,7 @@ def head_of(run: Job, config: StageConfig, series: Mapping[str, Series], changes
     """
     line = progress_line(run, step_time_s(series["step_time"]))
     figures = [
-        _figure(headline, series.get(headline.name, EMPTY), changes.get(headline.name))
+        _figure(headline, series.get(headline.name, EMPTY), changes.get(headline.name), is_over=not run.active)
         for headline in headlines(config)
         if len(series.get(headline.name, EMPTY)[1]) or headline.name in changes
     ]
@@ -141,11 +141,13 @@ _BASES: Mapping[str, Callable[[Change, bool], str]] = {
 }
 
 
-def _figure(headline: Headline, series: Series, change: Change | None) -> Figure:
+def _figure(headline: Headline, series: Series, change: Change | None, *, is_over: bool) -> Figure:
+    """The latest steps' mean; once the run is over its last evaluation, where that is what is compared."""
     is_share = headline.maximum is not None
     values = series[1] / (headline.maximum or 1.0)
     change = change or step_change(values)
-    latest = float(values[-LATEST_STEPS:].mean()) if change is None or len(values) else change.after
+    is_told = change is not None and ((is_over and change.basis == "evaluations") or not len(values))
+    latest = change.after if change is not None and is_told else float(values[-LATEST_STEPS:].mean())
     value = _as_text(latest, is_share=is_share)
     if change is None:
         return Figure(headline.title, value, "", "")

@@ -69,9 +69,14 @@ def test_two_evaluations_are_compared_problem_by_problem(store: Store, run_id: s
     # 40 gained, 20 lost: the paired standard error is 7.5 points, and not the 6.8 of two samples.
     assert (hard.low, hard.high) == pytest.approx((0.05, 0.35), abs=0.021)
     assert changes["reward"].difference == pytest.approx(0.4)
-    figures = head(store, run_id, config, **{"reward": series(1.0), HARD: series(0.5)}).figures
+    figures = head(store, run_id, config, **{"reward": series(1.0), HARD: series(0.75)}).figures
     assert figures[1].change.startswith("+20.0 points (+")
     assert figures[1].basis == "30.0% to 50.0% on the same 100 test problems"
+    assert figures[1].value == "75.0%", "while it goes on, its latest steps"
+    store.end(run_id, "finished", "done")
+    assert head(store, run_id, config, **{"reward": series(1.0), HARD: series(0.75)}).figures[1].value == "50.0%", (
+        "in the end, its last evaluation"
+    )
 
 
 def test_an_evaluation_alone_leaves_the_problems_that_were_met_twice(store: Store, run_id: str, config: RunConfig) -> None:
