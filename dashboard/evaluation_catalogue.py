@@ -3,6 +3,7 @@
 Nothing here knows Streamlit, and nothing reads completions.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,12 @@ def default_ids(entries: Sequence[Measured], job_id: str) -> tuple[str, ...]:
     """A job's first and last evaluation: before and after of a finished run, the one of a model."""
     own = [measured.id for measured in entries if measured.heading.job_id == job_id]
     return tuple(dict.fromkeys((own[0], own[-1]))) if own else ()
+
+
+def first_job(entries: Sequence[Measured]) -> str:
+    """The first job with two evaluations to hold against each other, else the first of all."""
+    times = Counter(measured.heading.job_id for measured in entries)
+    return next((job_id for job_id, number in times.items() if number > 1), next(iter(times)))
 
 
 def short_titles(entries: Sequence[Measured]) -> dict[str, str]:

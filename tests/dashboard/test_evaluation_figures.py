@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dashboard.evaluation_catalogue import catalogue, default_ids, model_title, short_titles
+from dashboard.evaluation_catalogue import catalogue, default_ids, first_job, model_title, short_titles
 from dashboard.evaluation_figures import (
     SMALLEST_CLUSTER,
     changes_frame,
@@ -172,6 +172,8 @@ def test_evaluations_have_names_for_people() -> None:
     ]
     assert [measured.subject for measured in found] == ["demo-1", "demo-1", "evaluate-2", "demo-1"]
     assert default_ids(found, "demo-1") == ("demo-1:before", "demo-1:step-1000")
+    assert first_job(found[2:] + found[:2]) == "demo-1", "which has something to compare"
+    assert first_job(found[1:]) == "demo-1", "where nothing has, the first"
     assert list(short_titles(found[:2]).values()) == ["before", "step 1,000"]
     assert list(short_titles(found[1:3]).values()) == ["demo-1 step 1,000", "evaluate-2: owner/name"]
     assert "another system prompt" in found[2].settings

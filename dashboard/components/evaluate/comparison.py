@@ -15,7 +15,7 @@ from dashboard.components.shared.chart import render_chart
 from dashboard.components.shared.going import Page, go_to
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.table import render_table
-from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, short_titles
+from dashboard.evaluation_catalogue import Measured, catalogue, default_ids, first_job, short_titles
 from dashboard.keys import Keys
 from dashboard.memory import Evaluated
 from dashboard.state import State
@@ -79,7 +79,7 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     """Which run or model, and which evaluations beside each other; all of one source."""
     jobs = list(dict.fromkeys(measured.heading.job_id for measured in entries))
     named = [state.evaluated.job, state.shown.run, *(found.rpartition(":")[0] for found in state.evaluated.evaluations)]
-    job_id = next((job for job in named if job in jobs), jobs[0])
+    job_id = next((job for job in named if job in jobs), first_job(entries))
     runs = {measured.heading.job_id for measured in entries if measured.is_run}
     titles = {measured.heading.job_id: measured.title for measured in reversed(entries)}
     job_column, several, report = st.columns([2, 5, 1.2], vertical_alignment="bottom")
