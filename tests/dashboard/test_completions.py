@@ -1,6 +1,6 @@
 """Cards of completions."""
 
-from dashboard.components.shared.completions import card_html, differences_html
+from dashboard.components.shared.completions import card_html, differences_html, group_titles
 from training.groups import Rollout
 from training.rewards.forms import FORMS, TAGS, AnswerForm
 
@@ -15,6 +15,16 @@ def rollout(completion: str, **changes: object) -> Rollout:
         "finish_reason": "stop",
     }
     return Rollout(**(values | changes))
+
+
+def test_a_completion_that_a_group_has_twice_is_said_to_be_the_same() -> None:
+    group = [rollout(text, position=place) for place, text in enumerate(("5", "6", "5", "5 "))]
+    assert group_titles(group) == {
+        0: "Completion 1",
+        1: "Completion 2",
+        2: "Completion 3, word for word completion 1",
+        3: "Completion 4",
+    }
 
 
 def test_what_a_model_writes_is_never_html() -> None:

@@ -1,6 +1,7 @@
 """A run's completions: one step's groups side by side, or all that hold a text or earned a reward, page by page."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from dashboard.components.run.completion_cards import render_cards
 from dashboard.components.run.search_key import render_search_key
 from dashboard.components.run.step_glance import render_bin, render_glance
 from dashboard.components.run.token_view import open_tokens, render_token_view
-from dashboard.components.shared.completions import DROPPED, render_group, render_question
+from dashboard.components.shared.completions import DROPPED, group_titles, render_group, render_question
 from dashboard.keys import Keys
 from dashboard.memory import Completions, Search
 from dashboard.state import State
@@ -31,6 +32,7 @@ _LEVELS = {"": "Any value", "full": "Its maximum", "part": "Some of it", "none":
 _ORDERS = {"newest": "Newest first", "best": "Highest total", "worst": "Lowest total"}
 _BUTTON_GROUPS = 12
 """More groups than this are chosen by number."""
+_SLIDER_PX, _TEXT_PX, _CHOICE_PX = 260, 150, 124
 
 
 def render_completions(run: Job, config: RunConfig, state: State) -> None:
@@ -45,11 +47,9 @@ def render_completions(run: Job, config: RunConfig, state: State) -> None:
         return
     field = f".st-key-{Search.text.widget} input"
     render_search_key(field, state.completions.looks_for, look_for)
-    browse, controls = st.columns([3, 8], vertical_alignment="bottom")
-    with browse:
-        st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
     problems = data.problems_by_id(config.source, config.content_hash)
-    with controls:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.segmented_control("Show", list(_BROWSE), format_func=_BROWSE.__getitem__, required=True, **Completions.browse.bind())
         if state.completions.browse == "search":
             _render_search_controls(config, state)
         elif state.completions.browse == "groups":
@@ -75,22 +75,20 @@ def _render_step_choice(run_id: str, last: int, state: State) -> int:
         go(int(st.session_state[Keys.STEP]))
 
     shown = step_with_rollouts(data.store(), run_id, min(state.completions.step or last, last)) or last
-    toggle, slider, ways = st.columns([2, 3.6, 3.4], vertical_alignment="bottom")
     st.session_state[Keys.FOLLOW] = not state.completions.step
-    toggle.toggle("Latest step", key=Keys.FOLLOW, on_change=follow, help="Off: choose any step.")
-    with ways:
-        _render_ways("step", steps_beside(data.store(), run_id, shown), go, "Shift+")
+    st.toggle("Latest step", key=Keys.FOLLOW, on_change=follow, help="Off: choose any step.")
     if state.completions.step:
         # A resumed run may have gone back behind the step that was chosen.
         st.session_state[Keys.STEP] = min(state.completions.step, last)
         if last > 1:
-            slider.slider("Step", 1, last, key=Keys.STEP, on_change=choose)
+            st.slider("Step", 1, last, key=Keys.STEP, on_change=choose, width=_SLIDER_PX)
+    _render_ways("step", steps_beside(data.store(), run_id, shown), go, "Shift+")
     return shown
 
 
 def _render_ways(what: str, beside: tuple[int | None, int | None], go: Callable[[int], None], modifier: str = "") -> None:
     """The buttons to what is before and after, which arrow keys press too."""
-    with st.container(horizontal=True, gap="xsmall"):
+    with st.container(horizontal=True, gap="xsmall", width="content"):
         for place, icon, told in ((0, "Left", "before"), (1, "Right", "after")):
             st.button(
                 f":material/chevron_{icon.lower()}:",
@@ -166,6 +164,7 @@ def _render_group(
         _part(chosen, state),
         problem,
         config.reward_weights,
+        titles=group_titles(chosen),
         marked=state.completions.completion - 1,
         best=best.completion if state.completions.differences else None,
         form=form_named(config.answer_form),
@@ -220,20 +219,20 @@ def _render_search_controls(config: RunConfig, state: State) -> None:
     names = list(config.reward_weights)
     if state.search.reward not in names:
         state.search.reward = ""
-    text, verdict, reward, level, order = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
-    text.text_input("Text", placeholder="so there are", icon=":material/search:", **Search.text.bind_text())
-    verdict.selectbox(
+    st.text_input("Text", placeholder="so there are", icon=":material/search:", width=_TEXT_PX, **Search.text.bind_text())
+    choice = partial(st.selectbox, width=_CHOICE_PX)
+    choice(
         "Outcome",
         list(_VERDICTS),
         format_func=_VERDICTS.__getitem__,
         help=f"Right and wrong are by {title_of(config.verifier).lower()}.",
         **Search.verdict.bind(),
     )
-    reward.selectbox("Reward", ["", *names], format_func=lambda name: title_of(name) if name else "Any", **Search.reward.bind())
-    level.selectbox(
+    choice("Reward", ["", *names], format_func=lambda name: title_of(name) if name else "Any", **Search.reward.bind())
+    choice(
         "which earned", list(_LEVELS), format_func=_LEVELS.__getitem__, disabled=not state.search.reward, **Search.level.bind()
     )
-    order.selectbox("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, **Search.order.bind())
+    choice("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, **Search.order.bind())
 
 
 def _render_found(run_id: str, config: RunConfig, problems: Mapping[str, Problem], state: State) -> None:

@@ -32,7 +32,8 @@ from training.insight.rollout_files import rollout_lines, write_parquet
 from training.store import TRAINED_KINDS, Job
 from training.stored_config import generates_completions
 
-_FIGURES_NOTE = f"Means of the latest {LATEST_STEPS} training steps"
+_LATEST_NOTE = f"Means of the latest {LATEST_STEPS} training steps"
+_ENDED_NOTE = "The last evaluation where two are compared, else means of the latest steps"
 _CHANGES_NOTE = "; below each its change with a 95% interval, and what is compared"
 _GZIP_LEVEL = 4
 
@@ -56,7 +57,7 @@ def render_figures(run: Job, config: StageConfig) -> None:
     live_head.render_figures(head, live_address(run), key=Keys.RUN_FIGURES)
     if head.figures:
         changes = any(figure.change for figure in head.figures)
-        st.caption(f"{_FIGURES_NOTE}{_CHANGES_NOTE if changes else ''}.")
+        st.caption(f"{_LATEST_NOTE if run.active else _ENDED_NOTE}{_CHANGES_NOTE if changes else ''}.")
 
 
 def live_address(run: Job) -> str | None:

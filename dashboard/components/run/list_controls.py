@@ -80,11 +80,11 @@ def column_config(names: Sequence[str], tags: Sequence[str]) -> Mapping[str, Any
         "status": column.MultiselectColumn(
             width=90, options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), disabled=True
         ),
-        "progress": column.ProgressColumn(width=100, format="%d%%", min_value=0, max_value=100),
-        "reward": column.LineChartColumn(width=120, y_min=0, y_max=1, help=_HELP["reward"]),
+        "progress": column.ProgressColumn(width=90, format="%d%%", min_value=0, max_value=100),
+        "reward": column.LineChartColumn(width=100, y_min=0, y_max=1, help=_HELP["reward"]),
         "verifier": column.TextColumn(width=110, help=_HELP["verifier"]),
-        "before": column.TextColumn(width=150, help=_HELP["before"]),
-        "after": column.TextColumn(width=150, help=_HELP["after"]),
+        "before": column.TextColumn(width=140, help=_HELP["before"]),
+        "after": column.TextColumn(width=140, help=_HELP["after"]),
         "change": column.TextColumn(width=170, help=_HELP["change"]),
         "final reward": column.TextColumn(width=90, help=_HELP["final reward"]),
         "steps": column.TextColumn(width=90),
