@@ -13,6 +13,7 @@ from training.artefacts import is_url
 from training.data.sources import named_sources, parse_source
 from training.errors import AtlasError, ModelError, SourceError, shown
 from training.home import Home
+from training.judging.judges import split_judge
 from training.models.beginnings import parse_beginning, pinned_model
 from training.paths import is_folder, parse_path
 from training.store import Store, schema
@@ -52,6 +53,17 @@ def allowed_model(name: str, store: Store, home: Home) -> str:
     if not is_folder(folder):
         raise ModelError(f"There is no folder {shown(name)}.", "Check the path; a model's folder holds its config.json.")
     return str(folder)
+
+
+def allowed_judge(name: str, store: Store, home: Home) -> str:
+    """The judge as it may be asked; its model is held to `allowed_model`.
+
+    Raises:
+        ModelError, CheckpointError, StoreError: as of `allowed_model`.
+    """
+    asked, model = split_judge(name.strip())
+    allowed = allowed_model(model, store, home)
+    return f"{asked}:{allowed}" if asked else allowed
 
 
 def allowed_source(source: str, home: Home) -> str:

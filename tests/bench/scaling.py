@@ -3,7 +3,7 @@
 `python -m tests.bench.scaling --home FOLDER --model demo [--model run:demo-101-1@100] [--problems 400] [--samples 16]`
 
 Each model answers the same test problems: SAMPLES completions each, and by beam search and DVTS with 4 beams and with SAMPLES,
-all at temperature 1, guided and chosen by the demo's process reward model. What is on record in FOLDER is not measured again.
+all at temperature 1, guided and chosen by the demo's judge. What is on record in FOLDER is not measured again.
 Each search stands beside what choosing among samples comes to for as many tokens: the k whose mean cost is nearest, discarded
 steps counted. Means over problems with 95% intervals, right by hard and by soft correctness.
 """

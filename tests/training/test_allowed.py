@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.allowed import allowed_model, allowed_source
+from training.allowed import allowed_judge, allowed_model, allowed_source
 from training.errors import ModelError, SourceError
 from training.home import DEMO_MODEL, Home
 from training.store import Store
@@ -29,6 +29,16 @@ def test_folders_of_the_home_and_named_ones_are_allowed_and_others_are_not(store
         with pytest.raises(ModelError, match=r"A page may not load .* GRPO_ATLAS_FOLDERS"):
             allowed_model(name, store, home)
     assert allowed_model(str(elsewhere), store, replace(home, folders=(tmp_path,))) == str(elsewhere)
+
+
+def test_a_judges_model_is_held_to_the_same_folders(store: Store, home: Home, tmp_path: Path) -> None:
+    mine = home.root / "models" / "judge"
+    mine.mkdir(parents=True)
+    for name in ("demo", "owner/judge", "marks:owner/judge", f"likelihood:{mine}", "likelihood:demo"):
+        assert allowed_judge(f" {name} ", store, home) == name
+    for name in (f"marks:{tmp_path}", f"likelihood:{tmp_path}", str(tmp_path), "marks:", "other:owner/judge"):
+        with pytest.raises(ModelError):
+            allowed_judge(name, store, home)
 
 
 def test_a_link_out_of_an_allowed_folder_is_refused(store: Store, home: Home, tmp_path: Path) -> None:

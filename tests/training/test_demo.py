@@ -4,7 +4,6 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from statistics import fmean
 
 import pytest
 import torch
@@ -14,12 +13,12 @@ from training.demo import pretrain, process_rewards
 from training.demo.lessons import drill, reference_completion
 from training.demo.moves import START
 from training.demo.stories import LIMIT, MOVES, THEMES, can_tell, draw_story
-from training.demo.word_problems import DEMO_SEED, demo_splits, generate, to_jsonl
+from training.demo.word_problems import DEMO_SEED, WordProblem, demo_splits, generate, to_jsonl
 from training.engines.hugging_face import complete, load_model
 from training.home import DEMO_DATA, DEMO_MODEL, DEMO_PRM
 from training.judging.judges import judge_named
 from training.judging.scoring import load_judge
-from training.judging.steps import reasoning_steps
+from training.judging.steps import solution_steps
 from training.presets import load_preset
 from training.prompts import Prompting
 from training.rewards import REWARDS, extract_answer, soft_correctness
@@ -198,11 +197,49 @@ def test_the_card_names_the_mixed_formats_and_no_machine():
     assert "/tmp/" not in card
 
 
-def test_a_step_is_right_as_long_as_all_results_are_the_references():
-    reference = ["He got 8*8=64 posters.", "He needed 92-64=28 more."]
-    assert process_rewards.labels(reference, reference) == [True, True]
-    assert process_rewards.labels(["In all 8*8=64.", "Then 92-64=38.", "So 38/2=19."], reference) == [True, False, False]
-    assert process_rewards.labels([reference[1], reference[1]], reference) == [False, False], "a step that was left out"
+@pytest.fixture
+def posters():
+    """A problem of two steps and an answer."""
+    answer = "He got 8*8=<<8*8=64>>64 posters.\nHe needed 92-64=<<92-64=28>>28 more.\n#### 28"
+    return WordProblem("How many more?", answer, "posters", "rate > lack", "posters")
+
+
+def test_a_step_is_right_as_long_as_all_results_are_the_references(posters):
+    assert process_rewards.labels([*posters.steps, "28 posters"], posters) == [True, True, True]
+    assert process_rewards.labels(["In all 8*8=64.", "Then 92-64=38.", "38", "28"], posters) == [True, False, False, False]
+    assert process_rewards.labels([posters.steps[0], "64"], posters) == [True, False], "a step that was left out"
+
+
+@pytest.mark.parametrize(
+    ("completion", "up_to"),
+    [
+        ("<reasoning>\nIn all 8*8=64.\nThen 92-64=28.\n</reasoning>\n<answer>\n28\n</answer>", None),
+        ("<reasoning>\nIn all 8*8=64.\nThen 92-64=38.\n</reasoning>\n<answer>\n28\n</answer>", "Then 92-64=3"),
+        ("In all 8*8=64.\nThen 92-64=281.\n<answer>28</answer>", "Then 92-64=281"),
+        ("In all 8*8=64.\n<answer>64</answer>", "<answer>6"),
+        ("In all 8*8=64.\nThen 92-64=28.\n<answer>29</answer>", "<answer>29"),
+        ("In all 8*8=64.\nThen some more.\n<answer>28</answer>", "Then some more."),
+    ],
+)
+def test_a_slip_ends_with_the_first_digit_that_is_another(posters, completion, up_to):
+    end = process_rewards.slip_end(completion, posters)
+    assert (end is None) == (up_to is None)
+    assert up_to is None or completion[:end].endswith(up_to)
+
+
+def test_a_slip_is_learnt_where_it_is_made_and_nothing_behind_it(posters):
+    tokenizer = load_model("demo")[1]
+    completion = "In all 8*8=64.\nThen 92-64=38.\n<answer>28</answer>"
+    ids, targets = process_rewards._row(posters, completion, tokenizer)
+    assert len(ids) == len(targets)
+    learnt = [(tokenizer.decode(token), target) for token, target in zip(ids, targets, strict=True) if target >= 0]
+    assert "".join(text for text, _ in learnt) == "In all 8*8=64.\nThen 92-64=3"
+    assert [target for _, target in learnt] == [1] * (len(learnt) - 1) + [0]
+
+
+def test_right_and_wrong_steps_are_told_apart_by_the_area_under_the_curve():
+    assert process_rewards.told_apart([(0.9, True), (0.1, False)]) == 1.0
+    assert process_rewards.told_apart([(0.5, True), (0.5, False), (0.9, False)]) == 0.25
 
 
 def test_the_shipped_judge_is_small_and_tells_right_steps_of_the_demo_model_from_wrong_ones(splits):
@@ -212,18 +249,18 @@ def test_the_shipped_judge_is_small_and_tells_right_steps_of_the_demo_model_from
     torch.manual_seed(5)
     prompts = [Prompting().messages(problem.question) for problem in asked]
     texts = [text for text, _ in complete(*load_model("demo"), prompts, 160, 1.0)]
-    right = [process_rewards.labels(reasoning_steps(text), one.steps) for one, text in zip(asked, texts, strict=True)]
+    steps = [[step.text for step in solution_steps(text)] for text in texts]
+    right = [process_rewards.labels(found, one) for one, found in zip(asked, steps, strict=True)]
     score = load_judge(judge_named("demo"))
     scores = score([(one.question, text) for one, text in zip(asked, texts, strict=True)])
     scored = [pair for pairs in zip(scores, right, strict=True) for pair in zip(*pairs, strict=True)]
-    good, bad = ([found for found, is_right in scored if is_right == wanted] for wanted in (True, False))
-    assert fmean((one > other) + (one == other) / 2 for one in good for other in bad) > 0.7
+    assert process_rewards.told_apart(scored) > 0.8
 
 
 def test_the_judges_card_names_what_it_was_measured_on_and_no_machine():
     card = (DEMO_PRM / "README.md").read_text(encoding="utf-8")
     assert "none of the demo's test split" in " ".join(card.split())
-    assert "steps told apart" in card
+    assert "chance that a right step scores higher" in card
     assert "/work/" not in card
     assert "/tmp/" not in card
 

@@ -7,7 +7,7 @@ import pytest
 from training.data.problems import load_problems
 from training.engines.guided import Beam, GuidedSearch, SearchName, best_of_all, best_of_each
 from training.engines.hugging_face import load_model
-from training.judging.steps import reasoning_steps
+from training.judging.steps import solution_steps
 from training.prompts import Prompting
 
 LONGEST = 160
@@ -50,11 +50,11 @@ def test_a_search_finds_what_its_scores_ask_for_and_counts_all_tokens(demo: tupl
     def score(asked: Sequence[tuple[str, str]]) -> list[list[float]]:
         seen.extend(asked)
         return [
-            [float(ending in step) for step, ending in zip(reasoning_steps(text), reference[of], strict=False)]
+            [float(ending in step.text) for step, ending in zip(solution_steps(text), reference[of], strict=False)]
             for of, text in asked
         ]
 
-    search = GuidedSearch(*demo, name, number=4, width=2, score=score, steps_of=reasoning_steps)
+    search = GuidedSearch(*demo, name, number=4, width=2, score=score, steps_of=solution_steps)
     prompts = [Prompting().messages(problem.question) for problem in problems for _ in range(4)]
     found = search(prompts, LONGEST, 1.0)
     assert len(found) == 8
@@ -71,9 +71,7 @@ def test_a_search_finds_what_its_scores_ask_for_and_counts_all_tokens(demo: tupl
 
 def test_a_search_ends_at_the_longest_length(demo: tuple[object, object]) -> None:
     question = load_problems("demo").of_split("test")[0].question
-    search = GuidedSearch(
-        *demo, "beam", number=2, width=2, score=lambda asked: [[1.0] for _ in asked], steps_of=reasoning_steps
-    )
+    search = GuidedSearch(*demo, "beam", number=2, width=2, score=lambda asked: [[1.0] for _ in asked], steps_of=solution_steps)
     found = search([Prompting().messages(question)] * 2, 10, 1.0)
     assert all(len(demo[1](text)["input_ids"]) <= 11 for text, _ in found)
     assert sum(count for _, count in found) == 20

@@ -58,9 +58,7 @@ def evaluate(
         typer.Option(help="completions each by itself, or together by a search that --judge guides"),
     ] = "samples",
     beam_width: Annotated[int, typer.Option(min=2, metavar="M", help="continuations of a beam that a search tries")] = 4,
-    judge: Annotated[
-        str, typer.Option(metavar="NAME", help="a reward model that then scores the completions: see `judge`")
-    ] = "",
+    judge: Annotated[str, typer.Option(metavar="NAME", help="a judge that then scores the completions: see `judge`")] = "",
     as_json: AsJson = False,
 ) -> int:
     """Measure a model: the article's table on one split, kept in the store; a killed one goes on."""

@@ -26,7 +26,8 @@ JudgeName = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help='a reward model of whole completions or of steps: a Hub name, a folder, or "demo"; or a reward on record',
+        help='a classifier of whole completions or of steps by Hub name, folder, or "demo"; of language models marks:NAME or '
+        "likelihood:NAME; or a reward on record",
     ),
 ]
 AggregationName = Annotated[Aggregation, typer.Option(help="how the scores of a completion's steps become one")]

@@ -20,8 +20,8 @@ from training.prompts import Message, Prompt
 
 SearchName = Literal["beam", "dvts"]
 
-StepsOf = Callable[[str], Sequence[str]]
-"""A completion's steps."""
+StepsOf = Callable[[str], Sequence[object]]
+"""The steps of a completion, or of a part of one."""
 ScoreSteps = Callable[[Sequence[tuple[str, str]]], list[list[float]]]
 """(question, completion so far) of each -> the scores of its steps."""
 

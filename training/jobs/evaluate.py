@@ -27,7 +27,7 @@ from training.home import Home
 from training.jobs.job_process import JobProcess
 from training.jobs.kinds import JobType
 from training.judging.judges import judge_named, judge_path
-from training.judging.steps import reasoning_steps
+from training.judging.steps import solution_steps
 from training.models.checkpoints import model_on_this_disk
 from training.models.model_names import model_folder
 from training.prompts import SYSTEM_PROMPT, ChatTemplate, Prompt, Prompting, SystemTurn
@@ -186,7 +186,7 @@ def _check_search(spec: EvaluationSpec) -> None:
             f"search = {spec.search} asks as runs do, without prompt_style = {spec.prompt_style} or texts that end it.",
             "Set prompt_style=chat and leave out stop.",
         )
-    if judge_named(spec.judge).kind != "process":
+    if not judge_named(spec.judge).scores_steps:
         raise ModelError(f"{spec.judge} scores whole completions.", "A search needs a judge of steps, such as demo.")
 
 
@@ -313,7 +313,7 @@ def _searcher(spec: EvaluationSpec, loaded: tuple[Any, Any]) -> SeededComplete:
 
     assert spec.search != "samples"
     score, sizes = load_judge(judge_named(spec.judge)), {"number": spec.samples, "width": spec.beam_width}
-    return GuidedSearch(*loaded, spec.search, **sizes, score=score, steps_of=reasoning_steps)
+    return GuidedSearch(*loaded, spec.search, **sizes, score=score, steps_of=solution_steps)
 
 
 def _batch_size(spec: EvaluationSpec) -> int:

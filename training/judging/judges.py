@@ -1,4 +1,4 @@
-"""Which judges there are: a sequence classifier scores a completion as a whole, a token classifier each of its steps.
+"""Which judges there are, by the class of their model and, of language models, by how they are asked.
 
 Nothing here loads a model; that is `training.judging.scoring`'s part, in a job.
 """
@@ -13,18 +13,21 @@ from training.errors import ModelError, shown
 from training.home import DEMO_PRM
 from training.models.model_names import model_folder
 
-JudgeKind = Literal["outcome", "process"]
+JudgeKind = Literal["outcome", "process", "marks", "likelihood"]
 
-_CLASSES: Mapping[str, tuple[JudgeKind, tuple[int, ...]]] = {
+_CLASSIFIERS: Mapping[str, tuple[JudgeKind, tuple[int, ...]]] = {
     "ForSequenceClassification": ("outcome", (1, 2)),
     "ForTokenClassification": ("process", (2,)),
 }
-"""End of a model's class -> what it scores, and the numbers of labels that a judge of it has."""
+"""End of a classifier's class -> what it is, and the numbers of labels that a judge of it has."""
+_ASKED: tuple[JudgeKind, ...] = ("marks", "likelihood")
+"""How a language model is asked, as it stands before its name."""
+_LANGUAGE_MODEL = "ForCausalLM"
 _USUAL_LABELS = 2
 """What transformers takes where config.json names none."""
 _REMEDY = (
-    'Use "demo", or a model of AutoModelForSequenceClassification or, for step by step, of AutoModelForTokenClassification '
-    "with two labels."
+    'Use "demo"; a classifier of whole texts with one or two labels, or of tokens with two; or a language model, as '
+    "marks:NAME where it answers every step with + or -, or as likelihood:NAME for how likely it finds what was written."
 )
 
 
@@ -33,9 +36,21 @@ class Judge:
     """A model that scores completions."""
 
     name: str
-    """A Hub name, a folder, or "demo" for the process reward model of the demo."""
+    """As somebody named it."""
     kind: JudgeKind
-    labels: int
+    model: str
+    """Its folder or Hub name."""
+
+    @property
+    def scores_steps(self) -> bool:
+        """Whether it has a score for each step, and none only for the whole."""
+        return self.kind != "outcome"
+
+
+def split_judge(name: str) -> tuple[JudgeKind | None, str]:
+    """(how a language model is asked, the model's name) of a judge's name; `None` where that does not say."""
+    before, _, model = name.partition(":")
+    return next(((kind, model) for kind in _ASKED if kind == before and model), (None, name))
 
 
 def judge_path(name: str) -> str:
@@ -44,7 +59,8 @@ def judge_path(name: str) -> str:
     Raises:
         ModelError: as of `model_folder`.
     """
-    return str(DEMO_PRM if name == "demo" else model_folder(name) or name)
+    model = split_judge(name)[1]
+    return str(DEMO_PRM if name == "demo" else model_folder(model) or model)
 
 
 def judge_named(name: str) -> Judge:
@@ -53,15 +69,18 @@ def judge_named(name: str) -> Judge:
     Raises:
         ModelError: there is no such model, or it is no judge.
     """
-    config = _config(judge_path(name), name)
-    classes = config.get("architectures") or [""]
-    labels = len(config.get("id2label") or range(_USUAL_LABELS))
-    for ending, (kind, numbers) in _CLASSES.items():
-        if str(classes[0]).endswith(ending):
+    asked, path = "likelihood" if name == "demo" else split_judge(name)[0], judge_path(name)
+    config = _config(path, name)
+    found = str((config.get("architectures") or [""])[0])
+    if asked and found.endswith(_LANGUAGE_MODEL):
+        return Judge(name, asked, path)
+    for ending, (kind, numbers) in _CLASSIFIERS.items():
+        if not asked and found.endswith(ending):
+            labels = len(config.get("id2label") or range(_USUAL_LABELS))
             if labels not in numbers:
                 raise ModelError(f"The judge {shown(name)} has {labels} labels.", _REMEDY)
-            return Judge(name, kind, labels)
-    raise ModelError(f"{shown(name)} is no judge: it is a {classes[0] or 'model of no known class'}.", _REMEDY)
+            return Judge(name, kind, path)
+    raise ModelError(f"{shown(name)} is no judge: it is a {found or 'model of no known class'}.", _REMEDY)
 
 
 def _config(path: str, name: str) -> Mapping[str, Any]:

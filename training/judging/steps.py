@@ -1,11 +1,11 @@
-"""The steps of a completion that a judge scores: its lines of reasoning. And how their scores become one."""
+"""The steps of a completion that a judge scores, its lines up to the answer, and how their scores become one."""
 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
-
-from training.data.steps import lines
 
 Aggregation = Literal["last", "min", "product"]
 
@@ -17,16 +17,25 @@ AGGREGATIONS: Mapping[Aggregation, tuple[str, Callable[[Sequence[float]], float]
 """Name -> its title, and what makes one score of those of the steps (Lightman et al. 2023, "Let's Verify Step by Step", and
 Beeching et al. 2024, which takes the last)."""
 
-_ANSWER = re.compile(r"</?answer>.*", re.DOTALL)
-_TAG = re.compile(r"</?reasoning>")
+_END = "</answer>"
+_TAG = re.compile(r"</?(?:reasoning|answer)>")
 
 
-def reasoning_steps(completion: str) -> tuple[str, ...]:
-    """The lines before the answer, stripped, without the article's tags; blank ones left out.
+@dataclass(frozen=True)
+class Step:
+    """A line of a completion."""
 
-    The answer begins with its tag or with `####`; one in a box stands in a line of reasoning.
-    """
-    return lines(_TAG.sub("", _ANSWER.sub("", completion)))
+    text: str
+    """Stripped, without the article's tags."""
+    end: int
+    """Where the line ends in the completion, its line break counted."""
+
+
+def solution_steps(completion: str) -> tuple[Step, ...]:
+    """The lines up to the end of the answer; those left out that hold nothing but tags."""
+    lines = completion.partition(_END)[0].splitlines(keepends=True)
+    ends = accumulate(map(len, lines))
+    return tuple(Step(text, end) for line, end in zip(lines, ends, strict=True) if (text := _TAG.sub("", line).strip()))
 
 
 def one_score(scores: Sequence[float], aggregation: Aggregation) -> float | None:

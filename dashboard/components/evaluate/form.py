@@ -21,7 +21,7 @@ from dashboard.keys import Keys
 from dashboard.sources import readable_source
 from dashboard.state import State
 from dashboard.text import plain
-from training.allowed import allowed_model
+from training.allowed import allowed_judge, allowed_model
 from training.data.problem import ProblemSet
 from training.errors import AtlasError
 from training.evaluation.asking import CHAT, HARNESS_SEED, HARNESS_TOKENS, PROMPT_STYLES, PromptStyle
@@ -135,9 +135,13 @@ def _render_search(key: str) -> dict[str, object]:
             "Beam width", 2, 256, 4, help="Continuations of a beam; the completions are a multiple of it.", key=f"{key} width"
         )
         judge = st.text_input(
-            "Guided by", "demo", max_chars=TEXT_CHARACTERS, help="A judge of steps: a token classifier.", key=f"{key} judge"
+            "Guided by",
+            "demo",
+            max_chars=TEXT_CHARACTERS,
+            help="A judge that scores steps, named as in *Ask a judge*.",
+            key=f"{key} judge",
         )
-    return search_settings(search, int(width), allowed_model(judge, data.store(), data.home()))
+    return search_settings(search, int(width), allowed_judge(judge, data.store(), data.home()))
 
 
 def _render_prompting(usual: Mapping[str, Any], style: PromptStyle, key: str) -> dict[str, object]:

@@ -13,15 +13,15 @@ from dashboard.evaluation_catalogue import Measured
 from dashboard.fields import TEXT_CHARACTERS
 from dashboard.keys import Keys
 from dashboard.text import plain
-from training.allowed import allowed_model
+from training.allowed import allowed_judge
 from training.jobs.judge import JUDGE, judge_spec
 
 _POLL_S = 1.0
 _LOOKED_AT = 20
 """The newest jobs."""
 _HELP = (
-    "A reward model of whole completions (a sequence classifier) or of steps (a token classifier): a Hub name, a folder, "
-    'or "demo".'
+    'A Hub name, a folder, or "demo": a classifier of whole completions or of steps. Of a language model marks:NAME where it '
+    "answers each step with + or -, or likelihood:NAME for how likely it finds what was written."
 )
 
 
@@ -39,7 +39,7 @@ def render_judging(shown: Sequence[Measured]) -> None:
 
 
 def _launch(shown: Sequence[Measured], name: str) -> None:
-    judge = allowed_model(name, data.store(), data.home())
+    judge = allowed_judge(name, data.store(), data.home())
     specs = [judge_spec(data.store(), one.heading.job_id, judge, one.heading.label) for one in shown]
     for spec in specs:
         launch_judging(data.store(), data.home(), spec)

@@ -4,6 +4,7 @@ import difflib
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from dashboard import theme
 from dashboard.text import plain
 from training.data.problem import Problem
 from training.groups import Dropped, Rollout
-from training.judging.steps import reasoning_steps
+from training.judging.steps import solution_steps
 from training.rewards import title_of, verifier_named
 from training.rewards.forms import TAGS, AnswerForm
 from training.text import count, shorten
@@ -58,6 +59,7 @@ def render_group(
     problem: Problem | None,
     weights: Mapping[str, float],
     *,
+    titles: Mapping[int, str] = MappingProxyType({}),
     marked: int | None = None,
     best: str | None = None,
     form: AnswerForm = TAGS,
@@ -68,6 +70,7 @@ def render_group(
         rollouts: of one group.
         problem: the group's problem, `None` when the source no longer has it.
         weights: of the reward functions the run trains on.
+        titles: position -> what stands above the card.
         marked: the position of the completion that stands out.
         best: the completion that the others are compared with word by word.
         form: in which the answers were asked for.
@@ -75,9 +78,31 @@ def render_group(
     gold = problem.gold if problem else None
     span = max(1.0, *(abs(rollout.advantage) for rollout in rollouts))
     cards = (
-        card_html(rollout, gold, weights, span, marked=rollout.position == marked, best=best, form=form) for rollout in rollouts
+        card_html(
+            rollout,
+            gold,
+            weights,
+            span,
+            title=titles.get(rollout.position, ""),
+            marked=rollout.position == marked,
+            best=best,
+            form=form,
+        )
+        for rollout in rollouts
     )
     st.html(cards_html(cards))
+
+
+def group_titles(rollouts: Sequence[Rollout]) -> dict[int, str]:
+    """Position -> `Completion 5, word for word completion 3`, of a whole group."""
+    first: dict[str, int] = {}
+    for rollout in rollouts:
+        first.setdefault(rollout.completion, rollout.position)
+    return {
+        rollout.position: f"Completion {rollout.position + 1}"
+        + (f", word for word completion {said + 1}" if (said := first[rollout.completion]) != rollout.position else "")
+        for rollout in rollouts
+    }
 
 
 def render_question(problem_id: str, problem: Problem | None) -> None:
@@ -173,12 +198,12 @@ def tagged_html(text: str) -> str:
 
 def scored_html(text: str, step_scores: Sequence[float]) -> str:
     """Text as HTML with the score of each step drawn behind its line and written at its end."""
-    steps = iter(zip(reasoning_steps(text), step_scores, strict=False))
+    steps = iter(zip(solution_steps(text), step_scores, strict=False))
     step = next(steps, None)
     lines = []
     for line in text.split("\n"):
         shown = tagged_html(line)
-        if step is not None and step[0] in line:
+        if step is not None and step[0].text in line:
             shown = f'<span class="step" style="--share:{step[1]:.1%}">{shown} <b>{step[1]:.2f}</b></span>'
             step = next(steps, None)
         lines.append(shown)
