@@ -35,6 +35,8 @@ class Measured:
     """How completions were drawn, so that a difference in that is not taken for one in skill."""
     is_run: bool
     """Whether a run made it, and no job that measures a model alone."""
+    is_search: bool = False
+    """Whether its completions were found by a search."""
 
     def has_problems_of(self, other: "Measured") -> bool:
         """Whether both are of the same problems."""
@@ -125,7 +127,7 @@ def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, i
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
     title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", _search(job.spec)]))
-    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False)
+    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False, bool(_search(job.spec)))
 
 
 def _label(heading: Heading) -> str:

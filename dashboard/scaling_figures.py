@@ -62,7 +62,7 @@ def curves_figure(lines: Sequence[Line], axis: str, lowest: float) -> go.Figure:
         lowest: where the axis of shares begins, for all models alike.
     """
     figure = go.Figure()
-    for (search, strategy), scores in _by_line(lines).items():
+    for (search, strategy), scores in drawn(lines).items():
         colour, name = COLOURS[strategy], called(search, NAMES[strategy])
         places = [float(score.k if axis == "k" else score.tokens) for score in scores]
         if len(scores) > 1 and search == "samples":
@@ -194,8 +194,8 @@ def problems_frame(samples: Samples, problems: Mapping[str, Problem]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def _by_line(lines: Sequence[Line]) -> dict[tuple[SearchName, StrategyName], list[SampledScore]]:
-    """(search, strategy) -> its points, in the order of k."""
+def drawn(lines: Sequence[Line]) -> dict[tuple[SearchName, StrategyName], list[SampledScore]]:
+    """(search, strategy) -> its points in a figure, in the order of k; of a search only what a judge chooses."""
     found: dict[tuple[SearchName, StrategyName], list[SampledScore]] = defaultdict(list)
     for line in lines:
         for score in line.curves:

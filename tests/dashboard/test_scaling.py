@@ -99,9 +99,22 @@ def test_a_judge_on_record_chooses_and_its_scores_stand_on_the_lines(store: Stor
     assert table.loc["before", "best of k"].startswith("1.000")
     assert table.loc["before", "majority@k"].startswith("0.000")
     assert table.loc["before", "tokens a problem"] == "36"
+    assert "before: best of 4 against majority@4 +100.0 points" in words(test)
     assert test.query_params["scorer"] == "demo"
     cards = next(element.proto.body for element in test.main.get("html") if "rollouts" in element.proto.body)
     assert "<b>0.90</b>" in cards
+
+
+def test_a_search_alone_is_said_to_need_a_judge_and_is_not_what_the_part_opens_with(store: Store) -> None:
+    problems = data.problem_set("demo").of_split("test")[:PROBLEMS]
+    spec = {"model": "demo", "source": "demo", "content_hash": data.problem_set("demo").content_hash, "samples": SAMPLES}
+    for search in ({}, {"search": "beam", "beam_width": 4, "judge": "demo"}):
+        job, _ = store.create_job("evaluate", "evaluate", spec | search)
+        items = [EvaluationItem(problem.id, "", {"correctness": 0.0}, 9) for problem in problems for _ in range(SAMPLES)]
+        record_evaluation(store, job.id, "test", 0, "test", items)
+        store.end(job.id, "finished", "done")
+    assert "ask one above" in words(open_part(scaled=f"{job.id}:test"))
+    assert "ask one above" not in words(open_part())
 
 
 def test_every_split_is_drawn(store: Store, run_id: str) -> None:

@@ -14,13 +14,14 @@ from training.evaluation.scaling import (
     Samples,
     SamplesError,
     StrategyName,
+    judge_gains,
     sampled_score,
     sampled_scores,
     samples_of,
     scaling_curves,
     score_weights,
 )
-from training.intervals import wilson_interval
+from training.intervals import paired_interval, wilson_interval
 from training.rewards import verifier_named
 from training.store.evaluations import Evaluation, EvaluationItem
 
@@ -167,6 +168,26 @@ def test_curves_are_over_doublings_and_all_samples_without_a_judge_for_two_strat
 
 def test_a_search_has_figures_for_all_of_its_completions_alone() -> None:
     assert [score.k for score in sampled_scores(evaluation("7", "8", "9", "7", search="beam"))] == [4, 4]
+
+
+def test_what_a_judge_is_worth_is_held_against_the_majority_problem_by_problem() -> None:
+    """Of ten problems the judge finds the right answer of three that the majority misses, and misses one that it finds."""
+    samples = {f"missed {n}": scored(r1=0.9, a1=0.1, a2=0.1) for n in range(3)}
+    samples |= {"found": scored(r1=0.1, r2=0.1, a1=0.9)}
+    samples |= {f"alike {n}": scored(r1=0.5, r2=0.5, r3=0.5) for n in range(6)}
+    best, weighted = judge_gains(samples)
+    assert (best.title, best.against, best.problems) == ("best of 3", "majority@3", 10)
+    assert best.difference == pytest.approx(0.2)
+    assert (best.low, best.high) == paired_interval(np.array([1.0] * 3 + [-1.0] + [0.0] * 6))
+    assert (
+        best.reading
+        == f"best of 3 against majority@3 +20.0 points ({100 * best.low:+.1f} to {100 * best.high:+.1f}), no clear difference"
+    )
+    assert weighted.title == "weighted majority@3"
+    many = {f"{name} {n}": drawn for name, drawn in samples.items() if name != "found" for n in range(40)}
+    assert "no clear" not in judge_gains(many)[0].reading
+    assert judge_gains({"few": scored(r1=0.5, a1=0.9), **samples})[0].problems == 10, "of equally many completions"
+    assert judge_gains({"a": drawn("77")}) == [], "without scores there is no choice"
 
 
 def test_what_the_verifier_did_not_score_is_no_sample() -> None:

@@ -12,8 +12,8 @@ from training.command_line.outputs import curve_lines
 from training.command_line.parameters import AsJson
 from training.command_line.stores import open_here
 from training.errors import StoreError
-from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of, scoring_rewards
-from training.evaluation.scaling import SampledScore, scaling_curves
+from training.evaluation.recorded import sampled_of, scored_samples, scores_of, scoring_rewards
+from training.evaluation.scaling import SampledScore, judge_gains, scaling_curves
 from training.home import Home
 from training.jobs.judge import JUDGE, judge_spec
 from training.jobs.running import run_job
@@ -45,17 +45,21 @@ def judge(
     found = sampled_of(store, job_id, evaluation)
     if any(judge not in scoring_rewards(sampled) for sampled in found):
         judge_here(store, home, job_id, judge, evaluation)
-    shown = [(sampled, judged_curves(store, sampled, judge, aggregation)) for sampled in found]
+    shown = [(sampled, scored_samples(sampled, scores_of(store, sampled, judge), aggregation)) for sampled in found]
     if as_json:
         facts = [
-            {"job": sampled.job_id, "evaluation": sampled.label, "sampled": curve_facts(curves)} for sampled, curves in shown
+            {"job": sampled.job_id, "evaluation": sampled.label}
+            | {"sampled": curve_facts(scaling_curves(samples, sampled.ks))}
+            | {"against_majority": [asdict(gain) for gain in judge_gains(samples)]}
+            for sampled, samples in shown
         ]
         print(json.dumps({"judge": judge, "aggregation": aggregation, "evaluations": facts}, indent=2))
         return 0
-    for sampled, curves in shown:
+    for sampled, samples in shown:
         problems, called = count(sampled.evaluation.problems, "problem"), AGGREGATIONS[aggregation][0].lower()
         print(f"{sampled.job_id} {sampled.label}, {problems}, chosen by {judge}, {called}")
-        print(*curve_lines(curves), sep="\n")
+        print(*curve_lines(scaling_curves(samples, sampled.ks)), sep="\n")
+        print(*(f"  {gain.reading}" for gain in judge_gains(samples)), sep="\n")
     return 0
 
 
@@ -82,12 +86,8 @@ def judged_here(store: Store, home: Home, job_id: str, judge: str) -> list[Sampl
         StoreError, ModelError: as of `judge_here`.
     """
     judge_here(store, home, job_id, judge)
-    return judged_curves(store, sampled_of(store, job_id)[0], judge, "last")
-
-
-def judged_curves(store: Store, sampled: Sampled, judge: str, aggregation: Aggregation) -> list[SampledScore]:
-    """Every strategy over k, with a judge's scores."""
-    return scaling_curves(scored_samples(sampled, scores_of(store, sampled, judge), aggregation), sampled.ks)
+    sampled, *_ = sampled_of(store, job_id)
+    return scaling_curves(scored_samples(sampled, scores_of(store, sampled, judge), "last"), sampled.ks)
 
 
 def curve_facts(curves: Sequence[SampledScore]) -> list[dict[str, Any]]:

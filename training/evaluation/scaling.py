@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import AtlasError
-from training.intervals import SEED, share_interval
+from training.intervals import SEED, paired_interval, share_interval
 from training.rewards.votes import votes
 from training.store.evaluations import Evaluation, EvaluationItem, SearchName
 
@@ -84,6 +84,28 @@ class SampledScore:
     def title(self) -> str:
         """`pass@8`, `best of 8`."""
         return STRATEGIES[self.strategy].title.format(k=self.k)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a judge's choice is worth: the share of problems right by it, less that by the majority of the same completions."""
+
+    title: str
+    """`best of 8`."""
+    against: str
+    """`majority@8`."""
+    difference: float
+    low: float
+    high: float
+    """`low` to `high`: 95% interval over problems, each with itself."""
+    problems: int
+
+    @property
+    def reading(self) -> str:
+        """In words, with the difference in points."""
+        amount, low, high = (f"{100 * part:+.1f}" for part in (self.difference, self.low, self.high))
+        clear = "" if self.low > 0 or self.high < 0 else ", no clear difference"
+        return f"{self.title} against {self.against} {amount} points ({low} to {high}){clear}"
 
 
 # --- what is on record, as samples -----------------------------------------------------------------------------------
@@ -185,6 +207,22 @@ def sampled_score(samples: Samples, strategy: StrategyName, k: int, seed: int = 
     tokens = float(np.mean([k * np.mean([sample.tokens for sample in drawn]) for drawn in enough]))
     left_out = tuple(problem_id for problem_id, drawn in samples.items() if len(drawn) < k)
     return SampledScore(strategy, k, float(rates.mean()), *share_interval(rates, seed), len(rates), left_out, tokens)
+
+
+def judge_gains(samples: Samples, seed: int = SEED) -> list[Gain]:
+    """What each choice by a judge is worth among all completions of the problems that have the most; none without scores."""
+    most = most_samples(samples)
+    enough = [drawn for drawn in samples.values() if len(drawn) == most > 1]
+    against = STRATEGIES["majority"]
+    found = []
+    for name in strategies_of(samples) if enough else []:
+        strategy = STRATEGIES[name]
+        if strategy.needs_scores:
+            rates = [strategy.rate(drawn, most, seed) - against.rate(drawn, most, seed) for drawn in enough]
+            differences = np.array(rates, dtype=np.float64)
+            titles = strategy.title.format(k=most), against.title.format(k=most)
+            found.append(Gain(*titles, float(differences.mean()), *paired_interval(differences), len(enough)))
+    return found
 
 
 def pass_rate(drawn: Sequence[Sample], k: int, _seed: int = SEED) -> float:

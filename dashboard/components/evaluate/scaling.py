@@ -24,7 +24,7 @@ from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.comparison import correctness_measures
 from training.evaluation.recorded import Sampled, scorers_of, scoring_rewards
-from training.evaluation.scaling import STRATEGIES, Samples, strategies_of
+from training.evaluation.scaling import STRATEGIES, Samples, judge_gains, strategies_of
 from training.judging.steps import AGGREGATIONS
 from training.rewards import title_of
 
@@ -82,7 +82,7 @@ def _entries() -> list[Measured]:
 def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
     """Which evaluations are shown: those of a job to begin with, beside them any of the same problems."""
     by_id = {measured.id: measured for measured in entries}
-    asked = [found for found in state.scaled.shown if found in by_id] or list(default_ids(entries, entries[0].heading.job_id))
+    asked = [found for found in state.scaled.shown if found in by_id] or list(default_ids(entries, _usual(entries)))
     first = by_id[asked[0]]
     offered = {found: measured for found, measured in by_id.items() if measured.has_problems_of(first)}
     state.scaled.shown = tuple(found for found in asked if found in offered)[:_SHOWN]
@@ -99,6 +99,12 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
             **Scaled.shown.bind(),
         )
     return [offered[found] for found in state.scaled.shown]
+
+
+def _usual(entries: Sequence[Measured]) -> str:
+    """The newest job whose completions were drawn each by itself, else the newest: a search alone says little."""
+    jobs = [measured.heading.job_id for measured in entries if not measured.is_search]
+    return jobs[0] if jobs else entries[0].heading.job_id
 
 
 def _render_job(state: State, entries: Sequence[Measured], job_id: str) -> None:
@@ -196,6 +202,9 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
     for number, (title, of_model) in enumerate(models.items()):
         with columns[number % len(columns)]:
             st.markdown(f"**{plain(title)}**")
+            if not scaling_figures.drawn(of_model):
+                st.caption("A search is drawn by what a judge chooses of its completions: ask one above.")
+                continue
             render_chart(
                 figures.spec(scaling_figures.curves_figure(of_model, axis, lowest)),
                 key=f"{Keys.SCALING_CHART} {number}",
@@ -212,6 +221,9 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
         border="horizontal",
         alt="The figures with all completions of a problem",
     )
+    for scale in scales:
+        if gains := judge_gains(scale.samples):
+            st.caption(plain(f"{scale.title}: {'; '.join(gain.reading for gain in gains)}. Problem by problem, 95% intervals."))
     st.download_button(
         "CSV of all points",
         data=data.file_queue().making(lambda: csv_text(scaling_figures.curves_frame(lines))),
