@@ -105,11 +105,12 @@ def likelihood_tokens(tokenizer: Any, question: str, completion: str) -> Row:
 def _score(model: Any, tokenizer: Any, kind: "_Kind", asked: Sequence[Asked]) -> list[list[float]]:
     """In batches of similar lengths, in the order asked."""
     rows = [kind.row(tokenizer, *one) for one in asked]
-    longest = getattr(model.config, "max_position_embeddings", None) or float("inf")
+    config = model.config.get_text_config()
+    longest = getattr(config, "max_position_embeddings", None) or float("inf")
     fitting = [place for place, row in enumerate(rows) if row.ends and len(row.ids) <= longest]
     found: list[list[float]] = [[] for _ in rows]
     by_length = sorted(fitting, key=lambda place: len(rows[place].ids))
-    outputs = model.config.vocab_size if kind.converses else 1
+    outputs = config.vocab_size if kind.converses else 1
     widest = max((len(rows[place].ids) for place in by_length), default=1)
     at_once = max(1, min(BATCH_SIZE, _LOGITS // (widest * outputs)))
     for start in range(0, len(by_length), at_once):
