@@ -23,7 +23,7 @@ from training.text import significant, with_interval
 _RAW_OPACITY, _RAW_OPACITY_OF_MANY = 0.4, 0.2
 """Of the values as logged, behind a smoothed line, and behind those of several runs."""
 _ROOM = 0.015
-"""Share of the axis beyond its end, for whole marks there."""
+"""Share of the axis beyond either end, for whole marks there."""
 _ONSET_COLOURS: Mapping[Level, str] = {"alarm": theme.TEST, "audit": theme.QUIET}
 """Of the line at the step since which the doctor has found something."""
 _TICKS = 4
@@ -329,7 +329,8 @@ def _range(drawn: Sequence[Drawn], look: Look) -> list[float]:
     places = [each.axis.at(np.array(look.window or (whole if is_step else (0, _last_step(each.series))))) for each in drawn]
     first, last = float(min(place[0] for place in places)), float(max(place[1] for place in places))
     last = last if last > first else first + 1
-    return [first, last + _ROOM * (last - first) if look.has_marks and look.window is None else last]
+    room = _ROOM * (last - first) if look.has_marks and look.window is None else 0
+    return [first - room, last + room]
 
 
 def _last_step(series: Series) -> int:

@@ -158,7 +158,7 @@ def test_a_curve_over_tokens_lies_where_its_tokens_are_and_ends_with_them(config
     assert list(line.x) == [100, 250, 300]
     assert list(marks.x) == [0, 300]
     assert figure.layout.xaxis.title.text == "tokens"
-    assert figure.layout.xaxis.range == (0, pytest.approx(304.5))
+    assert figure.layout.xaxis.range == pytest.approx((-4.5, 304.5))
     part = drawn({"reward": series([1.0, 2.0, 3.0])}, curve(config, "reward"), axis=axis, window=(1.0, 2.0))
     assert part.layout.xaxis.range == (100, 250)
 
