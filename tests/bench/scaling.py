@@ -5,7 +5,8 @@
 Each model answers the same test problems: SAMPLES completions each, and by beam search and DVTS with 4 beams and with SAMPLES,
 all at temperature 1, guided and chosen by the demo's judge. What is on record in FOLDER is not measured again.
 Each search stands beside what choosing among samples comes to for as many tokens: the k whose mean cost is nearest, discarded
-steps counted. Means over problems with 95% intervals, right by hard and by soft correctness.
+steps counted. Means over problems with 95% intervals, right by hard and by soft correctness; ways are held against each other
+problem by problem.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import typer
 from tests.bench.runs_on_record import opened
 from training.data.problems import load_problems
 from training.evaluation.recorded import sampled_of, scored_samples, scores_of
-from training.evaluation.scaling import SEARCHES, SampledScore, Samples, most_samples, sampled_score
+from training.evaluation.scaling import SEARCHES, SampledScore, Samples, gain, most_samples, sampled_score
 from training.home import Home
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems, evaluation_spec, search_settings
 from training.jobs.judge import JUDGE, judge_spec
@@ -68,13 +69,16 @@ def rows(drawn: Samples, searched: dict[tuple[str, int], Samples]) -> Iterator[s
     for k in (1, WIDTH, most_samples(drawn)):
         for name in ("pass", "majority", "best", "weighted"):
             yield told(sampled_score(drawn, name, k))
+            if name in ("best", "weighted"):
+                yield f"    {gain((drawn, name, k), (drawn, 'majority', k)).reading}"
     one = sampled_score(drawn, "best", 1).tokens
     for (search, _), found in searched.items():
         number = most_samples(found)
         equal = max(1, min(most_samples(drawn), round(sampled_score(found, "best", number).tokens / one)))
         for name in ("best", "weighted"):
             yield f"{SEARCHES[search]}, {told(sampled_score(found, name, number))}"
-            yield f"    at equal tokens: {told(sampled_score(drawn, name, equal))}"
+            for other in ("majority", name):
+                yield f"    at equal tokens {gain((found, name, number), (drawn, other, equal)).reading}"
 
 
 def main(

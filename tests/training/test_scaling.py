@@ -14,6 +14,7 @@ from training.evaluation.scaling import (
     Samples,
     SamplesError,
     StrategyName,
+    gain,
     judge_gains,
     sampled_score,
     sampled_scores,
@@ -188,6 +189,16 @@ def test_what_a_judge_is_worth_is_held_against_the_majority_problem_by_problem()
     assert "no clear" not in judge_gains(many)[0].reading
     assert judge_gains({"few": scored(r1=0.5, a1=0.9), **samples})[0].problems == 10, "of equally many completions"
     assert judge_gains({"a": drawn("77")}) == [], "without scores there is no choice"
+
+
+def test_two_ways_are_held_against_each_other_on_the_problems_that_both_have() -> None:
+    searched = {"a": scored(r1=0.9, a1=0.1), "b": scored(a1=0.9, r1=0.1), "alone": scored(r1=0.9, r2=0.1)}
+    found = gain((searched, "best", 2), ({"a": drawn("787"), "b": drawn("88"), "few": drawn("7")}, "pass", 2))
+    assert (found.title, found.against, found.problems) == ("best of 2", "pass@2", 2)
+    assert found.difference == pytest.approx((1 - 1 + 0 - 0) / 2)
+    with pytest.raises(SamplesError, match="enough completions for both") as refused:
+        gain((searched, "best", 2), ({"few": drawn("77")}, "pass", 2))
+    assert refused.value.remedy
 
 
 def test_what_the_verifier_did_not_score_is_no_sample() -> None:

@@ -51,6 +51,9 @@ class Sample(NamedTuple):
 Samples = Mapping[str, Sequence[Sample]]
 """Problem id -> its samples in the order of drawing; their number may differ from problem to problem."""
 
+Way = tuple[Samples, StrategyName, int]
+"""(samples, strategy, k): a way to make an answer of k of a problem's samples."""
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -88,7 +91,7 @@ class SampledScore:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a judge's choice is worth: the share of problems right by it, less that by the majority of the same completions."""
+    """What a way to answer is worth: the share of problems right by it, less that right by another way."""
 
     title: str
     """`best of 8`."""
@@ -212,17 +215,29 @@ def sampled_score(samples: Samples, strategy: StrategyName, k: int, seed: int = 
 def judge_gains(samples: Samples, seed: int = SEED) -> list[Gain]:
     """What each choice by a judge is worth among all completions of the problems that have the most; none without scores."""
     most = most_samples(samples)
-    enough = [drawn for drawn in samples.values() if len(drawn) == most > 1]
-    against = STRATEGIES["majority"]
-    found = []
-    for name in strategies_of(samples) if enough else []:
-        strategy = STRATEGIES[name]
-        if strategy.needs_scores:
-            rates = [strategy.rate(drawn, most, seed) - against.rate(drawn, most, seed) for drawn in enough]
-            differences = np.array(rates, dtype=np.float64)
-            titles = strategy.title.format(k=most), against.title.format(k=most)
-            found.append(Gain(*titles, float(differences.mean()), *paired_interval(differences), len(enough)))
-    return found
+    chosen = [name for name in strategies_of(samples) if STRATEGIES[name].needs_scores] if most > 1 else []
+    return [gain((samples, name, most), (samples, "majority", most), seed) for name in chosen]
+
+
+def gain(way: Way, against: Way, seed: int = SEED) -> Gain:
+    """Two ways to answer held against each other, problem by problem, where both have enough completions.
+
+    Raises:
+        SamplesError: no problem has enough of both.
+    """
+    rates = [_rates(*each, seed) for each in (way, against)]
+    shared = [problem_id for problem_id in rates[0] if problem_id in rates[1]]
+    if not shared:
+        raise SamplesError("No problem has enough completions for both.", "Choose smaller k, or draw more samples.")
+    differences = np.array([rates[0][problem_id] - rates[1][problem_id] for problem_id in shared], dtype=np.float64)
+    title, other = (STRATEGIES[name].title.format(k=k) for _, name, k in (way, against))
+    low, high = paired_interval(differences)
+    return Gain(title, other, float(differences.mean()), low, high, len(shared))
+
+
+def _rates(samples: Samples, strategy: StrategyName, k: int, seed: int) -> dict[str, float]:
+    rate = STRATEGIES[strategy].rate
+    return {problem_id: rate(drawn, k, seed) for problem_id, drawn in samples.items() if len(drawn) >= k}
 
 
 def pass_rate(drawn: Sequence[Sample], k: int, _seed: int = SEED) -> float:
