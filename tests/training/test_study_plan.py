@@ -141,3 +141,15 @@ def test_a_ready_study_that_is_not_there_is_told() -> None:
 )
 def test_values_are_told_in_a_few_words(value: object, words: str) -> None:
     assert value_words(value) == words
+
+
+def test_long_values_that_differ_anywhere_have_names_that_differ() -> None:
+    """A word in the middle, of the same length, or a line break."""
+    texts = [
+        f"Think first, with care and step by step, in {number}{gap}sentences at most." for number in "345" for gap in " \n"
+    ]
+    names = [value_words(text) for text in texts]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert name.startswith("Think first, with care… ")
+        assert len(name) < 60

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,8 @@ FIRST = "first"
 """What is varied where runs differ in the stage before: the name of its preset, empty for none."""
 
 MOST_RUNS = 1_000
+_LONG, _END = 60, 22
+"""Characters of a value that is shown whole, and of the ends of one that is not."""
 _ARTICLE = dict.fromkeys(ARTICLE_REWARDS, 1.0)
 
 Settings = Mapping[str, Any]
@@ -126,7 +129,7 @@ class PlannedRun:
 
 
 def value_words(value: Any) -> str:
-    """A setting's value as people read it in a table."""
+    """A setting's value as people read it in a table; a long text by its ends, and a number that tells it from its like."""
     if value in ("", None):
         return "none"
     if isinstance(value, Mapping):
@@ -135,7 +138,11 @@ def value_words(value: Any) -> str:
         return "the article's six" if weighed == _ARTICLE else " + ".join(parts)
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
+    text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
+    if len(text) <= _LONG:
+        return text
+    known_by = crc32(str(value).encode("utf-8", "surrogatepass")) & 0xFFFF
+    return f"{text[:_END].rstrip()}… {text[-_END:].lstrip()} #{known_by:04x}"
 
 
 def planned_runs(spec: StudySpec) -> Iterator[PlannedRun]:
