@@ -69,7 +69,7 @@ def rows(drawn: Samples, searched: dict[tuple[str, int], Samples]) -> Iterator[s
     for k in (1, WIDTH, most_samples(drawn)):
         for name in ("pass", "majority", "best", "weighted"):
             yield told(sampled_score(drawn, name, k))
-            if name in ("best", "weighted"):
+            if name in ("best", "weighted") and k > 1:
                 yield f"    {gain((drawn, name, k), (drawn, 'majority', k)).reading}"
     one = sampled_score(drawn, "best", 1).tokens
     for (search, _), found in searched.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from training.studies.effects import Measured, crossed_mean, effects_of, holm
+from training.studies.effects import Effect, Measured, crossed_mean, effects_of, holm
 
 
 def run(seed: int, rates: list[float], **settings: object) -> Measured:
@@ -88,3 +88,40 @@ def test_every_further_value_is_held_against_the_first_and_all_are_corrected_for
     assert not of_8.is_more_than_chance
     assert "More than chance" in of_32.reading
     assert of_8.reading.startswith("Not more than chance")
+
+
+def four_arms(seed: int, together: float) -> tuple[Effect, ...]:
+    """Two settings of two values, three seeds, sixty problems; both second values together give so much more."""
+    rng = np.random.default_rng(seed)
+    arms = [{"rank": rank, "rate": rate} for rank in (2, 8) for rate in ("low", "high")]
+    easy = rng.normal(0.5, 0.2, 60)
+    runs = []
+    for number in range(3):
+        of_seed = rng.normal(0, 0.02)
+        for arm in arms:
+            shift = of_seed + together * (arm == arms[-1]) + rng.normal(0, 0.02)
+            runs.append(run(number, list((rng.random(60) < easy + shift).astype(float)), **arm))
+    return effects_of(arms, runs)
+
+
+def test_an_effect_that_depends_on_another_setting_is_said_to() -> None:
+    of_rank, of_rate = four_arms(1, 0.45)
+    for found, other in ((of_rank, "rate"), (of_rate, "rank")):
+        assert found.is_uneven
+        lowest, highest = found.parts
+        assert set(lowest.settings) == set(highest.settings) == {other}
+        assert lowest.difference < 0.2 < highest.difference
+        assert found.difference == pytest.approx((lowest.difference + highest.difference) / 2)
+        assert f"to {highest.difference:+.3f} with {other}" in found.reading
+        assert found.reading.endswith("The mean hides that.")
+
+
+def test_effects_that_add_up_are_rarely_said_to_depend_on_each_other() -> None:
+    said = sum(any(found.is_uneven for found in four_arms(seed, 0.0)) for seed in range(200))
+    assert said / 200 < 0.1
+
+
+def test_a_setting_alone_depends_on_nothing() -> None:
+    arms = [{"a": 1}, {"a": 2}]
+    [found] = effects_of(arms, [run(seed, [0.0, 1.0], a=value) for seed in (1, 2) for value in (1, 2)])
+    assert (found.uneven, found.is_uneven, len(found.parts)) == (None, False, 1)

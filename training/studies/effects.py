@@ -4,7 +4,8 @@ For each value of a setting against its first one, runs are paired that are alik
 difference of a problem with a seed is the mean over these pairs. Seeds and problems are both taken to be drawn from many, and
 crossed: the variance of the mean is that over seeds plus that over problems, less what is counted twice (Cameron, Gelbach and
 Miller 2011, "Robust Inference With Multiway Clustering"), never below either, with degrees of freedom by Satterthwaite (1946).
-P-values are corrected for the number of comparisons in the study (Holm 1979).
+P-values are corrected for the number of comparisons in the study (Holm 1979). Whether an effect is the same whatever the other
+settings are is asked in the same way, of the difference between its differences.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studies.plan import Settings, value_words
+from training.studies.plan import Settings, settings_words, value_words
 from training.text import agree, count, span
 
 SIGNIFICANCE = 0.05
@@ -27,6 +28,19 @@ Rates = Mapping[str, float]
 
 Measured = tuple[Settings, int, Rates]
 """A run: its settings, its seed, what is right."""
+
+
+_Alike = tuple[str, int]
+"""What a pair of runs is alike in: the other settings as text, and the seed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An effect among the runs that have the same other settings."""
+
+    settings: Settings
+    """The others."""
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,10 @@ class Effect:
     pairs: int
     """Of runs."""
     problems: int
+    parts: tuple[Part, ...] = ()
+    """By the other settings."""
+    uneven: float | None = None
+    """The p-value of parts that are alike, after Holm's correction; `None` where there is one part, or nothing can be told."""
 
     @property
     def is_more_than_chance(self) -> bool | None:
@@ -69,10 +87,24 @@ class Effect:
             return f"Cannot be told from one seed. The difference is {self.difference:+.3f} {basis}."
         answer = "More than chance" if self.is_more_than_chance else "Not more than chance"
         noun = agree(self.comparisons, "comparison", "comparisons")
-        return (
+        told = (
             f"{answer}. The difference is {self.difference:+.3f} (95% interval {span(*self.interval, '+.3f')}) {basis}; "
             f"p {_p_text(self.corrected)} after correction for {self.comparisons} {noun}."
         )
+        return f"{told} {self._dependence}" if self.is_uneven else told
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the effect depends on the other settings, by more than chance."""
+        return self.uneven is not None and self.uneven < SIGNIFICANCE
+
+    @property
+    def _dependence(self) -> str:
+        """On which of the other settings it is lowest and highest."""
+        lowest, highest = (choose(self.parts, key=lambda part: part.difference) for choose in (min, max))
+        ends = (f"{part.difference:+.3f} with {settings_words(part.settings)}" for part in (lowest, highest))
+        p_value = _p_text(self.uneven or 0.0)
+        return f"It depends on the other settings, from {' to '.join(ends)}; p {p_value} after correction. The mean hides that."
 
 
 def effects_of(arms: Sequence[Settings], runs: Sequence[Measured]) -> tuple[Effect, ...]:
@@ -83,12 +115,19 @@ def effects_of(arms: Sequence[Settings], runs: Sequence[Measured]) -> tuple[Effe
         runs: that are done.
     """
     found = list(_effects(arms, runs))
-    corrected = holm([effect.p_value for effect in found if effect.p_value is not None])
-    left = iter(corrected)
+    corrected = _corrected([effect.p_value for effect in found])
+    uneven = _corrected([effect.uneven for effect in found])
+    comparisons = sum(p_value is not None for p_value in corrected)
     return tuple(
-        effect if effect.p_value is None else replace(effect, corrected=next(left), comparisons=len(corrected))
-        for effect in found
+        replace(effect, corrected=p_value, comparisons=0 if p_value is None else comparisons, uneven=of_parts)
+        for effect, p_value, of_parts in zip(found, corrected, uneven, strict=True)
     )
+
+
+def _corrected(p_values: Sequence[float | None]) -> list[float | None]:
+    """`holm` of those that are there."""
+    left = iter(holm([p_value for p_value in p_values if p_value is not None]))
+    return [None if p_value is None else next(left) for p_value in p_values]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -141,29 +180,46 @@ def _effects(arms: Sequence[Settings], runs: Sequence[Measured]) -> Iterator[Eff
                 yield _effect(setting, against, value, paired)
 
 
-def _pairs(setting: str, against: Any, value: Any, runs: Sequence[Measured]) -> dict[int, list[tuple[Rates, Rates]]]:
-    """Seed -> the pairs of runs, the one with `against` first, that are alike in all else."""
-    sides: dict[str, dict[tuple[str, int], Rates]] = {_text(against): {}, _text(value): {}}
+def _pairs(setting: str, against: Any, value: Any, runs: Sequence[Measured]) -> dict[_Alike, tuple[Rates, Rates]]:
+    """The pairs of runs, the one with `against` first, by what they are alike in."""
+    sides: dict[str, dict[_Alike, Rates]] = {_text(against): {}, _text(value): {}}
     for settings, seed, rates in runs:
         side = sides.get(_text(settings[setting]))
         if side is not None:
-            side[_text({**settings, setting: None}), seed] = rates
+            side[_text({name: other for name, other in settings.items() if name != setting}), seed] = rates
     first, second = sides.values()
-    found: dict[int, list[tuple[Rates, Rates]]] = {}
-    for rest in first.keys() & second.keys():
-        found.setdefault(rest[1], []).append((first[rest], second[rest]))
-    return found
+    return {alike: (first[alike], second[alike]) for alike in first if alike in second}
 
 
-def _effect(setting: str, against: Any, value: Any, paired: Mapping[int, list[tuple[Rates, Rates]]]) -> Effect:
-    pairs = [pair for of_seed in paired.values() for pair in of_seed]
-    problems = sorted(set.intersection(*(set(rates) for pair in pairs for rates in pair)))
-    by_seed = [
-        [fmean(second[problem] - first[problem] for first, second in paired[seed]) for problem in problems]
-        for seed in sorted(paired)
-    ]
+def _effect(setting: str, against: Any, value: Any, paired: Mapping[_Alike, tuple[Rates, Rates]]) -> Effect:
+    problems = sorted(set.intersection(*(set(rates) for pair in paired.values() for rates in pair)))
+    differences = {
+        alike: np.array([second[problem] - first[problem] for problem in problems]) for alike, (first, second) in paired.items()
+    }
+    seeds = sorted({seed for _, seed in paired})
+    by_seed = [np.mean([found for (_, of), found in differences.items() if of == seed], axis=0) for seed in seeds]
+    rests = dict.fromkeys(rest for rest, _ in paired)
+    parts = tuple(
+        Part(json.loads(rest), fmean(float(found.mean()) for (of, _), found in differences.items() if of == rest))
+        for rest in rests
+    )
     mean, interval, p_value = crossed_mean(np.array(by_seed))
-    return Effect(setting, value, against, mean, interval, p_value, None, 0, len(paired), len(pairs), len(problems))
+    uneven = _unevenness(list(rests), differences)
+    sizes = len(seeds), len(paired), len(problems)
+    return Effect(setting, value, against, mean, interval, p_value, None, 0, *sizes, parts, uneven)
+
+
+def _unevenness(rests: Sequence[str], differences: Mapping[_Alike, NDArray[np.float64]]) -> float | None:
+    """The p-value of an effect that is the same whatever the other settings are, by Bonferroni's correction the smallest of
+    those that hold each of them against the first; `None` where nothing can be told.
+    """
+    found = []
+    for rest in rests[1:]:
+        seeds = [seed for of, seed in differences if of == rest and (rests[0], seed) in differences]
+        contrast = [differences[rest, seed] - differences[rests[0], seed] for seed in seeds]
+        found.append(crossed_mean(np.array(contrast))[2] if contrast else None)
+    told = [p_value for p_value in found if p_value is not None]
+    return min(1.0, len(told) * min(told)) if told else None
 
 
 def _text(value: Any) -> str:

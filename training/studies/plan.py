@@ -114,7 +114,7 @@ class Arm:
     @property
     def label(self) -> str:
         """`lora_rank 8, loss_type dapo`."""
-        return ", ".join(f"{name} {value_words(value)}" for name, value in self.settings.items())
+        return settings_words(self.settings)
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,11 @@ class PlannedRun:
     config: StageConfig = field(compare=False)
     first: StageConfig | None = field(compare=False, default=None)
     """Of the stage before, if there is to be one."""
+
+
+def settings_words(settings: Settings) -> str:
+    """`lora_rank 8, loss_type dapo`."""
+    return ", ".join(f"{name} {value_words(value)}" for name, value in settings.items())
 
 
 def value_words(value: Any) -> str:
