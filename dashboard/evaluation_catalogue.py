@@ -126,15 +126,15 @@ def _measured(heading: Heading, job: Job, checkpoints: Mapping[str, tuple[str, i
         return Measured(heading, f"{job.id} {_label(heading)}", job.id, *problems, _settings(job.spec, "evaluation_"), True)
     model = str(job.spec.get("model", ""))
     subject = checkpoints[model][0] if model in checkpoints else job.id
-    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", _search(job.spec)]))
-    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False, bool(_search(job.spec)))
+    title = ", ".join(filter(None, [f"{job.id}: {model_title(model, checkpoints)}", search_title(job.spec)]))
+    return Measured(heading, title, subject, *problems, _settings(job.spec, ""), False, bool(search_title(job.spec)))
 
 
 def _label(heading: Heading) -> str:
     return f"step {heading.step:,}" if heading.label.startswith("step-") else heading.label
 
 
-def _search(spec: Mapping[str, Any]) -> str:
+def search_title(spec: Mapping[str, Any]) -> str:
     """What a search is called; empty for none."""
     return next((title for name, title in SEARCHES.items() if name == spec.get("search")), "")
 
@@ -145,7 +145,7 @@ def _settings(spec: Mapping[str, Any], prefix: str) -> str:
     each = "" if samples == 1 else f", {samples} completions a problem"
     name = form_of(spec).name
     form = "" if name == TAGS.name else f", answers marked by {name}"
-    if search := _search(spec):
+    if search := search_title(spec):
         drawn = f"{search} of width {spec.get('beam_width', 4)} guided by {spec.get('judge')}, {drawn}"
     return f"{drawn}{each}, at most {spec.get('max_completion_length', '?')} tokens{asked_words(spec)}{form}"
 

@@ -36,6 +36,8 @@ COLOURS: Mapping[StrategyName, str] = {
 NAMES: Mapping[StrategyName, str] = {name: strategy.title.format(k="k") for name, strategy in STRATEGIES.items()}
 DASHES: Mapping[SearchName, str] = {"samples": "solid", "beam": "dash", "dvts": "dot"}
 """How completions came about -> how its line is drawn."""
+_SYMBOLS: Mapping[SearchName, str] = {"samples": "circle", "beam": "diamond", "dvts": "triangle-up-open"}
+"""And its points: one that lies on another leaves that to be seen."""
 _OF_SEARCHES = ("best", "weighted")
 """What is drawn of a search: what its judge chooses."""
 
@@ -76,7 +78,7 @@ def curves_figure(lines: Sequence[Line], axis: str, lowest: float) -> go.Figure:
                 y=[score.value for score in scores],
                 mode="lines+markers",
                 line={"color": colour, "dash": DASHES[search], "width": 2},
-                marker={"size": 7, "symbol": "circle" if search == "samples" else "diamond"},
+                marker={"size": 7, "symbol": _SYMBOLS[search]},
                 customdata=[
                     [called(search, score.title), with_interval(score.value, score.low, score.high, ".1%")] for score in scores
                 ],

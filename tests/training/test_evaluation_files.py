@@ -77,6 +77,9 @@ def test_of_a_run_the_label_says_which(store: Store, tmp_path: Path, capsys: pyt
     assert main(["evaluation", job.id, "--evaluation", "after", "--out", str(out)]) == 0
     row = pd.read_parquet(out).iloc[0]
     assert (row["evaluation"], row["step"], row["shots"], row["prompt_style"]) == ("after", 5, 0, "chat")
+    assert row["model"] == f"run:{job.id}@5", "what was measured, and not what the run began with"
+    assert main(["evaluation", job.id, "--evaluation", "before", "--out", str(out)]) == 0
+    assert pd.read_parquet(out).iloc[0]["model"] == "demo"
 
 
 def test_a_source_that_is_gone_leaves_questions_out(measured: str, store: Store, home: Home, tmp_path: Path) -> None:

@@ -96,7 +96,29 @@ def test_the_command_judges_once_and_prints_every_strategy(
     assert "best of 4" in capsys.readouterr().out
     assert len(asked) == PROBLEMS * SAMPLES
     assert main(["judge", job_id, "--judge", "integer", "--aggregation", "min"]) == 0, "a reward on record needs no model"
-    assert main(["judge", job_id, "--judge", "correctness"]) == 2, "what knows the gold answer does not choose"
+    capsys.readouterr()
+    assert main(["judge", job_id, "--judge", "integer", "--right-by", "soft_correctness"]) == 0
+    assert "right by soft correctness, chosen by integer\n" in capsys.readouterr().out
+    for wrong, told in (
+        (["--judge", "correctness"], "knows the gold answer"),
+        (["--right-by", "nothing"], "has no values of 'nothing'"),
+        (["--judge", "a/folder/that/is/not/there"], "There is no folder"),
+        (["--judge", "no/folder"], "no such folder here"),
+    ):
+        assert main(["judge", job_id, *wrong]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_one_completion_a_problem_leaves_nothing_to_choose_from(
+    store: Store, home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    job, _ = store.create_job("evaluate", "evaluate", {"source": "demo"})
+    record_evaluation(store, job.id, "test", 0, "test", [EvaluationItem("train-0", "text", {"correctness": 1.0}, 1)])
+    assert main(["judge", job.id, "--judge", "demo"]) == 2
+    assert "one completion a problem" in capsys.readouterr().err
+    assert store.jobs("judge") == []
 
 
 def test_what_cannot_be_judged_is_refused_with_the_remedy(store: Store, job_id: str) -> None:

@@ -175,6 +175,16 @@ def test_columns_that_say_nothing_are_an_error_that_names_them(tmp_path: Path) -
     assert "question=" in raised.value.remedy
 
 
+def test_several_texts_of_a_problem_are_no_reference_solution(tmp_path: Path) -> None:
+    """As in a file of samples: they are what a model wrote."""
+    rows = [
+        {"question": f"{QUESTION} ({n})", "gt": "24", "response": ["It is 24.", "No, 25."], "score": [1, 0]} for n in range(4)
+    ]
+    problem_set = load(tmp_path, rows)
+    assert {problem.gold for problem in problem_set.problems} == {"24"}
+    assert all(problem.steps == () for problem in problem_set.problems)
+
+
 def test_the_case_of_a_column_s_name_does_not_matter(tmp_path: Path) -> None:
     assert load(tmp_path, [{"Question": QUESTION, "Answer": "24"}]).problems[0].gold == "24"
 

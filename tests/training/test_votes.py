@@ -9,7 +9,14 @@ def answers(*texts: str) -> list[list[str]]:
 
 
 def test_numbers_of_one_value_are_one_vote_and_words_are_not() -> None:
-    assert votes(answers("7", "7.0", "1,007", "7 apples", "7"), "correctness", TAGS) == [["7", "7", "1007", "7 apples", "7"]]
+    assert votes(answers("7", "7.0", "1,007", "7 apples", "7"), "value_correctness", TAGS) == [
+        ["7", "7", "1007", "7 apples", "7"]
+    ]
+
+
+def test_by_hard_correctness_texts_vote_as_they_are() -> None:
+    """Six of "$92" and three of "92" are two answers: only one of them is right."""
+    assert votes(answers("$92", "92", " 92 ", "92.0"), "correctness", TAGS) == [["$92", "92", "92", "92.0"]]
 
 
 def test_by_soft_correctness_the_first_number_votes() -> None:

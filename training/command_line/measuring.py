@@ -96,7 +96,7 @@ def evaluate(
     ended = store.job(job.id)
     took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
-    curves = judged_here(store, home, job.id, judge) if judge else sampled_scores(evaluation)
+    curves, worth = judged_here(store, home, job.id, judge) if judge else (sampled_scores(evaluation), [])
     if as_json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
         print(json.dumps(facts | evaluation_facts(evaluation, steps, curves), indent=2))
@@ -105,5 +105,5 @@ def evaluate(
         asked = stated(problem_set.of_split(spec.split), len(problems), spec.split)
         print(f"{spec.model} on {asked} of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
-        print(*evaluation_lines(evaluation, steps, curves), sep="\n")
+        print(*evaluation_lines(evaluation, steps, curves), *worth, sep="\n")
     return 0

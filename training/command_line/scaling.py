@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +11,14 @@ import typer
 from training.command_line.outputs import curve_lines
 from training.command_line.parameters import AsJson
 from training.command_line.stores import open_here
-from training.errors import StoreError
-from training.evaluation.recorded import sampled_of, scored_samples, scores_of, scoring_rewards
-from training.evaluation.scaling import SampledScore, judge_gains, scaling_curves
+from training.errors import StoreError, shown
+from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of, scoring_rewards
+from training.evaluation.scaling import SampledScore, Samples, judge_gains, scaling_curves
 from training.home import Home
 from training.jobs.judge import JUDGE, judge_spec
 from training.jobs.running import run_job
 from training.judging.steps import AGGREGATIONS, Aggregation
+from training.rewards import REWARDS, title_of, verifier_named
 from training.runs.launch import queue_job
 from training.store import Store
 from training.text import count
@@ -33,34 +34,79 @@ JudgeName = Annotated[
 AggregationName = Annotated[Aggregation, typer.Option(help="how the scores of a completion's steps become one")]
 
 
+RightBy = Annotated[
+    str,
+    typer.Option(
+        metavar="REWARD", help="by which an answer is right, such as soft_correctness; by the job's verifier if not given"
+    ),
+]
+
+
 def judge(
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="a run, an evaluation, or an imported file of samples")],
     judge: JudgeName = "demo",
     evaluation: Annotated[str, typer.Option(metavar="LABEL", help="of a run, only this one, such as after")] = "",
     aggregation: AggregationName = "last",
+    right_by: RightBy = "",
     as_json: AsJson = False,
 ) -> int:
     """Have a judge score the completions of evaluations, and choose by its scores; a killed one goes on."""
     home, store = open_here()
-    found = sampled_of(store, job_id, evaluation)
+    found = [_right_by(sampled, right_by) for sampled in sampled_of(store, job_id, evaluation)]
+    _require_choice(found, judge)
     if any(judge not in scoring_rewards(sampled) for sampled in found):
         judge_here(store, home, job_id, judge, evaluation)
-    shown = [(sampled, scored_samples(sampled, scores_of(store, sampled, judge), aggregation)) for sampled in found]
+    judged = [(sampled, scored_samples(sampled, scores_of(store, sampled, judge), aggregation)) for sampled in found]
     if as_json:
         facts = [
-            {"job": sampled.job_id, "evaluation": sampled.label}
+            {"job": sampled.job_id, "evaluation": sampled.label, "right_by": sampled.evaluation.verifier.name}
             | {"sampled": curve_facts(scaling_curves(samples, sampled.ks))}
             | {"against_majority": [asdict(gain) for gain in judge_gains(samples)]}
-            for sampled, samples in shown
+            for sampled, samples in judged
         ]
         print(json.dumps({"judge": judge, "aggregation": aggregation, "evaluations": facts}, indent=2))
         return 0
-    for sampled, samples in shown:
-        problems, called = count(sampled.evaluation.problems, "problem"), AGGREGATIONS[aggregation][0].lower()
-        print(f"{sampled.job_id} {sampled.label}, {problems}, chosen by {judge}, {called}")
+    for sampled, samples in judged:
+        problems, verifier = count(sampled.evaluation.problems, "problem"), title_of(sampled.evaluation.verifier.name).lower()
+        print(f"{sampled.job_id} {sampled.label}, {problems}, right by {verifier}, {choice_words(judge, aggregation)}")
         print(*curve_lines(scaling_curves(samples, sampled.ks)), sep="\n")
-        print(*(f"  {gain.reading}" for gain in judge_gains(samples)), sep="\n")
+        print(*gain_lines(samples), sep="\n")
     return 0
+
+
+def choice_words(judge: str, aggregation: Aggregation) -> str:
+    """`chosen by demo, last step`; a reward function has one value for a completion."""
+    return f"chosen by {judge}" + ("" if judge in REWARDS else f", {AGGREGATIONS[aggregation][0].lower()}")
+
+
+def gain_lines(samples: Samples) -> list[str]:
+    """What the judge's choices are worth."""
+    return [f"  {gain.reading}" for gain in judge_gains(samples)]
+
+
+def _right_by(sampled: Sampled, name: str) -> Sampled:
+    """It with another reward function by which answers are right, where one is named."""
+    if not name:
+        return sampled
+    known = dict.fromkeys(reward for item in sampled.evaluation.items for reward in item.rewards)
+    if name not in known:
+        raise StoreError(f"{sampled.job_id} has no values of {shown(name)}.", f"On record are {', '.join(known)}.")
+    return replace(sampled, evaluation=replace(sampled.evaluation, verifier=verifier_named(name)))
+
+
+def _require_choice(found: Sequence[Sampled], judge: str) -> None:
+    """Raise `StoreError` where there is nothing to choose from, or the chooser knows what is right."""
+    if all(len({item.problem_id for item in sampled.evaluation.items}) == len(sampled.evaluation.items) for sampled in found):
+        raise StoreError(
+            f"{found[0].job_id} has one completion a problem: there is nothing to choose from.",
+            "Measure with --samples, or a run with evaluation_samples above 1 and evaluation_temperature above 0.",
+        )
+    if judge in REWARDS and any(judge not in scoring_rewards(sampled) for sampled in found):
+        usable = dict.fromkeys(name for sampled in found for name in scoring_rewards(sampled))
+        raise StoreError(
+            f"{judge} knows the gold answer, or is not on record: it cannot choose among completions.",
+            f"Choose by a judge, or by {', '.join(usable) or 'a reward that does not know the gold answer'}.",
+        )
 
 
 def judge_here(store: Store, home: Home, job_id: str, judge: str, label: str = "") -> None:
@@ -79,15 +125,16 @@ def judge_here(store: Store, home: Home, job_id: str, judge: str, label: str = "
     print(process.reason, file=sys.stderr)
 
 
-def judged_here(store: Store, home: Home, job_id: str, judge: str) -> list[SampledScore]:
-    """What a judge makes of the one evaluation that a job measured, asked now as far as it was not.
+def judged_here(store: Store, home: Home, job_id: str, judge: str) -> tuple[list[SampledScore], list[str]]:
+    """What a judge makes of a job's one evaluation, asked now as far as it was not: curves, and what its choices are worth.
 
     Raises:
         StoreError, ModelError: as of `judge_here`.
     """
     judge_here(store, home, job_id, judge)
     sampled, *_ = sampled_of(store, job_id)
-    return scaling_curves(scored_samples(sampled, scores_of(store, sampled, judge), "last"), sampled.ks)
+    samples = scored_samples(sampled, scores_of(store, sampled, judge), "last")
+    return scaling_curves(samples, sampled.ks), [f"  {choice_words(judge, 'last').capitalize()}:", *gain_lines(samples)]
 
 
 def curve_facts(curves: Sequence[SampledScore]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ class Result:
     step: int
     """Of the run whose model it was; 0 where only a model was measured."""
     model: str
-    """As the job names it; a run's before it was trained."""
+    """As the job names it; of a run that had learnt `run:demo-1@60`, its checkpoint."""
     source: str
     split: str
     problem_id: str
@@ -71,6 +71,7 @@ def results(job: Job, evaluation: Evaluation, problem_set: ProblemSet | None) ->
                 job_id=job.id,
                 evaluation=evaluation.label,
                 step=evaluation.step,
+                model=f"run:{job.id}@{evaluation.step}" if evaluation.step else str(job.spec.get("model", "")),
                 source=str(job.spec.get("source", "")),
                 split=evaluation.split,
                 problem_id=item.problem_id,
@@ -134,7 +135,6 @@ def _settings(job: Job) -> dict[str, Any]:
     """What decided all completions of an evaluation alike."""
     prefix = "" if job.kind == EVALUATE.kind else "evaluation_"
     return {
-        "model": str(job.spec.get("model", "")),
         "prompt_style": str(job.spec.get("prompt_style", "chat")),
         "shots": int(job.spec.get("shots", 0)),
         "seed": job.spec.get("seed"),

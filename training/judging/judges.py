@@ -88,7 +88,10 @@ def _config(path: str, name: str) -> Mapping[str, Any]:
         file = Path(path, "config.json") if Path(path).is_dir() else _fetched(path)
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # what the Hub's client raises is either
-        raise ModelError(f"The config.json of the judge {shown(name)} cannot be read.", _REMEDY) from error
+        raise ModelError(
+            f"The judge {shown(name)} cannot be read: there is no such folder here, and the Hub gave no config.json of it.",
+            _REMEDY,
+        ) from error
     if not isinstance(found, dict):
         raise ModelError(f"The config.json of the judge {shown(name)} is none of a model.", _REMEDY)
     return found

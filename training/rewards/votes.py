@@ -11,8 +11,8 @@ from training.rewards.forms import AnswerForm
 def votes(groups: Sequence[Sequence[str]], verifier: str, form: AnswerForm) -> list[list[str]]:
     """A name for each completion's answer; within a group, equal names are one vote.
 
-    Numbers of one value are, however they are written; by soft correctness what counts is the first number, by the symbolic
-    verifier what an answer means: 1/2 and 0.5 are one vote there.
+    Numbers of one value are, however they are written; by hard correctness texts count as they are, by soft correctness the
+    first number, by the symbolic verifier what an answer means: 1/2 and 0.5 are one vote there.
 
     Args:
         groups: the completions of each problem.
@@ -22,6 +22,10 @@ def votes(groups: Sequence[Sequence[str]], verifier: str, form: AnswerForm) -> l
         RewardError: math-verify cannot be run.
     """
     return _VOTES.get(verifier, _by_value)(groups, form)
+
+
+def _by_text(groups: Sequence[Sequence[str]], form: AnswerForm) -> list[list[str]]:
+    return [[form.answer(completion) for completion in group] for group in groups]
 
 
 def _by_value(groups: Sequence[Sequence[str]], form: AnswerForm) -> list[list[str]]:
@@ -55,6 +59,7 @@ def _named(number: int, group: Sequence[str], same: set[tuple[int, str, str]]) -
 
 
 _VOTES: Mapping[str, Callable[[Sequence[Sequence[str]], AnswerForm], list[list[str]]]] = {
+    "correctness": _by_text,
     "soft_correctness": _by_first_number,
     "math": _by_meaning,
 }

@@ -15,7 +15,7 @@ from dashboard.components.shared.model_choice import render_model_choice
 from dashboard.components.shared.panes import panes
 from dashboard.components.shared.sidebar import job_line
 from dashboard.components.shared.status import render_status
-from dashboard.evaluation_catalogue import asked_words, model_title
+from dashboard.evaluation_catalogue import asked_words, model_title, search_title
 from dashboard.fields import LONG_TEXT_CHARACTERS, TEXT_CHARACTERS
 from dashboard.keys import Keys
 from dashboard.sources import readable_source
@@ -214,8 +214,8 @@ def _render_job(job: Job, title: str) -> None:
         _render_action(job)
     each = f" × {samples} completions" if (samples := spec.get("samples", 1)) != 1 else ""
     drawn = "greedy" if spec.get("temperature") == 0 else f"temperature {spec.get('temperature', 0):g}"
-    asked = asked_words(spec)
-    st.caption(plain(f"{job.total:,.0f} {spec.get('split')} problems of {spec.get('source')}{each}, {drawn}{asked}"))
+    how = ", ".join(filter(None, (drawn, search_title(spec)))) + asked_words(spec)
+    st.caption(plain(f"{job.total:,.0f} {spec.get('split')} problems of {spec.get('source')}{each}, {how}"))
     if job.active:
         st.progress(job.fraction, text=plain("waiting for its turn" if job.status == "queued" else job_line(job)))
     elif job.status in ("failed", "lost"):

@@ -102,9 +102,11 @@ def _render_choice(state: State, entries: Sequence[Measured]) -> list[Measured]:
 
 
 def _usual(entries: Sequence[Measured]) -> str:
-    """The newest job whose completions were drawn each by itself, else the newest: a search alone says little."""
-    jobs = [measured.heading.job_id for measured in entries if not measured.is_search]
-    return jobs[0] if jobs else entries[0].heading.job_id
+    """The job that was chosen, else the newest whose completions were drawn each by itself: a search alone says little."""
+    asked = st.session_state.get(Keys.SCALED_JOB)
+    jobs = [measured.heading.job_id for measured in entries]
+    drawn = [measured.heading.job_id for measured in entries if not measured.is_search]
+    return str(asked) if asked in jobs else next(iter(drawn or jobs))
 
 
 def _render_job(state: State, entries: Sequence[Measured], job_id: str) -> None:
@@ -211,8 +213,11 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
                 height="340px",
                 alt=_alt(title, of_model),
             )
-    strategies = strategies_of(scales[0].samples)
-    st.caption("; ".join(f"{scaling_figures.NAMES[name]}: {STRATEGIES[name].meaning}" for name in strategies) + ". Bands: 95%.")
+    strategies = dict.fromkeys(name for line in lines for _, name in scaling_figures.drawn([line])) or strategies_of(
+        scales[0].samples
+    )
+    meanings = "; ".join(f"{scaling_figures.NAMES[name]}: {STRATEGIES[name].meaning}" for name in strategies)
+    st.caption(f"{meanings}. Bands and bars: 95%.")
     # Its cells wrap, unlike those of a data frame: nothing is cut in a small window.
     st.table(
         scaling_figures.largest_frame(lines)
