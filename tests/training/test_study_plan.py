@@ -153,3 +153,9 @@ def test_long_values_that_differ_anywhere_have_names_that_differ() -> None:
     for name in names:
         assert name.startswith("Think first, with care… ")
         assert len(name) < 60
+
+
+def test_what_decides_which_settings_there_are_is_not_varied_and_the_way_to_do_it_is_named() -> None:
+    with pytest.raises(ConfigError, match="'stage' cannot be varied") as refused:
+        parse_vary(["stage=sft,grpo"])
+    assert "--vary first=" in refused.value.remedy

@@ -65,8 +65,8 @@ def list_runs(
         print("No runs yet. `python -m training launch --preset demo` starts one.")
     for run in runs:
         step = f"step {run.done:,.0f} of {run.total:,.0f}"
-        after = f"after {run.follows}; " if run.follows else ""
-        print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {after}{run.reason or run.message}")
+        told = "; ".join(filter(None, [f"after {run.follows}" if run.follows else "", run.reason or run.message]))
+        print(f"{run.id:<24} {run.backend:<9} {run.status:<9} {step}  {told}".rstrip())
     if len(runs) < total:
         print(left_out)
     return 0

@@ -85,4 +85,4 @@ def result_lines(found: StudyResult, members: Sequence[Member]) -> Iterator[str]
         yield f"{effect.title}: {effect.reading}"
     for member in members:
         if member.reason:
-            yield f"{member.run.id} ({member.arm.label}) {member.run.status}: {member.reason}"
+            yield f"{member.run.id} ({member.arm.label}, seed {member.seed}) {member.run.status}: {member.reason}"

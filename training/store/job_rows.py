@@ -366,7 +366,10 @@ class JobRows:
     def _job(self, connection: sa.Connection, job_id: str) -> Job:
         found = self._select_jobs(connection, schema.jobs.c.id == job_id)
         if not found:
-            raise UnknownJobError(f"There is no run {shown(job_id)}.", "`python -m training list` shows the runs.")
+            raise UnknownJobError(
+                f"There is no run {shown(job_id)}.",
+                "`python -m training list` shows the runs; the pages Runs and Evaluate show studies and evaluations too.",
+            )
         return found[0]
 
     def _hold(self, connection: sa.Connection, job_id: str) -> Job:

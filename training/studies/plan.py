@@ -21,6 +21,7 @@ FIRST = "first"
 """What is varied where runs differ in the stage before: the name of its preset, empty for none."""
 
 MOST_RUNS = 1_000
+_UNVARIED = {"seed": "seeds are a study's own", "stage": "it decides which settings there are"}
 _LONG, _END = 60, 22
 """Characters of a value that is shown whole, and of the ends of one that is not."""
 _ARTICLE = dict.fromkeys(ARTICLE_REWARDS, 1.0)
@@ -194,9 +195,12 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     for text in texts:
         name, values = parse_assignment(text)
         parsed = _values(values)
-        if name == "seed" or name in found:
-            why = "seeds are a study's own" if name == "seed" else "it is varied already"
-            raise ConfigError(f"{shown(name)} cannot be varied: {why}.", "Use --seeds for seeds, and each setting once.")
+        why = _UNVARIED.get(name, "it is varied already" if name in found else "")
+        if why:
+            raise ConfigError(
+                f"{shown(name)} cannot be varied: {why}.",
+                "Name each setting once, give seeds by --seeds, and a stage before as --vary first=,demo-sft.",
+            )
         if len({json.dumps(value, sort_keys=True) for value in parsed}) < len(parsed) or not parsed:
             raise ConfigError(f"{shown(text)} has a value twice, or none.", "Name each value once: lora_rank=2,8,32.")
         found[name] = parsed
