@@ -14,7 +14,8 @@ from training.jobs.evaluate import asked_prompts, evaluated_problems, evaluation
 from training.presets import load_preset
 from training.rewards import score_completion, score_completions
 from training.store import Store
-from training.store.evaluations import EvaluationItem
+from training.store.evaluations import EvaluationItem, evaluation_headings
+from training.store.judgements import add_judgements, unjudged_items
 
 SETTINGS = {"split": "test", "fraction": 0.01, "temperature": 1.0, "samples": 2, "max_completion_length": 40}
 DEMO = load_problems("demo")
@@ -65,6 +66,18 @@ def test_the_examples_named_are_those_that_were_shown() -> None:
     assert len(prompts) == len(shown) == 4
     for prompt, (example,) in zip(prompts, shown, strict=True):
         assert example.question in prompt
+
+
+def test_what_judges_said_stands_beside_each_completion(measured: str, store: Store, tmp_path: Path) -> None:
+    (heading,) = evaluation_headings(store)
+    items = unjudged_items(store, heading.key, "demo", "")
+    add_judgements(store, "demo", "", {one.item: [0.5, 0.25] if place else [] for place, one in enumerate(items)})
+    add_judgements(store, "half", "", {items[0].item: [0.1]})
+    for name, read in (("rows.jsonl", partial(pd.read_json, lines=True)), ("rows.parquet", pd.read_parquet)):
+        assert main(["evaluation", measured, "--out", str(tmp_path / name)]) == 0
+        judged = read(tmp_path / name)["judged"]
+        assert [set(row) for row in judged] == [{"demo"}] * 8, "one that did not score all is left out"
+        assert [list(row["demo"]) for row in judged] == [[], *[[0.5, 0.25]] * 7]
 
 
 def test_of_a_run_the_label_says_which(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

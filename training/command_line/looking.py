@@ -29,9 +29,9 @@ from training.groups import Scale
 from training.insight.counterfactuals import reweigh
 from training.insight.report import report_html
 from training.insight.rollout_files import rollout_lines, write_parquet
-from training.jobs.evaluation_files import evaluation_named, problems_asked, result_lines, results, write_results
+from training.jobs.evaluation_files import evaluation_named, judged_by, problems_asked, result_lines, results, write_results
 from training.store import RUN_KINDS, Job, Store
-from training.store.evaluations import complete_evaluations
+from training.store.evaluations import complete_evaluations, evaluation_headings
 from training.stored_config import require_completions, stage_of
 
 RowsFile = Annotated[Path, typer.Option(metavar="FILE", help="ends in .jsonl or .parquet")]
@@ -157,7 +157,9 @@ def write_evaluation(
     job = store.job(job_id)
     evaluation = evaluation_named(job, complete_evaluations(store, job.id), label)
     _require_kind(out)
-    rows = results(job, evaluation, problems_asked(job, home))
+    named = (job.id, evaluation.label)
+    key = next(found.key for found in evaluation_headings(store) if (found.job_id, found.label) == named)
+    rows = results(job, evaluation, problems_asked(job, home), judged_by(store, key))
 
     def write(stream: BinaryIO) -> None:
         if out.suffix == ".parquet":

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from training.data.problem import ProblemSet
@@ -12,8 +13,9 @@ from training.errors import AtlasError, StoreError
 from training.home import Home
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems, shown_examples
 from training.rewards.extraction import flexible_answer, strict_answer
-from training.store import Job
+from training.store import Job, Store
 from training.store.evaluations import Evaluation, EvaluationItem
+from training.store.judgements import Scores, judges_on_record, read_judgements
 
 
 @dataclass(frozen=True)
@@ -50,21 +52,29 @@ class Result:
     """By reward function, unweighted."""
     right: bool | None
     """By the evaluation's verifier."""
+    judged: dict[str, list[float]]
+    """By judge, as it was named: its score of each step, or of the whole; none where it could not tell."""
     tokens: int
 
 
-def results(job: Job, evaluation: Evaluation, problem_set: ProblemSet | None) -> list[Result]:
+def results(
+    job: Job,
+    evaluation: Evaluation,
+    problem_set: ProblemSet | None,
+    judged: Mapping[str, Sequence[Scores]] = MappingProxyType({}),
+) -> list[Result]:
     """Every completion, in the order of the problems.
 
     Args:
         problem_set: as `problems_asked` gives it.
+        judged: as `judged_by` gives it.
     """
     problems = {problem.id: problem for problem in problem_set.problems} if problem_set else {}
     examples = _examples(job, problem_set)
     settings = _settings(job)
     samples: Counter[str] = Counter()
     found = []
-    for item in evaluation.items:
+    for place, item in enumerate(evaluation.items):
         problem = problems.get(item.problem_id)
         found.append(
             Result(
@@ -84,6 +94,7 @@ def results(job: Job, evaluation: Evaluation, problem_set: ProblemSet | None) ->
                 extracted=_extracted(evaluation, item),
                 rewards=item.rewards,
                 right=evaluation.verifier.is_right(item.rewards),
+                judged={judge: list(scores[place]) for judge, scores in judged.items()},
                 tokens=item.tokens,
                 **settings,
             )
@@ -101,13 +112,18 @@ def problems_asked(job: Job, home: Home) -> ProblemSet | None:
     return found if found.has_content(str(job.spec.get("content_hash", ""))) else None
 
 
+def judged_by(store: Store, key: int) -> dict[str, list[Scores]]:
+    """What each judge said of the completions of a heading's evaluation, in their order; of judges that scored all of them."""
+    return {judge: read_judgements(store, key, judge) for judge in judges_on_record(store, [key])[key]}
+
+
 def result_lines(rows: Sequence[Result]) -> Iterator[bytes]:
     """Each as a line of JSON."""
     return (json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
 def write_results(rows: Sequence[Result], file: BinaryIO) -> None:
-    """Each as a row of a Parquet file; `extracted` and `rewards` are structures with a field for each name."""
+    """Each as a row of a Parquet file; `extracted`, `rewards` and `judged` are structures with a field for each name."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -175,4 +191,5 @@ def _schema(rows: Sequence[Result]) -> Any:
     kinds |= {"temperature": pa.float64(), "right": pa.bool_(), "examples": pa.list_(pa.string())}
     kinds["extracted"] = structure([row.extracted for row in rows], pa.string())
     kinds["rewards"] = structure([row.rewards for row in rows], pa.float64())
+    kinds["judged"] = structure([row.judged for row in rows], pa.list_(pa.float64()))
     return pa.schema(list(kinds.items()))

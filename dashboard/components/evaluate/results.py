@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.evaluation_catalogue import Measured
 from dashboard.text import plain
-from training.jobs.evaluation_files import Result, problems_asked, result_lines, results, write_results
+from training.jobs.evaluation_files import Result, judged_by, problems_asked, result_lines, results, write_results
 
 
 def render_results(shown: Sequence[Measured], titles: Mapping[str, str]) -> None:
@@ -34,8 +34,8 @@ def _render_files(measured: Measured) -> None:
 
 
 def _rows(measured: Measured) -> list[Result]:
-    job = data.store().job(measured.heading.job_id)
-    return results(job, data.evaluation(measured.heading.key), problems_asked(job, data.home()))
+    job, key = data.store().job(measured.heading.job_id), measured.heading.key
+    return results(job, data.evaluation(key), problems_asked(job, data.home()), judged_by(data.store(), key))
 
 
 def _parquet(measured: Measured) -> bytes:
