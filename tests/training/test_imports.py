@@ -342,6 +342,16 @@ def test_a_log_of_other_problems_is_refused(store: Store, home: Home, tmp_path: 
     assert store.jobs() == []
 
 
+def test_a_log_of_which_nothing_can_be_read_says_why_and_where(tmp_path: Path) -> None:
+    row = {"question": PROBLEM.question, "gt": PROBLEM.gold, "response": [RIGHT, WRONG], "pred": ["1", "2"]}
+    row |= {"score": [True, False], "pred_score": [[0.9, 0.8], [0.2, 0.1]]}
+    file = tmp_path / "samples.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    with pytest.raises(SourceError, match=r"can be read: samples\.jsonl:1: 'pred_score' is no number") as refused:
+        imported_config(file, DEMO)
+    assert refused.value.remedy
+
+
 def test_another_verifier_is_another_run(store: Store, home: Home, tmp_path: Path) -> None:
     write(tmp_path / "1.jsonl", of_trl(1, RIGHT))
     ids = [bring(store, home, tmp_path, verifier=verifier).id for verifier in ("", "accuracy", "")]

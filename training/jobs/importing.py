@@ -56,9 +56,11 @@ def imported_config(
     """
     files, mapping = log_files(path), dict(columns or {})
     layout = layout_of(files, mapping)
-    first = list(islice(_all_rows(files, layout), _LOOKED_AT))
+    bad = LeftOut()
+    first = list(islice(_all_rows(files, layout, bad), _LOOKED_AT))
     if not first:
-        raise SourceError(f"No completion in {path} can be read.", "Check the columns that were named against the file's.")
+        why = f": {bad.first}" if bad.first else ""
+        raise SourceError(f"No completion in {path} can be read{why}.", "Correct the file, or name its columns by --columns.")
     questions = Questions(problem_set.problems)
     if all(questions.problem_of(logged.prompt, logged.problem_id).startswith(UNKNOWN) for logged in first):
         raise SourceError(
@@ -310,10 +312,10 @@ def _apart(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield files
 
 
-def _all_rows(files: Iterable[Path], layout: Layout) -> Iterator[Logged]:
+def _all_rows(files: Iterable[Path], layout: Layout, left_out: LeftOut) -> Iterator[Logged]:
     for file in files:
         with suppress(SourceError):  # it may be half written; the reader tells it
-            yield from logged_rows(file, layout, LeftOut())
+            yield from logged_rows(file, layout, left_out)
 
 
 def _stat(file: Path) -> os.stat_result | None:
