@@ -74,12 +74,12 @@ def _render_clusters(met: pd.DataFrame, clusters: Mapping[str, int], titles: Map
         height=fitted_height(len(table), _TABLE_HEIGHT),
         column_order=["cluster", "problems", "change", "interval", "before", "after"],
         column_config={
-            "cluster": st.column_config.TextColumn(width="medium"),
-            "problems": share(width="small"),
+            "cluster": st.column_config.TextColumn(width=115),
+            "problems": share(width=65),
             "before": share(first, width="small", format="percent"),
             "after": share(last, width="small", format="percent"),
-            "change": share("difference", width="small", format="percent"),
-            "interval": st.column_config.TextColumn(width="small", help="95%, paired by problem."),
+            "change": share("difference", width=80, format="percent"),
+            "interval": st.column_config.TextColumn(width=112, help="95%, paired by problem."),
         },
         alt=f"Clusters by the difference between {first} and {last}",
     )
