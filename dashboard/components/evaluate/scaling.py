@@ -32,6 +32,7 @@ _SHOWN = 12
 """Evaluations at once."""
 _CLUSTERS = 8
 """The largest, which are drawn."""
+_FIELD_PX = 260
 _UNITS = {"difficulty": "right completions of the problem", "steps": "steps of the reference solution", "cluster": "cluster"}
 _GROUPINGS = {"difficulty": "Difficulty", "steps": "Steps", "cluster": "Cluster"}
 
@@ -130,16 +131,15 @@ def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Samp
     options = _scorers(found)
     if state.scaled.scorer not in options:
         state.scaled.scorer = options[0]
-    left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.selectbox(
             "Chosen by",
             options,
             format_func=lambda name: title_of(name) if name else "no judge yet",
             help="A judge that scored all of these completions, or a reward function that does not know the gold answer.",
+            width=_FIELD_PX,
             **Scaled.scorer.bind(),
         )
-    with middle:
         of = [(measured.heading.job_id, measured.heading.label) for measured in shown]
         if any(data.is_scored_by_step(*one, state.scaled.scorer) for one in of):
             st.segmented_control(
@@ -149,8 +149,8 @@ def _render_scorer(state: State, shown: Sequence[Measured], found: Sequence[Samp
                 required=True,
                 **Scaled.aggregation.bind(),
             )
-    with right:
-        render_judging([measured for measured, one in zip(shown, found, strict=True) if one.key is not None])
+        with st.container(width=_FIELD_PX):
+            render_judging([measured for measured, one in zip(shown, found, strict=True) if one.key is not None])
     return state.scaled.scorer
 
 
@@ -171,12 +171,10 @@ def _render_measure(state: State, last: Sampled) -> str:
     own = next(key for key, name in measures.items() if name == last.evaluation.verifier.name)
     if state.scaled.measure not in measures:
         state.scaled.measure = own
-    left, right = st.columns([2, 5], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Right by", list(measures), format_func=lambda key: title_of(measures[key]), required=True, **Scaled.measure.bind()
         )
-    with right:
         st.segmented_control(
             "Over",
             ("k", "tokens"),

@@ -179,7 +179,7 @@ def _render_where(found: StudyResult, spec: StudySpec, state: State) -> None:
         st.caption("No problem was measured in both.")
         return
     st.markdown(plain(reading_of(met, first.arm.label, other.arm.label)))
-    st.caption("This interval is over problems alone, of the seeds that were run; what other seeds may do is in the effects above.")
+    st.caption("This interval is over problems alone, of the seeds that were run; the effects above count other seeds too.")
     with boundary():
         render_compared_map(met, str(spec.base["source"]), first.arm.label, other.arm.label, state)
 
