@@ -17,7 +17,7 @@ from training.errors import ModelError
 from training.home import DEMO_MODEL, DEMO_PRM
 from training.judging import scoring
 from training.judging.judges import Judge, judge_named
-from training.judging.scoring import load_judge, step_tokens
+from training.judging.scoring import likelihood_tokens, load_judge, step_tokens
 from training.judging.steps import one_score, solution_steps
 
 QUESTION = "How many apples are left?"
@@ -185,6 +185,19 @@ def test_a_judge_of_likelihood_scores_up_to_the_end_of_each_step(tmp_path: Path,
     assert found == pytest.approx(expected, rel=1e-4)
     assert none == []
     assert len(one) == 1
+
+
+def test_a_tokenizer_that_does_not_say_where_its_tokens_stand_is_refused() -> None:
+    class Slow:
+        def apply_chat_template(self, *_: Any, **__: Any) -> list[list[int]]:
+            return [[1]]
+
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+    with pytest.raises(ModelError, match="where in a text its tokens stand") as refused:
+        likelihood_tokens(Slow(), QUESTION, COMPLETION)
+    assert "tokenizer.json" in refused.value.remedy
 
 
 def test_few_completions_are_read_at_once_where_the_vocabulary_is_large(

@@ -93,9 +93,19 @@ def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch
 
 
 def likelihood_tokens(tokenizer: Any, question: str, completion: str) -> Row:
-    """The conversation as a model would go on with it, and the last token of each step, of the last one that of the whole."""
+    """The conversation as a model would go on with it, and the last token of each step, of the last one that of the whole.
+
+    Raises:
+        ModelError: the tokenizer does not know where its tokens stand in a text.
+    """
     (prompt,) = chat_ids(tokenizer, [[{"role": "user", "content": question}]])
-    written = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
+    try:
+        written = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
+    except NotImplementedError as error:
+        raise ModelError(
+            "The judge's tokenizer is one of Python's, which does not say where in a text its tokens stand.",
+            "Use a judge with a tokenizer.json, as AutoTokenizer's save_pretrained writes it.",
+        ) from error
     starts = [start for start, _ in written["offset_mapping"]]
     steps = [sum(start < step.end for start in starts) for step in solution_steps(completion)]
     ends = [len(prompt) + end - 1 for end in (*steps[:-1], len(starts))] if steps else []
