@@ -152,7 +152,7 @@ def test_a_zoom_over_tokens_is_a_part_of_the_run_on_every_axis(page: Page, addre
     open_page(page, f"{address}?run=demo-1&axis=tokens")
     box = page.locator(f"{REWARD} .nsewdrag").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 50)
+    page.mouse.move(box["x"] + 0.27 * box["width"], box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 50, steps=5)
     page.mouse.up()

@@ -70,6 +70,19 @@ def workers() -> Iterator[Workers]:
         del REWARDS[name]
 
 
+@pytest.fixture(autouse=True)
+def free_room(workers: Workers) -> Iterator[None]:
+    """Ray Train may end before it gives back its room, which else ends with the driver: of which all runs here share one."""
+    from ray._raylet import PlacementGroupID
+    from ray.util import placement_group_table, remove_placement_group
+    from ray.util.placement_group import PlacementGroup
+
+    yield
+    for number, group in placement_group_table().items():
+        if group["state"] != "REMOVED":
+            remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(number))))
+
+
 def new_run(folder: Path, config: StageConfig) -> tuple[Home, Store, Job]:
     folder.mkdir(exist_ok=True)
     rewards = folder / "own_rewards.py"
