@@ -68,15 +68,16 @@ def judge(
         return 0
     for sampled, samples in judged:
         problems, verifier = count(sampled.evaluation.problems, "problem"), title_of(sampled.evaluation.verifier.name).lower()
-        print(f"{sampled.job_id} {sampled.label}, {problems}, right by {verifier}, {choice_words(judge, aggregation)}")
+        print(f"{sampled.job_id} {sampled.label}, {problems}, right by {verifier}, {choice_words(sampled, judge, aggregation)}")
         print(*curve_lines(scaling_curves(samples, sampled.ks)), sep="\n")
         print(*gain_lines(samples), sep="\n")
     return 0
 
 
-def choice_words(judge: str, aggregation: Aggregation) -> str:
+def choice_words(sampled: Sampled, judge: str, aggregation: Aggregation) -> str:
     """`chosen by demo, last step`; a reward function has one value for a completion."""
-    return f"chosen by {judge}" + ("" if judge in REWARDS else f", {AGGREGATIONS[aggregation][0].lower()}")
+    steps = "" if judge in scoring_rewards(sampled) else f", {AGGREGATIONS[aggregation][0].lower()}"
+    return f"chosen by {judge}{steps}"
 
 
 def gain_lines(samples: Samples) -> list[str]:
@@ -134,7 +135,10 @@ def judged_here(store: Store, home: Home, job_id: str, judge: str) -> tuple[list
     judge_here(store, home, job_id, judge)
     sampled, *_ = sampled_of(store, job_id)
     samples = scored_samples(sampled, scores_of(store, sampled, judge), "last")
-    return scaling_curves(samples, sampled.ks), [f"  {choice_words(judge, 'last').capitalize()}:", *gain_lines(samples)]
+    return scaling_curves(samples, sampled.ks), [
+        f"  An answer {choice_words(sampled, judge, 'last')}:",
+        *gain_lines(samples),
+    ]
 
 
 def curve_facts(curves: Sequence[SampledScore]) -> list[dict[str, Any]]:
