@@ -113,8 +113,12 @@ def test_a_search_alone_is_said_to_need_a_judge_and_is_not_what_the_part_opens_w
         items = [EvaluationItem(problem.id, "", {"correctness": 0.0}, 9) for problem in problems for _ in range(SAMPLES)]
         record_evaluation(store, job.id, "test", 0, "test", items)
         store.end(job.id, "finished", "done")
-    assert "ask one above" in words(open_part(scaled=f"{job.id}:test"))
+    alone = open_part(scaled=f"{job.id}:test")
+    assert "ask one above" in words(alone)
     assert "ask one above" not in words(open_part())
+    alone.multiselect[0].set_value([]).run()
+    assert alone.multiselect[0].value == [f"{job.id}:test"], "an emptied choice stays with its job"
+    assert "temperature 0, beam search" in words(run_app("evaluate", part="measure"))
 
 
 def test_every_split_is_drawn(store: Store, run_id: str) -> None:
