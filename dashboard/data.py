@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Set
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,15 +29,14 @@ from training.data.problem import Problem, ProblemSet
 from training.data.problems import load_problems
 from training.data.sources import NAMED_SOURCES_FILE
 from training.errors import ModelError, RewardError, SourceError, StoreFailedError
-from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of
-from training.evaluation.scaling import SampledScore, Samples, scaling_curves
+from training.evaluation.recorded import Sampled, right_by, sampled_of, scored_samples, scores_of
+from training.evaluation.scaling import Gain, SampledScore, Samples, judge_gains, scaling_curves
 from training.home import Home
 from training.jobs.playground import Playground
 from training.judging.steps import Aggregation
 from training.locks import FileLock
 from training.machines import Machine
 from training.preflight import Preflight
-from training.rewards import verifier_named
 from training.rewards.own import register_own_rewards
 from training.runs.deletion import open_store, unknown_runs
 from training.runs.launch import check_run
@@ -278,8 +276,7 @@ def samples(job_id: str, label: str, scorer: str, aggregation: Aggregation, meas
     """
     found = sampled(job_id, label)
     scores = scores_of(store(), found, scorer) if scorer else None
-    judged = replace(found, evaluation=replace(found.evaluation, verifier=verifier_named(measure)))
-    return scored_samples(judged, scores, aggregation)
+    return scored_samples(right_by(found, measure), scores, aggregation)
 
 
 @cached(EVALUATIONS, by=lambda *of: _said(*of[:3]), spinner="Counting votes")
@@ -290,6 +287,16 @@ def curves(job_id: str, label: str, scorer: str, aggregation: Aggregation, measu
         StoreError: as of `samples`.
     """
     return scaling_curves(samples(job_id, label, scorer, aggregation, measure), sampled(job_id, label).ks)
+
+
+@cached(EVALUATIONS, by=lambda *of: _said(*of[:3]), spinner="Counting votes")
+def gains(job_id: str, label: str, scorer: str, aggregation: Aggregation, measure: str) -> list[Gain]:
+    """What the scorer's choices among those samples are worth.
+
+    Raises:
+        StoreError: as of `samples`.
+    """
+    return judge_gains(samples(job_id, label, scorer, aggregation, measure))
 
 
 @cached(EVALUATIONS, by=lambda *of: _said(*of))

@@ -10,7 +10,6 @@ problem by problem.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ import typer
 
 from tests.bench.runs_on_record import opened
 from training.data.problems import load_problems
-from training.evaluation.recorded import sampled_of, scored_samples, scores_of
+from training.evaluation.recorded import right_by, sampled_of, scored_samples, scores_of
 from training.evaluation.scaling import SEARCHES, SampledScore, Samples, gain, most_samples, sampled_score
 from training.home import Home
 from training.jobs.evaluate import EVALUATE, EvaluationSpec, evaluated_problems, evaluation_spec, search_settings
@@ -26,7 +25,7 @@ from training.jobs.judge import JUDGE, judge_spec
 from training.jobs.kinds import JobType
 from training.jobs.running import run_job
 from training.models.beginnings import recorded_model
-from training.rewards import title_of, verifier_named
+from training.rewards import title_of
 from training.runs.launch import queue_job
 from training.store import Store
 from training.store.job_search import newest_with
@@ -56,8 +55,7 @@ def _done(store: Store, home: Home, job_type: JobType, spec: EvaluationSpec):
 def samples_by(store: Store, job_id: str, measure: str) -> Samples:
     """An evaluation's judged samples, right by this reward function."""
     (sampled,) = sampled_of(store, job_id)
-    evaluation = replace(sampled.evaluation, verifier=verifier_named(measure))
-    return scored_samples(replace(sampled, evaluation=evaluation), scores_of(store, sampled, JUDGE_NAME))
+    return scored_samples(right_by(sampled, measure), scores_of(store, sampled, JUDGE_NAME))
 
 
 def told(score: SampledScore) -> str:

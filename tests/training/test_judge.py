@@ -145,3 +145,20 @@ def test_launching_starts_one_process(store: Store, home: Home, job_id: str, mon
     judge = launch_judging(store, home, judge_spec(store, job_id, "demo"))
     assert launch_judging(store, home, judge_spec(store, job_id, "demo")) == judge
     assert commands == [["-m", "training.jobs", judge]]
+
+
+def test_a_measured_models_completions_are_judged_at_once_and_held_against_the_majority(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo model by the demo's judge, both for real; the same again measures and judges nothing anew."""
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    measure = ["evaluate", "--model", "demo", "--source", "demo", "--samples", "2", "--temperature", "1", "--seed", "3"]
+    measure += ["--fraction", "0.01", "--judge", "demo"]
+    assert main([*measure, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [gain["title"] for gain in facts["against_majority"]] == ["best of 2", "weighted majority@2"]
+    assert facts["against_majority"][0]["problems"] == facts["problems"] == 4
+    assert main(measure) == 0
+    told = capsys.readouterr().out
+    assert "An answer chosen by demo, last step\n  best of 2 against majority@2 " in told

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
 
 from training.command_line.outputs import evaluation_facts, evaluation_lines
 from training.command_line.parameters import AnswerFormOfStyle, AsJson, ChatTemplateName, SystemTurnName
-from training.command_line.scaling import judged_here
+from training.command_line.scaling import gain_lines, judged_here
 from training.command_line.sources import MappedColumns, SourceLine, mapped, warn_of_left_out
 from training.command_line.stores import open_here
 from training.data.problems import load_problems
@@ -96,14 +97,16 @@ def evaluate(
     ended = store.job(job.id)
     took_s = max(0.0, (ended.ended_at or ended.heartbeat_at) - (ended.started_at or ended.created_at))
     steps = {problem.id: len(problem.steps) for problem in problems}
-    curves, worth = judged_here(store, home, job.id, judge) if judge else (sampled_scores(evaluation), [])
+    curves, gains = judged_here(store, home, job.id, judge) if judge else (sampled_scores(evaluation), [])
     if as_json:
         facts = {"id": job.id, "problems": len(problems), "samples": spec.samples, "seconds": took_s}
-        print(json.dumps(facts | evaluation_facts(evaluation, steps, curves), indent=2))
+        worth = {"against_majority": [asdict(gain) for gain in gains]} if gains else {}
+        print(json.dumps(facts | evaluation_facts(evaluation, steps, curves) | worth, indent=2))
     else:
         tokens = sum(item.tokens for item in evaluation.items)
         asked = stated(problem_set.of_split(spec.split), len(problems), spec.split)
         print(f"{spec.model} on {asked} of {problem_set.name}, kept as {job.id}")
         print(f"{len(evaluation.items):,} completions, {tokens:,} tokens, {took_s:,.0f} s")
-        print(*evaluation_lines(evaluation, steps, curves), *worth, sep="\n")
+        told = [f"An answer chosen by {judge}, last step", *gain_lines(gains)] if gains else []
+        print(*evaluation_lines(evaluation, steps, curves), *told, sep="\n")
     return 0

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +12,14 @@ from training.command_line.outputs import curve_lines
 from training.command_line.parameters import AsJson
 from training.command_line.stores import open_here
 from training.errors import StoreError, shown
+from training.evaluation import recorded
 from training.evaluation.recorded import Sampled, sampled_of, scored_samples, scores_of, scoring_rewards
-from training.evaluation.scaling import SampledScore, Samples, judge_gains, scaling_curves
+from training.evaluation.scaling import Gain, SampledScore, judge_gains, scaling_curves
 from training.home import Home
 from training.jobs.judge import JUDGE, judge_spec
 from training.jobs.running import run_job
 from training.judging.steps import AGGREGATIONS, Aggregation
-from training.rewards import REWARDS, title_of, verifier_named
+from training.rewards import REWARDS, title_of
 from training.runs.launch import queue_job
 from training.store import Store
 from training.text import count
@@ -32,8 +33,6 @@ JudgeName = Annotated[
     ),
 ]
 AggregationName = Annotated[Aggregation, typer.Option(help="how the scores of a completion's steps become one")]
-
-
 RightBy = Annotated[
     str,
     typer.Option(
@@ -52,7 +51,7 @@ def judge(
 ) -> int:
     """Have a judge score the completions of evaluations, and choose by its scores; a killed one goes on."""
     home, store = open_here()
-    found = [_right_by(sampled, right_by) for sampled in sampled_of(store, job_id, evaluation)]
+    found = [_measured_by(sampled, right_by) for sampled in sampled_of(store, job_id, evaluation)]
     _require_choice(found, judge)
     if any(judge not in scoring_rewards(sampled) for sampled in found):
         judge_here(store, home, job_id, judge, evaluation)
@@ -68,31 +67,25 @@ def judge(
         return 0
     for sampled, samples in judged:
         problems, verifier = count(sampled.evaluation.problems, "problem"), title_of(sampled.evaluation.verifier.name).lower()
-        print(f"{sampled.job_id} {sampled.label}, {problems}, right by {verifier}, {choice_words(sampled, judge, aggregation)}")
-        print(*curve_lines(scaling_curves(samples, sampled.ks)), sep="\n")
-        print(*gain_lines(samples), sep="\n")
+        by_steps = "" if judge in scoring_rewards(sampled) else f", {AGGREGATIONS[aggregation][0].lower()}"
+        print(f"{sampled.job_id} {sampled.label}, {problems}, right by {verifier}, chosen by {judge}{by_steps}")
+        print(*curve_lines(scaling_curves(samples, sampled.ks)), *gain_lines(judge_gains(samples)), sep="\n")
     return 0
 
 
-def choice_words(sampled: Sampled, judge: str, aggregation: Aggregation) -> str:
-    """`chosen by demo, last step`; a reward function has one value for a completion."""
-    steps = "" if judge in scoring_rewards(sampled) else f", {AGGREGATIONS[aggregation][0].lower()}"
-    return f"chosen by {judge}{steps}"
+def gain_lines(gains: Sequence[Gain]) -> list[str]:
+    """What a judge's choices are worth."""
+    return [f"  {gain.reading}" for gain in gains]
 
 
-def gain_lines(samples: Samples) -> list[str]:
-    """What the judge's choices are worth."""
-    return [f"  {gain.reading}" for gain in judge_gains(samples)]
-
-
-def _right_by(sampled: Sampled, name: str) -> Sampled:
+def _measured_by(sampled: Sampled, name: str) -> Sampled:
     """It with another reward function by which answers are right, where one is named."""
     if not name:
         return sampled
     known = dict.fromkeys(reward for item in sampled.evaluation.items for reward in item.rewards)
     if name not in known:
         raise StoreError(f"{sampled.job_id} has no values of {shown(name)}.", f"On record are {', '.join(known)}.")
-    return replace(sampled, evaluation=replace(sampled.evaluation, verifier=verifier_named(name)))
+    return recorded.right_by(sampled, name)
 
 
 def _require_choice(found: Sequence[Sampled], judge: str) -> None:
@@ -126,7 +119,7 @@ def judge_here(store: Store, home: Home, job_id: str, judge: str, label: str = "
     print(process.reason, file=sys.stderr)
 
 
-def judged_here(store: Store, home: Home, job_id: str, judge: str) -> tuple[list[SampledScore], list[str]]:
+def judged_here(store: Store, home: Home, job_id: str, judge: str) -> tuple[list[SampledScore], list[Gain]]:
     """What a judge makes of a job's one evaluation, asked now as far as it was not: curves, and what its choices are worth.
 
     Raises:
@@ -135,10 +128,7 @@ def judged_here(store: Store, home: Home, job_id: str, judge: str) -> tuple[list
     judge_here(store, home, job_id, judge)
     sampled, *_ = sampled_of(store, job_id)
     samples = scored_samples(sampled, scores_of(store, sampled, judge), "last")
-    return scaling_curves(samples, sampled.ks), [
-        f"  An answer {choice_words(sampled, judge, 'last')}:",
-        *gain_lines(samples),
-    ]
+    return scaling_curves(samples, sampled.ks), judge_gains(samples)
 
 
 def curve_facts(curves: Sequence[SampledScore]) -> list[dict[str, Any]]:

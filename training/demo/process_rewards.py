@@ -98,7 +98,7 @@ def slip_end(completion: str, problem: WordProblem) -> int | None:
 
 def _slip(step: str, known: str) -> int:
     """The end of the first digit of a step at which its numbers are not the known ones; the step's own where there is none."""
-    for found, expected in zip_longest(_NUMBER.finditer(step), _NUMBER.findall(known), fillvalue=None):
+    for found, expected in zip_longest(_NUMBER.finditer(step), _NUMBER.findall(known)):
         if found is not None and found[0] != expected:
             pairs = enumerate(zip_longest(found[0], expected or ""))
             return found.start() + min(next(place for place, (a, b) in pairs if a != b) + 1, len(found[0]))

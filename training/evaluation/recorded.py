@@ -1,14 +1,14 @@
 """Completions on record to choose an answer from: those of evaluations and of imported files of samples, and their scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from training.errors import StoreError, shown
 from training.evaluation.scaling import Samples, ks_of, samples_of
 from training.judging.steps import Aggregation, one_score
-from training.rewards import COMPARING, verifier_of
+from training.rewards import COMPARING, verifier_named, verifier_of
 from training.rewards.forms import form_of
 from training.store import Job, Store
 from training.store.evaluations import Evaluation, EvaluationItem, evaluation_headings, read_evaluation
@@ -72,6 +72,11 @@ def imported_samples(store: Store, job: Job) -> Evaluation:
         )
     items = tuple(EvaluationItem(row.problem_id, row.completion, row.rewards, row.tokens) for row in rows)
     return Evaluation(IMPORTED, 0, "", job.created_at, items, verifier_of(job.spec), form_of(job.spec).name)
+
+
+def right_by(sampled: Sampled, name: str) -> Sampled:
+    """It with the reward function of this name as the one by which answers are right."""
+    return replace(sampled, evaluation=replace(sampled.evaluation, verifier=verifier_named(name)))
 
 
 def scorers_of(store: Store, sampled: Sampled) -> list[str]:

@@ -24,7 +24,7 @@ from dashboard.text import plain
 from training.data.problem import Problem
 from training.evaluation.comparison import correctness_measures
 from training.evaluation.recorded import Sampled, scorers_of, scoring_rewards
-from training.evaluation.scaling import STRATEGIES, Samples, judge_gains, strategies_of
+from training.evaluation.scaling import STRATEGIES, Gain, Samples, strategies_of
 from training.judging.steps import AGGREGATIONS
 from training.rewards import title_of
 
@@ -46,6 +46,8 @@ class Scale:
     sampled: Sampled
     samples: Samples
     line: Line
+    gains: Sequence[Gain]
+    """What the scorer's choices are worth."""
 
 
 def render_scaling(state: State) -> Fields:
@@ -187,7 +189,8 @@ def _render_measure(state: State, last: Sampled) -> str:
 
 def _scale(state: State, measured: Measured, title: str, sampled: Sampled, scorer: str, measure: str) -> Scale:
     of = measured.heading.job_id, measured.heading.label, scorer, state.scaled.aggregation, measure
-    return Scale(measured, title, sampled, data.samples(*of), Line(title, sampled.evaluation.search, data.curves(*of)))
+    line = Line(title, sampled.evaluation.search, data.curves(*of))
+    return Scale(measured, title, sampled, data.samples(*of), line, data.gains(*of))
 
 
 def _render_curves(state: State, scales: Sequence[Scale]) -> None:
@@ -211,9 +214,7 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
                 height="340px",
                 alt=_alt(title, of_model),
             )
-    strategies = dict.fromkeys(name for line in lines for _, name in scaling_figures.drawn([line])) or strategies_of(
-        scales[0].samples
-    )
+    strategies = dict.fromkeys(name for _, name in scaling_figures.drawn(lines)) or strategies_of(scales[0].samples)
     meanings = "; ".join(f"{scaling_figures.NAMES[name]}: {STRATEGIES[name].meaning}" for name in strategies)
     st.caption(f"{meanings}. Bands and bars: 95%.")
     # Its cells wrap, unlike those of a data frame: nothing is cut in a small window.
@@ -225,8 +226,9 @@ def _render_curves(state: State, scales: Sequence[Scale]) -> None:
         alt="The figures with all completions of a problem",
     )
     for scale in scales:
-        if gains := judge_gains(scale.samples):
-            st.caption(plain(f"{scale.title}: {'; '.join(gain.reading for gain in gains)}. Problem by problem, 95% intervals."))
+        if scale.gains:
+            told = "; ".join(gain.reading for gain in scale.gains)
+            st.caption(plain(f"{scale.title}: {told}. Problem by problem, 95% intervals."))
     st.download_button(
         "CSV of all points",
         data=data.file_queue().making(lambda: csv_text(scaling_figures.curves_frame(lines))),
